@@ -1,0 +1,36 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target of ours: Swift 6, strict memory safety, warnings are errors.
+let strict: [SwiftSetting] = [
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let package = Package(
+  name: "swift-ipc",
+  products: [
+    .library(name: "IPC", targets: ["IPC"]),
+    .executable(name: "ipc", targets: ["ipc"]),
+  ],
+  targets: [
+    // C for what Swift can't call; the reason is beside each function.
+    .target(name: "CSystem"),
+    // The HTML parser that the system ships and FoundationXML already links.
+    .systemLibrary(
+      name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev", "pkg-config"])]),
+    .target(name: "SystemCalls", dependencies: ["CSystem"], swiftSettings: strict),
+    .target(name: "IPC", dependencies: ["SystemCalls"], swiftSettings: strict),
+    .target(name: "Concurrency", dependencies: ["SystemCalls"], swiftSettings: strict),
+    .target(
+      name: "Crawling", dependencies: ["IPC", "SystemCalls", "Concurrency", "CLibXML2"],
+      swiftSettings: strict),
+    .target(name: "Demos", dependencies: ["IPC"], path: "Demos", swiftSettings: strict),
+    .executableTarget(
+      name: "ipc", dependencies: ["IPC", "Crawling", "Demos", "SystemCalls"], swiftSettings: strict),
+  ],
+  swiftLanguageModes: [.v6]
+)

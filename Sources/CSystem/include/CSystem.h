@@ -1,0 +1,97 @@
+// What Swift can't call by itself, and why. Nothing here decides anything: each function is one call.
+#ifndef CSYSTEM_H
+#define CSYSTEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+// Glibc's Swift module leaves these headers out, so their calls and constants come through here.
+int csystem_pipe2(int descriptors[2], int flags);
+int csystem_memfd_create(const char *name, unsigned int flags);
+int csystem_eventfd(unsigned int initial, int flags);
+int csystem_epoll_create(void);
+int csystem_epoll_control(int epoll, int operation, int descriptor, uint32_t events, uint64_t token);
+int csystem_epoll_wait(int epoll, uint32_t *events, uint64_t *tokens, int capacity, int milliseconds);
+
+// semctl(2) takes its last argument through C's variadic `...`, which Swift doesn't import.
+int csystem_semaphore_value(int set, int index);
+int csystem_semaphore_set_all(int set, const unsigned short *values);
+int csystem_semaphore_set_value(int set, int index, int value);
+int csystem_semaphore_remove(int set);
+int csystem_semaphore_count(int set);
+// semtimedop(2) is behind _GNU_SOURCE and a header that the Swift module leaves out.
+// A negative timeout waits for ever.
+struct csystem_semaphore_operation { unsigned short index; short change; short flags; };
+int csystem_semaphore_operate(
+    int set, const struct csystem_semaphore_operation *operations, size_t count, int64_t timeout_nanoseconds);
+extern const short csystem_sem_undo;
+
+// futex(2) has no wrapper in glibc. A negative timeout waits for ever.
+int csystem_futex_wait(const uint32_t *word, uint32_t expected, int64_t timeout_nanoseconds);
+int csystem_futex_wake(const uint32_t *word, int count);
+
+// preadv2/pwritev2 with RWF_NOWAIT: the way to try a pipe that other processes use in blocking mode.
+ssize_t csystem_readv_now(int descriptor, void *base, size_t count);
+ssize_t csystem_writev_now(
+    int descriptor, const void *first, size_t first_count, const void *second, size_t second_count);
+ssize_t csystem_writev(
+    int descriptor, const void *first, size_t first_count, const void *second, size_t second_count);
+// ppoll(2) and accept4(2) are behind _GNU_SOURCE. A negative timeout waits for ever.
+struct csystem_poll_entry { int descriptor; short events; short found; };
+int csystem_poll(struct csystem_poll_entry *entries, size_t count, int64_t timeout_nanoseconds);
+int csystem_accept(int socket);
+// sendmsg(2) of two pieces. MSG_* are enumerators here and integers there; the flags are fixed in C.
+ssize_t csystem_socket_send(
+    int descriptor, const void *first, size_t first_count, const void *second, size_t second_count, bool wait);
+ssize_t csystem_socket_receive(int descriptor, void *base, size_t count, bool wait, bool *truncated);
+
+// CMSG_* are macros: a descriptor goes over a Unix socket, one at a time, with one byte.
+int csystem_send_descriptor(int socket, int descriptor);
+int csystem_receive_descriptor(int socket);
+
+// sockaddr_un and the credentials are easier and safer to fill in C than through casts of pointers.
+int csystem_unix_bind(int socket, const char *path);
+int csystem_unix_connect(int socket, const char *path);
+int csystem_peer_user(int socket, uid_t *user, pid_t *process);
+
+// POSIX queues: mq_open(3) is variadic, and <mqueue.h> isn't in the Swift module.
+int csystem_mq_create(const char *name, long messages, long size);
+int csystem_mq_open(const char *name);
+int csystem_mq_unlink(const char *name);
+int csystem_mq_send(int queue, const void *bytes, size_t count, int64_t realtime_deadline_nanoseconds);
+ssize_t csystem_mq_receive(int queue, void *bytes, size_t capacity, int64_t realtime_deadline_nanoseconds);
+int csystem_mq_limits(int queue, long *messages, long *size);
+
+// prctl(2) and ioctl(2) are variadic.
+int csystem_die_with_parent(int signal);
+int csystem_name_this_thread(const char *name);
+int csystem_readable_bytes(int descriptor, int *count);
+
+// A macro of <sys/wait.h> each.
+int csystem_exit_status(int status);
+int csystem_exit_signal(int status);
+
+// sched_setaffinity(2) and CPU_* are behind _GNU_SOURCE macros.
+int csystem_cpu_count(void);
+
+// pidfd_open(2) and pidfd_send_signal(2) have no wrapper in this glibc. The signal carries an int, as sigqueue(3).
+int csystem_pidfd_open(pid_t process);
+int csystem_pidfd_send(int pidfd, int signal, int value);
+int csystem_realtime_signal_min(void);
+int csystem_realtime_signal_max(void);
+// rt_sigtimedwait: returns the signal; the value and the sender's user through the pointers.
+int csystem_signal_take(int signal, int64_t timeout_nanoseconds, int *value, uid_t *user);
+int csystem_signal_block(int signal);
+
+// rdtsc's pause: tells the core that this is a spin.
+static inline void csystem_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ __volatile__("yield");
+#endif
+}
+
+#endif

@@ -1,0 +1,56 @@
+/// The string that names a channel and its mechanism: `fifo:/tmp/jobs`, `queue:jobs?max=1M`, `tcp:localhost:7000`.
+///
+/// Grammar: `mechanism ":" target [ "?" key "=" value { "&" key "=" value } ]`. What the target means is the
+/// mechanism's: a path, a name, a host and a port.
+public struct Address: Hashable, Sendable, CustomStringConvertible {
+  /// What carries the channel.
+  public let mechanism: Mechanism
+  /// What stands between the `:` and the `?`.
+  public let target: String
+  /// What stands behind the `?`, or the defaults.
+  public var options: ChannelOptions
+
+  /// Reads an address.
+  /// - Throws: `invalidAddress`, or `unknownMechanism`, which lists the ones there are.
+  public init(_ text: String) throws(ChannelError) {
+    guard let colon = text.firstIndex(of: ":") else {
+      throw ChannelError(
+        .invalidAddress, .open, nil,
+        "\"\(text)\" is no address: write a mechanism, a colon and a place, such as fifo:/tmp/jobs or queue:jobs")
+    }
+    mechanism = try Mechanism(named: String(text[..<colon]))
+    let rest = text[text.index(after: colon)...]
+    let question = rest.lastIndex(of: "?") ?? rest.endIndex
+    target = String(rest[..<question])
+    options = ChannelOptions()
+    guard question < rest.endIndex else { return }
+    for pair in rest[rest.index(after: question)...].split(separator: "&") {
+      guard let equals = pair.firstIndex(of: "=") else {
+        throw ChannelError(
+          .invalidAddress, .open, mechanism, "\"\(text)\": \"\(pair)\" is no option: write key=value, such as max=1M")
+      }
+      try options.set(String(pair[..<equals]), String(pair[pair.index(after: equals)...]), in: text)
+    }
+  }
+
+  /// An address from its parts.
+  public init(_ mechanism: Mechanism, _ target: String, options: ChannelOptions = ChannelOptions()) {
+    self.mechanism = mechanism
+    self.target = target
+    self.options = options
+  }
+
+  /// The mechanism and the target.
+  public var description: String { "\(mechanism.name):\(target)" }
+
+  package func invalid(_ why: String) -> ChannelError {
+    ChannelError(.invalidAddress, .open, mechanism, "\"\(description)\": \(why)")
+  }
+
+  /// The target as a path, for the mechanisms that live in the file system.
+  package func path() throws(ChannelError) -> String {
+    guard !target.isEmpty else { throw invalid("a path is missing: write \(mechanism.name):/tmp/jobs") }
+    guard !target.utf8.contains(0) else { throw invalid("a path can't contain a zero byte") }
+    return target
+  }
+}

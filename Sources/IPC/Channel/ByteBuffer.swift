@@ -1,0 +1,63 @@
+/// Bytes that grow at the end and are taken from the front, in memory of their own whose address only a growth
+/// changes.
+@safe package final class ByteBuffer {
+  private var memory: UnsafeMutableRawBufferPointer
+  /// Where the unread bytes begin and end.
+  private(set) var start = 0
+  private(set) var end = 0
+
+  init(capacity: Int) {
+    unsafe memory = .allocate(byteCount: max(capacity, 16), alignment: 16)
+  }
+
+  deinit { unsafe memory.deallocate() }
+
+  var count: Int { end - start }
+  var capacity: Int { unsafe memory.count }
+
+  /// The unread bytes.
+  var bytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(rebasing: memory[start..<end]) }
+
+  /// Room behind the unread bytes: at least `count`. Moves them to the front, or grows, to make it.
+  func room(_ count: Int) -> UnsafeMutableRawBufferPointer {
+    if start == end {
+      start = 0
+      end = 0
+    }
+    if unsafe memory.count - end < count {
+      let unread = end - start
+      if unsafe memory.count - unread >= count && start > 0 {
+        if unread > 0 {
+          unsafe memory.baseAddress!.copyMemory(from: memory.baseAddress! + start, byteCount: unread)
+        }
+      } else {
+        let bigger = unsafe UnsafeMutableRawBufferPointer.allocate(
+          byteCount: max(unread + count, memory.count * 2), alignment: 16)
+        if unread > 0 {
+          unsafe bigger.baseAddress!.copyMemory(from: memory.baseAddress! + start, byteCount: unread)
+        }
+        unsafe memory.deallocate()
+        unsafe memory = bigger
+      }
+      start = 0
+      end = unread
+    }
+    return unsafe UnsafeMutableRawBufferPointer(rebasing: memory[end...])
+  }
+
+  func filled(_ count: Int) { end += count }
+
+  func dropFirst(_ count: Int) { start += count }
+
+  func removeAll() {
+    start = 0
+    end = 0
+  }
+
+  func append(_ bytes: UnsafeRawBufferPointer) {
+    guard bytes.count > 0 else { return }
+    let target = unsafe room(bytes.count)
+    unsafe target.copyMemory(from: bytes)
+    filled(bytes.count)
+  }
+}

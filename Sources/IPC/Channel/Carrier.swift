@@ -1,0 +1,62 @@
+/// Where a part stands in its message: mechanisms with several receivers keep the parts of one together.
+package struct PartPosition {
+  package let stream: UInt32
+  package let continues: Bool
+  package let more: Bool
+
+  package init(_ header: FrameHeader) {
+    stream = header.stream
+    continues = header.continues
+    more = header.more
+  }
+
+  package init(stream: UInt32, continues: Bool, more: Bool) {
+    self.stream = stream
+    self.continues = continues
+    self.more = more
+  }
+
+  package static let whole = PartPosition(stream: 0, continues: false, more: false)
+}
+
+/// What carries framed bytes out: one write of a descriptor, one message of a queue, one slot of a buffer.
+package protocol ByteSink: AnyObject {
+  /// The most bytes that go in one write without another sender's coming between.
+  var unitBytes: Int { get }
+  /// True: a byte stream with this one sender; a write may be cut anywhere, and the rest follows. False: a write
+  /// goes whole or not at all.
+  var isStream: Bool { get }
+
+  /// Whether parts of another sender's message can come between the parts of one of ours: each sender then has a
+  /// number of its own.
+  var partsInterleave: Bool { get }
+
+  /// Writes both pieces behind each other. Returns how many bytes went: all of them, fewer on a stream, none when
+  /// the deadline passed (`.now`: when it would have to wait).
+  func write(
+    _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, _ position: PartPosition,
+    until deadline: Deadline
+  ) throws(ChannelError) -> Int
+  func close()
+  func handOver() throws(ChannelError) -> Handover
+}
+
+package enum ReadOutcome {
+  case bytes(Int)
+  /// The deadline passed.
+  case nothing
+  /// The last sender is gone and everything was read.
+  case ended
+}
+
+/// What carries framed bytes in.
+package protocol ByteSource: AnyObject {
+  /// A read takes at most this much; the buffer must hold it.
+  var unitBytes: Int { get }
+  /// False where `read` does its own waiting well (a plain blocking read); the spinning comes from outside.
+  func read(
+    into buffer: UnsafeMutableRawBufferPointer, continuing: FrameDecoder, until deadline: Deadline
+  ) throws(ChannelError) -> ReadOutcome
+  func close()
+  func handOver() throws(ChannelError) -> Handover
+}

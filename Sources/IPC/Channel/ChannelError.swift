@@ -1,0 +1,129 @@
+package import SystemCalls
+
+/// Why a channel refused, gave up or ended. One line, that names the thing and says what to do.
+public struct ChannelError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// What kind of error it is. New codes may come: switch with a `default`.
+  public struct Code: Hashable, Sendable, RawRepresentable {
+    /// The code as text: `closed`.
+    public let rawValue: String
+    /// A code from its text.
+    public init(rawValue: String) { self.rawValue = rawValue }
+
+    /// The other side has closed or died: nothing more comes, or nobody is left to take what is sent.
+    public static let closed = Code(rawValue: "closed")
+    /// The deadline passed. Nothing was sent, nothing was taken.
+    public static let timedOut = Code(rawValue: "timedOut")
+    /// The message is larger than the channel declares; ``ChannelError/limit`` says how large it may be.
+    public static let messageTooLong = Code(rawValue: "messageTooLong")
+    /// The address can't be read, or an option in it is unknown.
+    public static let invalidAddress = Code(rawValue: "invalidAddress")
+    /// No mechanism has this name.
+    public static let unknownMechanism = Code(rawValue: "unknownMechanism")
+    /// The mechanism can't do this (a second sender, a name, a handed-over end).
+    public static let notSupported = Code(rawValue: "notSupported")
+    /// Nobody receives under this name.
+    public static let noReceiver = Code(rawValue: "noReceiver")
+    /// The place is taken: the name has its one receiver (or sender) already, or the port is in use.
+    public static let busy = Code(rawValue: "busy")
+    /// The path holds something else: a file where a FIFO should be.
+    public static let wrongKind = Code(rawValue: "wrongKind")
+    /// Another user's name, directory, or connection.
+    public static let notAllowed = Code(rawValue: "notAllowed")
+    /// The other side sent bytes that aren't a message.
+    public static let protocolViolation = Code(rawValue: "protocolViolation")
+    /// The message arrived whole but isn't what the caller asked for.
+    public static let invalidMessage = Code(rawValue: "invalidMessage")
+    /// The kernel refused; ``ChannelError/errno`` says why.
+    public static let system = Code(rawValue: "system")
+  }
+
+  /// What kind of error it is.
+  public let code: Code
+  /// What was being done: `send`, `receive`, `open`.
+  public let operation: String
+  /// The mechanism, where one was involved.
+  public let mechanism: Mechanism?
+  /// What the kernel said, where it said something.
+  public let errno: Int32?
+  /// For ``Code/messageTooLong``: the largest message, in bytes.
+  public let limit: Int?
+  /// The sentence for a person.
+  public let message: String
+
+  /// The mechanism and the sentence.
+  public var description: String { mechanism.map { "\($0.name): \(message)" } ?? message }
+
+  package init(
+    _ code: Code, _ operation: ChannelOperation, _ mechanism: Mechanism? = nil, _ message: String,
+    errno: Int32? = nil, limit: Int? = nil
+  ) {
+    self.code = code
+    self.operation = operation.rawValue
+    self.mechanism = mechanism
+    self.message = message
+    self.errno = errno
+    self.limit = limit
+  }
+}
+
+package enum ChannelOperation: String, Sendable {
+  case open, send, receive, flush, handOver = "hand over", spawn, encode, decode, list, wait
+}
+
+extension ChannelError {
+  package static func closed(_ operation: ChannelOperation, _ mechanism: Mechanism) -> ChannelError {
+    ChannelError(
+      .closed, operation, mechanism,
+      operation == .receive
+        ? "closed: the last sender has closed or died, and nothing is left to take"
+        : "closed: the last receiver has closed or died")
+  }
+
+  package static func timedOut(_ operation: ChannelOperation, _ mechanism: Mechanism) -> ChannelError {
+    ChannelError(
+      .timedOut, operation, mechanism,
+      operation == .receive
+        ? "timed out: no message came before the deadline; none was taken"
+        : "timed out: the channel stayed full until the deadline; nothing was sent")
+  }
+
+  package static func tooLong(_ count: Int, limit: Int, _ mechanism: Mechanism) -> ChannelError {
+    ChannelError(
+      .messageTooLong, .send, mechanism,
+      "a message of \(count) bytes is over this channel's limit of \(limit): send less, or open it with ?max=",
+      limit: limit)
+  }
+
+  package static func violation(_ mechanism: Mechanism, _ what: String) -> ChannelError {
+    ChannelError(
+      .protocolViolation, .receive, mechanism,
+      "the other side sent bytes that are no message (\(what)): close this channel and look at who writes to it")
+  }
+
+  /// What the kernel said, in the channel's words.
+  package init(_ error: SystemError, _ operation: ChannelOperation, _ mechanism: Mechanism?, _ subject: String = "") {
+    let about = subject.isEmpty ? "" : "\(subject): "
+    if error.meansClosed, operation == .send || operation == .receive || operation == .flush, let mechanism {
+      let ended = ChannelError.closed(operation, mechanism)
+      self.init(.closed, operation, mechanism, ended.message, errno: error.number)
+      return
+    }
+    let code: Code = error.meansForbidden ? .notAllowed : .system
+    self.init(
+      code, operation, mechanism,
+      "\(about)\(error.call.rawValue): \(error.words)\(error.advice)", errno: error.number)
+  }
+}
+
+/// Runs system calls and says what they throw as a ``ChannelError``.
+@inline(__always)
+package func translating<Result: ~Copyable>(
+  _ operation: ChannelOperation, _ mechanism: Mechanism?, _ subject: @autoclosure () -> String = "",
+  _ body: () throws(SystemError) -> Result
+) throws(ChannelError) -> Result {
+  do {
+    return try body()
+  } catch {
+    throw ChannelError(error, operation, mechanism, subject())
+  }
+}

@@ -1,0 +1,91 @@
+/// How a channel behaves. In an address the same stands behind the `?`: `fifo:/tmp/jobs?wait=block&max=1M`.
+public struct ChannelOptions: Hashable, Sendable {
+  /// How the two sides mark where a message ends.
+  public enum Framing: String, Hashable, Sendable {
+    /// Eight bytes in front of each message: any bytes, any size (`Framing.md` has them one by one).
+    case frames
+    /// A message is a line of text and ends with a newline: for `echo`, `cat` and the rest of the shell.
+    case line
+  }
+
+  /// Whether others send into the same channel.
+  public enum Senders: String, Hashable, Sendable {
+    /// One: large messages go in large writes.
+    case one
+    /// Several: each write is small enough that the kernel keeps it whole.
+    case many
+  }
+
+  /// What a call does while it can't go on. `?wait=block|spin|adaptive`
+  public var wait: WaitStrategy = .adaptive
+  /// The largest message that this end sends or takes, in bytes. `?max=1M`
+  public var maximumMessageBytes: Int = 16 << 20
+  /// How much the channel holds before `send` waits, in bytes; nil: what the mechanism has. `?capacity=64K`
+  public var capacityBytes: Int?
+  /// Whether others send into the same channel; nil: the mechanism's default. `?senders=one|many`
+  public var senders: Senders?
+  /// How messages are marked on a byte stream. `?framing=frames|line`
+  public var framing: Framing = .frames
+  /// Whether small messages wait in the sender until its buffer is full, it is flushed, or the process waits for
+  /// something. `?coalesce=yes|no`
+  public var coalesces = false
+  /// A mechanism's own choice, such as `stream` or `packet` of a Unix socket. `?type=`
+  public var type: String?
+
+  /// The defaults.
+  public init() {}
+
+  package mutating func set(_ key: String, _ value: String, in address: String) throws(ChannelError) {
+    func bad(_ expected: String) -> ChannelError {
+      ChannelError(
+        .invalidAddress, .open, nil, "\"\(address)\": \(key)=\(value) isn't possible: write \(key)=\(expected)")
+    }
+    switch key {
+    case "wait":
+      guard let wait = WaitStrategy(rawValue: value) else { throw bad("block, spin or adaptive") }
+      self.wait = wait
+    case "max":
+      guard let bytes = Self.bytes(value), bytes <= 1 << 29 else { throw bad("a size up to 512M, such as 1M") }
+      maximumMessageBytes = bytes
+    case "capacity":
+      guard let bytes = Self.bytes(value), bytes > 0 else { throw bad("a size such as 64K") }
+      capacityBytes = bytes
+    case "senders":
+      guard let senders = Senders(rawValue: value) else { throw bad("one or many") }
+      self.senders = senders
+    case "framing":
+      guard let framing = Framing(rawValue: value) else { throw bad("frames or line") }
+      self.framing = framing
+    case "coalesce":
+      guard value == "yes" || value == "no" else { throw bad("yes or no") }
+      coalesces = value == "yes"
+    case "type":
+      type = value
+    default:
+      throw ChannelError(
+        .invalidAddress, .open, nil,
+        "\"\(address)\": no option \"\(key)\": there are wait, max, capacity, senders, framing, coalesce and type")
+    }
+  }
+
+  /// The options that differ from the defaults, as they stand in an address.
+  package var parameters: [(key: String, value: String)] {
+    var list: [(key: String, value: String)] = [("wait", wait.rawValue), ("max", String(maximumMessageBytes))]
+    if let capacityBytes { list.append(("capacity", String(capacityBytes))) }
+    if let senders { list.append(("senders", senders.rawValue)) }
+    if framing != .frames { list.append(("framing", framing.rawValue)) }
+    if coalesces { list.append(("coalesce", "yes")) }
+    if let type { list.append(("type", type)) }
+    return list
+  }
+
+  /// `64`, `64K`, `1M`, `2G`: bytes, in powers of 1024.
+  package static func bytes(_ text: String) -> Int? {
+    let units: [Character: Int] = ["K": 1 << 10, "M": 1 << 20, "G": 1 << 30]
+    guard let last = text.last else { return nil }
+    let factor = units[Character(last.uppercased())]
+    guard let number = Int(factor == nil ? text : String(text.dropLast())), number >= 0 else { return nil }
+    let product = number.multipliedReportingOverflow(by: factor ?? 1)
+    return product.overflow ? nil : product.partialValue
+  }
+}

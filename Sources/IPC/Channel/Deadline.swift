@@ -1,0 +1,39 @@
+import SystemCalls
+
+/// The instant after which a call gives up, having changed nothing. Monotonic; a process's clock and its peers'
+/// are the same.
+public struct Deadline: Hashable, Sendable {
+  /// CLOCK_MONOTONIC, in nanoseconds.
+  package let nanoseconds: UInt64
+
+  package init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
+
+  /// Don't wait at all.
+  public static let now = Deadline(nanoseconds: 0)
+  /// Wait as long as it takes.
+  public static let never = Deadline(nanoseconds: .max)
+
+  /// So long from now. Nothing or less is ``now``; more than 292 years is ``never``.
+  public static func within(_ duration: Duration) -> Deadline {
+    let parts = duration.components
+    if parts.seconds < 0 || (parts.seconds == 0 && parts.attoseconds <= 0) { return .now }
+    guard parts.seconds < 9_000_000_000 else { return .never }
+    return Deadline(
+      nanoseconds: Clock.now() + UInt64(parts.seconds) * 1_000_000_000
+        + UInt64(parts.attoseconds / 1_000_000_000))
+  }
+
+  package var isNow: Bool { nanoseconds == 0 }
+  package var isNever: Bool { nanoseconds == .max }
+  package var hasPassed: Bool { nanoseconds == 0 || (nanoseconds != .max && Clock.now() >= nanoseconds) }
+
+  /// What is left, for a system call; nil: for ever.
+  package var remaining: UInt64? {
+    if isNever { return nil }
+    let now = Clock.now()
+    return nanoseconds > now ? nanoseconds - now : 0
+  }
+
+  /// What is left, but at most a slice of `nanoseconds`.
+  package func remaining(atMost slice: UInt64) -> UInt64 { min(remaining ?? slice, slice) }
+}

@@ -1,0 +1,140 @@
+package import SystemCalls
+
+/// A descriptor that bytes go out of or come in from: a pipe, a FIFO, a socket.
+package final class DescriptorCarrier: ByteSink, ByteSource {
+  package enum Kind: Sendable {
+    /// read(2), writev(2) and their RWF_NOWAIT forms.
+    case file
+    /// recvmsg(2), sendmsg(2) with MSG_DONTWAIT where they mustn't wait.
+    case socket
+  }
+
+  package let unitBytes: Int
+  package let isStream: Bool
+  package var partsInterleave: Bool { !isStream }
+  private let mechanism: Mechanism
+  private let kind: Kind
+  private var descriptor: Descriptor?
+  /// A FIFO that nobody has opened for writing yet reads as ended: wait for the first sender before the first read.
+  package var awaitsFirstSender = false
+  /// What goes when this end closes: the name of a FIFO that this process made.
+  private let onClose: () -> Void
+
+  package init(
+    _ mechanism: Mechanism, _ descriptor: consuming Descriptor, kind: Kind, unitBytes: Int, isStream: Bool,
+    onClose: @escaping () -> Void = {}
+  ) {
+    self.mechanism = mechanism
+    self.descriptor = consume descriptor
+    self.kind = kind
+    self.unitBytes = unitBytes
+    self.isStream = isStream
+    self.onClose = onClose
+    if kind == .file { Streams.ignoreBrokenPipe }
+  }
+
+  deinit { close() }
+
+  private func raw(_ operation: ChannelOperation) throws(ChannelError) -> Int32 {
+    switch descriptor {
+    case .some(let descriptor): return descriptor.raw
+    case .none: throw .closed(operation, mechanism)
+    }
+  }
+
+  package func write(
+    _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, _ position: PartPosition,
+    until deadline: Deadline
+  ) throws(ChannelError) -> Int {
+    let raw = try raw(.send)
+    while true {
+      do throws(SystemError) {
+        return switch kind {
+        case .file: unsafe try Streams.write(raw, head, body, wait: deadline.isNever)
+        case .socket: unsafe try Sockets.send(raw, head, body, wait: deadline.isNever)
+        }
+      } catch {
+        guard error.wouldBlock else { throw ChannelError(error, .send, mechanism) }
+      }
+      if deadline.isNow { return 0 }
+      let ready = try translating(.send, mechanism) { () throws(SystemError) in
+        try waitReady(raw, write: true, nanoseconds: deadline.remaining)
+      }
+      if !ready { return 0 }
+    }
+  }
+
+  package func read(
+    into buffer: UnsafeMutableRawBufferPointer, continuing: FrameDecoder, until deadline: Deadline
+  ) throws(ChannelError) -> ReadOutcome {
+    let raw = try raw(.receive)
+    if awaitsFirstSender {
+      let came = try translating(.receive, mechanism) { () throws(SystemError) in
+        try waitReady(raw, read: true, nanoseconds: deadline.remaining)
+      }
+      if !came { return .nothing }
+      awaitsFirstSender = false
+    }
+    while true {
+      do throws(SystemError) {
+        var truncated = false
+        let count = switch kind {
+        case .file: unsafe try Streams.read(raw, into: buffer, wait: deadline.isNever)
+        case .socket: unsafe try Sockets.receive(raw, into: buffer, wait: deadline.isNever, truncated: &truncated)
+        }
+        if truncated { throw SystemError.packetTooLong }
+        return count == 0 ? .ended : .bytes(count)
+      } catch {
+        if error == .packetTooLong { throw .violation(mechanism, "a packet of more than \(unitBytes) bytes") }
+        // A reset is how a socket tells that its peer died with bytes of ours unread.
+        if error.meansClosed { return .ended }
+        guard error.wouldBlock else { throw ChannelError(error, .receive, mechanism) }
+      }
+      if deadline.isNow { return .nothing }
+      let ready = try translating(.receive, mechanism) { () throws(SystemError) in
+        try waitReady(raw, read: true, nanoseconds: deadline.remaining)
+      }
+      if !ready { return .nothing }
+    }
+  }
+
+  package func close() {
+    guard descriptor != nil else { return }
+    descriptor = nil
+    onClose()
+  }
+
+  package func handOver() throws(ChannelError) -> Handover {
+    Handover(
+      parameters: [("unit", String(unitBytes)), ("stream", isStream ? "1" : "0")],
+      descriptors: [try raw(.handOver)],
+      surrender: {
+        self.descriptor = nil
+        return nil
+      })
+  }
+
+  /// The carrier of an end that the parent handed over.
+  package convenience init(_ inherited: InheritedEnd, kind: Kind) throws(ChannelError) {
+    self.init(
+      inherited.mechanism, Descriptor(owning: try inherited.descriptor(0)), kind: kind,
+      unitBytes: try inherited.integer("unit"), isStream: try inherited.integer("stream") == 1)
+  }
+}
+
+extension InheritedEnd {
+  /// The sending end of one descriptor, whatever mechanism made it.
+  package func descriptorSender(_ kind: DescriptorCarrier.Kind) throws(ChannelError) -> any SendingEnd {
+    FramedSender(mechanism, try DescriptorCarrier(self, kind: kind), options)
+  }
+
+  /// The receiving end of one descriptor.
+  package func descriptorReceiver(_ kind: DescriptorCarrier.Kind) throws(ChannelError) -> any ReceivingEnd {
+    FramedReceiver(mechanism, try DescriptorCarrier(self, kind: kind), options)
+  }
+}
+
+extension SystemError {
+  /// Not the kernel's: a packet that didn't fit the buffer.
+  fileprivate static let packetTooLong = SystemError(-1, .recvmsg)
+}

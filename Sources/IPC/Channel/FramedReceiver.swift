@@ -1,0 +1,87 @@
+/// The receiving end of every mechanism that carries bytes and has one source: reads ahead as much as there is,
+/// and lends out one message after the other.
+package final class FramedReceiver<Source: ByteSource>: ReceivingEnd {
+  package let mechanism: Mechanism
+  package let options: ChannelOptions
+  package private(set) var bytesCarried = 0
+  package let source: Source
+  private let decoder: FrameDecoder
+  private var spinner: Spinner
+  private var ended = false
+  private var isClosed = false
+
+  package init(_ mechanism: Mechanism, _ source: Source, _ options: ChannelOptions) {
+    self.mechanism = mechanism
+    self.source = source
+    self.options = options
+    spinner = Spinner(options.wait)
+    decoder = FrameDecoder(mechanism: mechanism, options: options, bufferBytes: max(source.unitBytes, 1 << 16))
+  }
+
+  package func take(until deadline: Deadline) throws(ChannelError) -> UnsafeRawBufferPointer? {
+    while true {
+      if let message = unsafe try decoder.next() { return unsafe message }
+      if ended {
+        if let last = unsafe decoder.last() { return unsafe last }
+        throw .closed(.receive, mechanism)
+      }
+      switch try read(until: deadline) {
+      case .bytes: continue
+      case .ended: ended = true
+      case .nothing: return nil
+      }
+    }
+  }
+
+  private func read(until deadline: Deadline) throws(ChannelError) -> ReadOutcome {
+    // A plain blocking read is one call where trying first would be two.
+    if options.wait != .block || !deadline.isNever {
+      let first = try readOnce(until: .now)
+      if case .nothing = first {} else { return first }
+      if deadline.isNow { return .nothing }
+    }
+    return try PendingFlushes.waiting(until: deadline) { limit throws(ChannelError) in
+      var outcome = ReadOutcome.nothing
+      let done = try spinner.spin(until: limit) { () throws(ChannelError) in
+        outcome = try readOnce(until: .now)
+        if case .nothing = outcome { return false }
+        return true
+      }
+      if done { return outcome }
+      outcome = try readOnce(until: limit)
+      if case .nothing = outcome { return nil }
+      return outcome
+    } ?? .nothing
+  }
+
+  private func readOnce(until deadline: Deadline) throws(ChannelError) -> ReadOutcome {
+    let outcome = unsafe try source.read(
+      into: decoder.room(source.unitBytes), continuing: decoder, until: deadline)
+    if case .bytes(let count) = outcome {
+      decoder.filled(count)
+      bytesCarried += count
+    }
+    return outcome
+  }
+
+  package func release() { decoder.release() }
+
+  package func close() {
+    if isClosed { return }
+    isClosed = true
+    source.close()
+  }
+
+  package func handOver() throws(ChannelError) -> Handover {
+    guard decoder.isEmpty else {
+      throw ChannelError(
+        .notSupported, .handOver, mechanism,
+        "messages were read ahead that would be lost: hand a receiver over before receiving from it")
+    }
+    let carried = try source.handOver()
+    return Handover(parameters: carried.parameters, descriptors: carried.descriptors) {
+      self.isClosed = true
+      return carried.surrender()
+    }
+  }
+}

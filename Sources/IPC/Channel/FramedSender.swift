@@ -1,0 +1,403 @@
+import Synchronization
+import SystemCalls
+
+/// The sending end of every mechanism that carries bytes: frames a message, splits it where it must, gathers
+/// small ones where it may, and gives up without leaving half a message behind.
+package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @unchecked Sendable {
+  package let mechanism: Mechanism
+  package let options: ChannelOptions
+  package private(set) var bytesCarried = 0
+  package let sink: Sink
+  private let stream: UInt32
+  private var spinner: Spinner
+  /// Small messages that wait to be written together, or a reserved message.
+  private let pending: ByteBuffer
+  private let gatherLimit: Int
+  private var reserved = 0
+  /// On a stream: bytes still owed to a frame that was given up, written as zeros, and the rest of the frame
+  /// behind it, whose last byte says that the message never ended.
+  private var owedZeros = 0
+  private var owedTail: [UInt8] = []
+  private var isClosed = false
+  private let busy = Atomic<Bool>(false)
+  private var noted = false
+  private var reservedLocked = false
+
+  package var coalesces: Bool
+
+  package init(_ mechanism: Mechanism, _ sink: Sink, _ options: ChannelOptions) {
+    self.mechanism = mechanism
+    self.sink = sink
+    self.options = options
+    stream = !sink.partsInterleave ? 0 : UInt32.random(in: 2..<(1 << 31))
+    spinner = Spinner(options.wait)
+    gatherLimit = min(sink.unitBytes, 1 << 16)
+    pending = ByteBuffer(capacity: min(gatherLimit, 4096))
+    coalesces = options.coalesces
+  }
+
+  // MARK: SendingEnd
+
+  package func send(_ bytes: UnsafeRawBufferPointer, until deadline: Deadline) throws(ChannelError) -> Bool {
+    let locked = lock()
+    defer { unlock(locked) }
+    return unsafe try sendAlone(bytes, until: deadline)
+  }
+
+  private func sendAlone(
+    _ bytes: UnsafeRawBufferPointer, until deadline: Deadline
+  ) throws(ChannelError) -> Bool {
+    guard bytes.count <= options.maximumMessageBytes else {
+      throw .tooLong(bytes.count, limit: options.maximumMessageBytes, mechanism)
+    }
+    if options.framing == .line { unsafe try checkLine(bytes) }
+    let total = bytes.count + overhead
+    if coalesces, total <= gatherLimit {
+      if pending.count + total > gatherLimit {
+        guard try flushAlone(until: deadline) else { return false }
+      }
+      unsafe append(bytes)
+      note()
+      return true
+    }
+    guard try flushAlone(until: deadline) else { return false }
+    return unsafe try sendUnbuffered(bytes, until: deadline)
+  }
+
+  package func reserve(
+    _ capacity: Int, until deadline: Deadline
+  ) throws(ChannelError) -> UnsafeMutableRawBufferPointer? {
+    guard capacity <= options.maximumMessageBytes else {
+      throw .tooLong(capacity, limit: options.maximumMessageBytes, mechanism)
+    }
+    let locked = lock()
+    // The message is filled in where it will stand in the buffer that it is written from, behind its header.
+    if !(coalesces && pending.count + capacity + overhead <= gatherLimit) {
+      do {
+        guard try flushAlone(until: deadline) else {
+          unlock(locked)
+          return nil
+        }
+      } catch {
+        unlock(locked)
+        throw error
+      }
+    }
+    let room = unsafe pending.room(capacity + overhead)
+    reserved = capacity
+    reservedLocked = locked
+    let offset = options.framing == .line ? 0 : FrameHeader.size
+    return unsafe UnsafeMutableRawBufferPointer(rebasing: room[offset..<(offset + capacity)])
+  }
+
+  package func commit(_ count: Int, until deadline: Deadline) throws(ChannelError) -> Bool {
+    precondition(count <= reserved, "more bytes than were reserved")
+    defer { unlock(reservedLocked) }
+    let room = unsafe pending.room(reserved + overhead)
+    let offset = options.framing == .line ? 0 : FrameHeader.size
+    let body = unsafe UnsafeRawBufferPointer(rebasing: room[offset..<(offset + count)])
+    if options.framing == .line { unsafe try checkLine(body) }
+    if coalesces, pending.count + count + overhead <= gatherLimit {
+      unsafe finish(room, count)
+      note()
+      return true
+    }
+    // Nothing else is pending: reserve() flushed. What fits one write goes from where it stands.
+    if count + overhead <= sink.unitBytes, !sink.isStream || deadline.isNever, options.framing == .frames {
+      unsafe finish(room, count)
+      defer { pending.removeAll() }
+      return unsafe try put(pending.bytes, Self.none, .whole, deadline)
+    }
+    return unsafe try sendUnbuffered(body, until: deadline)
+  }
+
+  private func sendUnbuffered(
+    _ body: UnsafeRawBufferPointer, until deadline: Deadline
+  ) throws(ChannelError) -> Bool {
+    if options.framing == .line { return unsafe try sendLine(body, until: deadline) }
+    if sink.isStream { return unsafe try sendStream(body, until: deadline) }
+    return unsafe try sendParts(body, until: deadline)
+  }
+
+  package func flush(until deadline: Deadline) throws(ChannelError) -> Bool {
+    let locked = lock()
+    defer { unlock(locked) }
+    return try flushAlone(until: deadline)
+  }
+
+  package func flushWithoutWaiting() -> Bool {
+    guard busy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged else { return false }
+    defer { unlock(true) }
+    do {
+      return try flushAlone(until: .now)
+    } catch {
+      return true
+    }
+  }
+
+  private func flushAlone(until deadline: Deadline) throws(ChannelError) -> Bool {
+    guard try settle(until: deadline) else { return false }
+    while pending.count > 0 {
+      let count = unsafe try write(pending.bytes, Self.none, .whole, deadline)
+      if count == 0 { return false }
+      pending.dropFirst(count)
+    }
+    pending.removeAll()
+    if noted {
+      noted = false
+      PendingFlushes.forget(self)
+    }
+    return true
+  }
+
+  private func note() {
+    if noted { return }
+    noted = true
+    PendingFlushes.note(self)
+  }
+
+  package func close() {
+    if isClosed { return }
+    _ = try? flush(until: .never)
+    isClosed = true
+    PendingFlushes.forget(self)
+    sink.close()
+  }
+
+  package func handOver() throws(ChannelError) -> Handover {
+    guard try flush(until: .never) else { throw .timedOut(.handOver, mechanism) }
+    let carried = try sink.handOver()
+    return Handover(parameters: carried.parameters, descriptors: carried.descriptors) {
+      self.isClosed = true
+      PendingFlushes.forget(self)
+      return carried.surrender()
+    }
+  }
+
+  // MARK: One at a time
+
+  /// While messages are held back, another thread of the process may flush them before it waits; the owner and
+  /// that thread exclude each other. An end that holds nothing back needs no lock.
+  private func lock() -> Bool {
+    guard coalesces || noted else { return false }
+    while !busy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged {
+      Futex.pause()
+    }
+    return true
+  }
+
+  private func unlock(_ locked: Bool) {
+    if locked { busy.store(false, ordering: .releasing) }
+  }
+
+  // MARK: Framing
+
+  private static var none: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: nil, count: 0) }
+
+  private var overhead: Int { options.framing == .line ? 1 : FrameHeader.size }
+
+  private func append(_ bytes: UnsafeRawBufferPointer) {
+    let room = unsafe pending.room(bytes.count + overhead)
+    let offset = options.framing == .line ? 0 : FrameHeader.size
+    if bytes.count > 0 {
+      unsafe UnsafeMutableRawBufferPointer(rebasing: room[offset...]).copyMemory(from: bytes)
+    }
+    unsafe finish(room, bytes.count)
+  }
+
+  /// Writes the header in front of, or the newline behind, `count` bytes that stand in the room already.
+  private func finish(_ room: UnsafeMutableRawBufferPointer, _ count: Int) {
+    if options.framing == .line {
+      unsafe room[count] = 10
+    } else {
+      unsafe room.storeBytes(
+        of: FrameHeader(stream: stream, count: count).bits.littleEndian, as: UInt64.self)
+    }
+    pending.filled(count + overhead)
+  }
+
+  private func checkLine(_ bytes: UnsafeRawBufferPointer) throws(ChannelError) {
+    if unsafe bytes.contains(10) {
+      throw ChannelError(
+        .invalidMessage, .send, mechanism,
+        "a message with a newline in it can't go over ?framing=line: send it line by line, or use frames")
+    }
+  }
+
+  private func withHeader(
+    _ header: FrameHeader, _ body: (UnsafeRawBufferPointer) throws(ChannelError) -> Int
+  ) throws(ChannelError) -> Int {
+    var bits = header.bits.littleEndian
+    return unsafe try withUnsafeBytes(of: &bits, body)
+  }
+
+  // MARK: Writing
+
+  /// One write, spinning first where the strategy says so. 0: the deadline passed.
+  private func write(
+    _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, _ position: PartPosition,
+    _ deadline: Deadline
+  ) throws(ChannelError) -> Int {
+    var count = 0
+    if options.wait == .block, deadline.isNever {
+      count = unsafe try sink.write(head, body, position, until: .never)
+    } else {
+      count = unsafe try sink.write(head, body, position, until: .now)
+      if count == 0, !deadline.isNow {
+        let sink = self.sink
+        let done = try spinner.spin(until: deadline) { () throws(ChannelError) in
+          count = unsafe try sink.write(head, body, position, until: .now)
+          return count > 0
+        }
+        if !done, !(options.wait == .spin && deadline.hasPassed) {
+          count = unsafe try sink.write(head, body, position, until: deadline)
+        }
+      }
+    }
+    bytesCarried += count
+    return count
+  }
+
+  /// A write that goes whole or not at all.
+  private func put(
+    _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, _ position: PartPosition,
+    _ deadline: Deadline
+  ) throws(ChannelError) -> Bool {
+    var done = unsafe try write(head, body, position, deadline)
+    if done == 0 { return false }
+    let total = head.count + body.count
+    // Only a stream cuts a write, and only one without a deadline comes here.
+    while done < total {
+      let restHead = unsafe UnsafeRawBufferPointer(rebasing: head[min(done, head.count)...])
+      let restBody = unsafe UnsafeRawBufferPointer(rebasing: body[max(0, done - head.count)...])
+      done += unsafe restHead.isEmpty
+        ? try write(restBody, Self.none, position, .never)
+        : try write(restHead, restBody, position, .never)
+    }
+    return true
+  }
+
+  /// To a channel that others send into too: parts that each go whole.
+  private func sendParts(
+    _ bytes: UnsafeRawBufferPointer, until deadline: Deadline
+  ) throws(ChannelError) -> Bool {
+    let most = sink.unitBytes - FrameHeader.size
+    var offset = 0
+    repeat {
+      let end = min(offset + most, bytes.count)
+      let header = FrameHeader(
+        stream: stream, count: end - offset, continues: offset > 0, more: end < bytes.count)
+      let body = unsafe UnsafeRawBufferPointer(rebasing: bytes[offset..<end])
+      // Given up between two parts: the next message begins without `continues`, and the receiver drops this one.
+      let sent = unsafe try withHeader(header) { head throws(ChannelError) in
+        unsafe try put(head, body, PartPosition(header), deadline) ? 1 : 0
+      }
+      if sent == 0 { return false }
+      offset = end
+    } while offset < bytes.count
+    return true
+  }
+
+  /// To a byte stream of ours alone.
+  private func sendStream(
+    _ bytes: UnsafeRawBufferPointer, until deadline: Deadline
+  ) throws(ChannelError) -> Bool {
+    if deadline.isNever {
+      return unsafe try withHeader(FrameHeader(stream: stream, count: bytes.count)) { head throws(ChannelError) in
+        unsafe try put(head, bytes, .whole, .never) ? 1 : 0
+      } > 0
+    }
+    // It may have to give up when some bytes are out already. So the message goes as a part with `more`, and
+    // behind it an empty last part: until the very last byte, the flags, is out, the message can still be undone.
+    let first = FrameHeader(stream: stream, count: bytes.count, more: true)
+    let last = FrameHeader(stream: stream, count: 0, continues: true)
+    let total = FrameHeader.size + bytes.count + FrameHeader.size
+    var done = 0
+    while done < total {
+      let count = unsafe try writeFrom(done, first, bytes, last, until: deadline)
+      if count == 0 { break }
+      done += count
+    }
+    if done == total { return true }
+    if done > 0 { owe(from: done, first: first, bytes: bytes.count, last: last) }
+    return false
+  }
+
+  /// Writes what is left of header, message and last part behind the first `done` bytes.
+  private func writeFrom(
+    _ done: Int, _ first: FrameHeader, _ bytes: UnsafeRawBufferPointer, _ last: FrameHeader,
+    until deadline: Deadline
+  ) throws(ChannelError) -> Int {
+    let bodyEnd = FrameHeader.size + bytes.count
+    if done < FrameHeader.size {
+      return unsafe try withHeader(first) { head throws(ChannelError) in
+        unsafe try write(UnsafeRawBufferPointer(rebasing: head[done...]), bytes, .whole, deadline)
+      }
+    }
+    return unsafe try withHeader(last) { tail throws(ChannelError) in
+      if done < bodyEnd {
+        let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[(done - FrameHeader.size)...])
+        return unsafe try write(rest, tail, .whole, deadline)
+      }
+      let rest = unsafe UnsafeRawBufferPointer(rebasing: tail[(done - bodyEnd)...])
+      return unsafe try write(rest, Self.none, .whole, deadline)
+    }
+  }
+
+  /// The message was given up after `done` of its bytes: what the stream still has to get so that the receiver
+  /// finds the next message.
+  private func owe(from done: Int, first: FrameHeader, bytes: Int, last: FrameHeader) {
+    let bodyEnd = FrameHeader.size + bytes
+    if done < FrameHeader.size {
+      owedTail = Self.bytes(of: first.bits).suffix(FrameHeader.size - done)
+      owedZeros = bytes
+    } else if done < bodyEnd {
+      owedZeros = bodyEnd - done
+    } else if done > bodyEnd {
+      // Part of the last part is out: end it as one more part that isn't the last.
+      var undone = last
+      undone.more = true
+      owedTail = Self.bytes(of: undone.bits).suffix(FrameHeader.size - (done - bodyEnd))
+    }
+  }
+
+
+  private static func bytes(of bits: UInt64) -> [UInt8] {
+    (0..<8).map { UInt8(truncatingIfNeeded: bits >> (8 * UInt64($0))) }
+  }
+
+  /// Pays what a message that was given up still owes the stream.
+  private func settle(until deadline: Deadline) throws(ChannelError) -> Bool {
+    if owedTail.isEmpty && owedZeros == 0 { return true }
+    while !owedTail.isEmpty {
+      var count = 0
+      let tail = owedTail
+      count = unsafe try tail.span.withUnsafeBytes { bytes throws(ChannelError) in
+        unsafe try write(bytes, Self.none, .whole, deadline)
+      }
+      if count == 0 { return false }
+      owedTail.removeFirst(count)
+    }
+    let zeros = [UInt8](repeating: 0, count: min(owedZeros, 1 << 16))
+    while owedZeros > 0 {
+      let most = min(owedZeros, zeros.count)
+      let count = unsafe try zeros.span.withUnsafeBytes { bytes throws(ChannelError) in
+        unsafe try write(UnsafeRawBufferPointer(rebasing: bytes[..<most]), Self.none, .whole, deadline)
+      }
+      if count == 0 { return false }
+      owedZeros -= count
+    }
+    return true
+  }
+
+  /// Lines have no way to take half a line back: without a deadline they wait, with one they go at once or not,
+  /// which the kernel grants up to PIPE_BUF on a pipe.
+  private func sendLine(
+    _ bytes: UnsafeRawBufferPointer, until deadline: Deadline
+  ) throws(ChannelError) -> Bool {
+    var newline: UInt8 = 10
+    return unsafe try withUnsafeBytes(of: &newline) { end throws(ChannelError) in
+      unsafe try put(bytes, end, .whole, deadline)
+    }
+  }
+}

@@ -1,0 +1,205 @@
+/// A value that travels in one message. Strings, bytes, numbers and ``JSONMessage`` types conform; a type of
+/// yours writes its parts one after the other and reads them back in the same order.
+///
+/// ```swift
+/// struct Job: Message {
+///   var id: UInt32
+///   var url: String
+///   func encode(to writer: inout MessageWriter) { writer.write(id); writer.write(url) }
+///   init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
+///     id = try reader.integer(bytes)
+///     url = try reader.string(bytes)
+///   }
+/// }
+/// ```
+public protocol Message {
+  /// Writes the value's bytes.
+  func encode(to writer: inout MessageWriter) throws(ChannelError)
+  /// Reads it from a message's bytes, which may be anything: another program may have sent them.
+  /// - Throws: `invalidMessage`.
+  init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError)
+}
+
+extension Message {
+  /// Reads the value from a whole message; bytes behind it are an error.
+  public init(decoding bytes: Span<UInt8>) throws(ChannelError) {
+    var reader = MessageReader()
+    try self.init(from: &reader, bytes)
+    guard reader.offset == bytes.count else {
+      throw .invalid("\(bytes.count - reader.offset) bytes too many for \(Self.self)")
+    }
+  }
+}
+
+extension ChannelError {
+  package static func invalid(_ what: String) -> ChannelError {
+    ChannelError(.invalidMessage, .decode, nil, "the message isn't what was asked for: \(what)")
+  }
+}
+
+/// Gathers a message's bytes. Numbers are little-endian; strings and lists have their length in front.
+public struct MessageWriter: Sendable {
+  /// What was written so far.
+  public private(set) var bytes: [UInt8] = []
+
+  /// Nothing written.
+  public init() {}
+
+  /// Forgets what was written and keeps the memory.
+  public mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
+
+  /// An integer, little-endian, in as many bytes as its type has.
+  public mutating func write<Value: FixedWidthInteger & BitwiseCopyable>(_ value: Value) {
+    unsafe withUnsafeBytes(of: value.littleEndian) { unsafe bytes.append(contentsOf: $0) }
+  }
+
+  /// A number as its bits.
+  public mutating func write(_ value: Double) { write(value.bitPattern) }
+
+  /// One byte, 0 or 1.
+  public mutating func write(_ value: Bool) { bytes.append(value ? 1 : 0) }
+
+  /// Four bytes of length, then the text as UTF-8.
+  public mutating func write(_ text: String) {
+    write(UInt32(text.utf8.count))
+    bytes.append(contentsOf: text.utf8)
+  }
+
+  /// Four bytes of length, then the bytes.
+  public mutating func write(_ list: [UInt8]) {
+    write(UInt32(list.count))
+    bytes.append(contentsOf: list)
+  }
+
+  /// The bytes alone: the rest of the message.
+  public mutating func append(_ list: some Sequence<UInt8>) { bytes.append(contentsOf: list) }
+}
+
+/// Where reading a message's bytes has come to. Checks every length before it believes it.
+public struct MessageReader: Sendable {
+  /// The next byte to read.
+  public private(set) var offset = 0
+
+  /// At the beginning.
+  public init() {}
+
+  /// How many bytes are left.
+  public func remaining(_ bytes: Span<UInt8>) -> Int { bytes.count - offset }
+
+  private mutating func skip(_ count: Int, _ bytes: Span<UInt8>) throws(ChannelError) -> Int {
+    guard count >= 0, count <= bytes.count - offset else {
+      throw .invalid("\(count) bytes wanted at byte \(offset) of \(bytes.count)")
+    }
+    defer { offset += count }
+    return offset
+  }
+
+  /// An integer of the type asked for.
+  public mutating func integer<Value: FixedWidthInteger & BitwiseCopyable>(
+    _ bytes: Span<UInt8>, as type: Value.Type = Value.self
+  ) throws(ChannelError) -> Value {
+    let at = try skip(MemoryLayout<Value>.size, bytes)
+    return unsafe bytes.withUnsafeBytes {
+      Value(littleEndian: unsafe $0.loadUnaligned(fromByteOffset: at, as: Value.self))
+    }
+  }
+
+  /// A number from its bits.
+  public mutating func double(_ bytes: Span<UInt8>) throws(ChannelError) -> Double {
+    Double(bitPattern: try integer(bytes))
+  }
+
+  /// A byte that is 0 or 1.
+  public mutating func bool(_ bytes: Span<UInt8>) throws(ChannelError) -> Bool {
+    let byte: UInt8 = try integer(bytes)
+    guard byte < 2 else { throw .invalid("\(byte) where 0 or 1 should be") }
+    return byte == 1
+  }
+
+  /// A text with its length in front.
+  public mutating func string(_ bytes: Span<UInt8>) throws(ChannelError) -> String {
+    let count: UInt32 = try integer(bytes)
+    return try text(bytes, count: Int(count))
+  }
+
+  /// A text of `count` bytes.
+  public mutating func text(_ bytes: Span<UInt8>, count: Int) throws(ChannelError) -> String {
+    let at = try skip(count, bytes)
+    let text: String? = unsafe bytes.withUnsafeBytes { raw in
+      unsafe String(validating: raw[at..<(at + count)], as: UTF8.self)
+    }
+    guard let text else { throw .invalid("text that isn't UTF-8") }
+    return text
+  }
+
+  /// Bytes with their length in front.
+  public mutating func array(_ bytes: Span<UInt8>) throws(ChannelError) -> [UInt8] {
+    let count: UInt32 = try integer(bytes)
+    return try array(bytes, count: Int(count))
+  }
+
+  /// `count` bytes.
+  public mutating func array(_ bytes: Span<UInt8>, count: Int) throws(ChannelError) -> [UInt8] {
+    let at = try skip(count, bytes)
+    return unsafe bytes.withUnsafeBytes { unsafe Array($0[at..<(at + count)]) }
+  }
+}
+
+extension String: Message {
+  /// The text as UTF-8: the whole message.
+  public func encode(to writer: inout MessageWriter) { writer.append(utf8) }
+
+  /// The message's bytes as UTF-8.
+  public init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
+    self = try reader.text(bytes, count: reader.remaining(bytes))
+  }
+}
+
+extension [UInt8]: Message {
+  /// The bytes: the whole message.
+  public func encode(to writer: inout MessageWriter) { writer.append(self) }
+
+  /// The message's bytes.
+  public init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
+    self = try reader.array(bytes, count: reader.remaining(bytes))
+  }
+}
+
+extension Message where Self: FixedWidthInteger & BitwiseCopyable {
+  /// The integer, little-endian.
+  public func encode(to writer: inout MessageWriter) { writer.write(self) }
+
+  /// The integer, little-endian.
+  public init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
+    self = try reader.integer(bytes)
+  }
+}
+
+extension Int: Message {}
+extension Int32: Message {}
+extension Int64: Message {}
+extension UInt: Message {}
+extension UInt8: Message {}
+extension UInt16: Message {}
+extension UInt32: Message {}
+extension UInt64: Message {}
+
+extension Double: Message {
+  /// The number's bits, little-endian.
+  public func encode(to writer: inout MessageWriter) { writer.write(self) }
+
+  /// The number's bits, little-endian.
+  public init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
+    self = try reader.double(bytes)
+  }
+}
+
+/// A message without any bytes: that it came is all it says.
+public struct Token: Message, Hashable, Sendable {
+  /// The token.
+  public init() {}
+  /// Writes nothing.
+  public func encode(to writer: inout MessageWriter) {}
+  /// Reads nothing.
+  public init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {}
+}

@@ -1,0 +1,136 @@
+import SystemCalls
+
+/// FIFOs: a pipe with a name in the file system (mkfifo(3), fifo(7)). Whoever can reach the path can send; the
+/// receiver makes the name, holds a lock on it so that it stays the only one, and removes it.
+package enum FIFOMechanism: MechanismImplementation {
+  package static let mechanism = Mechanism.fifo
+
+  package static let traits = MechanismTraits(
+    summary: "a pipe with a path: any process of this user that can reach it",
+    addressForm: "fifo:/path", systemCalls: ["mkfifo", "open", "writev", "read", "poll"],
+    manySenders: true, manyReceivers: false,
+    caveat: "sends in parts of 4096 bytes, since others may send too; ?senders=one sends large ones faster")
+
+  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> EndPair {
+    // A FIFO that loses its name as soon as both ends are open: nobody else can reach it.
+    let path = try NameRecord.directory() + "/fifo-\(Myself.process)-\(UInt64.random(in: 0 ... .max))"
+    return try translating(.open, mechanism, path) { () throws(SystemError) in
+      try Files.makeFIFO(path)
+      defer { try? Files.remove(path) }
+      let reading = try Files.open(path, .read, nonblocking: true)
+      let writing = try Files.open(path, .write)
+      try reading.setNonblocking(false)
+      return EndPairParts(reading, writing)
+    }.ends(options)
+  }
+
+  private struct EndPairParts: ~Copyable {
+    let reading: Descriptor
+    let writing: Descriptor
+
+    init(_ reading: consuming Descriptor, _ writing: consuming Descriptor) {
+      self.reading = reading
+      self.writing = writing
+    }
+
+    consuming func ends(_ options: ChannelOptions) throws(ChannelError) -> EndPair {
+      try PipeMechanism.setCapacity(writing, options, mechanism)
+      let sender = PipeMechanism.carrier(mechanism, writing, options, senders: .many)
+      let receiver = PipeMechanism.carrier(mechanism, reading, options, senders: .many)
+      return EndPair(
+        FramedSender(mechanism, sender, options), FramedReceiver(mechanism, receiver, options))
+    }
+  }
+
+  // What the kernel has no errno for.
+  private static let notFIFO = SystemError(-1, .open)
+  private static let notMine = SystemError(-2, .open)
+  private static let busy = SystemError(-3, .open)
+
+  /// Opens a FIFO of this user's; anything else at the path is an error.
+  private static func open(_ path: String, _ access: Files.Access) throws(SystemError) -> Descriptor {
+    // Looked at before it is opened, since opening a device can have effects; and again after, since the path
+    // may have changed.
+    try check(try Files.status(path))
+    // Without O_NONBLOCK the open itself would wait for the other side, and no deadline could end it.
+    let descriptor = try Files.open(path, access, nonblocking: true)
+    try check(try Files.status(descriptor))
+    try descriptor.setNonblocking(false)
+    return descriptor
+  }
+
+  private static func check(_ status: Files.Status) throws(SystemError) {
+    if status.kind != .fifo { throw notFIFO }
+    if status.owner != Myself.user { throw notMine }
+  }
+
+  private static func explain(_ error: SystemError, _ path: String) -> ChannelError {
+    if error == busy {
+      return ChannelError(
+        .busy, .open, mechanism, "\(path) has its one receiver already: close it, or use another path")
+    }
+    if error == notFIFO || error.meansLink {
+      return ChannelError(
+        .wrongKind, .open, mechanism, "\(path) is no FIFO: name another path, or remove what is there")
+    }
+    if error == notMine {
+      return ChannelError(.notAllowed, .open, mechanism, "\(path) is another user's FIFO: name another path")
+    }
+    return ChannelError(error, .open, mechanism, path)
+  }
+
+  package static func openSender(
+    _ address: Address, until deadline: Deadline
+  ) throws(ChannelError) -> any SendingEnd {
+    let path = try address.path()
+    var patience = Patience(deadline)
+    repeat {
+      do throws(SystemError) {
+        let carrier = PipeMechanism.carrier(
+          mechanism, try open(path, .write), address.options, senders: .many)
+        return FramedSender(mechanism, carrier, address.options)
+      } catch {
+        // ENXIO: no reader; ENOENT: no FIFO yet.
+        guard error.meansRefused else { throw explain(error, path) }
+      }
+    } while patience.pause()
+    throw ChannelError(
+      .noReceiver, .open, mechanism, "nobody receives on \(path): start the receiver first, or wait longer for it")
+  }
+
+  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceivingEnd {
+    let path = try address.path()
+    var made = false
+    do throws(SystemError) {
+      do throws(SystemError) {
+        try Files.makeFIFO(path)
+        made = true
+      } catch {
+        guard error.meansTaken else { throw error }
+      }
+      let descriptor = try open(path, .read)
+      guard try Files.lock(descriptor, wait: false) else { throw busy }
+      let inode = try Files.status(descriptor).inode
+      let owned = made
+      let carrier = PipeMechanism.carrier(mechanism, descriptor, address.options, senders: .many) {
+        // Only the name that this end made, and only while it is still this FIFO's.
+        if owned, (try? Files.status(path))?.inode == inode { try? Files.remove(path) }
+      }
+      carrier.awaitsFirstSender = true
+      return FramedReceiver(mechanism, carrier, address.options)
+    } catch {
+      if made { try? Files.remove(path) }
+      throw explain(error, path)
+    }
+  }
+
+  package static func adoptSender(_ inherited: InheritedEnd) throws(ChannelError) -> any SendingEnd {
+    try inherited.descriptorSender(.file)
+  }
+
+  package static func adoptReceiver(_ inherited: InheritedEnd) throws(ChannelError) -> any ReceivingEnd {
+    try inherited.descriptorReceiver(.file)
+  }
+
+  package static func limits() -> [MechanismLimit] { PipeMechanism.limits() }
+}

@@ -1,0 +1,124 @@
+import Synchronization
+package import SystemCalls
+
+/// How an end learns that the other side is gone where the mechanism itself wouldn't say: two pipes (FIFOs, for a
+/// channel with a name) that carry nothing. Every sender holds the writing end of one, every receiver that of the
+/// other; when the last holder closes or dies, the kernel hangs up.
+package final class Lifeline: @unchecked Sendable {
+  // Touched by the end's owner alone, but for the atomic.
+  package enum Side: String, Sendable { case sender, receiver }
+
+  package let side: Side
+  private var hold: Descriptor?
+  private let senders: Descriptor
+  private let receivers: Descriptor
+  private let record: NameRecord?
+  private let gone = Atomic<Bool>(false)
+  private var watch: UInt64?
+
+  package init(
+    _ side: Side, hold: consuming Descriptor, senders: consuming Descriptor, receivers: consuming Descriptor,
+    record: NameRecord? = nil
+  ) {
+    self.side = side
+    self.hold = consume hold
+    self.senders = senders
+    self.receivers = receivers
+    self.record = record
+  }
+
+  deinit { stop() }
+
+  /// The lifelines of an anonymous channel's two ends.
+  package static func pair() throws(SystemError) -> (sender: Lifeline, receiver: Lifeline) {
+    let senders = try PipeEnds()
+    let receivers = try PipeEnds()
+    // Duplicates all, and the originals close: two noncopyable pairs can't be taken apart into one another.
+    return (
+      Lifeline(
+        .sender, hold: try senders.writing.duplicate(), senders: try senders.reading.duplicate(),
+        receivers: try receivers.reading.duplicate()),
+      Lifeline(
+        .receiver, hold: try receivers.writing.duplicate(), senders: try senders.reading.duplicate(),
+        receivers: try receivers.reading.duplicate())
+    )
+  }
+
+  /// The lifeline of an end that the parent handed over, from three descriptors at `index`.
+  package convenience init(_ side: Side, _ inherited: InheritedEnd, at index: Int) throws(ChannelError) {
+    self.init(
+      side, hold: Descriptor(owning: try inherited.descriptor(index)),
+      senders: Descriptor(owning: try inherited.descriptor(index + 1)),
+      receivers: Descriptor(owning: try inherited.descriptor(index + 2)))
+  }
+
+  /// The descriptors to hand over; empty after ``leave(removing:)``.
+  package var descriptors: [Int32] {
+    switch hold {
+    case .some(let hold): [hold.raw, senders.raw, receivers.raw]
+    case .none: []
+    }
+  }
+
+  package var isAnonymous: Bool { record == nil }
+
+  private var peers: Int32 { side == .sender ? receivers.raw : senders.raw }
+
+  /// Begins to watch the other side. `wake` runs on the monitor's thread when it is gone.
+  package func start(_ wake: @escaping @Sendable () -> Void) throws(SystemError) {
+    watch = try HangUpMonitor.watch(peers) { [weak self] in
+      self?.gone.store(true, ordering: .sequentiallyConsistent)
+      wake()
+    }
+  }
+
+  /// After this, `wake` runs no more.
+  package func stop() {
+    if let watch { HangUpMonitor.unwatch(peers, watch) }
+    watch = nil
+  }
+
+  /// The last peer has closed or died. False while none has come yet.
+  @inline(__always) package var peersGone: Bool { gone.load(ordering: .acquiring) }
+
+  /// Closes this process's hold without ending the channel: the child that it was handed to holds it now.
+  package func surrender() {
+    stop()
+    hold = nil
+  }
+
+  /// Lets go. When nobody else is left on either side, removes what the channel made, and its name.
+  package func leave(removing remove: () -> Void) {
+    guard hold != nil else { return }
+    stop()
+    if let record {
+      record.whileLocked {
+        hold = nil
+        if Self.nobodyWrites(senders), Self.nobodyWrites(receivers) {
+          remove()
+          record.remove()
+        }
+      }
+    } else {
+      hold = nil
+      removeIfAlone(remove)
+    }
+  }
+
+  /// For what is kept while a child has the end: nobody is left, so what the channel made goes.
+  package func removeIfAlone(_ remove: () -> Void) {
+    if Self.nobodyWrites(senders), Self.nobodyWrites(receivers) { remove() }
+  }
+
+  /// A pipe without a writer is at its end; with one, it has nothing to read yet.
+  package static func nobodyWrites(_ pipe: borrowing Descriptor) -> Bool {
+    let raw = pipe.raw
+    return unsafe withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) { buffer in
+      do throws(SystemError) {
+        return unsafe try Streams.read(raw, into: buffer, wait: false) == 0
+      } catch {
+        return false
+      }
+    }
+  }
+}

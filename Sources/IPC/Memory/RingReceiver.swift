@@ -1,0 +1,158 @@
+import SystemCalls
+
+/// Reads messages where the sender wrote them, and says from time to time how far it has come.
+package final class RingReceiver: ReceivingEnd {
+  package let mechanism: Mechanism
+  package let options: ChannelOptions
+  package private(set) var bytesCarried = 0
+
+  private let link: RingLink
+  private let ring: Ring
+  private var spinner: Spinner
+  private var head: UInt64
+  /// The head as the sender knows it: told when a quarter of the ring is free again, or nothing is left to read.
+  private var toldHead: UInt64
+  /// The tail as last seen: read again only when everything before was read.
+  private var knownTail: UInt64
+  /// What the message handed out last occupies.
+  private var taken = 0
+  private var partial: ByteBuffer?
+  private var assembled: ByteBuffer?
+  private var isClosed = false
+
+  package init(_ link: RingLink, _ options: ChannelOptions) {
+    self.link = link
+    ring = link.ring
+    mechanism = link.mechanism
+    self.options = options
+    spinner = Spinner(options.wait)
+    head = ring.head.load()
+    toldHead = head
+    knownTail = head
+  }
+
+  package func take(until deadline: Deadline) throws(ChannelError) -> UnsafeRawBufferPointer? {
+    release()
+    while true {
+      if head == knownTail, try !look() {
+        guard try wait(until: deadline) else { return nil }
+      }
+      if let message = unsafe try next() { return unsafe message }
+    }
+  }
+
+  /// One record: a whole message, lent in place; or a part or filler, which is nothing yet.
+  private func next() throws(ChannelError) -> UnsafeRawBufferPointer? {
+    let available = Int(knownTail &- head)
+    let start = unsafe ring.pointer(head)
+    let header = FrameHeader(UInt64(littleEndian: unsafe start.load(as: UInt64.self)))
+    let record = (header.count + FrameHeader.size + 7) & ~7
+    // What the sender claims is checked before it is believed: inside what it published, and not over the end.
+    let untilEnd = ring.capacity - Int(head & UInt64(ring.capacity - 1))
+    guard record <= available, record <= untilEnd else {
+      throw .violation(mechanism, "a record of \(record) bytes where \(min(available, untilEnd)) are")
+    }
+    if header.stream == Ring.fillerStream {
+      advance(record)
+      return nil
+    }
+    guard header.count <= options.maximumMessageBytes else {
+      throw .violation(mechanism, "\(header.count) bytes where a message has at most \(options.maximumMessageBytes)")
+    }
+    let body = unsafe UnsafeRawBufferPointer(start: start + FrameHeader.size, count: header.count)
+    if !header.continues && !header.more {
+      partial = nil
+      taken = record
+      return unsafe body
+    }
+    let whole = unsafe try gather(header, body)
+    advance(record)
+    guard let whole else { return nil }
+    assembled = whole
+    return unsafe whole.bytes
+  }
+
+  private func gather(
+    _ header: FrameHeader, _ body: UnsafeRawBufferPointer
+  ) throws(ChannelError) -> ByteBuffer? {
+    if !header.continues { partial = ByteBuffer(capacity: body.count * 2) }
+    guard let message = partial else { return nil }
+    guard message.count + body.count <= options.maximumMessageBytes else {
+      throw .violation(mechanism, "parts that add up to more than \(options.maximumMessageBytes) bytes")
+    }
+    unsafe message.append(body)
+    if header.more { return nil }
+    partial = nil
+    return message
+  }
+
+  package func release() {
+    if taken > 0 {
+      advance(taken)
+      taken = 0
+    }
+    assembled = nil
+  }
+
+  @inline(__always) private func advance(_ bytes: Int) {
+    head &+= UInt64(bytes)
+    bytesCarried &+= bytes
+    if head == knownTail || Int(head &- toldHead) >= ring.capacity / 4 { tell() }
+  }
+
+  private func tell() {
+    toldHead = head
+    ring.head.store(head)
+    ring.room.ring()
+  }
+
+  /// Whether more was published.
+  private func look() throws(ChannelError) -> Bool {
+    let tail = ring.tail.load()
+    if tail == knownTail { return false }
+    guard tail &- head <= UInt64(ring.capacity), tail & 7 == 0 else {
+      throw .violation(mechanism, "a tail \(tail &- head) bytes ahead in a ring of \(ring.capacity)")
+    }
+    knownTail = tail
+    return true
+  }
+
+  private func lookOrEnd() throws(ChannelError) -> Bool {
+    // Asked before the ring is: what a sender published before it died can be seen by then.
+    let gone = link.lifeline.peersGone || ring.senderClosed.load() != 0
+    if try look() { return true }
+    if gone { throw .closed(.receive, mechanism) }
+    return false
+  }
+
+  private func wait(until deadline: Deadline) throws(ChannelError) -> Bool {
+    if toldHead != head { tell() }
+    if try lookOrEnd() { return true }
+    if deadline.isNow { return false }
+    return try PendingFlushes.waiting(until: deadline) { limit throws(ChannelError) -> Bool? in
+      if try spinner.spin(until: limit, { () throws(ChannelError) in try lookOrEnd() }) { return true }
+      return try ring.messages.wait(until: limit) { () throws(ChannelError) in try lookOrEnd() } ? true : nil
+    } ?? false
+  }
+
+  package func close() {
+    if isClosed { return }
+    isClosed = true
+    ring.receiverClosed.store(1)
+    ring.room.wake()
+    link.close()
+  }
+
+  package func handOver() throws(ChannelError) -> Handover {
+    guard taken == 0, partial == nil else {
+      throw ChannelError(
+        .notSupported, .handOver, mechanism, "a message is being read: hand a receiver over between messages")
+    }
+    if toldHead != head { tell() }
+    let carried = link.handover()
+    return Handover(parameters: carried.parameters, descriptors: carried.descriptors) {
+      self.isClosed = true
+      return carried.surrender()
+    }
+  }
+}

@@ -1,0 +1,172 @@
+import SystemCalls
+
+/// Writes messages where the receiver reads them. No system call while nobody sleeps.
+package final class RingSender: SendingEnd {
+  package let mechanism: Mechanism
+  package let options: ChannelOptions
+  package private(set) var bytesCarried = 0
+  /// Nothing to gather: a message costs no call.
+  package var coalesces = false
+
+  private let link: RingLink
+  private let ring: Ring
+  private var spinner: Spinner
+  private var tail: UInt64
+  /// The head as last seen: read again only when the ring looks full.
+  private var knownHead: UInt64
+  private let longestRecord: Int
+  private var reserved = 0
+  /// A reserved message that is larger than a record: gathered here, then sent in parts.
+  private var detour: ByteBuffer?
+  private var isClosed = false
+
+  package init(_ link: RingLink, _ options: ChannelOptions) {
+    self.link = link
+    ring = link.ring
+    mechanism = link.mechanism
+    self.options = options
+    spinner = Spinner(options.wait)
+    tail = ring.tail.load()
+    knownHead = ring.head.load()
+    longestRecord = ring.capacity / 2
+  }
+
+  @inline(__always) private static func recordBytes(_ count: Int) -> Int { (count + FrameHeader.size + 7) & ~7 }
+
+  // MARK: Sending
+
+  package func send(_ bytes: UnsafeRawBufferPointer, until deadline: Deadline) throws(ChannelError) -> Bool {
+    let count = bytes.count
+    guard count <= options.maximumMessageBytes else {
+      throw .tooLong(count, limit: options.maximumMessageBytes, mechanism)
+    }
+    if Self.recordBytes(count) > longestRecord { return unsafe try sendParts(bytes, until: deadline) }
+    return unsafe try put(bytes, FrameHeader(stream: 0, count: count), until: deadline)
+  }
+
+  private func put(
+    _ bytes: UnsafeRawBufferPointer, _ header: FrameHeader, until deadline: Deadline
+  ) throws(ChannelError) -> Bool {
+    guard let target = unsafe try acquire(Self.recordBytes(header.count), until: deadline) else { return false }
+    if header.count > 0 {
+      unsafe (target + FrameHeader.size).copyMemory(from: bytes.baseAddress!, byteCount: header.count)
+    }
+    unsafe target.storeBytes(of: header.bits.littleEndian, as: UInt64.self)
+    publish(Self.recordBytes(header.count))
+    return true
+  }
+
+  /// Larger than half the ring: in parts. Given up between two of them, the next message begins anew and the
+  /// receiver drops what it has of this one.
+  private func sendParts(
+    _ bytes: UnsafeRawBufferPointer, until deadline: Deadline
+  ) throws(ChannelError) -> Bool {
+    let most = ring.capacity / 4 - FrameHeader.size
+    var offset = 0
+    while offset < bytes.count {
+      let end = min(offset + most, bytes.count)
+      let header = FrameHeader(
+        stream: 0, count: end - offset, continues: offset > 0, more: end < bytes.count)
+      let part = unsafe UnsafeRawBufferPointer(rebasing: bytes[offset..<end])
+      guard unsafe try put(part, header, until: deadline) else { return false }
+      offset = end
+    }
+    return true
+  }
+
+  package func reserve(
+    _ capacity: Int, until deadline: Deadline
+  ) throws(ChannelError) -> UnsafeMutableRawBufferPointer? {
+    guard capacity <= options.maximumMessageBytes else {
+      throw .tooLong(capacity, limit: options.maximumMessageBytes, mechanism)
+    }
+    reserved = capacity
+    if Self.recordBytes(capacity) > longestRecord {
+      let buffer = ByteBuffer(capacity: capacity)
+      detour = buffer
+      return unsafe UnsafeMutableRawBufferPointer(rebasing: buffer.room(capacity)[..<capacity])
+    }
+    guard let target = unsafe try acquire(Self.recordBytes(capacity), until: deadline) else { return nil }
+    return unsafe UnsafeMutableRawBufferPointer(start: target + FrameHeader.size, count: capacity)
+  }
+
+  package func commit(_ count: Int, until deadline: Deadline) throws(ChannelError) -> Bool {
+    precondition(count <= reserved, "more bytes than were reserved")
+    if let buffer = detour {
+      detour = nil
+      buffer.filled(count)
+      return unsafe try send(buffer.bytes, until: deadline)
+    }
+    unsafe ring.pointer(tail).storeBytes(
+      of: FrameHeader(stream: 0, count: count).bits.littleEndian, as: UInt64.self)
+    publish(Self.recordBytes(count))
+    return true
+  }
+
+  package func flush(until deadline: Deadline) throws(ChannelError) -> Bool { true }
+
+  // MARK: Room
+
+  @inline(__always) private func publish(_ bytes: Int) {
+    tail &+= UInt64(bytes)
+    bytesCarried &+= bytes
+    ring.tail.store(tail)
+    ring.messages.ring()
+  }
+
+  /// Where a record of `bytes` goes; nil: no room before the deadline. Nothing is visible until it is published.
+  @inline(__always) private func acquire(
+    _ bytes: Int, until deadline: Deadline
+  ) throws(ChannelError) -> UnsafeMutableRawPointer? {
+    if link.lifeline.peersGone || ring.receiverClosed.relaxed() != 0 { throw .closed(.send, mechanism) }
+    let untilEnd = ring.capacity - Int(tail & UInt64(ring.capacity - 1))
+    let needed = bytes <= untilEnd ? bytes : untilEnd + bytes
+    if Int(tail &- knownHead) + needed > ring.capacity {
+      guard try waitForRoom(needed, until: deadline) else { return nil }
+    }
+    if bytes > untilEnd {
+      // The receiver skips this; it becomes visible together with the record behind it, or the next.
+      unsafe ring.pointer(tail).storeBytes(
+        of: FrameHeader(stream: Ring.fillerStream, count: untilEnd - FrameHeader.size).bits.littleEndian,
+        as: UInt64.self)
+      tail &+= UInt64(untilEnd)
+    }
+    return unsafe ring.pointer(tail)
+  }
+
+  private func hasRoom(_ needed: Int) throws(ChannelError) -> Bool {
+    if link.lifeline.peersGone || ring.receiverClosed.load() != 0 { throw .closed(.send, mechanism) }
+    let head = ring.head.load()
+    // The receiver says how far it has read; one that lies is told so.
+    guard tail &- head <= UInt64(ring.capacity), head & 7 == 0 else {
+      throw ChannelError(
+        .protocolViolation, .send, mechanism,
+        "the receiver claims to have read what was never sent: close this channel and look at who reads it")
+    }
+    knownHead = head
+    return Int(tail &- head) + needed <= ring.capacity
+  }
+
+  private func waitForRoom(_ needed: Int, until deadline: Deadline) throws(ChannelError) -> Bool {
+    if try hasRoom(needed) { return true }
+    if deadline.isNow { return false }
+    if try spinner.spin(until: deadline, { () throws(ChannelError) in try hasRoom(needed) }) { return true }
+    return try ring.room.wait(until: deadline) { () throws(ChannelError) in try hasRoom(needed) }
+  }
+
+  package func close() {
+    if isClosed { return }
+    isClosed = true
+    ring.senderClosed.store(1)
+    ring.messages.wake()
+    link.close()
+  }
+
+  package func handOver() throws(ChannelError) -> Handover {
+    let carried = link.handover()
+    return Handover(parameters: carried.parameters, descriptors: carried.descriptors) {
+      self.isClosed = true
+      return carried.surrender()
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import SystemCalls
+
+/// One end's hold on a System V queue: the queue, a small segment with a doorbell each way, and the lifeline.
+///
+/// msgrcv(2) and msgsnd(2) have no deadline, and don't end when the other side dies. So they are always tried
+/// with IPC_NOWAIT, and the waiting is done at a doorbell, which costs a busy channel no call at all.
+final class QueueLink: @unchecked Sendable {
+  let queue: Int32
+  /// Rung by senders, for receivers that sleep.
+  let messages: Doorbell
+  /// Rung by receivers, for senders that sleep.
+  let room: Doorbell
+  let lifeline: Lifeline
+  private let segment: Segment
+
+  static let segmentBytes = 4096
+
+  init(queue: Int32, segment: consuming Segment, lifeline: Lifeline) throws(ChannelError) {
+    guard unsafe segment.bytes.count >= Self.segmentBytes else {
+      throw ChannelError(.system, .open, .queue, "the segment beside queue \(queue) is too small: remove the name")
+    }
+    self.queue = queue
+    self.lifeline = lifeline
+    messages = unsafe Doorbell(SharedWord(segment.bytes, at: 128))
+    room = unsafe Doorbell(SharedWord(segment.bytes, at: 256))
+    self.segment = segment
+    let bell = lifeline.side == .sender ? room : messages
+    try translating(.open, .queue) { () throws(SystemError) in try lifeline.start { bell.wake() } }
+    let segmentID = self.segment.id
+    if lifeline.isAnonymous { Leftovers.register(self) { Self.remove(queue: queue, segment: segmentID) } }
+  }
+
+  static func remove(queue: Int32, segment: Int32) {
+    try? MessageQueues.remove(queue)
+    try? Segment.remove(segment)
+  }
+
+  func close() {
+    Leftovers.forget(self)
+    lifeline.leave { Self.remove(queue: queue, segment: segment.id) }
+    // The other side may sleep until there is news: this is some.
+    messages.wake()
+    room.wake()
+  }
+
+  deinit { close() }
+
+  var parameters: [(key: String, value: String)] {
+    [("queue", String(queue)), ("segment", String(segment.id))]
+  }
+
+  func handover(_ unit: Int) -> Handover {
+    Handover(parameters: parameters + [("unit", String(unit))], descriptors: lifeline.descriptors) {
+      Leftovers.forget(self)
+      self.lifeline.surrender()
+      // Kept until the child has ended: if nobody has the queue then, it goes.
+      return Escrow { [self] in lifeline.removeIfAlone { Self.remove(queue: queue, segment: segment.id) } }
+    }
+  }
+}
+
+/// What a parent keeps of an end that it handed over, until the child has ended.
+package final class Escrow {
+  private let release: () -> Void
+  package init(_ release: @escaping () -> Void) { self.release = release }
+  deinit { release() }
+}

@@ -1,0 +1,115 @@
+import SystemCalls
+
+/// The classic bounded buffer: slots in a System V segment, and a set of System V semaphores that counts the free
+/// and the used ones and lets one sender and one receiver in at a time.
+///
+/// What a process changes while it is inside, it changes with SEM_UNDO, so the kernel takes it back if the process
+/// dies there: the mutex opens, a slot half written is free again, a message half read is still used. A last
+/// semop(2) makes the change final: it takes the undo away (+1 with SEM_UNDO, -1 without, which is nothing to the
+/// value) and moves everything else in the same step. Where the next slot is, is kept in semaphores too, so that
+/// it moves in that step and not before or after.
+final class BoundedBuffer: @unchecked Sendable {
+  enum Index {
+    static let sending = 0, receiving = 1, free = 2, used = 3, tail = 4, head = 5
+  }
+
+  static let slotBytes = 4096
+  static let headerBytes = 4096
+  /// A wait looks this often whether the other side is still there; the kernel wakes it for everything else.
+  static let slice: UInt64 = 50_000_000
+
+  let set: Int32
+  let slots: Int
+  let lifeline: Lifeline
+  private let segment: Segment
+  /// How often the sending and the receiving side were entered: as long as only this end enters, it needn't ask
+  /// the kernel where the next slot is.
+  private let entered: SharedCounter
+  private var lastEntry: UInt64 = .max
+  private var position = 0
+
+  static func segmentBytes(slots: Int) -> Int { headerBytes + slots * (slotBytes + 8) }
+
+  static func values(slots: Int) -> [UInt16] { [1, 1, UInt16(slots), 0, 0, 0] }
+
+  init(set: Int32, slots: Int, segment: consuming Segment, lifeline: Lifeline) throws(ChannelError) {
+    guard (2...16384).contains(slots), unsafe segment.bytes.count >= Self.segmentBytes(slots: slots) else {
+      throw ChannelError(.system, .open, .semaphore, "the segment beside set \(set) is too small: remove the name")
+    }
+    self.set = set
+    self.slots = slots
+    self.lifeline = lifeline
+    entered = unsafe SharedCounter(segment.bytes, at: lifeline.side == .sender ? 128 : 256)
+    self.segment = segment
+    try translating(.open, .semaphore) { () throws(SystemError) in try lifeline.start {} }
+    let id = self.segment.id
+    if lifeline.isAnonymous { Leftovers.register(self) { Self.remove(set: set, segment: id) } }
+  }
+
+  deinit { close() }
+
+  static func remove(set: Int32, segment: Int32) {
+    try? Semaphores.remove(set)
+    try? Segment.remove(segment)
+  }
+
+  func close() {
+    Leftovers.forget(self)
+    lifeline.leave { Self.remove(set: set, segment: segment.id) }
+  }
+
+  func handover() -> Handover {
+    Handover(
+      parameters: [("set", String(set)), ("segment", String(segment.id)), ("slots", String(slots))],
+      descriptors: lifeline.descriptors
+    ) {
+      Leftovers.forget(self)
+      self.lifeline.surrender()
+      return Escrow { [self] in lifeline.removeIfAlone { Self.remove(set: set, segment: segment.id) } }
+    }
+  }
+
+  /// One semop(2), waiting in slices. False: the deadline passed, or the other side is gone.
+  func operate(
+    _ operations: [Semaphores.Operation], until deadline: Deadline, _ operation: ChannelOperation
+  ) throws(ChannelError) -> Bool {
+    while true {
+      do throws(SystemError) {
+        try Semaphores.operate(
+          set, operations.span, nanoseconds: deadline.isNow ? 0 : deadline.remaining(atMost: Self.slice))
+        return true
+      } catch {
+        guard error.wouldBlock else { throw ChannelError(error, operation, .semaphore) }
+        if deadline.hasPassed || lifeline.peersGone { return false }
+      }
+    }
+  }
+
+  /// The slot that this side works on next; call it inside.
+  func slot(_ index: Int, _ operation: ChannelOperation) throws(ChannelError) -> UnsafeMutableRawBufferPointer {
+    let entry = entered.load()
+    entered.store(entry &+ 1)
+    if entry != lastEntry || lastEntry == .max {
+      position = try translating(operation, .semaphore) { () throws(SystemError) in
+        try Semaphores.value(set, index)
+      }
+    }
+    guard (0..<slots).contains(position) else { throw .violation(.semaphore, "slot \(position) of \(slots)") }
+    lastEntry = entry &+ 1
+    let start = Self.headerBytes + position * (Self.slotBytes + 8)
+    return unsafe UnsafeMutableRawBufferPointer(rebasing: segment.bytes[start..<(start + Self.slotBytes + 8)])
+  }
+
+  /// The step that moves this side to its next slot.
+  func advance(_ index: Int) -> Semaphores.Operation {
+    if position == slots - 1 {
+      position = 0
+      return Semaphores.Operation(index, -(slots - 1))
+    }
+    position += 1
+    return Semaphores.Operation(index, 1)
+  }
+
+  /// The last step failed: where the next slot is, must be asked again.
+  func forgetPosition() { lastEntry = .max }
+}

@@ -1,0 +1,112 @@
+import SystemCalls
+
+/// Puts framed bytes into the slots of a bounded buffer.
+final class BoundedBufferSink: ByteSink {
+  private typealias Step = Semaphores.Operation
+  private typealias Index = BoundedBuffer.Index
+
+  private let buffer: BoundedBuffer
+  /// Between two parts of a message nobody else may send.
+  private var inside = false
+  let unitBytes = BoundedBuffer.slotBytes
+  let isStream = false
+  let partsInterleave = false
+
+  private let enter = [Step(Index.sending, -1, undo: true), Step(Index.free, -1, undo: true)]
+  private let goOn = [Step(Index.free, -1, undo: true)]
+  private let leave = [Step(Index.sending, 1, undo: true)]
+
+  init(_ buffer: BoundedBuffer) { self.buffer = buffer }
+
+  func write(
+    _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, _ position: PartPosition,
+    until deadline: Deadline
+  ) throws(ChannelError) -> Int {
+    if buffer.lifeline.peersGone { throw .closed(.send, .semaphore) }
+    if inside, !position.continues { try stepOut() }
+    guard try buffer.operate(inside ? goOn : enter, until: deadline, .send) else {
+      if buffer.lifeline.peersGone { throw .closed(.send, .semaphore) }
+      if inside { try stepOut() }
+      return 0
+    }
+    let slot = unsafe try buffer.slot(Index.tail, .send)
+    let total = head.count + body.count
+    unsafe slot.storeBytes(of: UInt32(total), as: UInt32.self)
+    unsafe UnsafeMutableRawBufferPointer(rebasing: slot[8...]).copyMemory(from: head)
+    if unsafe !body.isEmpty {
+      unsafe UnsafeMutableRawBufferPointer(rebasing: slot[(8 + head.count)...]).copyMemory(from: body)
+    }
+    var steps = [
+      Step(Index.free, 1, undo: true), Step(Index.free, -1), Step(Index.used, 1), buffer.advance(Index.tail),
+    ]
+    if !position.more { steps.append(Step(Index.sending, 1, undo: true)) }
+    inside = position.more
+    guard try buffer.operate(steps, until: .now, .send) else { throw .closed(.send, .semaphore) }
+    return total
+  }
+
+  private func stepOut() throws(ChannelError) {
+    inside = false
+    _ = try buffer.operate(leave, until: .now, .send)
+  }
+
+  func close() {
+    if inside { try? stepOut() }
+    buffer.close()
+  }
+
+  func handOver() throws(ChannelError) -> Handover { buffer.handover() }
+}
+
+/// Takes framed bytes out of the slots of a bounded buffer.
+final class BoundedBufferSource: ByteSource {
+  private typealias Step = Semaphores.Operation
+  private typealias Index = BoundedBuffer.Index
+
+  private let buffer: BoundedBuffer
+  /// Between two parts of a message nobody else may receive.
+  private var inside = false
+  let unitBytes = BoundedBuffer.slotBytes
+
+  private let enter = [Step(Index.receiving, -1, undo: true), Step(Index.used, -1, undo: true)]
+  private let goOn = [Step(Index.used, -1, undo: true)]
+
+  init(_ buffer: BoundedBuffer) { self.buffer = buffer }
+
+  func read(
+    into target: UnsafeMutableRawBufferPointer, continuing decoder: FrameDecoder, until deadline: Deadline
+  ) throws(ChannelError) -> ReadOutcome {
+    let gone = buffer.lifeline.peersGone
+    if try !buffer.operate(inside ? goOn : enter, until: deadline, .receive) {
+      if !gone {
+        // Gone while this waited: once more, for what the last sender left.
+        guard buffer.lifeline.peersGone else { return .nothing }
+        guard try buffer.operate(inside ? goOn : enter, until: .now, .receive) else { return .ended }
+      } else {
+        return .ended
+      }
+    }
+    let slot = unsafe try buffer.slot(Index.head, .receive)
+    let count = Int(unsafe slot.load(as: UInt32.self))
+    let valid = count >= FrameHeader.size && count <= unitBytes
+    var more = false
+    if valid {
+      unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: slot[8..<(8 + count)]))
+      // A part of a larger message fills its slot alone.
+      more = FrameHeader(UInt64(littleEndian: unsafe target.loadUnaligned(as: UInt64.self))).more
+    }
+    var steps = [
+      Step(Index.used, 1, undo: true), Step(Index.used, -1), Step(Index.free, 1), buffer.advance(Index.head),
+    ]
+    if !more { steps.append(Step(Index.receiving, 1, undo: true)) }
+    inside = more
+    guard try buffer.operate(steps, until: .now, .receive) else {
+      throw .violation(.semaphore, "semaphores that don't add up")
+    }
+    guard valid else { throw .violation(.semaphore, "a slot of \(count) bytes") }
+    return .bytes(count)
+  }
+
+  func close() { buffer.close() }
+  func handOver() throws(ChannelError) -> Handover { buffer.handover() }
+}

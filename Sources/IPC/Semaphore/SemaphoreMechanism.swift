@@ -1,0 +1,162 @@
+import SystemCalls
+
+/// System V semaphores (semget(2), semop(2)): a bounded buffer in a segment that they guard, for messages; or
+/// tokens alone (`?type=tokens`).
+package enum SemaphoreMechanism: MechanismImplementation {
+  package static let mechanism = Mechanism.semaphore
+
+  package static let traits = MechanismTraits(
+    summary: "the classic bounded buffer: slots in a segment, counted and guarded by semaphores; ?type=tokens counts alone",
+    addressForm: "semaphore:NAME", systemCalls: ["semget", "semop", "shmget"],
+    manySenders: true, manyReceivers: true,
+    caveat: "two calls per message each side; every process that uses one takes an undo entry of kernel.sem's")
+
+  private static let defaultSlots = 64
+
+  private static func wantsTokens(_ options: ChannelOptions) throws(ChannelError) -> Bool {
+    switch options.type {
+    case nil, "messages": return false
+    case "tokens": return true
+    case .some(let other):
+      throw ChannelError(
+        .invalidAddress, .open, mechanism, "no type \"\(other)\" of semaphore: write type=messages or type=tokens")
+    }
+  }
+
+  private static func slots(_ options: ChannelOptions) throws(ChannelError) -> Int {
+    guard let bytes = options.capacityBytes else { return defaultSlots }
+    let slots = (bytes + BoundedBuffer.slotBytes - 1) / BoundedBuffer.slotBytes
+    guard slots <= 16384 else {
+      throw ChannelError(
+        .invalidAddress, .open, mechanism,
+        "a buffer holds at most 64 MiB (16384 slots of \(BoundedBuffer.slotBytes) bytes): ask for less")
+    }
+    return max(2, slots)
+  }
+
+  /// Makes the kernel's objects, and says where they are.
+  private static func create(_ options: ChannelOptions) throws(ChannelError) -> [String: String] {
+    do throws(SystemError) {
+      if options.type == "tokens" {
+        let set = try Semaphores.create([UInt16(SemaphoreTokens.capacity), 0])
+        return ["set": String(set)]
+      }
+    } catch {
+      throw ChannelError(error, .open, mechanism)
+    }
+    let slots = try slots(options)
+    do throws(SystemError) {
+      let segment = try Segment(creating: BoundedBuffer.segmentBytes(slots: slots))
+      do throws(SystemError) {
+        let set = try Semaphores.create(BoundedBuffer.values(slots: slots))
+        return ["set": String(set), "segment": String(segment.id), "slots": String(slots)]
+      } catch {
+        try? Segment.remove(segment.id)
+        throw error
+      }
+    } catch {
+      throw ChannelError(error, .open, mechanism)
+    }
+  }
+
+  private static func remove(_ parameters: [String: String]) {
+    if let set = parameters["set"].flatMap({ Int32($0) }) { try? Semaphores.remove(set) }
+    if let segment = parameters["segment"].flatMap({ Int32($0) }) { try? Segment.remove(segment) }
+  }
+
+  private static func integer(_ parameters: [String: String], _ key: String) throws(ChannelError) -> Int {
+    guard let value = parameters[key].flatMap({ Int($0) }) else {
+      throw ChannelError(
+        .wrongKind, .open, mechanism,
+        "this name has no \(key): it was opened with another type (messages or tokens); use the same on both sides")
+    }
+    return value
+  }
+
+  private static func buffer(
+    _ parameters: [String: String], _ lifeline: Lifeline
+  ) throws(ChannelError) -> BoundedBuffer {
+    let segment: Segment
+    let id = Int32(clamping: try integer(parameters, "segment"))
+    do throws(SystemError) {
+      segment = try Segment(attaching: id)
+    } catch {
+      throw ChannelError(error, .open, mechanism)
+    }
+    return try BoundedBuffer(
+      set: Int32(clamping: try integer(parameters, "set")), slots: try integer(parameters, "slots"),
+      segment: segment, lifeline: lifeline)
+  }
+
+  private static func sender(
+    _ parameters: [String: String], _ lifeline: Lifeline, _ options: ChannelOptions
+  ) throws(ChannelError) -> any SendingEnd {
+    if try wantsTokens(options) {
+      let tokens = try SemaphoreTokens(set: Int32(clamping: try integer(parameters, "set")), lifeline: lifeline)
+      return TokenSender(mechanism, tokens, options)
+    }
+    return FramedSender(mechanism, BoundedBufferSink(try buffer(parameters, lifeline)), options)
+  }
+
+  private static func receiver(
+    _ parameters: [String: String], _ lifeline: Lifeline, _ options: ChannelOptions
+  ) throws(ChannelError) -> any ReceivingEnd {
+    if try wantsTokens(options) {
+      let tokens = try SemaphoreTokens(set: Int32(clamping: try integer(parameters, "set")), lifeline: lifeline)
+      return TokenReceiver(mechanism, tokens, options)
+    }
+    return FramedReceiver(mechanism, BoundedBufferSource(try buffer(parameters, lifeline)), options)
+  }
+
+  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> EndPair {
+    _ = try wantsTokens(options)
+    let parameters = try create(options)
+    do throws(ChannelError) {
+      let lifelines = try translating(.open, mechanism) { () throws(SystemError) in try Lifeline.pair() }
+      return EndPair(
+        try sender(parameters, lifelines.sender, options), try receiver(parameters, lifelines.receiver, options))
+    } catch {
+      remove(parameters)
+      throw error
+    }
+  }
+
+  private static func rules(_ options: ChannelOptions) -> NameRecord.Rules {
+    NameRecord.Rules(manySenders: true, manyReceivers: true) { () throws(ChannelError) in
+      try create(options)
+    } remove: {
+      remove($0)
+    }
+  }
+
+  package static func openSender(
+    _ address: Address, until deadline: Deadline
+  ) throws(ChannelError) -> any SendingEnd {
+    _ = try wantsTokens(address.options)
+    let (record, lifeline) = try NameRecord.joinSending(
+      mechanism, address.target, rules(address.options), until: deadline)
+    return try sender(record.parameters, lifeline, address.options)
+  }
+
+  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceivingEnd {
+    _ = try wantsTokens(address.options)
+    let (record, lifeline) = try NameRecord.joinReceiving(mechanism, address.target, rules(address.options))
+    return try receiver(record.parameters, lifeline, address.options)
+  }
+
+  package static func adoptSender(_ inherited: InheritedEnd) throws(ChannelError) -> any SendingEnd {
+    try sender(inherited.parameters, Lifeline(.sender, inherited, at: 0), inherited.options)
+  }
+
+  package static func adoptReceiver(_ inherited: InheritedEnd) throws(ChannelError) -> any ReceivingEnd {
+    try receiver(inherited.parameters, Lifeline(.receiver, inherited, at: 0), inherited.options)
+  }
+
+  package static func limits() -> [MechanismLimit] {
+    [
+      MechanismLimit("kernel.sem SEMMNI", KernelLimit.number("kernel/sem", 3), "sets"),
+      MechanismLimit("SEMVMX", 32767, "count"),
+      MechanismLimit("kernel.shmmax", KernelLimit.number("kernel/shmmax"), "bytes"),
+    ]
+  }
+}

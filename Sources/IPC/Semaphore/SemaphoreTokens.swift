@@ -1,0 +1,64 @@
+import SystemCalls
+
+/// Tokens: two semaphores, one for what was sent and not taken, one for what may still be sent, so that a full
+/// channel makes its sender wait. Sending and taking are one semop(2) each.
+final class SemaphoreTokens: TokenPort, @unchecked Sendable {
+  /// Under SEMVMX (32767), the most that a semaphore counts to.
+  static let capacity = 32000
+
+  private let set: Int32
+  private let lifeline: Lifeline
+  private let putSteps = [Semaphores.Operation(0, -1), Semaphores.Operation(1, 1)]
+  private let takeSteps = [Semaphores.Operation(1, -1), Semaphores.Operation(0, 1)]
+
+  init(set: Int32, lifeline: Lifeline) throws(ChannelError) {
+    self.set = set
+    self.lifeline = lifeline
+    try translating(.open, .semaphore) { () throws(SystemError) in try lifeline.start {} }
+    if lifeline.isAnonymous { Leftovers.register(self) { try? Semaphores.remove(set) } }
+  }
+
+  deinit { close() }
+
+  private func operate(
+    _ steps: [Semaphores.Operation], until deadline: Deadline, _ operation: ChannelOperation
+  ) throws(ChannelError) -> Bool {
+    while true {
+      do throws(SystemError) {
+        try Semaphores.operate(
+          set, steps.span, nanoseconds: deadline.isNow ? 0 : deadline.remaining(atMost: BoundedBuffer.slice))
+        return true
+      } catch {
+        guard error.wouldBlock else { throw ChannelError(error, operation, .semaphore) }
+        if deadline.hasPassed || lifeline.peersGone { return false }
+      }
+    }
+  }
+
+  func put(until deadline: Deadline) throws(ChannelError) -> Bool {
+    if lifeline.peersGone { throw .closed(.send, .semaphore) }
+    if try operate(putSteps, until: deadline, .send) { return true }
+    if lifeline.peersGone { throw .closed(.send, .semaphore) }
+    return false
+  }
+
+  func take(until deadline: Deadline) throws(ChannelError) -> ReadOutcome {
+    if try operate(takeSteps, until: deadline, .receive) { return .bytes(0) }
+    guard lifeline.peersGone else { return .nothing }
+    // Once more, for what the last sender left.
+    return try operate(takeSteps, until: .now, .receive) ? .bytes(0) : .ended
+  }
+
+  func close() {
+    Leftovers.forget(self)
+    lifeline.leave { try? Semaphores.remove(set) }
+  }
+
+  func handOver() throws(ChannelError) -> Handover {
+    Handover(parameters: [("set", String(set))], descriptors: lifeline.descriptors) {
+      Leftovers.forget(self)
+      self.lifeline.surrender()
+      return Escrow { [self] in lifeline.removeIfAlone { try? Semaphores.remove(set) } }
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import Glibc
+
+/// What the kernel refused: the errno, and the call that it refused.
+package struct SystemError: Error, Hashable, Sendable {
+  package let number: Int32
+  package let call: SystemCall
+
+  package init(_ number: Int32, _ call: SystemCall) {
+    self.number = number
+    self.call = call
+  }
+
+  /// The C library's own words for the errno: "No such file or directory".
+  package var words: String {
+    guard let text = unsafe strerror(number) else { return "errno \(number)" }
+    return unsafe String(cString: text)
+  }
+
+  package var wouldBlock: Bool { number == EAGAIN || number == EWOULDBLOCK }
+}
+
+/// The calls that pass through the gate, by the names of their man pages.
+package enum SystemCall: String, Sendable, CaseIterable {
+  case open, close, read, write, readv, writev, fstat, stat, unlink, mkfifo, mkdir, flock, fcntl, poll
+  case pipe2, dup, eventfd, epoll, memfd_create, ftruncate, mmap, inotify
+  case socket, socketpair, bind, listen, accept, connect, sendmsg, recvmsg, setsockopt, getsockopt, getsockname, getaddrinfo
+  case msgget, msgsnd, msgrcv, msgctl, semget, semop, semctl, shmget, shmat, shmctl
+  case mq_open, mq_send, mq_receive, mq_getattr, mq_unlink
+  case futex, posix_spawn, waitid, kill, pidfd_open, pidfd_send_signal, sigtimedwait, prctl, getrusage
+}
+
+/// The one gate from errno to an error: runs the call, runs it again when a signal interrupted it, throws what
+/// the kernel says otherwise. In debug builds ``Faults`` can answer in the kernel's stead.
+@inline(__always) @discardableResult
+package func system<Result: FixedWidthInteger & SignedInteger>(
+  _ call: SystemCall, _ body: () -> Result
+) throws(SystemError) -> Result {
+  while true {
+    if let forced = Faults.errno(for: call) {
+      if forced == EINTR { continue }
+      throw SystemError(forced, call)
+    }
+    let result = body()
+    if result != -1 { return result }
+    let number = Glibc.errno
+    if number == EINTR { continue }
+    throw SystemError(number, call)
+  }
+}

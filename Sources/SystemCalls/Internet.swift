@@ -1,0 +1,118 @@
+import Glibc
+
+/// TCP: names resolved, connected, listened on; and who owns the other end of a loopback connection.
+package enum Internet {
+  /// An address and its length, as getaddrinfo(3) gave it.
+  package struct Address: Sendable, Hashable {
+    package let family: Int32
+    package let bytes: [UInt8]
+
+    package var isLoopback: Bool {
+      if family == AF_INET { return bytes.count >= 8 && bytes[4] == 127 }
+      if family == AF_INET6, bytes.count >= 24 {
+        let address = bytes[8..<24]
+        return address.dropLast().allSatisfy { $0 == 0 } && address.last == 1
+      }
+      return false
+    }
+
+    package var port: Int { bytes.count >= 4 ? Int(bytes[2]) << 8 | Int(bytes[3]) : 0 }
+  }
+
+  /// getaddrinfo(3) for TCP. Blocks while it asks the resolver.
+  package static func resolve(host: String, port: Int, passive: Bool) throws(SystemError) -> [Address] {
+    var hints = unsafe addrinfo()
+    unsafe hints.ai_family = AF_UNSPEC
+    unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+    unsafe hints.ai_flags = AI_NUMERICSERV | (passive ? AI_PASSIVE : 0)
+    var list: UnsafeMutablePointer<addrinfo>?
+    let node: String? = host.isEmpty ? nil : host
+    let result = unsafe getaddrinfo(node, String(port), &hints, &list)
+    guard result == 0 else {
+      throw SystemError(result == EAI_SYSTEM ? errno : EADDRNOTAVAIL, .getaddrinfo)
+    }
+    defer { unsafe freeaddrinfo(list) }
+    var found: [Address] = []
+    var next = unsafe list
+    while let entry = unsafe next {
+      let bytes = unsafe UnsafeRawBufferPointer(
+        start: entry.pointee.ai_addr, count: Int(entry.pointee.ai_addrlen))
+      unsafe found.append(Address(family: entry.pointee.ai_family, bytes: Array(bytes)))
+      unsafe next = entry.pointee.ai_next
+    }
+    return found
+  }
+
+  package static func stream(_ address: Address) throws(SystemError) -> Descriptor {
+    Descriptor(
+      owning: try system(.socket) {
+        socket(address.family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+      })
+  }
+
+  package static func bind(_ socket: borrowing Descriptor, _ address: Address) throws(SystemError) {
+    try system(.bind) {
+      unsafe address.bytes.withUnsafeBytes { bytes in
+        unsafe Glibc.bind(
+          socket.raw, bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
+      }
+    }
+  }
+
+  package static func connect(_ socket: borrowing Descriptor, _ address: Address) throws(SystemError) {
+    try system(.connect) {
+      unsafe address.bytes.withUnsafeBytes { bytes in
+        unsafe Glibc.connect(
+          socket.raw, bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
+      }
+    }
+  }
+
+  /// Small messages go at once (TCP_NODELAY): a channel batches by itself.
+  package static func setNoDelay(_ socket: borrowing Descriptor) throws(SystemError) {
+    try Sockets.setOption(socket, level: Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+  }
+
+  package static func localAddress(_ socket: borrowing Descriptor) throws(SystemError) -> Address {
+    unsafe try name(socket.raw, getsockname)
+  }
+
+  package static func peerAddress(_ socket: borrowing Descriptor) throws(SystemError) -> Address {
+    unsafe try name(socket.raw, getpeername)
+  }
+
+  private static func name(
+    _ socket: Int32, _ call: (Int32, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
+  ) throws(SystemError) -> Address {
+    var storage = sockaddr_storage()
+    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    try system(.getsockname) {
+      unsafe withUnsafeMutablePointer(to: &storage) { pointer in
+        unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe call(socket, $0, &length) }
+      }
+    }
+    let bytes = unsafe withUnsafeBytes(of: &storage) { unsafe Array($0.prefix(Int(length))) }
+    return Address(family: Int32(storage.ss_family), bytes: bytes)
+  }
+
+  /// The user who owns the far end of a connection on this machine, as the kernel lists it in /proc/net/tcp and
+  /// tcp6 (proc(5)): the socket whose local port is our peer's and whose remote port is ours. Nil when it isn't
+  /// listed.
+  package static func loopbackPeerUser(_ socket: borrowing Descriptor) throws(SystemError) -> UInt32? {
+    let mine = try localAddress(socket).port
+    let theirs = try peerAddress(socket).port
+    for file in ["/proc/net/tcp", "/proc/net/tcp6"] {
+      guard let text = try? Files.readText(file) else { continue }
+      for line in text.split(separator: "\n").dropFirst() {
+        let fields = line.split(separator: " ", omittingEmptySubsequences: true)
+        guard fields.count > 7, port(fields[1]) == theirs, port(fields[2]) == mine else { continue }
+        return UInt32(fields[7])
+      }
+    }
+    return nil
+  }
+
+  private static func port(_ field: Substring) -> Int? {
+    field.split(separator: ":").last.flatMap { Int($0, radix: 16) }
+  }
+}

@@ -1,0 +1,139 @@
+import CSystem
+import Glibc
+
+/// Starting, waiting for and ending processes.
+package enum Processes {
+  package enum Exit: Sendable, Hashable {
+    case code(Int32)
+    case signal(Int32)
+  }
+
+  /// What a process used, from getrusage(2) or wait4(2).
+  package struct Usage: Sendable, Hashable {
+    package var userNanoseconds: UInt64 = 0
+    package var systemNanoseconds: UInt64 = 0
+    package var voluntarySwitches: Int = 0
+    package var involuntarySwitches: Int = 0
+    package var peakKilobytes: Int = 0
+
+    package init() {}
+
+    init(_ raw: rusage) {
+      userNanoseconds = UInt64(raw.ru_utime.tv_sec) * 1_000_000_000 + UInt64(raw.ru_utime.tv_usec) * 1000
+      systemNanoseconds = UInt64(raw.ru_stime.tv_sec) * 1_000_000_000 + UInt64(raw.ru_stime.tv_usec) * 1000
+      voluntarySwitches = raw.ru_nvcsw
+      involuntarySwitches = raw.ru_nivcsw
+      peakKilobytes = raw.ru_maxrss
+    }
+  }
+
+  /// posix_spawn(3). `descriptors` are placed in the child from 0 on in their order; all others are closed on
+  /// exec. SIGPIPE gets its default action, no signal is blocked, and the child leads a group of its own, so
+  /// that a Ctrl-C at the terminal reaches the parent alone.
+  package static func spawn(
+    _ path: String, arguments: [String], environment: [String], descriptors: [Int32]
+  ) throws(SystemError) -> Int32 {
+    // A source that lies where another target goes would be overwritten: lift all of them above first.
+    let base = Int32(descriptors.count)
+    var lifted: [Int32] = []
+    defer { for descriptor in lifted { _ = Glibc.close(descriptor) } }
+    for descriptor in descriptors {
+      lifted.append(try system(.fcntl) { fcntl(descriptor, F_DUPFD_CLOEXEC, max(base, 3)) })
+    }
+    var actions = unsafe posix_spawn_file_actions_t()
+    unsafe posix_spawn_file_actions_init(&actions)
+    defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+    for (target, source) in lifted.enumerated() {
+      unsafe posix_spawn_file_actions_adddup2(&actions, source, Int32(target))
+    }
+    var attributes = posix_spawnattr_t()
+    unsafe posix_spawnattr_init(&attributes)
+    defer { unsafe posix_spawnattr_destroy(&attributes) }
+    var none = sigset_t()
+    unsafe sigemptyset(&none)
+    unsafe posix_spawnattr_setsigmask(&attributes, &none)
+    var defaults = sigset_t()
+    unsafe sigemptyset(&defaults)
+    unsafe sigaddset(&defaults, SIGPIPE)
+    unsafe posix_spawnattr_setsigdefault(&attributes, &defaults)
+    unsafe posix_spawnattr_setpgroup(&attributes, 0)
+    unsafe posix_spawnattr_setflags(
+      &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
+    var process: pid_t = 0
+    let argv = CStrings([path] + arguments)
+    let envp = CStrings(environment)
+    let result = unsafe posix_spawn(&process, path, &actions, &attributes, argv.pointers, envp.pointers)
+    withExtendedLifetime((argv, envp)) {}
+    guard result == 0 else { throw SystemError(result, .posix_spawn) }
+    return process
+  }
+
+  /// wait4(2): how it ended and what it used. Without `wait`, nil while it runs.
+  package static func reap(_ process: Int32, wait: Bool) throws(SystemError) -> (exit: Exit, usage: Usage)? {
+    var status: Int32 = 0
+    var raw = rusage()
+    let result = try system(.waitid) { unsafe wait4(process, &status, wait ? 0 : WNOHANG, &raw) }
+    guard result == process else { return nil }
+    let signal = csystem_exit_signal(status)
+    return (signal != 0 ? .signal(signal) : .code(csystem_exit_status(status)), Usage(raw))
+  }
+
+  package static func usageOfThisProcess() -> Usage {
+    var raw = rusage()
+    unsafe getrusage(0, &raw)  // RUSAGE_SELF, an enumerator that glibc's own prototype doesn't take in Swift
+    return Usage(raw)
+  }
+
+  /// pidfd_open(2): a descriptor of the process, readable when it has ended; never of another with its number.
+  package static func descriptor(of process: Int32) throws(SystemError) -> Descriptor {
+    Descriptor(owning: try system(.pidfd_open) { csystem_pidfd_open(process) })
+  }
+
+  /// kill(2), for a child that wasn't reaped yet: its number can't be another's.
+  package static func signal(_ process: Int32, _ signal: Int32) {
+    _ = kill(process, signal)
+  }
+
+  /// How many CPUs this process may run on.
+  package static var processors: Int { max(1, Int(csystem_cpu_count())) }
+
+  /// The path of the running program.
+  package static var executable: String {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    let count = unsafe readlink("/proc/self/exe", &buffer, buffer.count)
+    return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : CommandLine.arguments[0]
+  }
+
+  package static var environment: [String] {
+    var entries: [String] = []
+    var next = unsafe environ
+    while let entry = unsafe next.pointee {
+      unsafe entries.append(String(cString: entry))
+      unsafe next += 1
+    }
+    return entries
+  }
+
+  package static func variable(_ name: String) -> String? {
+    guard let value = unsafe getenv(name) else { return nil }
+    return unsafe String(cString: value)
+  }
+}
+
+/// A NULL-terminated array of C strings, freed when it goes.
+@safe private final class CStrings {
+  fileprivate let pointers: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+  private let count: Int
+
+  init(_ strings: [String]) {
+    count = strings.count
+    unsafe pointers = .allocate(capacity: strings.count + 1)
+    for (index, string) in strings.enumerated() { unsafe pointers[index] = strdup(string) }
+    unsafe pointers[strings.count] = nil
+  }
+
+  deinit {
+    for index in 0..<count { unsafe free(pointers[index]) }
+    unsafe pointers.deallocate()
+  }
+}

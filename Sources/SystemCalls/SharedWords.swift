@@ -1,0 +1,46 @@
+import Synchronization
+
+/// Atomic words in memory that processes share. Every mapping is page-aligned, so a word at an aligned offset is
+/// lock-free in each of them.
+@safe package struct SharedWord: @unchecked Sendable {
+  private let pointer: UnsafeMutablePointer<Atomic<UInt32>>
+
+  package init(_ memory: UnsafeMutableRawBufferPointer, at offset: Int) {
+    precondition(offset % 4 == 0 && offset + 4 <= memory.count)
+    unsafe pointer = (memory.baseAddress! + offset).assumingMemoryBound(to: Atomic<UInt32>.self)
+  }
+
+  @inline(__always) package func load() -> UInt32 { unsafe pointer.pointee.load(ordering: .acquiring) }
+  @inline(__always) package func relaxed() -> UInt32 { unsafe pointer.pointee.load(ordering: .relaxed) }
+  @inline(__always) package func store(_ value: UInt32) {
+    unsafe pointer.pointee.store(value, ordering: .sequentiallyConsistent)
+  }
+  @inline(__always) package func exchange(_ value: UInt32) -> UInt32 {
+    unsafe pointer.pointee.exchange(value, ordering: .sequentiallyConsistent)
+  }
+
+  /// futex(2): sleeps while the word is `expected`.
+  package func sleep(while expected: UInt32, nanoseconds: UInt64?) {
+    unsafe Futex.wait(UnsafeRawPointer(pointer).assumingMemoryBound(to: UInt32.self), while: expected, nanoseconds: nanoseconds)
+  }
+
+  package func wakeAll() {
+    unsafe Futex.wake(UnsafeRawPointer(pointer).assumingMemoryBound(to: UInt32.self), count: .max)
+  }
+}
+
+/// A 64-bit counter in memory that processes share.
+@safe package struct SharedCounter: @unchecked Sendable {
+  private let pointer: UnsafeMutablePointer<Atomic<UInt64>>
+
+  package init(_ memory: UnsafeMutableRawBufferPointer, at offset: Int) {
+    precondition(offset % 8 == 0 && offset + 8 <= memory.count)
+    unsafe pointer = (memory.baseAddress! + offset).assumingMemoryBound(to: Atomic<UInt64>.self)
+  }
+
+  @inline(__always) package func load() -> UInt64 { unsafe pointer.pointee.load(ordering: .acquiring) }
+  @inline(__always) package func store(_ value: UInt64) { unsafe pointer.pointee.store(value, ordering: .releasing) }
+}
+
+/// Everything before is seen by others before anything after.
+@inline(__always) package func sharedMemoryFence() { atomicMemoryFence(ordering: .sequentiallyConsistent) }

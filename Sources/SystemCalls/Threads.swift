@@ -1,0 +1,38 @@
+import CSystem
+import Glibc
+
+/// Threads of the library's own: they block every signal, so that the program's handlers run where it expects.
+package enum Threads {
+  private final class Box {
+    let body: @Sendable () -> Void
+    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+  }
+
+  /// Starts a detached thread.
+  package static func start(name: String, _ body: @escaping @Sendable () -> Void) throws(SystemError) {
+    var all = sigset_t()
+    var before = sigset_t()
+    unsafe sigfillset(&all)
+    // The thread inherits the mask; this one gets its own back.
+    unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
+    defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
+    let box = unsafe Unmanaged.passRetained(
+      Box {
+        _ = unsafe csystem_name_this_thread(name)
+        body()
+      })
+    var thread = pthread_t()
+    let result = unsafe pthread_create(
+      &thread, nil,
+      { argument in
+        let box = unsafe Unmanaged<Box>.fromOpaque(argument!).takeRetainedValue()
+        box.body()
+        return nil
+      }, box.toOpaque())
+    guard result == 0 else {
+      unsafe box.release()
+      throw SystemError(result, .posix_spawn)
+    }
+    pthread_detach(thread)
+  }
+}

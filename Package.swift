@@ -31,6 +31,13 @@ let package = Package(
     .target(name: "Demos", dependencies: ["IPC"], path: "Demos", swiftSettings: strict),
     .executableTarget(
       name: "ipc", dependencies: ["IPC", "Crawling", "Demos", "SystemCalls"], swiftSettings: strict),
+
+    // The other process of the tests.
+    .executableTarget(
+      name: "ipc-peer", dependencies: ["IPC", "SystemCalls"], path: "Tests/IPCPeer", swiftSettings: strict),
+    .testTarget(
+      name: "IPCTests", dependencies: ["IPC", "SystemCalls", "ipc-peer"], swiftSettings: strict),
+    .testTarget(name: "SystemCallsTests", dependencies: ["SystemCalls", "CSystem"], swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]
 )

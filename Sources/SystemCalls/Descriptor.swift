@@ -22,6 +22,15 @@ package struct Descriptor: ~Copyable, Sendable {
     Descriptor(owning: try system(.fcntl) { fcntl(raw, F_DUPFD_CLOEXEC, 3) })
   }
 
+  /// The same file opened once more, in non-blocking mode, which is the open file's and so not shared with this
+  /// descriptor's. open(2) of /proc/self/fd.
+  package func reopenedNonblocking(writing: Bool) throws(SystemError) -> Descriptor {
+    Descriptor(
+      owning: try system(.open) {
+        unsafe Glibc.open("/proc/self/fd/\(raw)", (writing ? O_WRONLY : O_RDONLY) | O_NONBLOCK | O_CLOEXEC)
+      })
+  }
+
   package func setNonblocking(_ on: Bool) throws(SystemError) {
     let flags = try system(.fcntl) { fcntl(raw, F_GETFL) }
     let wanted = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK

@@ -4,6 +4,13 @@ import CSystem
 /// Reads and writes of byte streams. `wait: false` never blocks and throws EAGAIN, also where the open file is in
 /// blocking mode because other processes share it.
 package enum Streams {
+  /// read(2), as the open file's own mode has it. 0 is the end.
+  package static func read(
+    _ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(SystemError) -> Int {
+    unsafe try read(descriptor, into: buffer, wait: true)
+  }
+
   /// read(2), or preadv2(2) with RWF_NOWAIT. 0 is the end.
   package static func read(
     _ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, wait: Bool

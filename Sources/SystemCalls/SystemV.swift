@@ -58,6 +58,34 @@ package enum Semaphores {
       let flags = (undo ? csystem_sem_undo : 0) | (wait ? 0 : Int16(IPC_NOWAIT))
       raw = csystem_semaphore_operation(index: UInt16(index), change: Int16(change), flags: flags)
     }
+
+    fileprivate init(_ raw: csystem_semaphore_operation) { self.raw = raw }
+
+    fileprivate var withoutWaiting: Operation {
+      var raw = raw
+      raw.flags |= Int16(IPC_NOWAIT)
+      return Operation(raw)
+    }
+  }
+
+  /// The steps of one semop(2), ready to wait and ready not to.
+  package struct Steps: Sendable {
+    fileprivate let waiting: [Operation]
+    fileprivate let trying: [Operation]
+
+    package init(_ operations: Operation...) {
+      waiting = operations
+      trying = operations.map(\.withoutWaiting)
+    }
+  }
+
+  /// One semtimedop(2). Throws EAGAIN when it would wait longer than `nanoseconds`; 0: when it would wait.
+  package static func operate(_ id: Int32, _ steps: Steps, nanoseconds: UInt64) throws(SystemError) {
+    if nanoseconds == 0 {
+      try operate(id, steps.trying.span)
+    } else {
+      try operate(id, steps.waiting.span, nanoseconds: nanoseconds)
+    }
   }
 
   package static func create(_ values: [UInt16]) throws(SystemError) -> Int32 {

@@ -3,8 +3,10 @@ package import SystemCalls
 /// A descriptor that bytes go out of or come in from: a pipe, a FIFO, a socket.
 package final class DescriptorCarrier: ByteSink, ByteSource {
   package enum Kind: Sendable {
-    /// read(2), writev(2) and their RWF_NOWAIT forms.
-    case file
+    /// read(2), writev(2) and their RWF_NOWAIT forms, which every pipe of pipe2(2) has.
+    case pipe
+    /// read(2), writev(2); a FIFO has no RWF_NOWAIT, so it is opened a second time, in non-blocking mode.
+    case fifoReader, fifoWriter
     /// recvmsg(2), sendmsg(2) with MSG_DONTWAIT where they mustn't wait.
     case socket
   }
@@ -15,6 +17,7 @@ package final class DescriptorCarrier: ByteSink, ByteSource {
   private let mechanism: Mechanism
   private let kind: Kind
   private var descriptor: Descriptor?
+  private var nonblocking: Descriptor?
   /// A FIFO that nobody has opened for writing yet reads as ended: wait for the first sender before the first read.
   package var awaitsFirstSender = false
   /// What goes when this end closes: the name of a FIFO that this process made.
@@ -30,7 +33,28 @@ package final class DescriptorCarrier: ByteSink, ByteSource {
     self.unitBytes = unitBytes
     self.isStream = isStream
     self.onClose = onClose
-    if kind == .file { Streams.ignoreBrokenPipe }
+    if kind != .socket { Streams.ignoreBrokenPipe }
+  }
+
+  /// The FIFO's second, non-blocking descriptor.
+  private func rawNonblocking(_ operation: ChannelOperation) throws(ChannelError) -> Int32 {
+    if nonblocking == nil {
+      switch descriptor {
+      case .some(let descriptor):
+        do throws(SystemError) {
+          nonblocking = try descriptor.reopenedNonblocking(writing: kind == .fifoWriter)
+        } catch {
+          // ENXIO: the last receiver went meanwhile.
+          if error.meansRefused { throw .closed(operation, mechanism) }
+          throw ChannelError(error, operation, mechanism)
+        }
+      case .none: break
+      }
+    }
+    switch nonblocking {
+    case .some(let nonblocking): return nonblocking.raw
+    case .none: throw .closed(operation, mechanism)
+    }
   }
 
   deinit { close() }
@@ -46,11 +70,13 @@ package final class DescriptorCarrier: ByteSink, ByteSource {
     _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, _ position: PartPosition,
     until deadline: Deadline
   ) throws(ChannelError) -> Int {
-    let raw = try raw(.send)
+    var raw = try raw(.send)
+    if kind == .fifoWriter, !deadline.isNever { raw = try rawNonblocking(.send) }
     while true {
       do throws(SystemError) {
         return switch kind {
-        case .file: unsafe try Streams.write(raw, head, body, wait: deadline.isNever)
+        case .pipe: unsafe try Streams.write(raw, head, body, wait: deadline.isNever)
+        case .fifoReader, .fifoWriter: unsafe try Streams.write(raw, head, body, wait: true)
         case .socket: unsafe try Sockets.send(raw, head, body, wait: deadline.isNever)
         }
       } catch {
@@ -67,7 +93,7 @@ package final class DescriptorCarrier: ByteSink, ByteSource {
   package func read(
     into buffer: UnsafeMutableRawBufferPointer, continuing: FrameDecoder, until deadline: Deadline
   ) throws(ChannelError) -> ReadOutcome {
-    let raw = try raw(.receive)
+    var raw = try raw(.receive)
     if awaitsFirstSender {
       let came = try translating(.receive, mechanism) { () throws(SystemError) in
         try waitReady(raw, read: true, nanoseconds: deadline.remaining)
@@ -75,11 +101,13 @@ package final class DescriptorCarrier: ByteSink, ByteSource {
       if !came { return .nothing }
       awaitsFirstSender = false
     }
+    if kind == .fifoReader, !deadline.isNever { raw = try rawNonblocking(.receive) }
     while true {
       do throws(SystemError) {
         var truncated = false
         let count = switch kind {
-        case .file: unsafe try Streams.read(raw, into: buffer, wait: deadline.isNever)
+        case .pipe: unsafe try Streams.read(raw, into: buffer, wait: deadline.isNever)
+        case .fifoReader, .fifoWriter: unsafe try Streams.read(raw, into: buffer)
         case .socket: unsafe try Sockets.receive(raw, into: buffer, wait: deadline.isNever, truncated: &truncated)
         }
         if truncated { throw SystemError.packetTooLong }
@@ -101,6 +129,7 @@ package final class DescriptorCarrier: ByteSink, ByteSource {
   package func close() {
     guard descriptor != nil else { return }
     descriptor = nil
+    nonblocking = nil
     onClose()
   }
 
@@ -110,6 +139,7 @@ package final class DescriptorCarrier: ByteSink, ByteSource {
       descriptors: [try raw(.handOver)],
       surrender: {
         self.descriptor = nil
+        self.nonblocking = nil
         return nil
       })
   }

@@ -9,6 +9,9 @@ package protocol SendingEnd: AnyObject {
   /// Small messages wait in the end's buffer until it is full, flushed, or the process waits for something.
   var coalesces: Bool { get set }
 
+  /// Whether another process can be given a sender into the same channel.
+  var admitsMoreSenders: Bool { get }
+
   /// False: the deadline passed, and nothing was sent.
   func send(_ bytes: UnsafeRawBufferPointer, until deadline: Deadline) throws(ChannelError) -> Bool
   /// Room for a message of at most `capacity` bytes, in place where the mechanism can; nil: the deadline passed.

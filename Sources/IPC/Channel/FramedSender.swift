@@ -194,6 +194,8 @@ package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @un
 
   private static var none: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: nil, count: 0) }
 
+  package var admitsMoreSenders: Bool { !sink.isStream }
+
   private var overhead: Int { options.framing == .line ? 1 : FrameHeader.size }
 
   private func append(_ bytes: UnsafeRawBufferPointer) {

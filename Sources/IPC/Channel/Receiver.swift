@@ -10,10 +10,14 @@
 public struct Receiver: ~Copyable, @unchecked Sendable {
   // Safe to send to another thread: the only reference to the end, and every use of it is mutating.
   package let end: any ReceivingEnd
+  private var isForgotten = false
 
   package init(_ end: any ReceivingEnd) { self.end = end }
 
-  deinit { end.close() }
+  deinit { if !isForgotten { end.close() } }
+
+  /// The end was handed over: letting go of it must not close it.
+  consuming func forget() { isForgotten = true }
 
   /// Opens the receiving end of the channel with this address, and makes its name where there is none, for this
   /// user alone. The name goes when the last end closes.

@@ -9,11 +9,15 @@
 public struct Sender: ~Copyable, @unchecked Sendable {
   // Safe to send to another thread: the only reference to the end, and every use of it is mutating.
   package let end: any SendingEnd
+  private var isForgotten = false
   private var writer = MessageWriter()
 
   package init(_ end: any SendingEnd) { self.end = end }
 
-  deinit { end.close() }
+  deinit { if !isForgotten { end.close() } }
+
+  /// The end was handed over: letting go of it must not close it.
+  consuming func forget() { isForgotten = true }
 
   /// Opens the sending end of the channel with this address. A receiver must have opened it first; this waits for
   /// one, at most `patience`.

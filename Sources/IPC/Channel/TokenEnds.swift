@@ -14,6 +14,7 @@ package final class TokenSender<Port: TokenPort>: SendingEnd {
   package let options: ChannelOptions
   package let bytesCarried = 0
   package var coalesces = false
+  package let admitsMoreSenders = true
   private let port: Port
   private var spinner: Spinner
   private var isClosed = false

@@ -35,8 +35,8 @@ package enum FIFOMechanism: MechanismImplementation {
 
     consuming func ends(_ options: ChannelOptions) throws(ChannelError) -> EndPair {
       try PipeMechanism.setCapacity(writing, options, mechanism)
-      let sender = PipeMechanism.carrier(mechanism, writing, options, senders: .many)
-      let receiver = PipeMechanism.carrier(mechanism, reading, options, senders: .many)
+      let sender = PipeMechanism.carrier(mechanism, writing, options, kind: .fifoWriter, senders: .many)
+      let receiver = PipeMechanism.carrier(mechanism, reading, options, kind: .fifoReader, senders: .many)
       return EndPair(
         FramedSender(mechanism, sender, options), FramedReceiver(mechanism, receiver, options))
     }
@@ -87,7 +87,7 @@ package enum FIFOMechanism: MechanismImplementation {
     repeat {
       do throws(SystemError) {
         let carrier = PipeMechanism.carrier(
-          mechanism, try open(path, .write), address.options, senders: .many)
+          mechanism, try open(path, .write), address.options, kind: .fifoWriter, senders: .many)
         return FramedSender(mechanism, carrier, address.options)
       } catch {
         // ENXIO: no reader; ENOENT: no FIFO yet.
@@ -112,7 +112,7 @@ package enum FIFOMechanism: MechanismImplementation {
       guard try Files.lock(descriptor, wait: false) else { throw busy }
       let inode = try Files.status(descriptor).inode
       let owned = made
-      let carrier = PipeMechanism.carrier(mechanism, descriptor, address.options, senders: .many) {
+      let carrier = PipeMechanism.carrier(mechanism, descriptor, address.options, kind: .fifoReader, senders: .many) {
         // Only the name that this end made, and only while it is still this FIFO's.
         if owned, (try? Files.status(path))?.inode == inode { try? Files.remove(path) }
       }
@@ -125,11 +125,11 @@ package enum FIFOMechanism: MechanismImplementation {
   }
 
   package static func adoptSender(_ inherited: InheritedEnd) throws(ChannelError) -> any SendingEnd {
-    try inherited.descriptorSender(.file)
+    try inherited.descriptorSender(.fifoWriter)
   }
 
   package static func adoptReceiver(_ inherited: InheritedEnd) throws(ChannelError) -> any ReceivingEnd {
-    try inherited.descriptorReceiver(.file)
+    try inherited.descriptorReceiver(.fifoReader)
   }
 
   package static func limits() -> [MechanismLimit] { PipeMechanism.limits() }

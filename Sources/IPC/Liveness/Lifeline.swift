@@ -33,6 +33,8 @@ package final class Lifeline: @unchecked Sendable {
   package static func pair() throws(SystemError) -> (sender: Lifeline, receiver: Lifeline) {
     let senders = try PipeEnds()
     let receivers = try PipeEnds()
+    try senders.reading.setNonblocking(true)
+    try receivers.reading.setNonblocking(true)
     // Duplicates all, and the originals close: two noncopyable pairs can't be taken apart into one another.
     return (
       Lifeline(
@@ -110,12 +112,12 @@ package final class Lifeline: @unchecked Sendable {
     if Self.nobodyWrites(senders), Self.nobodyWrites(receivers) { remove() }
   }
 
-  /// A pipe without a writer is at its end; with one, it has nothing to read yet.
+  /// A pipe without a writer is at its end; with one, it has nothing to read yet. It is in non-blocking mode.
   package static func nobodyWrites(_ pipe: borrowing Descriptor) -> Bool {
     let raw = pipe.raw
     return unsafe withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) { buffer in
       do throws(SystemError) {
-        return unsafe try Streams.read(raw, into: buffer, wait: false) == 0
+        return unsafe try Streams.read(raw, into: buffer) == 0
       } catch {
         return false
       }

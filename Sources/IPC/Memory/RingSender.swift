@@ -7,6 +7,7 @@ package final class RingSender: SendingEnd {
   package private(set) var bytesCarried = 0
   /// Nothing to gather: a message costs no call.
   package var coalesces = false
+  package let admitsMoreSenders = false
 
   private let link: RingLink
   private let ring: Ring

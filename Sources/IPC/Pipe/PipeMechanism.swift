@@ -16,11 +16,11 @@ package enum PipeMechanism: MechanismImplementation {
 
   package static func carrier(
     _ mechanism: Mechanism, _ descriptor: consuming Descriptor, _ options: ChannelOptions,
-    senders: ChannelOptions.Senders, onClose: @escaping () -> Void = {}
+    kind: DescriptorCarrier.Kind = .pipe, senders: ChannelOptions.Senders, onClose: @escaping () -> Void = {}
   ) -> DescriptorCarrier {
     let alone = (options.senders ?? senders) == .one
     return DescriptorCarrier(
-      mechanism, descriptor, kind: .file, unitBytes: alone ? 1 << 16 : atomicBytes, isStream: alone,
+      mechanism, descriptor, kind: kind, unitBytes: alone ? 1 << 16 : atomicBytes, isStream: alone,
       onClose: onClose)
   }
 
@@ -80,11 +80,11 @@ package enum PipeMechanism: MechanismImplementation {
   }
 
   package static func adoptSender(_ inherited: InheritedEnd) throws(ChannelError) -> any SendingEnd {
-    try inherited.descriptorSender(.file)
+    try inherited.descriptorSender(.pipe)
   }
 
   package static func adoptReceiver(_ inherited: InheritedEnd) throws(ChannelError) -> any ReceivingEnd {
-    try inherited.descriptorReceiver(.file)
+    try inherited.descriptorReceiver(.pipe)
   }
 
   package static func limits() -> [MechanismLimit] {

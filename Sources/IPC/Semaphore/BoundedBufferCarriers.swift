@@ -12,9 +12,9 @@ final class BoundedBufferSink: ByteSink {
   let isStream = false
   let partsInterleave = false
 
-  private let enter = [Step(Index.sending, -1, undo: true), Step(Index.free, -1, undo: true)]
-  private let goOn = [Step(Index.free, -1, undo: true)]
-  private let leave = [Step(Index.sending, 1, undo: true)]
+  private let enter = Semaphores.Steps(Step(Index.sending, -1, undo: true), Step(Index.free, -1, undo: true))
+  private let goOn = Semaphores.Steps(Step(Index.free, -1, undo: true))
+  private let leave = Semaphores.Steps(Step(Index.sending, 1, undo: true))
 
   init(_ buffer: BoundedBuffer) { self.buffer = buffer }
 
@@ -36,10 +36,13 @@ final class BoundedBufferSink: ByteSink {
     if unsafe !body.isEmpty {
       unsafe UnsafeMutableRawBufferPointer(rebasing: slot[(8 + head.count)...]).copyMemory(from: body)
     }
-    var steps = [
-      Step(Index.free, 1, undo: true), Step(Index.free, -1), Step(Index.used, 1), buffer.advance(Index.tail),
-    ]
-    if !position.more { steps.append(Step(Index.sending, 1, undo: true)) }
+    let steps =
+      position.more
+      ? Semaphores.Steps(
+        Step(Index.free, 1, undo: true), Step(Index.free, -1), Step(Index.used, 1), buffer.advance(Index.tail))
+      : Semaphores.Steps(
+        Step(Index.free, 1, undo: true), Step(Index.free, -1), Step(Index.used, 1), buffer.advance(Index.tail),
+        Step(Index.sending, 1, undo: true))
     inside = position.more
     guard try buffer.operate(steps, until: .now, .send) else { throw .closed(.send, .semaphore) }
     return total
@@ -68,8 +71,8 @@ final class BoundedBufferSource: ByteSource {
   private var inside = false
   let unitBytes = BoundedBuffer.slotBytes
 
-  private let enter = [Step(Index.receiving, -1, undo: true), Step(Index.used, -1, undo: true)]
-  private let goOn = [Step(Index.used, -1, undo: true)]
+  private let enter = Semaphores.Steps(Step(Index.receiving, -1, undo: true), Step(Index.used, -1, undo: true))
+  private let goOn = Semaphores.Steps(Step(Index.used, -1, undo: true))
 
   init(_ buffer: BoundedBuffer) { self.buffer = buffer }
 
@@ -95,10 +98,13 @@ final class BoundedBufferSource: ByteSource {
       // A part of a larger message fills its slot alone.
       more = FrameHeader(UInt64(littleEndian: unsafe target.loadUnaligned(as: UInt64.self))).more
     }
-    var steps = [
-      Step(Index.used, 1, undo: true), Step(Index.used, -1), Step(Index.free, 1), buffer.advance(Index.head),
-    ]
-    if !more { steps.append(Step(Index.receiving, 1, undo: true)) }
+    let steps =
+      more
+      ? Semaphores.Steps(
+        Step(Index.used, 1, undo: true), Step(Index.used, -1), Step(Index.free, 1), buffer.advance(Index.head))
+      : Semaphores.Steps(
+        Step(Index.used, 1, undo: true), Step(Index.used, -1), Step(Index.free, 1), buffer.advance(Index.head),
+        Step(Index.receiving, 1, undo: true))
     inside = more
     guard try buffer.operate(steps, until: .now, .receive) else {
       throw .violation(.semaphore, "semaphores that don't add up")

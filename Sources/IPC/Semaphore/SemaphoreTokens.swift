@@ -8,8 +8,8 @@ final class SemaphoreTokens: TokenPort, @unchecked Sendable {
 
   private let set: Int32
   private let lifeline: Lifeline
-  private let putSteps = [Semaphores.Operation(0, -1), Semaphores.Operation(1, 1)]
-  private let takeSteps = [Semaphores.Operation(1, -1), Semaphores.Operation(0, 1)]
+  private let putSteps = Semaphores.Steps(Semaphores.Operation(0, -1), Semaphores.Operation(1, 1))
+  private let takeSteps = Semaphores.Steps(Semaphores.Operation(1, -1), Semaphores.Operation(0, 1))
 
   init(set: Int32, lifeline: Lifeline) throws(ChannelError) {
     self.set = set
@@ -21,12 +21,12 @@ final class SemaphoreTokens: TokenPort, @unchecked Sendable {
   deinit { close() }
 
   private func operate(
-    _ steps: [Semaphores.Operation], until deadline: Deadline, _ operation: ChannelOperation
+    _ steps: Semaphores.Steps, until deadline: Deadline, _ operation: ChannelOperation
   ) throws(ChannelError) -> Bool {
     while true {
       do throws(SystemError) {
         try Semaphores.operate(
-          set, steps.span, nanoseconds: deadline.isNow ? 0 : deadline.remaining(atMost: BoundedBuffer.slice))
+          set, steps, nanoseconds: deadline.isNow ? 0 : deadline.remaining(atMost: BoundedBuffer.slice))
         return true
       } catch {
         guard error.wouldBlock else { throw ChannelError(error, operation, .semaphore) }

@@ -1,0 +1,88 @@
+package import SystemCalls
+
+/// A process that this one has started. Going out of scope ends it: it is killed if it still runs, and reaped.
+public struct ChildProcess: ~Copyable, @unchecked Sendable {
+  // The escrow is only ever released.
+
+  /// How a process ended.
+  public enum Exit: Hashable, Sendable, CustomStringConvertible {
+    /// It returned this code.
+    case code(Int32)
+    /// This signal ended it.
+    case signal(Int32)
+
+    /// `exit code 0`, `signal 9`.
+    public var description: String {
+      switch self {
+      case .code(let code): "exit code \(code)"
+      case .signal(let signal): "signal \(signal)"
+      }
+    }
+  }
+
+  /// Its process id.
+  public let id: Int32
+  private let leash: Descriptor
+  /// What keeps the handed-over ends' memory until the child has ended.
+  private var escrow: [AnyObject]
+  private var ended: (exit: Processes.Exit, usage: Processes.Usage)?
+
+  init(_ id: Int32, leash: consuming Descriptor, escrow: [AnyObject]) {
+    self.id = id
+    self.leash = leash
+    self.escrow = escrow
+  }
+
+  deinit {
+    guard ended == nil else { return }
+    Processes.signal(id, 9)
+    _ = try? Processes.reap(id, wait: true)
+  }
+
+  /// Waits until it has ended. wait4(2).
+  public mutating func wait() throws(ChannelError) -> Exit {
+    try Self.public(reap(wait: true)!.exit)
+  }
+
+  /// How it ended, if it has.
+  public mutating func exitIfEnded() throws(ChannelError) -> Exit? {
+    try reap(wait: false).map { Self.public($0.exit) }
+  }
+
+  /// Waits at most so long. Nil: it still runs. pidfd_open(2), poll(2).
+  public mutating func wait(within duration: Duration) throws(ChannelError) -> Exit? {
+    if let exit = try exitIfEnded() { return exit }
+    let id = self.id
+    _ = try translating(.wait, nil) { () throws(SystemError) in
+      let descriptor = try Processes.descriptor(of: id)
+      return try waitReady(descriptor.raw, read: true, nanoseconds: Deadline.within(duration).remaining)
+    }
+    return try exitIfEnded()
+  }
+
+  /// Ends it at once. SIGKILL.
+  public func kill() { if ended == nil { Processes.signal(id, 9) } }
+
+  /// Asks it to end. SIGTERM.
+  public func terminate() { if ended == nil { Processes.signal(id, 15) } }
+
+  /// What it used, once it has ended.
+  package var usage: Processes.Usage? { ended?.usage }
+
+  private mutating func reap(
+    wait: Bool
+  ) throws(ChannelError) -> (exit: Processes.Exit, usage: Processes.Usage)? {
+    if let ended { return ended }
+    let id = self.id
+    ended = try translating(.wait, nil) { () throws(SystemError) in try Processes.reap(id, wait: wait) }
+    if ended != nil { escrow = [] }
+    return ended
+  }
+
+  private static func `public`(_ exit: Processes.Exit) -> Exit {
+    switch exit {
+    case .code(let code): .code(code)
+    case .signal(let signal): .signal(signal)
+    }
+  }
+}

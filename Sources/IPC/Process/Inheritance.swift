@@ -1,0 +1,79 @@
+import Glibc
+import Synchronization
+import SystemCalls
+
+/// What the process that started this one handed over.
+package enum Inheritance {
+  private static let taken = Mutex<Set<String>>([])
+
+  /// Dies with the parent from now on, if it holds the leash. Done with the first inherited end.
+  package static let leash: Bool = {
+    guard let text = Processes.variable(Spawn.prefix + "LEASH"), let number = Int32(text) else { return false }
+    try? closeOnExec(number)
+    let watch = try? HangUpMonitor.watch(number) {
+      // The parent is gone. Nobody is left to take what this process makes: what would outlive it goes, and then
+      // it does, wherever it is.
+      Leftovers.removeAll()
+      _exit(137)
+    }
+    return watch != nil
+  }()
+
+  private static func closeOnExec(_ descriptor: Int32) throws(SystemError) {
+    try system(.fcntl) { fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
+  }
+
+  /// The end with this name. Each can be taken once.
+  package static func end(_ name: String, role: String) throws(ChannelError) -> InheritedEnd {
+    _ = leash
+    guard let line = Processes.variable(Spawn.prefix + "END_" + name) else {
+      throw ChannelError(
+        .notSupported, .handOver, nil,
+        "no end \"\(name)\" was handed to this process: the parent gives it with Spawn.give(_:as: \"\(name)\")")
+    }
+    let fields = line.split(separator: " ").map(String.init)
+    guard fields.count == 5, fields[0] == role else {
+      throw ChannelError(
+        .notSupported, .handOver, nil, "the end \"\(name)\" is a \(fields.first ?? "?"), not a \(role)")
+    }
+    guard taken.withLock({ $0.insert(name).inserted }) else {
+      throw ChannelError(.busy, .handOver, nil, "the end \"\(name)\" was taken already: each can be taken once")
+    }
+    var options = ChannelOptions()
+    for (key, value) in pairs(fields[2]) { try options.set(key, value, in: name) }
+    let descriptors = fields[4] == "-" ? [] : fields[4].split(separator: ",").compactMap { Int32($0) }
+    for descriptor in descriptors {
+      try translating(.handOver, nil) { () throws(SystemError) in try closeOnExec(descriptor) }
+    }
+    return InheritedEnd(
+      mechanism: try Mechanism(named: fields[1]), options: options, descriptors: descriptors,
+      parameters: Dictionary(pairs(fields[3]), uniquingKeysWith: { first, _ in first }))
+  }
+
+  private static func pairs(_ text: String) -> [(String, String)] {
+    text == "-"
+      ? []
+      : text.split(separator: "&").map { pair in
+        let parts = pair.split(separator: "=", maxSplits: 1)
+        return (String(parts[0]), parts.count > 1 ? String(parts[1]) : "")
+      }
+  }
+}
+
+extension Sender {
+  /// The sender that the parent process handed over under this name.
+  /// - Throws: `notSupported` when there is none, `busy` when it was taken already.
+  public static func inherited(_ name: String) throws(ChannelError) -> Sender {
+    let end = try Inheritance.end(name, role: "sender")
+    return Sender(try Catalogue.implementation(of: end.mechanism).adoptSender(end))
+  }
+}
+
+extension Receiver {
+  /// The receiver that the parent process handed over under this name.
+  /// - Throws: `notSupported` when there is none, `busy` when it was taken already.
+  public static func inherited(_ name: String) throws(ChannelError) -> Receiver {
+    let end = try Inheritance.end(name, role: "receiver")
+    return Receiver(try Catalogue.implementation(of: end.mechanism).adoptReceiver(end))
+  }
+}

@@ -1,4 +1,5 @@
 import CSystem
+import Glibc
 
 /// eventfd(2).
 package enum Events {
@@ -6,6 +7,18 @@ package enum Events {
   package static func create(_ initial: UInt32 = 0, semaphore: Bool = false) throws(SystemError) -> Descriptor {
     // EFD_CLOEXEC, EFD_SEMAPHORE.
     Descriptor(owning: try system(.eventfd) { csystem_eventfd(initial, 0o2000000 | (semaphore ? 1 : 0)) })
+  }
+
+  /// Adds one. Never blocks a descriptor in non-blocking mode.
+  package static func signal(_ event: borrowing Descriptor) {
+    var one: UInt64 = 1
+    _ = unsafe write(event.raw, &one, 8)
+  }
+
+  /// Takes all.
+  package static func drain(_ event: borrowing Descriptor) {
+    var count: UInt64 = 0
+    _ = unsafe read(event.raw, &count, 8)
   }
 }
 

@@ -32,7 +32,7 @@ private func remaining(_ deadline: UInt64?) -> Int64 {
 /// ppoll(2): waits for any of the entries, at most `nanoseconds` (nil: for ever). Returns how many are ready.
 @discardableResult
 package func poll(_ entries: inout [PollEntry], nanoseconds: UInt64?) throws(SystemError) -> Int {
-  let deadline = nanoseconds.map { Clock.now() &+ $0 }
+  let deadline = nanoseconds.map { Clock.now() &+ min($0, .max / 2) }
   var raw = entries.map(\.raw)
   let count = try system(.poll) { unsafe csystem_poll(&raw, raw.count, remaining(deadline)) }
   for index in entries.indices {
@@ -49,6 +49,6 @@ package func waitReady(
   _ descriptor: Int32, read: Bool = false, write: Bool = false, nanoseconds: UInt64?
 ) throws(SystemError) -> Bool {
   var raw = PollEntry(descriptor, read: read, write: write).raw
-  let deadline = nanoseconds.map { Clock.now() &+ $0 }
+  let deadline = nanoseconds.map { Clock.now() &+ min($0, .max / 2) }
   return try system(.poll) { unsafe csystem_poll(&raw, 1, remaining(deadline)) } > 0
 }

@@ -137,3 +137,8 @@ package enum Processes {
     unsafe pointers.deallocate()
   }
 }
+
+extension Processes {
+  /// _exit(2): at once, without running anything.
+  package static func exitNow(_ code: Int32) -> Never { _exit(code) }
+}

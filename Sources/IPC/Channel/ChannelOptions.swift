@@ -81,11 +81,16 @@ public struct ChannelOptions: Hashable, Sendable {
 
   /// `64`, `64K`, `1M`, `2G`: bytes, in powers of 1024.
   package static func bytes(_ text: String) -> Int? {
-    let units: [Character: Int] = ["K": 1 << 10, "M": 1 << 20, "G": 1 << 30]
-    guard let last = text.last else { return nil }
-    let factor = units[Character(last.uppercased())]
-    guard let number = Int(factor == nil ? text : String(text.dropLast())), number >= 0 else { return nil }
-    let product = number.multipliedReportingOverflow(by: factor ?? 1)
+    let factor: Int
+    switch text.last {
+    case "K", "k": factor = 1 << 10
+    case "M", "m": factor = 1 << 20
+    case "G", "g": factor = 1 << 30
+    default: factor = 1
+    }
+    let digits = factor == 1 ? text[...] : text.dropLast()
+    guard digits.utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }), let number = Int(digits) else { return nil }
+    let product = number.multipliedReportingOverflow(by: factor)
     return product.overflow ? nil : product.partialValue
   }
 }

@@ -158,7 +158,8 @@ package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @un
 
   package func close() {
     if isClosed { return }
-    _ = try? flush(until: .never)
+    // What a message that was given up still owes matters only to messages behind it.
+    if pending.count > 0 { _ = try? flush(until: .never) }
     isClosed = true
     PendingFlushes.forget(self)
     sink.close()

@@ -9,8 +9,18 @@ package struct Doorbell: Sendable {
   private static let slice: UInt64 = 100_000_000
 
   private let word: SharedWord
+  private let slice: UInt64
 
-  package init(_ word: SharedWord) { self.word = word }
+  package init(_ word: SharedWord) {
+    self.word = word
+    slice = Self.slice
+  }
+
+  /// Between threads of one process nobody is killed alone: a sleeper needn't look by itself.
+  fileprivate init(local word: SharedWord) {
+    self.word = word
+    slice = .max
+  }
 
   /// Wakes who sleeps. Call it after the news can be seen.
   @inline(__always) package func ring() {
@@ -30,7 +40,21 @@ package struct Doorbell: Sendable {
       word.store(1)
       if try ready() { return true }
       if deadline.hasPassed { return false }
-      word.sleep(while: 1, nanoseconds: deadline.remaining(atMost: Self.slice))
+      word.sleep(while: 1, nanoseconds: deadline.remaining(atMost: slice))
     }
   }
+}
+
+/// A doorbell between the threads of this process.
+@safe package final class LocalDoorbell: @unchecked Sendable {
+  private let memory: UnsafeMutableRawBufferPointer
+  package let bell: Doorbell
+
+  package init() {
+    unsafe memory = .allocate(byteCount: 64, alignment: 64)
+    unsafe memory.initializeMemory(as: UInt8.self, repeating: 0)
+    bell = unsafe Doorbell(local: SharedWord(memory, at: 0))
+  }
+
+  deinit { unsafe memory.deallocate() }
 }

@@ -60,7 +60,9 @@ package final class NameRecord: Sendable {
     let allowed = name.utf8.allSatisfy {
       ($0 >= 48 && $0 <= 57) || ($0 >= 65 && $0 <= 90) || ($0 >= 97 && $0 <= 122) || $0 == 45 || $0 == 95 || $0 == 46
     }
-    guard !name.isEmpty, name.utf8.count <= 100, allowed, name.utf8.first != 46 else {
+    guard !name.isEmpty, name.utf8.count <= 100, allowed, name.utf8.first != 46,
+      !name.hasSuffix(".senders"), !name.hasSuffix(".receivers")
+    else {
       throw ChannelError(
         .invalidAddress, .open, mechanism,
         "\"\(name)\" is no name: write 1 to 100 letters, digits, dots, dashes or underscores, such as \(mechanism.name):jobs"
@@ -108,7 +110,13 @@ package final class NameRecord: Sendable {
     }
     if let found { rules.remove(found.parameters) }
     let run = String(UInt64.random(in: 1 ... .max), radix: 16)
-    let parameters = try rules.create()
+    let parameters: [String: String]
+    do throws(ChannelError) {
+      parameters = try rules.create()
+    } catch {
+      try? Files.remove(path)
+      throw error
+    }
     let record = NameRecord(mechanism, name, path: path, parameters: parameters, run: run)
     do throws(ChannelError) {
       return try translating(.open, mechanism, path) { () throws(SystemError) in

@@ -58,8 +58,8 @@ package enum MemoryMechanism: MechanismImplementation {
     do throws(ChannelError) {
       let lifelines = try translating(.open, mechanism) { () throws(SystemError) in try Lifeline.pair() }
       let pair = EndPair(
-        RingSender(try link(hold, lifelines.sender), options),
-        RingReceiver(try link(try attach(Int(id)), lifelines.receiver), options))
+        try RingSender(try link(hold, lifelines.sender), options),
+        try RingReceiver(try link(try attach(Int(id)), lifelines.receiver), options))
       // From here it goes with its last user, even if all of them are killed. Linux still lets a process attach
       // a marked segment by its id while somebody has it, and the parent keeps it while its children live.
       try? Segment.remove(id)
@@ -83,22 +83,22 @@ package enum MemoryMechanism: MechanismImplementation {
   ) throws(ChannelError) -> any SendingEnd {
     let (record, lifeline) = try NameRecord.joinSending(
       mechanism, address.target, rules(address.options), until: deadline)
-    return RingSender(try link(try attach(try record.integer("segment")), lifeline), address.options)
+    return try RingSender(try link(try attach(try record.integer("segment")), lifeline), address.options)
   }
 
   package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceivingEnd {
     let (record, lifeline) = try NameRecord.joinReceiving(mechanism, address.target, rules(address.options))
-    return RingReceiver(try link(try attach(try record.integer("segment")), lifeline), address.options)
+    return try RingReceiver(try link(try attach(try record.integer("segment")), lifeline), address.options)
   }
 
   package static func adoptSender(_ inherited: InheritedEnd) throws(ChannelError) -> any SendingEnd {
     let hold = try attach(try inherited.integer("segment"))
-    return RingSender(try link(hold, Lifeline(.sender, inherited, at: 0)), inherited.options)
+    return try RingSender(try link(hold, Lifeline(.sender, inherited, at: 0)), inherited.options)
   }
 
   package static func adoptReceiver(_ inherited: InheritedEnd) throws(ChannelError) -> any ReceivingEnd {
     let hold = try attach(try inherited.integer("segment"))
-    return RingReceiver(try link(hold, Lifeline(.receiver, inherited, at: 0)), inherited.options)
+    return try RingReceiver(try link(hold, Lifeline(.receiver, inherited, at: 0)), inherited.options)
   }
 
   package static func limits() -> [MechanismLimit] {

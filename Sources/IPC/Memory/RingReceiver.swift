@@ -20,7 +20,8 @@ package final class RingReceiver: ReceivingEnd {
   private var assembled: ByteBuffer?
   private var isClosed = false
 
-  package init(_ link: RingLink, _ options: ChannelOptions) {
+  /// - Throws: `protocolViolation` when the memory's counters can't be a ring's: the other side made it.
+  package init(_ link: RingLink, _ options: ChannelOptions) throws(ChannelError) {
     self.link = link
     ring = link.ring
     mechanism = link.mechanism
@@ -29,6 +30,7 @@ package final class RingReceiver: ReceivingEnd {
     head = ring.head.load()
     toldHead = head
     knownTail = head
+    guard head & 7 == 0 else { throw .violation(mechanism, "a ring whose head is \(head)") }
   }
 
   package func take(until deadline: Deadline) throws(ChannelError) -> UnsafeRawBufferPointer? {

@@ -21,7 +21,8 @@ package final class RingSender: SendingEnd {
   private var detour: ByteBuffer?
   private var isClosed = false
 
-  package init(_ link: RingLink, _ options: ChannelOptions) {
+  /// - Throws: `protocolViolation` when the memory's counters can't be a ring's: the other side made it.
+  package init(_ link: RingLink, _ options: ChannelOptions) throws(ChannelError) {
     self.link = link
     ring = link.ring
     mechanism = link.mechanism
@@ -30,6 +31,9 @@ package final class RingSender: SendingEnd {
     tail = ring.tail.load()
     knownHead = ring.head.load()
     longestRecord = ring.capacity / 2
+    guard tail & 7 == 0, knownHead & 7 == 0, tail &- knownHead <= UInt64(ring.capacity) else {
+      throw .violation(mechanism, "a ring whose tail is \(tail) and whose head is \(knownHead)")
+    }
   }
 
   @inline(__always) private static func recordBytes(_ count: Int) -> Int { (count + FrameHeader.size + 7) & ~7 }

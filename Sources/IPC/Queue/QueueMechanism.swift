@@ -38,6 +38,9 @@ package enum QueueMechanism: MechanismImplementation {
   }
 
   private static func makeQueue(_ options: ChannelOptions) throws(ChannelError) -> Int32 {
+    if let wanted = options.capacityBytes, wanted < 64 {
+      throw ChannelError(.invalidAddress, .open, mechanism, "a queue of \(wanted) bytes holds no message: ask for 64 or more")
+    }
     let queue = try translating(.open, mechanism) { () throws(SystemError) in try MessageQueues.create() }
     guard let wanted = options.capacityBytes else { return queue }
     do throws(SystemError) {

@@ -25,13 +25,12 @@ package enum SemaphoreMechanism: MechanismImplementation {
 
   private static func slots(_ options: ChannelOptions) throws(ChannelError) -> Int {
     guard let bytes = options.capacityBytes else { return defaultSlots }
-    let slots = (bytes + BoundedBuffer.slotBytes - 1) / BoundedBuffer.slotBytes
-    guard slots <= 16384 else {
+    guard bytes <= 16384 * BoundedBuffer.slotBytes else {
       throw ChannelError(
         .invalidAddress, .open, mechanism,
         "a buffer holds at most 64 MiB (16384 slots of \(BoundedBuffer.slotBytes) bytes): ask for less")
     }
-    return max(2, slots)
+    return max(2, (bytes + BoundedBuffer.slotBytes - 1) / BoundedBuffer.slotBytes)
   }
 
   /// Makes the kernel's objects, and says where they are.

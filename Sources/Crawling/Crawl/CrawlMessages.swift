@@ -1,0 +1,73 @@
+package import IPC
+
+/// What a worker is to do: fetch a page, or nothing at all.
+package struct CrawlJob: Message, Sendable, Hashable {
+  /// Empty: do nothing, which is what it costs to coordinate.
+  package var url: String
+  package var depth: UInt32
+  /// How many redirects led here.
+  package var hops: UInt32
+
+  package init(url: String, depth: UInt32 = 0, hops: UInt32 = 0) {
+    self.url = url
+    self.depth = depth
+    self.hops = hops
+  }
+
+  package func encode(to writer: inout MessageWriter) {
+    writer.write(depth)
+    writer.write(hops)
+    writer.write(url)
+  }
+
+  package init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
+    depth = try reader.integer(bytes)
+    hops = try reader.integer(bytes)
+    url = try reader.string(bytes)
+  }
+}
+
+/// What a worker found.
+package struct CrawlPage: Message, Sendable, Hashable {
+  /// The HTTP status; 0 when there was no answer.
+  package var status: Int32 = 0
+  /// Bytes of the body.
+  package var bytes: Int64 = 0
+  package var isHTML = false
+  /// The answer was a redirect, and its target is the one link.
+  package var isRedirect = false
+  package var title = ""
+  package var links: [String] = []
+  package var microseconds: Int64 = 0
+  /// Why there was no answer; empty when there was one.
+  package var failure = ""
+
+  package init() {}
+
+  package var hasFailed: Bool { !failure.isEmpty || status >= 400 }
+
+  package func encode(to writer: inout MessageWriter) {
+    writer.write(status)
+    writer.write(bytes)
+    writer.write(isHTML)
+    writer.write(isRedirect)
+    writer.write(microseconds)
+    writer.write(title)
+    writer.write(failure)
+    writer.write(UInt32(links.count))
+    for link in links { writer.write(link) }
+  }
+
+  package init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
+    status = try reader.integer(bytes)
+    self.bytes = try reader.integer(bytes)
+    isHTML = try reader.bool(bytes)
+    isRedirect = try reader.bool(bytes)
+    microseconds = try reader.integer(bytes)
+    title = try reader.string(bytes)
+    failure = try reader.string(bytes)
+    let count: UInt32 = try reader.integer(bytes)
+    // No room is made for what is only claimed: each link takes at least its length's four bytes.
+    for _ in 0..<count { links.append(try reader.string(bytes)) }
+  }
+}

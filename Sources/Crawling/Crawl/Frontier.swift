@@ -1,0 +1,112 @@
+import Synchronization
+package import IPC
+
+/// What is to be fetched, and what was seen: each address becomes a job at most once.
+package final class Frontier: Sendable {
+  private struct State {
+    var seen: Set<String> = []
+    var pages: [PageRecord] = []
+    var issued = 0
+  }
+
+  /// The longest chain of redirects that is followed.
+  private static let mostHops: UInt32 = 10
+
+  private let sites: Set<String>
+  private let deepest: UInt32
+  private let limit: Int
+  private let followsLinks: Bool
+  private let state = Mutex(State())
+
+  /// - Parameters:
+  ///   - sites: scheme, host and port that links may lead to.
+  ///   - deepest: how many links away from a seed a page may be.
+  ///   - limit: how many pages at most.
+  package init(sites: Set<String>, deepest: UInt32, limit: Int, followsLinks: Bool) {
+    self.sites = sites
+    self.deepest = deepest
+    self.limit = limit
+    self.followsLinks = followsLinks
+  }
+
+  /// `http://host:port` of an address.
+  package static func site(_ url: String) -> String {
+    // Behind the second slash, the first one ends it.
+    var slashes = 0
+    for index in url.utf8.indices {
+      let byte = url.utf8[index]
+      if byte == UInt8(ascii: "/") { slashes += 1 }
+      if slashes == 3 || (slashes == 2 && byte == UInt8(ascii: "?")) { return String(url[..<index]) }
+    }
+    return url
+  }
+
+  /// The first jobs.
+  package func seed(_ urls: [String]) -> [CrawlJob] {
+    state.withLock { state in urls.compactMap { issue($0, depth: 0, hops: 0, &state) } }
+  }
+
+  private func issue(_ url: String, depth: UInt32, hops: UInt32, _ state: inout State) -> CrawlJob? {
+    guard state.issued < limit, state.seen.insert(url).inserted else { return nil }
+    state.issued += 1
+    return CrawlJob(url: url, depth: depth, hops: hops)
+  }
+
+  /// Writes a page down, and returns the jobs that it leads to.
+  package func take(_ outcome: JobOutcome<CrawlJob, CrawlPage>) -> [CrawlJob] {
+    let job = outcome.job
+    return state.withLock { state in
+      switch outcome.result {
+      case .failure(.cancelled): return []
+      case .failure(let failure):
+        var page = CrawlPage()
+        page.failure = failure.description
+        state.pages.append(PageRecord(job, page, worker: outcome.worker))
+        return []
+      case .success(let page):
+        state.pages.append(PageRecord(job, page, worker: outcome.worker))
+        guard followsLinks, page.failure.isEmpty else { return [] }
+        let depth = page.isRedirect ? job.depth : job.depth + 1
+        let hops = page.isRedirect ? job.hops + 1 : 0
+        guard depth <= deepest, hops <= Self.mostHops else { return [] }
+        return page.links.compactMap { link in
+          guard sites.contains(Self.site(link)) else { return nil }
+          return issue(link, depth: depth, hops: hops, &state)
+        }
+      }
+    }
+  }
+
+  package var pages: [PageRecord] { state.withLock { $0.pages } }
+  package var progress: (done: Int, known: Int) { state.withLock { ($0.pages.count, $0.issued) } }
+}
+
+/// One page of a finished crawl.
+package struct PageRecord: Sendable, Hashable, Encodable {
+  package let url: String
+  package let status: Int
+  package let bytes: Int
+  package let depth: Int
+  package let title: String
+  package let links: [String]
+  package let milliseconds: Double
+  package let worker: Int
+  package let html: Bool
+  /// Why there was no answer.
+  package let failure: String?
+
+  init(_ job: CrawlJob, _ page: CrawlPage, worker: Int) {
+    url = job.url
+    status = Int(page.status)
+    bytes = Int(page.bytes)
+    depth = Int(job.depth)
+    title = page.title
+    links = page.links
+    milliseconds = Double(page.microseconds) / 1000
+    self.worker = worker
+    html = page.isHTML
+    failure = page.failure.isEmpty ? nil : page.failure
+  }
+
+  package var hasFailed: Bool { failure != nil || status >= 400 }
+}

@@ -1,0 +1,152 @@
+import Foundation
+import FoundationNetworking
+import Synchronization
+
+/// Fetches one page at a time with URLSession, and never longer or more than it should: a page has a time limit
+/// and a size limit, and a redirect isn't followed but reported, so that the frontier decides whether its target
+/// was seen.
+package final class PageFetcher: Sendable {
+  private static let longest: TimeInterval = 30
+  private static let largest = 16 << 20
+
+  private let session: URLSession
+  private let delegate = FetchDelegate(limit: PageFetcher.largest)
+
+  package init() {
+    let configuration = URLSessionConfiguration.ephemeral
+    configuration.timeoutIntervalForRequest = Self.longest
+    configuration.timeoutIntervalForResource = Self.longest
+    configuration.urlCache = nil
+    configuration.httpCookieStorage = nil
+    configuration.httpShouldSetCookies = false
+    configuration.httpAdditionalHeaders = ["User-Agent": "swift-ipc-crawl/1"]
+    session = URLSession(configuration: configuration, delegate: delegate, delegateQueue: nil)
+  }
+
+  /// Fetches, and takes the links out. What goes wrong is part of the answer.
+  package func fetch(_ address: String) -> CrawlPage {
+    var page = CrawlPage()
+    guard let url = URL(string: address) else {
+      page.failure = "no URL"
+      return page
+    }
+    let clock = ContinuousClock()
+    let start = clock.now
+    let fetched = delegate.wait(for: session.dataTask(with: url), longest: Self.longest + 5)
+    if let response = fetched.response {
+      page.status = Int32(clamping: response.statusCode)
+      page.bytes = Int64(fetched.body.count)
+      read(response, fetched.body, at: url, into: &page)
+    }
+    page.failure = fetched.failure ?? ""
+    let took = clock.now - start
+    page.microseconds = took.components.seconds * 1_000_000 + took.components.attoseconds / 1_000_000_000_000
+    return page
+  }
+
+  private func read(_ response: HTTPURLResponse, _ body: Data, at url: URL, into page: inout CrawlPage) {
+    if (300..<400).contains(response.statusCode), let target = response.value(forHTTPHeaderField: "Location") {
+      page.isRedirect = true
+      page.links = HTMLLinks.normalized(target, relativeTo: url).map { [$0] } ?? []
+      return
+    }
+    let type = response.value(forHTTPHeaderField: "Content-Type")?.lowercased() ?? "text/html"
+    guard type.contains("html") else { return }
+    page.isHTML = true
+    let charset = type.split(separator: ";").map { $0.trimmingCharacters(in: .whitespaces) }
+      .first { $0.hasPrefix("charset=") }?.dropFirst(8)
+    let found = HTMLLinks(body, at: url, charset: charset.map { $0.trimmingCharacters(in: ["\""]) })
+    page.title = found.title
+    page.links = found.links
+  }
+}
+
+/// One fetch at a time: gathers the body up to a limit, stops redirects, and wakes the thread that waits.
+private final class FetchDelegate: NSObject, URLSessionDataDelegate, Sendable {
+  struct Fetched: Sendable {
+    var response: HTTPURLResponse?
+    var body = Data()
+    var failure: String?
+  }
+
+  private let limit: Int
+  private let fetched = Mutex<(task: Int, result: Fetched)>((-1, Fetched()))
+  private let done = DispatchSemaphore(value: 0)
+
+  init(limit: Int) { self.limit = limit }
+
+  func wait(for task: URLSessionDataTask, longest: TimeInterval) -> Fetched {
+    fetched.withLock { $0 = (task.taskIdentifier, Fetched()) }
+    task.resume()
+    let came = done.wait(timeout: .now() + longest) == .success
+    return fetched.withLock { state in
+      if !came {
+        // A late answer must not be taken for the next page's.
+        task.cancel()
+        state.result.failure = "no answer within \(Int(longest)) s"
+      }
+      state.task = -1
+      return state.result
+    }
+  }
+
+  func urlSession(
+    _ session: URLSession, task: URLSessionTask, willPerformHTTPRedirection response: HTTPURLResponse,
+    newRequest request: URLRequest, completionHandler: @escaping @Sendable (URLRequest?) -> Void
+  ) {
+    fetched.withLock { state in
+      if state.task == task.taskIdentifier { state.result.response = response }
+    }
+    completionHandler(nil)
+  }
+
+  func urlSession(
+    _ session: URLSession, dataTask: URLSessionDataTask, didReceive response: URLResponse,
+    completionHandler: @escaping @Sendable (URLSession.ResponseDisposition) -> Void
+  ) {
+    fetched.withLock { state in
+      if state.task == dataTask.taskIdentifier { state.result.response = response as? HTTPURLResponse }
+    }
+    completionHandler(.allow)
+  }
+
+  func urlSession(_ session: URLSession, dataTask: URLSessionDataTask, didReceive data: Data) {
+    let isOver = fetched.withLock { state in
+      guard state.task == dataTask.taskIdentifier else { return true }
+      state.result.body.append(data)
+      if state.result.body.count > limit {
+        state.result.failure = "the body is over \(limit >> 20) MiB"
+        return true
+      }
+      return false
+    }
+    if isOver { dataTask.cancel() }
+  }
+
+  func urlSession(_ session: URLSession, task: URLSessionTask, didCompleteWithError error: (any Error)?) {
+    let wasWaited = fetched.withLock { state in
+      guard state.task == task.taskIdentifier else { return false }
+      if let error, state.result.failure == nil, !(state.result.response.map(Self.isRedirect) ?? false) {
+        state.result.failure = (error as? URLError).map(Self.words) ?? error.localizedDescription
+      }
+      state.task = -1
+      return true
+    }
+    if wasWaited { done.signal() }
+  }
+
+  private static func isRedirect(_ response: HTTPURLResponse) -> Bool { (300..<400).contains(response.statusCode) }
+
+  /// URLError's own words are the same for most codes.
+  private static func words(_ error: URLError) -> String {
+    switch error.code {
+    case .cannotConnectToHost: "nothing answers at this address"
+    case .cannotFindHost, .dnsLookupFailed: "the host isn't known"
+    case .timedOut: "the answer took too long"
+    case .networkConnectionLost: "the connection was closed before the answer was whole"
+    case .badServerResponse, .cannotParseResponse: "the answer is no HTTP"
+    case .unsupportedURL, .badURL: "no URL that can be fetched"
+    default: "URL error \(error.code.rawValue): \(error.localizedDescription)"
+    }
+  }
+}

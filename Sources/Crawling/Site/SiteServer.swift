@@ -1,0 +1,47 @@
+package import Concurrency
+package import SystemCalls
+
+/// A small HTTP/1.1 server for the generated site: keep-alive, one thread, as many slow requests at once as there
+/// are descriptors. Loopback only. For tests and comparisons: it answers GET and HEAD and nothing else.
+package final class SiteServer {
+  private let loop: EventLoop
+  private let pages: SiteResponder
+  private let listener: Descriptor
+  private var connections: [UInt64: SiteConnection] = [:]
+  private var next: UInt64 = 1
+  package let port: Int
+
+  /// - Parameter port: 0: one that is free.
+  package init(
+    _ loop: EventLoop, _ plan: SitePlan, delayMilliseconds: Int, port: Int
+  ) throws(SystemError) {
+    self.loop = loop
+    pages = SiteResponder(plan: plan, delayMilliseconds: delayMilliseconds)
+    let address = try Internet.resolve(host: "127.0.0.1", port: port, passive: true)[0]
+    let listener = try Internet.stream(address)
+    // SOL_SOCKET, SO_REUSEADDR: connections of an earlier run that are winding down don't keep the port.
+    try Sockets.setOption(listener, level: 1, 2, 1)
+    try Internet.bind(listener, address)
+    try Sockets.listen(listener)
+    try listener.setNonblocking(true)
+    self.port = try Internet.localAddress(listener).port
+    self.listener = listener
+    _ = try loop.watch(self.listener.raw, .read) { [unowned self] _ in accept() }
+  }
+
+  package var url: String { "http://127.0.0.1:\(port)/" }
+
+  private func accept() {
+    // A burst of connections is taken a hundred at a time, so that those that are open get their turn.
+    for _ in 0..<100 {
+      guard let socket = try? Sockets.accept(listener) else { return }
+      let id = next
+      next += 1
+      try? Internet.setNoDelay(socket)
+      guard let connection = try? SiteConnection(
+        loop, socket, pages, onClose: { [unowned self] in connections[id] = nil })
+      else { return }
+      connections[id] = connection
+    }
+  }
+}

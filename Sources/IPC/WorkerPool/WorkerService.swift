@@ -1,0 +1,88 @@
+import SystemCalls
+
+/// The worker's side: takes jobs, works, sends outputs.
+enum WorkerService<Job: Message, Output: Message> {
+  /// Work that took longer than this is answered at once; shorter work is answered together with the next, or
+  /// when there is no next.
+  private static var promptly: UInt64 { 20_000 }
+
+  static func run(_ work: (Job) throws -> Output) throws(ChannelError) {
+    var jobs = try Receiver.inherited(PoolProtocol.jobs)
+    var results = try Sender.inherited(PoolProtocol.results)
+    var writer = MessageWriter()
+    PoolProtocol.ResultHeader(id: 0, status: .ready, dispatchNanoseconds: 0, workNanoseconds: 0).encode(to: &writer)
+    PoolProtocol.encode(Processes.usageOfThisProcess(), to: &writer)
+    try results.send(writer.bytes.span)
+    results.coalesces = true
+    do throws(ChannelError) {
+      while true {
+        let (header, job) = try next(&jobs)
+        let start = Clock.now()
+        let dispatch = start > header.sentAt ? start - header.sentAt : 0
+        writer.removeAll()
+        let (status, took) = try perform(job, work, header.id, dispatch, start, &writer)
+        do throws(ChannelError) {
+          try results.send(writer.bytes.span)
+        } catch {
+          // The output is over the channel's limit: that is this job's failure, and not the worker's death.
+          guard error.code == .messageTooLong else { throw error }
+          writer.removeAll()
+          PoolProtocol.ResultHeader(
+            id: header.id, status: .failed, dispatchNanoseconds: dispatch, workNanoseconds: took
+          ).encode(to: &writer)
+          writer.append(error.description.utf8)
+          try results.send(writer.bytes.span)
+        }
+        if status == .failed || took > promptly { try results.flush() }
+      }
+    } catch {
+      // The coordinator has closed the pool, or died.
+      if error.code != .closed { throw error }
+    }
+  }
+
+  private static func next(
+    _ jobs: inout Receiver
+  ) throws(ChannelError) -> (PoolProtocol.JobHeader, Result<Job, ChannelError>) {
+    let received: Result<(PoolProtocol.JobHeader, Result<Job, ChannelError>), ChannelError> = try jobs.receive {
+      bytes in
+      do throws(ChannelError) {
+        var reader = MessageReader()
+        let header = try PoolProtocol.JobHeader(from: &reader, bytes)
+        do throws(ChannelError) {
+          let rest = bytes.extracting(reader.offset...)
+          return .success((header, .success(try Job(decoding: rest))))
+        } catch {
+          return .success((header, .failure(error)))
+        }
+      } catch {
+        return .failure(error)
+      }
+    }
+    return try received.get()
+  }
+
+  /// Works, and writes the answer.
+  private static func perform(
+    _ job: Result<Job, ChannelError>, _ work: (Job) throws -> Output, _ id: UInt64, _ dispatch: UInt64,
+    _ start: UInt64, _ writer: inout MessageWriter
+  ) throws(ChannelError) -> (PoolProtocol.Status, UInt64) {
+    var took: UInt64 = 0
+    do {
+      let output = try work(try job.get())
+      took = Clock.now() &- start
+      PoolProtocol.ResultHeader(
+        id: id, status: .done, dispatchNanoseconds: dispatch, workNanoseconds: took
+      ).encode(to: &writer)
+      try output.encode(to: &writer)
+      return (.done, took)
+    } catch {
+      writer.removeAll()
+      PoolProtocol.ResultHeader(
+        id: id, status: .failed, dispatchNanoseconds: dispatch, workNanoseconds: Clock.now() &- start
+      ).encode(to: &writer)
+      writer.append(String(describing: error).utf8)
+      return (.failed, took)
+    }
+  }
+}

@@ -1,0 +1,147 @@
+import Crawling
+import Foundation
+import IPC
+import SystemCalls
+
+/// `ipc crawl`: the same crawl over each mechanism in turn.
+enum CrawlCommand: Command {
+  static let name = "crawl"
+  static let summary = "the same crawl over every mechanism, and what each cost"
+  static let help = """
+    ipc crawl [URL…] [--mechanism NAME,…|all] [--workers N] [--work slow|site|nothing] [--pages N] [--delay MS]
+              [--depth N] [--limit N] [--seed S] [--output PAGES.jsonl] [--json]
+
+    Worker processes fetch pages; a coordinator hands the work out over one mechanism after the other, and a table
+    says what each cost. Without a URL a generated site is started on this machine, and ended again.
+
+      --mechanism   \(Mechanism.all.map(\.name).joined(separator: ", ")): all of them (all), or those named;
+                    also \(Mechanism.variants.filter { $0.traits.carries == .messages && $0.traits.anonymous }.map(\.name).joined(separator: ", "))
+      --workers N   worker processes (4)
+      --work        slow: ten known pages that each answer after a second; site: a site of linked pages, no delay
+                    (the default); nothing: jobs that do nothing, which is coordination alone
+      --pages N     how many pages or jobs (slow 10, site 1000, nothing 100000)
+      --delay MS    what a page of the generated site takes (slow 1000, site 0)
+      --depth N     how many links away from the first page (no limit)
+      --limit N     how many pages at most (10000 for a URL, no limit for the generated site)
+      --output FILE one JSON object per page; with several mechanisms, those of the first
+      --json        one JSON document instead of the table
+
+    Stays on the sites of the URLs. Exit codes: 0 done, 1 the work failed, 2 the call was wrong, 130 interrupted.
+
+    example: ipc crawl --work site --pages 2000 --workers 4 --mechanism memory,pipe
+    """
+
+  static let workerArgument = "--crawl-worker"
+
+  static func run(_ arguments: inout Arguments) throws {
+    let options = try CrawlOptions(&arguments)
+    let output = try options.output.map { try OutputFile($0) }
+    let session = CrawlSession(options)
+    do throws(SystemError) {
+      try Interrupts.handle { _ in session.interrupt() }
+    } catch {
+      throw Failure.work("Ctrl-C can't be handled: \(error.words)")
+    }
+    let outcome = session.run()
+    let report = CrawlReport(options, outcome.runs, outcome.pages)
+    if let output, let first = outcome.pages.first { try output.write(first) }
+    if options.json {
+      try JSONOutput.print(report)
+    } else if !outcome.runs.isEmpty {
+      Terminal.print(report.table)
+    }
+    if let failure = outcome.failure { throw failure }
+    if let failure = report.failure { throw failure }
+  }
+}
+
+/// What the caller asked for, checked.
+struct CrawlOptions {
+  var mechanisms: [Mechanism]
+  var plan: CrawlPlan
+  var isEmbedded: Bool
+  var output: String?
+  var json: Bool
+
+  init(_ arguments: inout Arguments) throws {
+    let names = try arguments.value("--mechanism") ?? "all"
+    mechanisms = try Self.mechanisms(names)
+    let workers = try arguments.number("--workers", 1...1000) ?? 4
+    let chosen = try arguments.choice("--work", ["slow", "site", "nothing"])
+    let pages = try arguments.number("--pages", 1...100_000_000)
+    let delay = try arguments.number("--delay", 0...600_000)
+    let depth = try arguments.number("--depth", 0...1_000_000)
+    let limit = try arguments.number("--limit", 1...100_000_000)
+    let seed = try arguments.number("--seed", 0...Int.max) ?? 1
+    output = try arguments.value("--output")
+    json = arguments.flag("--json")
+    let urls = try arguments.rest()
+
+    let work: CrawlPlan.Work = urls.isEmpty ? CrawlPlan.Work(rawValue: chosen ?? "site")! : .web
+    if let chosen, !urls.isEmpty {
+      throw Failure.call("--work \(chosen) is a crawl of the generated site: leave it out to crawl a URL, or leave the URL out")
+    }
+    if work == .web, pages != nil || delay != nil {
+      throw Failure.call("--pages and --delay are of the generated site: use --limit and --depth with a URL")
+    }
+    let defaultPages = switch work {
+    case .slow: 10
+    case .site, .web: 1000
+    case .nothing: 100_000
+    }
+    isEmbedded = work == .slow || work == .site
+    plan = CrawlPlan(
+      work: work, workers: workers, pages: pages ?? defaultPages,
+      delayMilliseconds: delay ?? (work == .slow ? 1000 : 0), seed: UInt64(seed),
+      workerArguments: [CrawlCommand.workerArgument])
+    plan.deepest = depth.map { UInt32($0) } ?? .max
+    plan.limit = limit ?? (work == .web ? 10_000 : .max)
+    plan.seeds = try urls.map { url in
+      guard let normalized = HTMLLinks.normalized(url, relativeTo: nil) else {
+        throw Failure.call("\"\(url)\" is no URL that can be crawled: write http://host/path or https://host/path")
+      }
+      return normalized
+    }
+  }
+
+  private static func mechanisms(_ names: String) throws -> [Mechanism] {
+    var list: [Mechanism] = []
+    for name in names.split(separator: ",", omittingEmptySubsequences: false) {
+      if name == "all" {
+        list += Mechanism.all
+        continue
+      }
+      let mechanism = try Mechanism(named: String(name))
+      guard mechanism.traits.carries == .messages, mechanism.traits.anonymous else {
+        throw Failure.call("--mechanism \(name) carries no jobs: choose one that carries messages, such as memory")
+      }
+      list.append(mechanism)
+    }
+    var seen: Set<Mechanism> = []
+    return list.filter { seen.insert($0).inserted }
+  }
+}
+
+/// A file that is opened before anything is measured.
+final class OutputFile {
+  private let handle: FileHandle
+  private let path: String
+
+  init(_ path: String) throws {
+    self.path = path
+    guard FileManager.default.createFile(atPath: path, contents: nil), let handle = FileHandle(forWritingAtPath: path)
+    else { throw Failure.call("--output \(path) can't be written: choose a folder that exists and is yours") }
+    self.handle = handle
+  }
+
+  func write(_ pages: [PageRecord]) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    do {
+      for page in pages { try handle.write(contentsOf: try encoder.encode(page) + Data([10])) }
+      try handle.close()
+    } catch {
+      throw Failure.work("\(path) can't be written: \(error.localizedDescription)")
+    }
+  }
+}

@@ -1,0 +1,115 @@
+import Crawling
+
+/// What a person or a program gets to see of the crawls.
+struct CrawlReport: Encodable {
+  struct Workload: Encodable {
+    let kind: String
+    let pages: Int
+    let delayMilliseconds: Int
+    let workers: Int
+    let seed: UInt64
+
+    enum CodingKeys: String, CodingKey {
+      case kind, pages
+      case delayMilliseconds = "delay_ms"
+      case workers, seed
+    }
+  }
+
+  let workload: Workload
+  let machine = Machine()
+  let runs: [CrawlRun]
+  /// Whether every mechanism found the same pages, each once.
+  let samePages: Bool
+  private let firstFailure: PageRecord?
+  private let allFailed: Bool
+
+  enum CodingKeys: String, CodingKey {
+    case workload, machine, runs
+    case samePages = "same_pages"
+  }
+
+  init(_ options: CrawlOptions, _ runs: [CrawlRun], _ pages: [[PageRecord]]) {
+    let plan = options.plan
+    workload = Workload(
+      kind: plan.work.rawValue, pages: plan.work == .web ? (pages.first?.count ?? 0) : plan.pages,
+      delayMilliseconds: plan.delayMilliseconds, workers: plan.workers, seed: plan.seed)
+    self.runs = runs
+    let sets = pages.map { Set($0.map(\.url)) }
+    samePages =
+      plan.work == .nothing
+      || (zip(sets, pages).allSatisfy { $0.count == $1.count } && sets.dropFirst().allSatisfy { $0 == sets[0] })
+    firstFailure = pages.lazy.flatMap { $0 }.first { $0.hasFailed }
+    allFailed = !runs.isEmpty && runs.allSatisfy { $0.pages > 0 && $0.failed == $0.pages }
+  }
+
+  /// Why the crawl as a whole has failed, if it has.
+  var failure: Failure? {
+    if allFailed, let page = firstFailure {
+      return .work("every page failed; the first: \(page.url): \(page.failure ?? "status \(page.status)")")
+    }
+    if !samePages { return .work("the mechanisms didn't find the same pages, each once: that is a bug, please report it") }
+    return nil
+  }
+
+  var table: String {
+    let largest = runs.map(\.coordinationMicroseconds).max() ?? 0
+    let unit = workload.kind == "nothing" ? "jobs" : "pages"
+    var table = Table([
+      ("mechanism", .left), (unit, .right), ("wall", .right), ("\(unit)/s", .right), ("cost each", .right), ("", .left),
+      ("CPU", .right), ("switches", .right), ("dispatch p50", .right), ("p99", .right), ("channel", .right),
+      ("memory", .right),
+    ])
+    for run in runs {
+      table.add([
+        run.mechanism, Figure.grouped(run.pages), Figure.time(microseconds: run.wallSeconds * 1e6),
+        Figure.short(run.pagesPerSecond), Figure.time(microseconds: run.coordinationMicroseconds),
+        Figure.bar(run.coordinationMicroseconds, of: largest, width: 10),
+        Figure.time(microseconds: (run.cpuUserSeconds + run.cpuSystemSeconds) * 1e6),
+        Figure.grouped(run.voluntarySwitches + run.involuntarySwitches), Figure.time(microseconds: run.dispatch.p50),
+        Figure.time(microseconds: run.dispatch.p99), Figure.bytes(run.channelBytes),
+        Figure.bytes(run.peakKilobytes * 1024),
+      ])
+    }
+    return "\(heading)\n\n\(table.text)\n\n\(reading)"
+  }
+
+  private var heading: String {
+    let what =
+      switch workload.kind {
+      case "slow": "\(workload.pages) pages that each answer after \(workload.delayMilliseconds) ms"
+      case "site": "a site of \(Figure.grouped(workload.pages)) linked pages"
+      case "nothing": "\(Figure.grouped(workload.pages)) jobs that do nothing"
+      default: "a real site"
+      }
+    return "\(what), \(workload.workers) worker processes, \(machine.cpus) CPUs (\(machine.cpu)), Linux \(machine.kernel)"
+  }
+
+  /// The one sentence that says what to see.
+  private var reading: String {
+    let requeued = runs.reduce(0) { $0 + $1.requeued }
+    let failed = runs.map(\.failed).max() ?? 0
+    var text: String
+    if let least = runs.min(by: { $0.coordinationMicroseconds < $1.coordinationMicroseconds }),
+      let most = runs.max(by: { $0.coordinationMicroseconds < $1.coordinationMicroseconds }), runs.count > 1
+    {
+      let cheap = Figure.time(microseconds: least.coordinationMicroseconds)
+      let dear = Figure.time(microseconds: most.coordinationMicroseconds)
+      switch workload.kind {
+      case "slow":
+        text = "The pages take their time whatever carries the work: beyond it, each cost \(cheap) (\(least.mechanism)) to \(dear) (\(most.mechanism))."
+      case "nothing":
+        text = "A job that does nothing costs \(cheap) over \(least.mechanism) and \(dear) over \(most.mechanism): that is coordination alone."
+      default:
+        text = "The same pages over every mechanism: handing one out cost \(cheap) more than its own work over \(least.mechanism), \(dear) over \(most.mechanism)."
+      }
+    } else {
+      text = "\"Cost each\" is how much longer the crawl took, per piece of work, than the work itself would have."
+    }
+    if failed > 0, let page = firstFailure {
+      text += "\n\(Figure.grouped(failed)) failed; the first: \(page.url): \(page.failure ?? "status \(page.status)")."
+    }
+    if requeued > 0 { text += "\n\(Figure.grouped(requeued)) jobs of workers that died were done by others." }
+    return text
+  }
+}

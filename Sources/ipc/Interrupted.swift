@@ -1,0 +1,10 @@
+import Synchronization
+
+/// Whether Ctrl-C was pressed.
+final class Interrupted: Sendable {
+  private let flag = Atomic<Bool>(false)
+
+  func set() { flag.store(true, ordering: .releasing) }
+
+  var isSet: Bool { flag.load(ordering: .acquiring) }
+}

@@ -1,0 +1,98 @@
+import Foundation
+import IPC
+
+/// `ipc mechanisms`: what there is, with this machine's limits.
+enum MechanismsCommand: Command {
+  static let name = "mechanisms"
+  static let summary = "what there is, with this machine's limits"
+  static let help = """
+    ipc mechanisms [--json]
+
+    Lists every mechanism, how its addresses look, what it can do, and what this machine's kernel allows it.
+
+    example: ipc mechanisms --json | python3 -m json.tool
+    """
+
+  private struct Row: Encodable {
+    struct Limit: Encodable {
+      let name: String
+      let value: Int
+      let unit: String
+    }
+
+    let name: String
+    let isVariant: Bool
+    let summary: String
+    let address: String
+    let calls: [String]
+    let carries: String
+    let manySenders: Bool
+    let manyReceivers: Bool
+    let anonymous: Bool
+    let named: Bool
+    let crossesMachines: Bool
+    let caveat: String
+    let limits: [Limit]
+
+    enum CodingKeys: String, CodingKey {
+      case name
+      case isVariant = "variant"
+      case summary, address, calls, carries
+      case manySenders = "many_senders"
+      case manyReceivers = "many_receivers"
+      case anonymous, named
+      case crossesMachines = "crosses_machines"
+      case caveat, limits
+    }
+
+    init(_ mechanism: Mechanism, isVariant: Bool) {
+      let traits = mechanism.traits
+      name = mechanism.name
+      self.isVariant = isVariant
+      summary = traits.summary
+      address = traits.addressForm
+      calls = traits.systemCalls
+      carries = traits.carries.rawValue
+      manySenders = traits.manySenders
+      manyReceivers = traits.manyReceivers
+      anonymous = traits.anonymous
+      named = traits.named
+      crossesMachines = traits.crossesMachines
+      caveat = traits.caveat
+      limits = mechanism.limits.map { Limit(name: $0.name, value: $0.value, unit: $0.unit) }
+    }
+  }
+
+  static func run(_ arguments: inout Arguments) throws {
+    let json = arguments.flag("--json")
+    try arguments.end()
+    let rows = Mechanism.all.map { Row($0, isVariant: false) } + Mechanism.variants.map { Row($0, isVariant: true) }
+    if json { return try JSONOutput.print(rows) }
+    var table = Table([
+      ("mechanism", .left), ("address", .left), ("carries", .left), ("senders", .left), ("receivers", .left),
+      ("calls", .left),
+    ])
+    for row in rows {
+      table.add([
+        row.name, row.address, row.carries, row.manySenders ? "many" : "one", row.manyReceivers ? "many" : "one",
+        row.calls.joined(separator: " "),
+      ])
+    }
+    Terminal.print(table.text + "\n")
+    for row in rows {
+      Terminal.print("\(row.name): \(row.summary)")
+      if !row.caveat.isEmpty { Terminal.print("  mind: \(row.caveat)") }
+      let limits = row.limits.map { "\($0.name) \(Figure.grouped($0.value)) \($0.unit)" }
+      if !limits.isEmpty { Terminal.print("  here: \(limits.joined(separator: ", "))") }
+    }
+  }
+}
+
+/// One JSON document on standard output, and nothing else there.
+enum JSONOutput {
+  static func print(_ value: some Encodable) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    Terminal.print(String(decoding: try encoder.encode(value), as: UTF8.self))
+  }
+}

@@ -1,0 +1,91 @@
+import Concurrency
+import Crawling
+import Glibc
+import IPC
+import SystemCalls
+
+/// `ipc site`: the test site on its own.
+enum SiteCommand: Command {
+  static let name = "site"
+  static let summary = "the test site on its own"
+  static let help = """
+    ipc site [--pages N] [--delay MS] [--seed S] [--port P] [--json]
+
+    Serves a generated site of linked pages on 127.0.0.1 until Ctrl-C: the same pages for the same number and seed.
+    It holds a thousand slow requests at once.
+
+      --pages N    how many pages (1000)
+      --delay MS   each page answers after so many milliseconds (0)
+      --seed S     which site (1)
+      --port P     the port (0: one that is free)
+
+    Pages that misbehave, listed at /trouble: /status/500, /redirect/3, /redirect-loop, /broken, /long-length,
+    /short-length, /endless, /slow/1500, /hang-up, /text, /away.
+
+    example: ipc site --pages 100 --delay 50 --port 8080
+    """
+
+  /// The end over which an embedded site tells its address.
+  static let announceEnd = "announce"
+
+  private struct Announcement: Encodable {
+    let url: String
+    let pages: Int
+    let delayMilliseconds: Int
+    let seed: UInt64
+
+    enum CodingKeys: String, CodingKey {
+      case url, pages
+      case delayMilliseconds = "delay_ms"
+      case seed
+    }
+  }
+
+  static func run(_ arguments: inout Arguments) throws {
+    let pages = try arguments.number("--pages", 1...10_000_000) ?? 1000
+    let delay = try arguments.number("--delay", 0...600_000) ?? 0
+    let seed = try arguments.number("--seed", 0...Int.max) ?? 1
+    let port = try arguments.number("--port", 0...65535) ?? 0
+    let json = arguments.flag("--json")
+    let isEmbedded = arguments.flag("--embedded")
+    try arguments.end()
+
+    let loop: EventLoop
+    let server: SiteServer
+    do throws(SystemError) {
+      loop = try EventLoop()
+      let interrupted = Interrupted()
+      if !isEmbedded {
+        try Interrupts.handle { _ in
+          interrupted.set()
+          loop.stop()
+        }
+      }
+      server = try SiteServer(
+        loop, SitePlan(pages: pages, seed: UInt64(seed)), delayMilliseconds: delay, port: port)
+      if isEmbedded {
+        try announce(server.url)
+      } else if json {
+        let announcement = Announcement(url: server.url, pages: pages, delayMilliseconds: delay, seed: UInt64(seed))
+        try? JSONOutput.print(announcement)
+      } else {
+        Terminal.print("\(server.url) serves \(pages) pages; \(server.url)trouble lists those that misbehave; Ctrl-C ends it")
+      }
+      try loop.run()
+      withExtendedLifetime(server) {}
+      if interrupted.isSet { throw SystemError(EINTR, .epoll) }
+    } catch {
+      if error.number == EINTR { throw Failure.interrupted }
+      if error.number == EADDRINUSE {
+        throw Failure.work("port \(port) is in use: end what listens there, or choose another with --port")
+      }
+      throw Failure.work("the site can't be served: \(error.call.rawValue): \(error.words)")
+    }
+  }
+
+  private static func announce(_ url: String) throws(SystemError) {
+    guard var sender = try? Sender.inherited(announceEnd), (try? sender.send(url)) != nil else {
+      throw SystemError(EPIPE, .write)
+    }
+  }
+}

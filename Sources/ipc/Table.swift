@@ -1,0 +1,84 @@
+/// Columns of text, aligned: the first to the left, numbers to the right.
+struct Table {
+  enum Alignment { case left, right }
+
+  private let headers: [String]
+  private let alignments: [Alignment]
+  private var rows: [[String]] = []
+
+  init(_ columns: [(header: String, alignment: Alignment)]) {
+    headers = columns.map(\.header)
+    alignments = columns.map(\.alignment)
+  }
+
+  mutating func add(_ row: [String]) { rows.append(row) }
+
+  var text: String {
+    let widths = headers.indices.map { column in ([headers] + rows).map { $0[column].count }.max() ?? 0 }
+    func line(_ cells: [String]) -> String {
+      var text = ""
+      for column in cells.indices {
+        let space = String(repeating: " ", count: widths[column] - cells[column].count)
+        if column > 0 { text += "  " }
+        text += alignments[column] == .left ? cells[column] + space : space + cells[column]
+      }
+      while text.last == " " { text.removeLast() }
+      return text
+    }
+    let rule = widths.map { String(repeating: "─", count: $0) }.joined(separator: "  ")
+    return ([line(headers), rule] + rows.map(line)).joined(separator: "\n")
+  }
+}
+
+/// Figures as people read them.
+enum Figure {
+  /// Three digits that count, and not more.
+  static func short(_ value: Double) -> String {
+    if value >= 99.95 || value == 0 { return grouped(Int(value.rounded())) }
+    let decimals = value >= 9.995 ? 1 : value >= 0.9995 ? 2 : 3
+    return fixed(value, decimals)
+  }
+
+  static func fixed(_ value: Double, _ decimals: Int) -> String {
+    var scale = 1
+    for _ in 0..<decimals { scale *= 10 }
+    let whole = Int((value * Double(scale)).rounded())
+    if decimals == 0 { return String(whole) }
+    let fraction = String(whole % scale)
+    return "\(whole / scale)." + String(repeating: "0", count: decimals - fraction.count) + fraction
+  }
+
+  static func grouped(_ value: Int) -> String {
+    var digits = Array(String(abs(value)))
+    var index = digits.count - 3
+    while index > 0 {
+      digits.insert(" ", at: index)
+      index -= 3
+    }
+    return (value < 0 ? "-" : "") + String(digits)
+  }
+
+  /// Microseconds with the unit that fits.
+  static func time(microseconds: Double) -> String {
+    if microseconds < 1 { return "\(short(microseconds * 1000)) ns" }
+    if microseconds < 1000 { return "\(short(microseconds)) µs" }
+    if microseconds < 1_000_000 { return "\(short(microseconds / 1000)) ms" }
+    return "\(short(microseconds / 1_000_000)) s"
+  }
+
+  static func bytes(_ count: Int) -> String {
+    let value = Double(count)
+    if value < 1000 { return "\(count) B" }
+    if value < 1_000_000 { return "\(short(value / 1000)) kB" }
+    if value < 1_000_000_000 { return "\(short(value / 1_000_000)) MB" }
+    return "\(short(value / 1_000_000_000)) GB"
+  }
+
+  /// A bar of eighths of a character.
+  static func bar(_ value: Double, of largest: Double, width: Int) -> String {
+    guard largest > 0, value > 0 else { return "" }
+    let eighths = max(1, Int((value / largest * Double(width * 8)).rounded()))
+    let parts = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"]
+    return String(repeating: "█", count: eighths / 8) + parts[eighths % 8]
+  }
+}

@@ -30,7 +30,8 @@ let package = Package(
       swiftSettings: strict),
     .target(name: "Demos", dependencies: ["IPC"], path: "Demos", swiftSettings: strict),
     .executableTarget(
-      name: "ipc", dependencies: ["IPC", "Concurrency", "Crawling", "Demos", "SystemCalls"], swiftSettings: strict),
+      name: "ipc", dependencies: ["IPC", "Concurrency", "Crawling", "Demos", "SystemCalls"],
+      swiftSettings: strict),
 
     // The other process of the tests.
     .executableTarget(

@@ -7,6 +7,7 @@
 #include <mqueue.h>
 #include <poll.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -270,23 +271,59 @@ int csystem_realtime_signal_min(void) { return SIGRTMIN; }
 
 int csystem_realtime_signal_max(void) { return SIGRTMAX; }
 
-int csystem_signal_take(int signal, int64_t timeout_nanoseconds, int *value, uid_t *user) {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, signal);
-  siginfo_t information;
-  struct timespec timeout = as_timespec(timeout_nanoseconds < 0 ? 0 : timeout_nanoseconds);
-  int result = timeout_nanoseconds < 0 ? sigwaitinfo(&set, &information)
-                                       : sigtimedwait(&set, &information, &timeout);
-  if (result < 0) return -1;
-  *value = information.si_code == SI_QUEUE ? information.si_value.sival_int : 0;
-  *user = information.si_uid;
-  return result;
+static volatile int signal_pipes[65];
+
+static void write_value(int signal, siginfo_t *information, void *context) {
+  (void)context;
+  int saved = errno;
+  if (information->si_code == SI_QUEUE && information->si_uid == getuid()) {
+    int value = information->si_value.sival_int;
+    // The sender took a credit for this, so there is room.
+    ssize_t written = write(signal_pipes[signal], &value, sizeof value);
+    (void)written;
+  }
+  errno = saved;
 }
 
-int csystem_signal_block(int signal) {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, signal);
-  return pthread_sigmask(SIG_BLOCK, &set, NULL);
+int csystem_signal_to_pipe(int signal, int pipe) {
+  struct sigaction before;
+  if (signal < SIGRTMIN || signal > SIGRTMAX) {
+    errno = EINVAL;
+    return -1;
+  }
+  if (sigaction(signal, NULL, &before) < 0) return -1;
+  if (before.sa_handler != SIG_DFL) {
+    errno = EBUSY;
+    return -1;
+  }
+  signal_pipes[signal] = pipe;
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_sigaction = write_value;
+  action.sa_flags = SA_SIGINFO | SA_RESTART;
+  return sigaction(signal, &action, NULL);
+}
+
+int csystem_signal_release(int signal) {
+  // Ignored, not default: one that is still on its way must not end the process. Free for the next taker after.
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = SIG_IGN;
+  if (sigaction(signal, &action, NULL) < 0) return -1;
+  action.sa_handler = SIG_DFL;
+  return sigaction(signal, &action, NULL);
+}
+
+_Static_assert(sizeof(sem_t) <= 64, "fits the room that the caller gives it");
+
+int csystem_sem_init(void *semaphore, unsigned int value) { return sem_init(semaphore, 1, value); }
+
+int csystem_sem_post(void *semaphore) { return sem_post(semaphore); }
+
+int csystem_sem_wait(void *semaphore, int64_t timeout_nanoseconds) {
+  if (timeout_nanoseconds == 0) return sem_trywait(semaphore);
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  struct timespec until = as_timespec((int64_t)now.tv_sec * 1000000000 + now.tv_nsec + timeout_nanoseconds);
+  return sem_timedwait(semaphore, &until);
 }

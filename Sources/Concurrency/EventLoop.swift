@@ -178,7 +178,8 @@ struct TimerHeap {
     var parent = 0
     while true {
       var least = parent
-      for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && heap[child].at < heap[least].at {
+      for child in [2 * parent + 1, 2 * parent + 2]
+      where child < heap.count && heap[child].at < heap[least].at {
         least = child
       }
       if least == parent { return }

@@ -8,7 +8,11 @@ package enum Catalogue {
   ]
 
   /// Worth comparing with them.
-  package static let variants: [any MechanismImplementation.Type] = []
+  package static let variants: [any MechanismImplementation.Type] = [
+    PosixQueueVariant.self, PosixSemaphoreVariant.self, EventfdVariant.self, SignalVariant.self,
+    PopenVariant.self,
+    MemfdVariant.self,
+  ]
 
   package static func implementation(
     of mechanism: Mechanism

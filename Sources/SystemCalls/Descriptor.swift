@@ -1,5 +1,5 @@
-import Glibc
 import CSystem
+import Glibc
 
 /// Owns a file descriptor: closes it when it goes out of scope.
 package struct Descriptor: ~Copyable, Sendable {
@@ -56,7 +56,7 @@ package struct PipeEnds: ~Copyable {
   }
 
   /// Takes the pair apart: the reading end first.
-  package consuming func take<Result>(
+  package consuming func take<Result: ~Copyable>(
     _ body: (consuming Descriptor, consuming Descriptor) -> Result
   ) -> Result {
     body(reading, writing)

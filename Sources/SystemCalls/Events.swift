@@ -4,7 +4,8 @@ import Glibc
 /// eventfd(2).
 package enum Events {
   /// - Parameter semaphore: each read takes one from the count, instead of all of it (EFD_SEMAPHORE).
-  package static func create(_ initial: UInt32 = 0, semaphore: Bool = false) throws(SystemError) -> Descriptor {
+  package static func create(_ initial: UInt32 = 0, semaphore: Bool = false) throws(SystemError) -> Descriptor
+  {
     // EFD_CLOEXEC, EFD_SEMAPHORE.
     Descriptor(owning: try system(.eventfd) { csystem_eventfd(initial, 0o2000000 | (semaphore ? 1 : 0)) })
   }
@@ -13,6 +14,12 @@ package enum Events {
   package static func signal(_ event: borrowing Descriptor) {
     var one: UInt64 = 1
     _ = unsafe write(event.raw, &one, 8)
+  }
+
+  /// Takes one from a descriptor in non-blocking mode. False: there is none.
+  package static func takeOne(_ event: borrowing Descriptor) -> Bool {
+    var count: UInt64 = 0
+    return unsafe read(event.raw, &count, 8) == 8
   }
 
   /// Takes all.

@@ -22,11 +22,14 @@ package struct SystemError: Error, Hashable, Sendable {
 /// The calls that pass through the gate, by the names of their man pages.
 package enum SystemCall: String, Sendable, CaseIterable {
   case open, close, read, write, readv, writev, fstat, stat, unlink, mkfifo, mkdir, flock, fcntl, poll
-  case pipe2, dup, eventfd, epoll, memfd_create, ftruncate, mmap, inotify
-  case socket, socketpair, bind, listen, accept, connect, sendmsg, recvmsg, setsockopt, getsockopt, getsockname, getaddrinfo
+  case pipe2, dup, eventfd, epoll, memfdCreate = "memfd_create", ftruncate, mmap, inotify
+  case socket, socketpair, bind, listen, accept, connect, sendmsg, recvmsg, setsockopt, getsockopt,
+    getsockname, getaddrinfo
   case msgget, msgsnd, msgrcv, msgctl, semget, semop, semctl, shmget, shmat, shmctl
-  case mq_open, mq_send, mq_receive, mq_getattr, mq_unlink
-  case futex, posix_spawn, waitid, kill, pidfd_open, pidfd_send_signal, sigtimedwait, prctl, getrusage
+  case mqOpen = "mq_open", mqSend = "mq_send", mqReceive = "mq_receive", mqGetattr = "mq_getattr", mqUnlink =
+    "mq_unlink"
+  case semWait = "sem_wait", semPost = "sem_post", futex, posixSpawn = "posix_spawn", waitid, kill,
+    pidfdOpen = "pidfd_open", pidfdSendSignal = "pidfd_send_signal", sigaction, prctl, getrusage
 }
 
 /// The one gate from errno to an error: runs the call, runs it again when a signal interrupted it, throws what

@@ -64,7 +64,7 @@ package enum Processes {
     let envp = CStrings(environment)
     let result = unsafe posix_spawn(&process, path, &actions, &attributes, argv.pointers, envp.pointers)
     withExtendedLifetime((argv, envp)) {}
-    guard result == 0 else { throw SystemError(result, .posix_spawn) }
+    guard result == 0 else { throw SystemError(result, .posixSpawn) }
     return process
   }
 
@@ -86,7 +86,7 @@ package enum Processes {
 
   /// pidfd_open(2): a descriptor of the process, readable when it has ended; never of another with its number.
   package static func descriptor(of process: Int32) throws(SystemError) -> Descriptor {
-    Descriptor(owning: try system(.pidfd_open) { csystem_pidfd_open(process) })
+    Descriptor(owning: try system(.pidfdOpen) { csystem_pidfd_open(process) })
   }
 
   /// kill(2), for a child that wasn't reaped yet: its number can't be another's.

@@ -21,7 +21,9 @@ import Synchronization
 
   /// futex(2): sleeps while the word is `expected`.
   package func sleep(while expected: UInt32, nanoseconds: UInt64?) {
-    unsafe Futex.wait(UnsafeRawPointer(pointer).assumingMemoryBound(to: UInt32.self), while: expected, nanoseconds: nanoseconds)
+    unsafe Futex.wait(
+      UnsafeRawPointer(pointer).assumingMemoryBound(to: UInt32.self), while: expected,
+      nanoseconds: nanoseconds)
   }
 
   package func wakeAll() {
@@ -39,8 +41,37 @@ import Synchronization
   }
 
   @inline(__always) package func load() -> UInt64 { unsafe pointer.pointee.load(ordering: .acquiring) }
-  @inline(__always) package func store(_ value: UInt64) { unsafe pointer.pointee.store(value, ordering: .releasing) }
+  func compareExchange(_ expected: UInt64, _ desired: UInt64) -> (exchanged: Bool, original: UInt64) {
+    unsafe pointer.pointee.compareExchange(
+      expected: expected, desired: desired, ordering: .sequentiallyConsistent)
+  }
+
+  @inline(__always) package func store(_ value: UInt64) {
+    unsafe pointer.pointee.store(value, ordering: .releasing)
+  }
 }
 
 /// Everything before is seen by others before anything after.
 @inline(__always) package func sharedMemoryFence() { atomicMemoryFence(ordering: .sequentiallyConsistent) }
+
+extension SharedCounter {
+  /// Takes one, unless it is 0.
+  package func takeOne() -> Bool {
+    var value = load()
+    while value > 0 {
+      let (exchanged, original) = compareExchange(value, value - 1)
+      if exchanged { return true }
+      value = original
+    }
+    return false
+  }
+
+  package func addOne() {
+    var value = load()
+    while true {
+      let (exchanged, original) = compareExchange(value, value + 1)
+      if exchanged { return }
+      value = original
+    }
+  }
+}

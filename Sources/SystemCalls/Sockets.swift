@@ -1,5 +1,5 @@
-import Glibc
 import CSystem
+import Glibc
 
 /// Sockets: made, connected, read and written. All are closed on exec; none raises SIGPIPE.
 package enum Sockets {
@@ -95,6 +95,11 @@ package enum Sockets {
     try system(.sendmsg) { csystem_send_descriptor(socket.raw, descriptor.raw) }
   }
 
+  /// The same, of a descriptor that somebody else owns.
+  package static func send(raw descriptor: Int32, over socket: borrowing Descriptor) throws(SystemError) {
+    try system(.sendmsg) { csystem_send_descriptor(socket.raw, descriptor) }
+  }
+
   package static func receiveDescriptor(over socket: borrowing Descriptor) throws(SystemError) -> Descriptor {
     Descriptor(owning: try system(.recvmsg) { csystem_receive_descriptor(socket.raw) })
   }
@@ -113,7 +118,7 @@ package struct SocketEnds: ~Copyable {
   }
 
   /// Takes the pair apart.
-  package consuming func take<Result>(
+  package consuming func take<Result: ~Copyable>(
     _ body: (consuming Descriptor, consuming Descriptor) -> Result
   ) -> Result {
     body(one, other)

@@ -1,5 +1,5 @@
-import Glibc
 import CSystem
+import Glibc
 
 /// Reads and writes of byte streams. `wait: false` never blocks and throws EAGAIN, also where the open file is in
 /// blocking mode because other processes share it.
@@ -33,7 +33,8 @@ package enum Streams {
     return try system(.writev) {
       wait
         ? unsafe csystem_writev(descriptor, first.baseAddress, firstCount, second.baseAddress, secondCount)
-        : unsafe csystem_writev_now(descriptor, first.baseAddress, firstCount, second.baseAddress, secondCount)
+        : unsafe csystem_writev_now(
+          descriptor, first.baseAddress, firstCount, second.baseAddress, secondCount)
     }
   }
 

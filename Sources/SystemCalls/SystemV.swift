@@ -1,5 +1,5 @@
-import Glibc
 import CSystem
+import Glibc
 
 /// System V message queues (msgget(2), msgop(2)), made private and found by id.
 package enum MessageQueues {

@@ -31,7 +31,7 @@ package enum Threads {
       }, box.toOpaque())
     guard result == 0 else {
       unsafe box.release()
-      throw SystemError(result, .posix_spawn)
+      throw SystemError(result, .posixSpawn)
     }
     pthread_detach(thread)
   }

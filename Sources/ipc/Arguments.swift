@@ -25,7 +25,9 @@ struct Arguments {
       return String(list.remove(at: index).dropFirst(name.count + 1))
     }
     guard let index = list.firstIndex(of: name) else { return nil }
-    guard index + 1 < list.count, !list[index + 1].hasPrefix("--") else { throw wrong("\(name) wants a value") }
+    guard index + 1 < list.count, !list[index + 1].hasPrefix("--") else {
+      throw wrong("\(name) wants a value")
+    }
     list.remove(at: index)
     return list.remove(at: index)
   }
@@ -43,13 +45,17 @@ struct Arguments {
   /// One of a few words.
   mutating func choice(_ name: String, _ words: [String]) throws -> String? {
     guard let text = try value(name) else { return nil }
-    guard words.contains(text) else { throw wrong("\(name) \(text): there are \(words.joined(separator: ", "))") }
+    guard words.contains(text) else {
+      throw wrong("\(name) \(text): there are \(words.joined(separator: ", "))")
+    }
     return text
   }
 
   /// What is left, which must not look like an option.
   mutating func rest() throws -> [String] {
-    if let option = list.first(where: { $0.hasPrefix("-") && $0 != "-" }) { throw wrong("no option \(option)") }
+    if let option = list.first(where: { $0.hasPrefix("-") && $0 != "-" }) {
+      throw wrong("no option \(option)")
+    }
     defer { list = [] }
     return list
   }

@@ -79,16 +79,19 @@ struct CrawlOptions {
 
     let work: CrawlPlan.Work = urls.isEmpty ? CrawlPlan.Work(rawValue: chosen ?? "site")! : .web
     if let chosen, !urls.isEmpty {
-      throw Failure.call("--work \(chosen) is a crawl of the generated site: leave it out to crawl a URL, or leave the URL out")
+      throw Failure.call(
+        "--work \(chosen) is a crawl of the generated site: leave it out to crawl a URL, or leave the URL out"
+      )
     }
     if work == .web, pages != nil || delay != nil {
       throw Failure.call("--pages and --delay are of the generated site: use --limit and --depth with a URL")
     }
-    let defaultPages = switch work {
-    case .slow: 10
-    case .site, .web: 1000
-    case .nothing: 100_000
-    }
+    let defaultPages =
+      switch work {
+      case .slow: 10
+      case .site, .web: 1000
+      case .nothing: 100_000
+      }
     isEmbedded = work == .slow || work == .site
     plan = CrawlPlan(
       work: work, workers: workers, pages: pages ?? defaultPages,
@@ -98,7 +101,8 @@ struct CrawlOptions {
     plan.limit = limit ?? (work == .web ? 10_000 : .max)
     plan.seeds = try urls.map { url in
       guard let normalized = HTMLLinks.normalized(url, relativeTo: nil) else {
-        throw Failure.call("\"\(url)\" is no URL that can be crawled: write http://host/path or https://host/path")
+        throw Failure.call(
+          "\"\(url)\" is no URL that can be crawled: write http://host/path or https://host/path")
       }
       return normalized
     }
@@ -113,7 +117,8 @@ struct CrawlOptions {
       }
       let mechanism = try Mechanism(named: String(name))
       guard mechanism.traits.carries == .messages, mechanism.traits.anonymous else {
-        throw Failure.call("--mechanism \(name) carries no jobs: choose one that carries messages, such as memory")
+        throw Failure.call(
+          "--mechanism \(name) carries no jobs: choose one that carries messages, such as memory")
       }
       list.append(mechanism)
     }
@@ -129,7 +134,8 @@ final class OutputFile {
 
   init(_ path: String) throws {
     self.path = path
-    guard FileManager.default.createFile(atPath: path, contents: nil), let handle = FileHandle(forWritingAtPath: path)
+    guard FileManager.default.createFile(atPath: path, contents: nil),
+      let handle = FileHandle(forWritingAtPath: path)
     else { throw Failure.call("--output \(path) can't be written: choose a folder that exists and is yours") }
     self.handle = handle
   }

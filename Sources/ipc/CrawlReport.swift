@@ -38,7 +38,8 @@ struct CrawlReport: Encodable {
     let sets = pages.map { Set($0.map(\.url)) }
     samePages =
       plan.work == .nothing
-      || (zip(sets, pages).allSatisfy { $0.count == $1.count } && sets.dropFirst().allSatisfy { $0 == sets[0] })
+      || (zip(sets, pages).allSatisfy { $0.count == $1.count }
+        && sets.dropFirst().allSatisfy { $0 == sets[0] })
     firstFailure = pages.lazy.flatMap { $0 }.first { $0.hasFailed }
     allFailed = !runs.isEmpty && runs.allSatisfy { $0.pages > 0 && $0.failed == $0.pages }
   }
@@ -48,7 +49,9 @@ struct CrawlReport: Encodable {
     if allFailed, let page = firstFailure {
       return .work("every page failed; the first: \(page.url): \(page.failure ?? "status \(page.status)")")
     }
-    if !samePages { return .work("the mechanisms didn't find the same pages, each once: that is a bug, please report it") }
+    if !samePages {
+      return .work("the mechanisms didn't find the same pages, each once: that is a bug, please report it")
+    }
     return nil
   }
 
@@ -56,7 +59,8 @@ struct CrawlReport: Encodable {
     let largest = runs.map(\.coordinationMicroseconds).max() ?? 0
     let unit = workload.kind == "nothing" ? "jobs" : "pages"
     var table = Table([
-      ("mechanism", .left), (unit, .right), ("wall", .right), ("\(unit)/s", .right), ("cost each", .right), ("", .left),
+      ("mechanism", .left), (unit, .right), ("wall", .right), ("\(unit)/s", .right), ("cost each", .right),
+      ("", .left),
       ("CPU", .right), ("switches", .right), ("dispatch p50", .right), ("p99", .right), ("channel", .right),
       ("memory", .right),
     ])
@@ -66,7 +70,8 @@ struct CrawlReport: Encodable {
         Figure.short(run.pagesPerSecond), Figure.time(microseconds: run.coordinationMicroseconds),
         Figure.bar(run.coordinationMicroseconds, of: largest, width: 10),
         Figure.time(microseconds: (run.cpuUserSeconds + run.cpuSystemSeconds) * 1e6),
-        Figure.grouped(run.voluntarySwitches + run.involuntarySwitches), Figure.time(microseconds: run.dispatch.p50),
+        Figure.grouped(run.voluntarySwitches + run.involuntarySwitches),
+        Figure.time(microseconds: run.dispatch.p50),
         Figure.time(microseconds: run.dispatch.p99), Figure.bytes(run.channelBytes),
         Figure.bytes(run.peakKilobytes * 1024),
       ])
@@ -82,7 +87,8 @@ struct CrawlReport: Encodable {
       case "nothing": "\(Figure.grouped(workload.pages)) jobs that do nothing"
       default: "a real site"
       }
-    return "\(what), \(workload.workers) worker processes, \(machine.cpus) CPUs (\(machine.cpu)), Linux \(machine.kernel)"
+    return
+      "\(what), \(workload.workers) worker processes, \(machine.cpus) CPUs (\(machine.cpu)), Linux \(machine.kernel)"
   }
 
   /// The one sentence that says what to see.
@@ -97,17 +103,22 @@ struct CrawlReport: Encodable {
       let dear = Figure.time(microseconds: most.coordinationMicroseconds)
       switch workload.kind {
       case "slow":
-        text = "The pages take their time whatever carries the work: beyond it, each cost \(cheap) (\(least.mechanism)) to \(dear) (\(most.mechanism))."
+        text =
+          "The pages take their time whatever carries the work: beyond it, each cost \(cheap) (\(least.mechanism)) to \(dear) (\(most.mechanism))."
       case "nothing":
-        text = "A job that does nothing costs \(cheap) over \(least.mechanism) and \(dear) over \(most.mechanism): that is coordination alone."
+        text =
+          "A job that does nothing costs \(cheap) over \(least.mechanism) and \(dear) over \(most.mechanism): that is coordination alone."
       default:
-        text = "The same pages over every mechanism: handing one out cost \(cheap) more than its own work over \(least.mechanism), \(dear) over \(most.mechanism)."
+        text =
+          "The same pages over every mechanism: handing one out cost \(cheap) more than its own work over \(least.mechanism), \(dear) over \(most.mechanism)."
       }
     } else {
-      text = "\"Cost each\" is how much longer the crawl took, per piece of work, than the work itself would have."
+      text =
+        "\"Cost each\" is how much longer the crawl took, per piece of work, than the work itself would have."
     }
     if failed > 0, let page = firstFailure {
-      text += "\n\(Figure.grouped(failed)) failed; the first: \(page.url): \(page.failure ?? "status \(page.status)")."
+      text +=
+        "\n\(Figure.grouped(failed)) failed; the first: \(page.url): \(page.failure ?? "status \(page.status)")."
     }
     if requeued > 0 { text += "\n\(Figure.grouped(requeued)) jobs of workers that died were done by others." }
     return text

@@ -15,7 +15,8 @@ struct EmbeddedSite: ~Copyable {
     let channel = try Channel.make(over: .pipe)
     var receiver = channel.receiver
     var spawn = Spawn(arguments: [
-      "site", "--embedded", "--pages", String(pages), "--delay", String(delayMilliseconds), "--seed", String(seed),
+      "site", "--embedded", "--pages", String(pages), "--delay", String(delayMilliseconds), "--seed",
+      String(seed),
     ])
     try spawn.give(channel.sender, as: SiteCommand.announceEnd)
     let process = try spawn.start()

@@ -66,7 +66,8 @@ enum MechanismsCommand: Command {
   static func run(_ arguments: inout Arguments) throws {
     let json = arguments.flag("--json")
     try arguments.end()
-    let rows = Mechanism.all.map { Row($0, isVariant: false) } + Mechanism.variants.map { Row($0, isVariant: true) }
+    let rows =
+      Mechanism.all.map { Row($0, isVariant: false) } + Mechanism.variants.map { Row($0, isVariant: true) }
     if json { return try JSONOutput.print(rows) }
     var table = Table([
       ("mechanism", .left), ("address", .left), ("carries", .left), ("senders", .left), ("receivers", .left),
@@ -74,7 +75,8 @@ enum MechanismsCommand: Command {
     ])
     for row in rows {
       table.add([
-        row.name, row.address, row.carries, row.manySenders ? "many" : "one", row.manyReceivers ? "many" : "one",
+        row.name, row.address, row.carries, row.manySenders ? "many" : "one",
+        row.manyReceivers ? "many" : "one",
         row.calls.joined(separator: " "),
       ])
     }

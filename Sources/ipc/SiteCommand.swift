@@ -66,10 +66,13 @@ enum SiteCommand: Command {
       if isEmbedded {
         try announce(server.url)
       } else if json {
-        let announcement = Announcement(url: server.url, pages: pages, delayMilliseconds: delay, seed: UInt64(seed))
+        let announcement = Announcement(
+          url: server.url, pages: pages, delayMilliseconds: delay, seed: UInt64(seed))
         try? JSONOutput.print(announcement)
       } else {
-        Terminal.print("\(server.url) serves \(pages) pages; \(server.url)trouble lists those that misbehave; Ctrl-C ends it")
+        Terminal.print(
+          "\(server.url) serves \(pages) pages; \(server.url)trouble lists those that misbehave; Ctrl-C ends it"
+        )
       }
       try loop.run()
       withExtendedLifetime(server) {}

@@ -81,9 +81,15 @@ int csystem_pidfd_open(pid_t process);
 int csystem_pidfd_send(int pidfd, int signal, int value);
 int csystem_realtime_signal_min(void);
 int csystem_realtime_signal_max(void);
-// rt_sigtimedwait: returns the signal; the value and the sender's user through the pointers.
-int csystem_signal_take(int signal, int64_t timeout_nanoseconds, int *value, uid_t *user);
-int csystem_signal_block(int signal);
+// A handler in Swift would not be safe at any instruction. This one writes the value of each signal that sigqueue(3)
+// sent, if its sender is of this user, to a pipe: four bytes.
+int csystem_signal_to_pipe(int signal, int pipe);
+int csystem_signal_release(int signal);
+
+// POSIX semaphores wait on CLOCK_REALTIME only, and sem_t is opaque: by address.
+int csystem_sem_init(void *semaphore, unsigned int value);
+int csystem_sem_post(void *semaphore);
+int csystem_sem_wait(void *semaphore, int64_t timeout_nanoseconds);
 
 // rdtsc's pause: tells the core that this is a spin.
 static inline void csystem_pause(void) {

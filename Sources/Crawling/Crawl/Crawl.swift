@@ -1,6 +1,6 @@
 import Foundation
-import Synchronization
 package import IPC
+import Synchronization
 import SystemCalls
 
 /// What is crawled, by how many, and how far.
@@ -126,7 +126,8 @@ package final class Crawl: Sendable {
       mechanism: mechanism.name, workers: plan.workers,
       pages: plan.work == .nothing ? done.load(ordering: .relaxed) : pages.count,
       failed: plan.work == .nothing ? failed.load(ordering: .relaxed) : pages.count { $0.hasFailed },
-      wall: wall, start: Double(start - starting) / 1e9, statistics: pool.statistics, before: before, after: after,
+      wall: wall, start: Double(start - starting) / 1e9, statistics: pool.statistics, before: before,
+      after: after,
       peakKilobytes: MemoryPeak.kilobytes)
     return (run, pages)
   }

@@ -46,7 +46,8 @@ package struct CrawlRun: Sendable, Encodable {
   }
 
   init(
-    mechanism: String, workers: Int, pages: Int, failed: Int, wall: Double, start: Double, statistics: PoolStatistics,
+    mechanism: String, workers: Int, pages: Int, failed: Int, wall: Double, start: Double,
+    statistics: PoolStatistics,
     before: Processes.Usage, after: Processes.Usage, peakKilobytes: Int
   ) {
     self.mechanism = mechanism
@@ -61,11 +62,15 @@ package struct CrawlRun: Sendable, Encodable {
     coordinationMicroseconds = pages > 0 ? max(0, wall - work) * 1e6 / Double(pages) : 0
     let used = statistics.workers
     cpuUserSeconds = Double(after.userNanoseconds - before.userNanoseconds + used.userNanoseconds) / 1e9
-    cpuSystemSeconds = Double(after.systemNanoseconds - before.systemNanoseconds + used.systemNanoseconds) / 1e9
+    cpuSystemSeconds =
+      Double(after.systemNanoseconds - before.systemNanoseconds + used.systemNanoseconds) / 1e9
     voluntarySwitches = after.voluntarySwitches - before.voluntarySwitches + used.voluntarySwitches
     involuntarySwitches = after.involuntarySwitches - before.involuntarySwitches + used.involuntarySwitches
-    func microseconds(_ fraction: Double) -> Double { Double(statistics.dispatch.percentile(fraction)) / 1000 }
-    dispatch = Dispatch(p50: microseconds(0.5), p99: microseconds(0.99), max: Double(statistics.dispatch.max) / 1000)
+    func microseconds(_ fraction: Double) -> Double {
+      Double(statistics.dispatch.percentile(fraction)) / 1000
+    }
+    dispatch = Dispatch(
+      p50: microseconds(0.5), p99: microseconds(0.99), max: Double(statistics.dispatch.max) / 1000)
     channelBytes = statistics.channelBytes
     self.peakKilobytes = peakKilobytes + used.peakKilobytes
   }

@@ -1,5 +1,5 @@
-import Synchronization
 package import IPC
+import Synchronization
 
 /// What is to be fetched, and what was seen: each address becomes a job at most once.
 package final class Frontier: Sendable {

@@ -18,7 +18,8 @@ package struct HTMLLinks {
     var base = url
     unsafe html.withUnsafeBytes { bytes in
       guard let start = bytes.baseAddress else { return }
-      let options = Int32(HTML_PARSE_RECOVER.rawValue) | Int32(HTML_PARSE_NOERROR.rawValue)
+      let options =
+        Int32(HTML_PARSE_RECOVER.rawValue) | Int32(HTML_PARSE_NOERROR.rawValue)
         | Int32(HTML_PARSE_NOWARNING.rawValue) | Int32(HTML_PARSE_NONET.rawValue)
       guard
         let document = unsafe htmlReadMemory(
@@ -30,11 +31,14 @@ package struct HTMLLinks {
         case "a", "area":
           if let href = unsafe Self.attribute(node, "href") { hrefs.append(href) }
         case "link":
-          if let href = unsafe Self.attribute(node, "href"), unsafe Self.leadsToPage(node) { hrefs.append(href) }
+          if let href = unsafe Self.attribute(node, "href"), unsafe Self.leadsToPage(node) {
+            hrefs.append(href)
+          }
         case "frame", "iframe":
           if let source = unsafe Self.attribute(node, "src") { hrefs.append(source) }
         case "base":
-          if let href = unsafe Self.attribute(node, "href"), let resolved = URL(string: href, relativeTo: url) {
+          if let href = unsafe Self.attribute(node, "href"), let resolved = URL(string: href, relativeTo: url)
+          {
             base = resolved.absoluteURL
           }
         case "title":
@@ -80,7 +84,8 @@ package struct HTMLLinks {
   /// `<link>` also names style sheets, icons and feeds; these relations lead to pages.
   private static func leadsToPage(_ node: xmlNodePtr) -> Bool {
     let pages: Set<String> = [
-      "next", "prev", "index", "search", "author", "help", "contents", "copyright", "up", "top", "start", "glossary",
+      "next", "prev", "index", "search", "author", "help", "contents", "copyright", "up", "top", "start",
+      "glossary",
     ]
     let relations = unsafe attribute(node, "rel")?.lowercased().split(separator: " ") ?? []
     return relations.contains { pages.contains(String($0)) }

@@ -45,7 +45,8 @@ package final class PageFetcher: Sendable {
   }
 
   private func read(_ response: HTTPURLResponse, _ body: Data, at url: URL, into page: inout CrawlPage) {
-    if (300..<400).contains(response.statusCode), let target = response.value(forHTTPHeaderField: "Location") {
+    if (300..<400).contains(response.statusCode), let target = response.value(forHTTPHeaderField: "Location")
+    {
       page.isRedirect = true
       page.links = HTMLLinks.normalized(target, relativeTo: url).map { [$0] } ?? []
       return
@@ -135,7 +136,9 @@ private final class FetchDelegate: NSObject, URLSessionDataDelegate, Sendable {
     if wasWaited { done.signal() }
   }
 
-  private static func isRedirect(_ response: HTTPURLResponse) -> Bool { (300..<400).contains(response.statusCode) }
+  private static func isRedirect(_ response: HTTPURLResponse) -> Bool {
+    (300..<400).contains(response.statusCode)
+  }
 
   /// URLError's own words are the same for most codes.
   private static func words(_ error: URLError) -> String {

@@ -20,7 +20,8 @@ final class SiteConnection {
   private var isOpen = true
 
   init(
-    _ loop: EventLoop, _ socket: consuming Descriptor, _ responder: SiteResponder, onClose: @escaping () -> Void
+    _ loop: EventLoop, _ socket: consuming Descriptor, _ responder: SiteResponder,
+    onClose: @escaping () -> Void
   ) throws(SystemError) {
     self.loop = loop
     self.responder = responder
@@ -146,7 +147,6 @@ final class SiteConnection {
     answerNext()
   }
 }
-
 
 extension [UInt8] {
   /// `withUnsafeMutableBytes` with a typed error.

@@ -37,7 +37,8 @@ package struct SitePlan: Sendable {
   }
 
   private static let words = [
-    "pipe", "queue", "signal", "socket", "memory", "worker", "message", "kernel", "process", "channel", "buffer",
+    "pipe", "queue", "signal", "socket", "memory", "worker", "message", "kernel", "process", "channel",
+    "buffer",
     "wait", "wake", "read", "write", "share",
   ]
 

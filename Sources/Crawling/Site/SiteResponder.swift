@@ -39,7 +39,8 @@ struct SiteResponder {
     switch (parts.first, number) {
     case ("trouble", nil):
       let links = [
-        "/status/500", "/status/404", "/redirect/3", "/redirect-loop", "/broken", "/long-length", "/short-length",
+        "/status/500", "/status/404", "/redirect/3", "/redirect-loop", "/broken", "/long-length",
+        "/short-length",
         "/endless", "/slow/1500", "/hang-up", "/text", "/away",
       ]
       return Response(
@@ -52,7 +53,9 @@ struct SiteResponder {
     case ("away", nil): return redirect(to: "http://localhost:9/")
     case ("broken", nil):
       return Response(
-        html: "<html><title>Br&oken</title><a href=/page/1>one<a href='/page/2'>two<table><a\nhref = \"/page/3\" <p></b>")
+        html:
+          "<html><title>Br&oken</title><a href=/page/1>one<a href='/page/2'>two<table><a\nhref = \"/page/3\" <p></b>"
+      )
     case ("long-length", nil):
       var response = Response(html: "<title>Longer than it is</title>")
       response.claimedLength = response.body.count + 1000

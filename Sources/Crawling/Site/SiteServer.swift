@@ -38,8 +38,9 @@ package final class SiteServer {
       let id = next
       next += 1
       try? Internet.setNoDelay(socket)
-      guard let connection = try? SiteConnection(
-        loop, socket, pages, onClose: { [unowned self] in connections[id] = nil })
+      guard
+        let connection = try? SiteConnection(
+          loop, socket, pages, onClose: { [unowned self] in connections[id] = nil })
       else { return }
       connections[id] = connection
     }

@@ -16,7 +16,8 @@ public struct Address: Hashable, Sendable, CustomStringConvertible {
     guard let colon = text.firstIndex(of: ":") else {
       throw ChannelError(
         .invalidAddress, .open, nil,
-        "\"\(text)\" is no address: write a mechanism, a colon and a place, such as fifo:/tmp/jobs or queue:jobs")
+        "\"\(text)\" is no address: write a mechanism, a colon and a place, such as fifo:/tmp/jobs or queue:jobs"
+      )
     }
     mechanism = try Mechanism(named: String(text[..<colon]))
     let rest = text[text.index(after: colon)...]
@@ -27,7 +28,8 @@ public struct Address: Hashable, Sendable, CustomStringConvertible {
     for pair in rest[rest.index(after: question)...].split(separator: "&") {
       guard let equals = pair.firstIndex(of: "=") else {
         throw ChannelError(
-          .invalidAddress, .open, mechanism, "\"\(text)\": \"\(pair)\" is no option: write key=value, such as max=1M")
+          .invalidAddress, .open, mechanism,
+          "\"\(text)\": \"\(pair)\" is no option: write key=value, such as max=1M")
       }
       try options.set(String(pair[..<equals]), String(pair[pair.index(after: equals)...]), in: text)
     }

@@ -55,7 +55,7 @@ package protocol ByteSource: AnyObject {
   var unitBytes: Int { get }
   /// False where `read` does its own waiting well (a plain blocking read); the spinning comes from outside.
   func read(
-    into buffer: UnsafeMutableRawBufferPointer, continuing: FrameDecoder, until deadline: Deadline
+    into buffer: UnsafeMutableRawBufferPointer, until deadline: Deadline
   ) throws(ChannelError) -> ReadOutcome
   func close()
   func handOver() throws(ChannelError) -> Handover

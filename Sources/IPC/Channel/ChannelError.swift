@@ -97,11 +97,14 @@ extension ChannelError {
   package static func violation(_ mechanism: Mechanism, _ what: String) -> ChannelError {
     ChannelError(
       .protocolViolation, .receive, mechanism,
-      "the other side sent bytes that are no message (\(what)): close this channel and look at who writes to it")
+      "the other side sent bytes that are no message (\(what)): close this channel and look at who writes to it"
+    )
   }
 
   /// What the kernel said, in the channel's words.
-  package init(_ error: SystemError, _ operation: ChannelOperation, _ mechanism: Mechanism?, _ subject: String = "") {
+  package init(
+    _ error: SystemError, _ operation: ChannelOperation, _ mechanism: Mechanism?, _ subject: String = ""
+  ) {
     let about = subject.isEmpty ? "" : "\(subject): "
     if error.meansClosed, operation == .send || operation == .receive || operation == .flush, let mechanism {
       let ended = ChannelError.closed(operation, mechanism)

@@ -8,11 +8,11 @@ public struct ChannelOptions: Hashable, Sendable {
     case line
   }
 
-  /// Whether others send into the same channel.
-  public enum Senders: String, Hashable, Sendable {
-    /// One: large messages go in large writes.
+  /// Whether an end has others beside it.
+  public enum Sharing: String, Hashable, Sendable {
+    /// It is the only one: large messages go in large writes, and no lock is needed.
     case one
-    /// Several: each write is small enough that the kernel keeps it whole.
+    /// There are several: each write is small enough that the kernel keeps it whole.
     case many
   }
 
@@ -23,9 +23,16 @@ public struct ChannelOptions: Hashable, Sendable {
   /// How much the channel holds before `send` waits, in bytes; nil: what the mechanism has. `?capacity=64K`
   public var capacityBytes: Int?
   /// Whether others send into the same channel; nil: the mechanism's default. `?senders=one|many`
-  public var senders: Senders?
+  public var senders: Sharing?
+  /// Whether others receive from the same channel; nil: the mechanism's default. A message queue that knows of one
+  /// receiver spares it a lock. `?receivers=one|many`
+  public var receivers: Sharing?
   /// How messages are marked on a byte stream. `?framing=frames|line`
-  public var framing: Framing = .frames
+  public var framing: Framing = .frames {
+    didSet { framingWasChosen = true }
+  }
+  /// Whether the caller said how: some mechanisms have a default of their own.
+  package private(set) var framingWasChosen = false
   /// Whether small messages wait in the sender until its buffer is full, it is flushed, or the process waits for
   /// something. `?coalesce=yes|no`
   public var coalesces = false
@@ -38,21 +45,27 @@ public struct ChannelOptions: Hashable, Sendable {
   package mutating func set(_ key: String, _ value: String, in address: String) throws(ChannelError) {
     func bad(_ expected: String) -> ChannelError {
       ChannelError(
-        .invalidAddress, .open, nil, "\"\(address)\": \(key)=\(value) isn't possible: write \(key)=\(expected)")
+        .invalidAddress, .open, nil,
+        "\"\(address)\": \(key)=\(value) isn't possible: write \(key)=\(expected)")
     }
     switch key {
     case "wait":
       guard let wait = WaitStrategy(rawValue: value) else { throw bad("block, spin or adaptive") }
       self.wait = wait
     case "max":
-      guard let bytes = Self.bytes(value), bytes <= 1 << 29 else { throw bad("a size up to 512M, such as 1M") }
+      guard let bytes = Self.bytes(value), bytes <= 1 << 29 else {
+        throw bad("a size up to 512M, such as 1M")
+      }
       maximumMessageBytes = bytes
     case "capacity":
       guard let bytes = Self.bytes(value), bytes > 0 else { throw bad("a size such as 64K") }
       capacityBytes = bytes
     case "senders":
-      guard let senders = Senders(rawValue: value) else { throw bad("one or many") }
+      guard let senders = Sharing(rawValue: value) else { throw bad("one or many") }
       self.senders = senders
+    case "receivers":
+      guard let receivers = Sharing(rawValue: value) else { throw bad("one or many") }
+      self.receivers = receivers
     case "framing":
       guard let framing = Framing(rawValue: value) else { throw bad("frames or line") }
       self.framing = framing
@@ -64,15 +77,19 @@ public struct ChannelOptions: Hashable, Sendable {
     default:
       throw ChannelError(
         .invalidAddress, .open, nil,
-        "\"\(address)\": no option \"\(key)\": there are wait, max, capacity, senders, framing, coalesce and type")
+        "\"\(address)\": no option \"\(key)\": there are wait, max, capacity, senders, receivers, framing, coalesce and type"
+      )
     }
   }
 
   /// The options that differ from the defaults, as they stand in an address.
   package var parameters: [(key: String, value: String)] {
-    var list: [(key: String, value: String)] = [("wait", wait.rawValue), ("max", String(maximumMessageBytes))]
+    var list: [(key: String, value: String)] = [
+      ("wait", wait.rawValue), ("max", String(maximumMessageBytes)),
+    ]
     if let capacityBytes { list.append(("capacity", String(capacityBytes))) }
     if let senders { list.append(("senders", senders.rawValue)) }
+    if let receivers { list.append(("receivers", receivers.rawValue)) }
     if framing != .frames { list.append(("framing", framing.rawValue)) }
     if coalesces { list.append(("coalesce", "yes")) }
     if let type { list.append(("type", type)) }

@@ -91,7 +91,7 @@ package final class DescriptorCarrier: ByteSink, ByteSource {
   }
 
   package func read(
-    into buffer: UnsafeMutableRawBufferPointer, continuing: FrameDecoder, until deadline: Deadline
+    into buffer: UnsafeMutableRawBufferPointer, until deadline: Deadline
   ) throws(ChannelError) -> ReadOutcome {
     var raw = try raw(.receive)
     if awaitsFirstSender {
@@ -105,11 +105,13 @@ package final class DescriptorCarrier: ByteSink, ByteSource {
     while true {
       do throws(SystemError) {
         var truncated = false
-        let count = switch kind {
-        case .pipe: unsafe try Streams.read(raw, into: buffer, wait: deadline.isNever)
-        case .fifoReader, .fifoWriter: unsafe try Streams.read(raw, into: buffer)
-        case .socket: unsafe try Sockets.receive(raw, into: buffer, wait: deadline.isNever, truncated: &truncated)
-        }
+        let count =
+          switch kind {
+          case .pipe: unsafe try Streams.read(raw, into: buffer, wait: deadline.isNever)
+          case .fifoReader, .fifoWriter: unsafe try Streams.read(raw, into: buffer)
+          case .socket:
+            unsafe try Sockets.receive(raw, into: buffer, wait: deadline.isNever, truncated: &truncated)
+          }
         if truncated { throw SystemError.packetTooLong }
         return count == 0 ? .ended : .bytes(count)
       } catch {

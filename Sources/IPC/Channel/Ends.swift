@@ -15,7 +15,8 @@ package protocol SendingEnd: AnyObject {
   /// False: the deadline passed, and nothing was sent.
   func send(_ bytes: UnsafeRawBufferPointer, until deadline: Deadline) throws(ChannelError) -> Bool
   /// Room for a message of at most `capacity` bytes, in place where the mechanism can; nil: the deadline passed.
-  func reserve(_ capacity: Int, until deadline: Deadline) throws(ChannelError) -> UnsafeMutableRawBufferPointer?
+  func reserve(_ capacity: Int, until deadline: Deadline) throws(ChannelError)
+    -> UnsafeMutableRawBufferPointer?
   /// Sends the first `count` bytes of what was reserved. False: the deadline passed, and nothing was sent.
   func commit(_ count: Int, until deadline: Deadline) throws(ChannelError) -> Bool
   /// False: the deadline passed before everything was out.

@@ -15,7 +15,8 @@ package final class FramedReceiver<Source: ByteSource>: ReceivingEnd {
     self.source = source
     self.options = options
     spinner = Spinner(options.wait)
-    decoder = FrameDecoder(mechanism: mechanism, options: options, bufferBytes: max(source.unitBytes, 1 << 16))
+    decoder = FrameDecoder(
+      mechanism: mechanism, options: options, bufferBytes: max(source.unitBytes, 1 << 16))
   }
 
   package func take(until deadline: Deadline) throws(ChannelError) -> UnsafeRawBufferPointer? {
@@ -56,7 +57,7 @@ package final class FramedReceiver<Source: ByteSource>: ReceivingEnd {
 
   private func readOnce(until deadline: Deadline) throws(ChannelError) -> ReadOutcome {
     let outcome = unsafe try source.read(
-      into: decoder.room(source.unitBytes), continuing: decoder, until: deadline)
+      into: decoder.room(source.unitBytes), until: deadline)
     if case .bytes(let count) = outcome {
       decoder.filled(count)
       bytesCarried += count

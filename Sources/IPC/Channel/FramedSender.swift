@@ -126,7 +126,9 @@ package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @un
   }
 
   package func flushWithoutWaiting() -> Bool {
-    guard busy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged else { return false }
+    guard busy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged else {
+      return false
+    }
     defer { unlock(true) }
     do {
       return try flushAlone(until: .now)
@@ -273,7 +275,8 @@ package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @un
     while done < total {
       let restHead = unsafe UnsafeRawBufferPointer(rebasing: head[min(done, head.count)...])
       let restBody = unsafe UnsafeRawBufferPointer(rebasing: body[max(0, done - head.count)...])
-      done += unsafe restHead.isEmpty
+      done +=
+        unsafe restHead.isEmpty
         ? try write(restBody, Self.none, position, .never)
         : try write(restHead, restBody, position, .never)
     }
@@ -306,7 +309,8 @@ package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @un
     _ bytes: UnsafeRawBufferPointer, until deadline: Deadline
   ) throws(ChannelError) -> Bool {
     if deadline.isNever {
-      return unsafe try withHeader(FrameHeader(stream: stream, count: bytes.count)) { head throws(ChannelError) in
+      return unsafe try withHeader(FrameHeader(stream: stream, count: bytes.count)) {
+        head throws(ChannelError) in
         unsafe try put(head, bytes, .whole, .never) ? 1 : 0
       } > 0
     }
@@ -363,7 +367,6 @@ package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @un
       owedTail = Self.bytes(of: undone.bits).suffix(FrameHeader.size - (done - bodyEnd))
     }
   }
-
 
   private static func bytes(of bits: UInt64) -> [UInt8] {
     (0..<8).map { UInt8(truncatingIfNeeded: bits >> (8 * UInt64($0))) }

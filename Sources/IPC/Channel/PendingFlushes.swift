@@ -43,7 +43,8 @@ package enum PendingFlushes {
     until deadline: Deadline, _ wait: (Deadline) throws(ChannelError) -> Result?
   ) throws(ChannelError) -> Result? {
     while !flushBeforeWaiting() {
-      let slice = Deadline(nanoseconds: min(deadline.nanoseconds, Deadline.within(.milliseconds(2)).nanoseconds))
+      let slice = Deadline(
+        nanoseconds: min(deadline.nanoseconds, Deadline.within(.milliseconds(2)).nanoseconds))
       if let result = try wait(slice) { return result }
       if deadline.hasPassed { return nil }
     }

@@ -61,7 +61,9 @@ public struct Receiver: ~Copyable, @unchecked Sendable {
   public mutating func receive<Result>(
     within duration: Duration, _ body: (Span<UInt8>) -> Result
   ) throws(ChannelError) -> Result {
-    guard let result = try attempt(until: .within(duration), body) else { throw .timedOut(.receive, mechanism) }
+    guard let result = try attempt(until: .within(duration), body) else {
+      throw .timedOut(.receive, mechanism)
+    }
     return result
   }
 
@@ -93,7 +95,9 @@ public struct Receiver: ~Copyable, @unchecked Sendable {
   public mutating func receive<Value: Message>(
     _ type: Value.Type, within duration: Duration
   ) throws(ChannelError) -> Value {
-    guard let value = try attempt(type, until: .within(duration)) else { throw .timedOut(.receive, mechanism) }
+    guard let value = try attempt(type, until: .within(duration)) else {
+      throw .timedOut(.receive, mechanism)
+    }
     return value
   }
 

@@ -85,7 +85,9 @@ public struct Sender: ~Copyable, @unchecked Sendable {
   public mutating func send(
     capacity: Int, _ fill: (inout OutputSpan<UInt8>) -> Void
   ) throws(ChannelError) {
-    guard let room = unsafe try end.reserve(capacity, until: .never) else { throw .timedOut(.send, mechanism) }
+    guard let room = unsafe try end.reserve(capacity, until: .never) else {
+      throw .timedOut(.send, mechanism)
+    }
     let typed = unsafe room.bindMemory(to: UInt8.self)
     var output = unsafe OutputSpan<UInt8>(buffer: typed, initializedCount: 0)
     fill(&output)

@@ -32,11 +32,14 @@ extension SystemError {
     switch (number, call) {
     case (ENOSPC, .msgget): "; as many queues as kernel.msgmni allows exist: see ipcs -q, remove some"
     case (ENOSPC, .semget): "; as many semaphores as kernel.sem allows exist: see ipcs -s, remove some"
-    case (ENOSPC, .semop): "; as many undo entries as kernel.sem allows exist: end processes that use semaphores"
-    case (ENOSPC, .shmget): "; as many segments as kernel.shmmni or shmall allow exist: see ipcs -m, remove some"
-    case (ENOSPC, .mq_open): "; as many queues as fs.mqueue.queues_max allows exist: see /dev/mqueue, remove some"
+    case (ENOSPC, .semop):
+      "; as many undo entries as kernel.sem allows exist: end processes that use semaphores"
+    case (ENOSPC, .shmget):
+      "; as many segments as kernel.shmmni or shmall allow exist: see ipcs -m, remove some"
+    case (ENOSPC, .mqOpen):
+      "; as many queues as fs.mqueue.queues_max allows exist: see /dev/mqueue, remove some"
     case (EINVAL, .shmget): "; the size is over kernel.shmmax: ask for a smaller ?capacity="
-    case (EMFILE, .mq_open): "; the user's limit of POSIX queue bytes (ulimit -q) is reached: close some"
+    case (EMFILE, .mqOpen): "; the user's limit of POSIX queue bytes (ulimit -q) is reached: close some"
     case (EMFILE, _): "; this process has as many descriptors as ulimit -n allows: raise it, or close some"
     case (ENFILE, _): "; the machine has as many open files as fs.file-max allows"
     case (EPERM, .fcntl): "; the user's pipes hold as much as fs.pipe-user-pages-soft allows"

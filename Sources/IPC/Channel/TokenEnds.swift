@@ -41,7 +41,9 @@ package final class TokenSender<Port: TokenPort>: SendingEnd {
     if try port.put(until: .now) { return true }
     if deadline.isNow { return false }
     let port = self.port
-    if try spinner.spin(until: deadline, { () throws(ChannelError) in try port.put(until: .now) }) { return true }
+    if try spinner.spin(until: deadline, { () throws(ChannelError) in try port.put(until: .now) }) {
+      return true
+    }
     return try port.put(until: deadline)
   }
 
@@ -92,19 +94,20 @@ package final class TokenReceiver<Port: TokenPort>: ReceivingEnd {
   package func take(until deadline: Deadline) throws(ChannelError) -> UnsafeRawBufferPointer? {
     var outcome = try port.take(until: .now)
     if case .nothing = outcome, !deadline.isNow {
-      outcome = try PendingFlushes.waiting(until: deadline) { limit throws(ChannelError) -> ReadOutcome? in
-        var found = ReadOutcome.nothing
-        let port = self.port
-        let done = try spinner.spin(until: limit) { () throws(ChannelError) in
-          found = try port.take(until: .now)
-          if case .nothing = found { return false }
-          return true
-        }
-        if done { return found }
-        found = try port.take(until: limit)
-        if case .nothing = found { return nil }
-        return found
-      } ?? .nothing
+      outcome =
+        try PendingFlushes.waiting(until: deadline) { limit throws(ChannelError) -> ReadOutcome? in
+          var found = ReadOutcome.nothing
+          let port = self.port
+          let done = try spinner.spin(until: limit) { () throws(ChannelError) in
+            found = try port.take(until: .now)
+            if case .nothing = found { return false }
+            return true
+          }
+          if done { return found }
+          found = try port.take(until: limit)
+          if case .nothing = found { return nil }
+          return found
+        } ?? .nothing
     }
     switch outcome {
     case .bytes: return unsafe UnsafeRawBufferPointer(start: nil, count: 0)

@@ -95,7 +95,8 @@ package enum FIFOMechanism: MechanismImplementation {
       }
     } while patience.pause()
     throw ChannelError(
-      .noReceiver, .open, mechanism, "nobody receives on \(path): start the receiver first, or wait longer for it")
+      .noReceiver, .open, mechanism,
+      "nobody receives on \(path): start the receiver first, or wait longer for it")
   }
 
   package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceivingEnd {
@@ -112,7 +113,9 @@ package enum FIFOMechanism: MechanismImplementation {
       guard try Files.lock(descriptor, wait: false) else { throw busy }
       let inode = try Files.status(descriptor).inode
       let owned = made
-      let carrier = PipeMechanism.carrier(mechanism, descriptor, address.options, kind: .fifoReader, senders: .many) {
+      let carrier = PipeMechanism.carrier(
+        mechanism, descriptor, address.options, kind: .fifoReader, senders: .many
+      ) {
         // Only the name that this end made, and only while it is still this FIFO's.
         if owned, (try? Files.status(path))?.inode == inode { try? Files.remove(path) }
       }

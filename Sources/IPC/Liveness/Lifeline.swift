@@ -64,6 +64,9 @@ package final class Lifeline: @unchecked Sendable {
 
   package var isAnonymous: Bool { record == nil }
 
+  /// For a mechanism that waits in poll(2) anyway: hangs up when the last peer is gone.
+  package var pollable: Int32 { peers }
+
   private var peers: Int32 { side == .sender ? receivers.raw : senders.raw }
 
   /// Begins to watch the other side. `wake` runs on the monitor's thread when it is gone.
@@ -82,6 +85,9 @@ package final class Lifeline: @unchecked Sendable {
 
   /// The last peer has closed or died. False while none has come yet.
   @inline(__always) package var peersGone: Bool { gone.load(ordering: .acquiring) }
+
+  /// For who saw the hang-up in a poll(2) of its own.
+  package func notePeersGone() { gone.store(true, ordering: .sequentiallyConsistent) }
 
   /// Closes this process's hold without ending the channel: the child that it was handed to holds it now.
   package func surrender() {

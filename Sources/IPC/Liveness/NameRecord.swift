@@ -13,7 +13,9 @@ package final class NameRecord: Sendable {
   private let path: String
   private let run: String
 
-  private init(_ mechanism: Mechanism, _ name: String, path: String, parameters: [String: String], run: String) {
+  private init(
+    _ mechanism: Mechanism, _ name: String, path: String, parameters: [String: String], run: String
+  ) {
     self.mechanism = mechanism
     self.name = name
     self.path = path
@@ -51,14 +53,16 @@ package final class NameRecord: Sendable {
     guard status.kind == .directory, status.owner == Myself.user, status.mode & 0o077 == 0 else {
       throw ChannelError(
         .notAllowed, .open, nil,
-        "\(path) must be a directory of this user's alone (mode 0700): remove it, or set IPC_RUNTIME_DIRECTORY")
+        "\(path) must be a directory of this user's alone (mode 0700): remove it, or set IPC_RUNTIME_DIRECTORY"
+      )
     }
     return path
   }
 
   private static func path(_ mechanism: Mechanism, _ name: String) throws(ChannelError) -> String {
     let allowed = name.utf8.allSatisfy {
-      ($0 >= 48 && $0 <= 57) || ($0 >= 65 && $0 <= 90) || ($0 >= 97 && $0 <= 122) || $0 == 45 || $0 == 95 || $0 == 46
+      ($0 >= 48 && $0 <= 57) || ($0 >= 65 && $0 <= 90) || ($0 >= 97 && $0 <= 122) || $0 == 45 || $0 == 95
+        || $0 == 46
     }
     guard !name.isEmpty, name.utf8.count <= 100, allowed, name.utf8.first != 46,
       !name.hasSuffix(".senders"), !name.hasSuffix(".receivers")
@@ -193,7 +197,8 @@ package final class NameRecord: Sendable {
         throw ChannelError(error, .open, mechanism, path)
       }
     }
-    throw ChannelError(.busy, .open, mechanism, "\(path) is made and removed again and again: try another name")
+    throw ChannelError(
+      .busy, .open, mechanism, "\(path) is made and removed again and again: try another name")
   }
 
   private static func read(
@@ -207,7 +212,8 @@ package final class NameRecord: Sendable {
   }
 
   private var text: String {
-    let lines = ["swift-ipc 1", "run \(run)"] + parameters.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+    let lines =
+      ["swift-ipc 1", "run \(run)"] + parameters.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
     return lines.joined(separator: "\n") + "\n"
   }
 

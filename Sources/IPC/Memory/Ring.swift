@@ -42,7 +42,9 @@ import SystemCalls
 
   /// The ring in this memory; nil when the memory doesn't hold one of the size it claims.
   package init?(_ memory: UnsafeMutableRawBufferPointer) {
-    guard memory.count >= Self.dataOffset, unsafe memory.load(as: UInt64.self) == Self.magic else { return nil }
+    guard memory.count >= Self.dataOffset, unsafe memory.load(as: UInt64.self) == Self.magic else {
+      return nil
+    }
     let claimed = unsafe memory.load(fromByteOffset: 8, as: UInt64.self)
     guard claimed >= 4096, claimed <= 1 << 40, claimed.nonzeroBitCount == 1,
       Self.bytes(capacity: Int(claimed)) <= memory.count

@@ -19,6 +19,8 @@ package final class RingReceiver: ReceivingEnd {
   private var partial: ByteBuffer?
   private var assembled: ByteBuffer?
   private var isClosed = false
+  /// What else goes with this end.
+  var onClose: () -> Void = {}
 
   /// - Throws: `protocolViolation` when the memory's counters can't be a ring's: the other side made it.
   package init(_ link: RingLink, _ options: ChannelOptions) throws(ChannelError) {
@@ -59,7 +61,8 @@ package final class RingReceiver: ReceivingEnd {
       return nil
     }
     guard header.count <= options.maximumMessageBytes else {
-      throw .violation(mechanism, "\(header.count) bytes where a message has at most \(options.maximumMessageBytes)")
+      throw .violation(
+        mechanism, "\(header.count) bytes where a message has at most \(options.maximumMessageBytes)")
     }
     let body = unsafe UnsafeRawBufferPointer(start: start + FrameHeader.size, count: header.count)
     if !header.continues && !header.more {
@@ -140,6 +143,7 @@ package final class RingReceiver: ReceivingEnd {
   package func close() {
     if isClosed { return }
     isClosed = true
+    onClose()
     ring.receiverClosed.store(1)
     ring.room.wake()
     link.close()

@@ -36,7 +36,9 @@ package final class RingSender: SendingEnd {
     }
   }
 
-  @inline(__always) private static func recordBytes(_ count: Int) -> Int { (count + FrameHeader.size + 7) & ~7 }
+  @inline(__always) private static func recordBytes(_ count: Int) -> Int {
+    (count + FrameHeader.size + 7) & ~7
+  }
 
   // MARK: Sending
 
@@ -52,7 +54,9 @@ package final class RingSender: SendingEnd {
   private func put(
     _ bytes: UnsafeRawBufferPointer, _ header: FrameHeader, until deadline: Deadline
   ) throws(ChannelError) -> Bool {
-    guard let target = unsafe try acquire(Self.recordBytes(header.count), until: deadline) else { return false }
+    guard let target = unsafe try acquire(Self.recordBytes(header.count), until: deadline) else {
+      return false
+    }
     if header.count > 0 {
       unsafe (target + FrameHeader.size).copyMemory(from: bytes.baseAddress!, byteCount: header.count)
     }

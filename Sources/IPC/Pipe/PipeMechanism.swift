@@ -16,7 +16,7 @@ package enum PipeMechanism: MechanismImplementation {
 
   package static func carrier(
     _ mechanism: Mechanism, _ descriptor: consuming Descriptor, _ options: ChannelOptions,
-    kind: DescriptorCarrier.Kind = .pipe, senders: ChannelOptions.Senders, onClose: @escaping () -> Void = {}
+    kind: DescriptorCarrier.Kind = .pipe, senders: ChannelOptions.Sharing, onClose: @escaping () -> Void = {}
   ) -> DescriptorCarrier {
     let alone = (options.senders ?? senders) == .one
     return DescriptorCarrier(
@@ -52,7 +52,8 @@ package enum PipeMechanism: MechanismImplementation {
     guard let number = Int32(address.target), number >= 0 else {
       throw ChannelError(
         .notSupported, .open, mechanism,
-        "a pipe has no name: make one with Channel.make and hand an end over, or write fifo:\(address.target)")
+        "a pipe has no name: make one with Channel.make and hand an end over, or write fifo:\(address.target)"
+      )
     }
     return try translating(.open, mechanism, address.description) { () throws(SystemError) in
       let borrowed = Descriptor(owning: number)

@@ -8,7 +8,9 @@ package enum Inheritance {
 
   /// Dies with the parent from now on, if it holds the leash. Done with the first inherited end.
   package static let leash: Bool = {
-    guard let text = Processes.variable(Spawn.prefix + "LEASH"), let number = Int32(text) else { return false }
+    guard let text = Processes.variable(Spawn.prefix + "LEASH"), let number = Int32(text) else {
+      return false
+    }
     try? closeOnExec(number)
     let watch = try? HangUpMonitor.watch(number) {
       // The parent is gone. Nobody is left to take what this process makes: what would outlive it goes, and then
@@ -29,7 +31,8 @@ package enum Inheritance {
     guard let line = Processes.variable(Spawn.prefix + "END_" + name) else {
       throw ChannelError(
         .notSupported, .handOver, nil,
-        "no end \"\(name)\" was handed to this process: the parent gives it with Spawn.give(_:as: \"\(name)\")")
+        "no end \"\(name)\" was handed to this process: the parent gives it with Spawn.give(_:as: \"\(name)\")"
+      )
     }
     let fields = line.split(separator: " ").map(String.init)
     guard fields.count == 5, fields[0] == role else {
@@ -37,7 +40,8 @@ package enum Inheritance {
         .notSupported, .handOver, nil, "the end \"\(name)\" is a \(fields.first ?? "?"), not a \(role)")
     }
     guard taken.withLock({ $0.insert(name).inserted }) else {
-      throw ChannelError(.busy, .handOver, nil, "the end \"\(name)\" was taken already: each can be taken once")
+      throw ChannelError(
+        .busy, .handOver, nil, "the end \"\(name)\" was taken already: each can be taken once")
     }
     var options = ChannelOptions()
     for (key, value) in pairs(fields[2]) { try options.set(key, value, in: name) }

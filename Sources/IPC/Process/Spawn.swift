@@ -56,7 +56,8 @@ public struct Spawn: ~Copyable {
     let end = sender.end
     guard end.mechanism.traits.manySenders, end.admitsMoreSenders else {
       throw ChannelError(
-        .notSupported, .handOver, end.mechanism, "this channel has one sender: give it, or open it with ?senders=many")
+        .notSupported, .handOver, end.mechanism,
+        "this channel has one sender: give it, or open it with ?senders=many")
     }
     try add(name, "sender", end.mechanism, end.options, try end.handOver(), surrenders: false)
   }
@@ -65,13 +66,15 @@ public struct Spawn: ~Copyable {
   /// - Throws: `notSupported` where the channel has one receiver only.
   public mutating func share(_ receiver: borrowing Receiver, as name: String) throws(ChannelError) {
     let end = receiver.end
-    guard end.mechanism.traits.manyReceivers else {
-      throw ChannelError(.notSupported, .handOver, end.mechanism, "a channel of this mechanism has one receiver")
+    guard end.mechanism.traits.manyReceivers, end.options.receivers != .one else {
+      throw ChannelError(
+        .notSupported, .handOver, end.mechanism,
+        "this channel has one receiver: give it away, or use a queue or a semaphore")
     }
     try add(name, "receiver", end.mechanism, end.options, try end.handOver(), surrenders: false)
   }
 
-  private mutating func add(
+  mutating func add(
     _ name: String, _ role: String, _ mechanism: Mechanism, _ options: ChannelOptions, _ handover: Handover,
     surrenders: Bool
   ) throws(ChannelError) {
@@ -79,7 +82,8 @@ public struct Spawn: ~Copyable {
       !handovers.contains(where: { $0.name == name })
     else {
       throw ChannelError(
-        .notSupported, .handOver, mechanism, "\"\(name)\" can't name an end: use a word that no other end has")
+        .notSupported, .handOver, mechanism, "\"\(name)\" can't name an end: use a word that no other end has"
+      )
     }
     let line = "\(role) \(mechanism.name) \(Self.join(options.parameters)) \(Self.join(handover.parameters))"
     handovers.append((name, line, handover, surrenders))
@@ -111,7 +115,8 @@ public struct Spawn: ~Copyable {
     variables.append("\(Self.prefix)LEASH=3")
     for (name, line, handover, _) in handovers {
       let numbers = handover.descriptors.indices.map { String(descriptors.count + $0) }
-      variables.append("\(Self.prefix)END_\(name)=\(line) \(numbers.isEmpty ? "-" : numbers.joined(separator: ","))")
+      variables.append(
+        "\(Self.prefix)END_\(name)=\(line) \(numbers.isEmpty ? "-" : numbers.joined(separator: ","))")
       descriptors += handover.descriptors
     }
     let process = try Processes.spawn(

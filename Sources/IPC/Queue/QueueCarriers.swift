@@ -1,14 +1,15 @@
 import SystemCalls
 
-/// Sends framed bytes as messages of a System V queue. The type says what a message is: 1 begins one of ours (or
-/// is a whole one, or several small ones), any other is a further part of the message whose sender has this
-/// number, so that with several receivers the one that took the beginning takes the rest too.
+/// Sends framed bytes as messages of a System V queue: type 1 is a whole message of ours, or several small ones;
+/// type 2 a part of a large one. Only one sender at a time sends parts, so that a receiver can tell when it died.
 final class QueueSink: ByteSink {
   private let link: QueueLink
   private let scratch: ByteBuffer
   let unitBytes: Int
   let isStream = false
+  // Whole messages of others come between; the number keeps them apart.
   let partsInterleave = true
+  private var inside = false
 
   init(_ link: QueueLink, unitBytes: Int) {
     self.link = link
@@ -24,16 +25,43 @@ final class QueueSink: ByteSink {
     let total = head.count + body.count
     scratch.removeAll()
     let memory = unsafe scratch.room(unitBytes + 8)
-    unsafe memory.storeBytes(of: position.continues ? Int(position.stream) : 1, as: Int.self)
+    let isPart = position.more || position.continues
+    unsafe memory.storeBytes(of: isPart ? QueueType.part : QueueType.whole, as: Int.self)
     unsafe UnsafeMutableRawBufferPointer(rebasing: memory[8...]).copyMemory(from: head)
     if unsafe !body.isEmpty {
       unsafe UnsafeMutableRawBufferPointer(rebasing: memory[(8 + head.count)...]).copyMemory(from: body)
     }
-    let base = UnsafeRawPointer(memory.baseAddress!)
-    if unsafe try attempt(base, total) { return total }
-    if deadline.isNow { return 0 }
-    return try link.room.wait(until: deadline) { () throws(ChannelError) in unsafe try attempt(base, total) }
-      ? total : 0
+    // A message that was given up left the mutex taken.
+    if inside, !position.continues { stepOut() }
+    if isPart, !inside {
+      guard try link.lock(.sending, until: deadline, .send) else {
+        if link.lifeline.peersGone { throw .closed(.send, .queue) }
+        return 0
+      }
+      inside = true
+    }
+    let sent = unsafe try put(UnsafeRawPointer(memory.baseAddress!), total, until: deadline)
+    if inside, !sent || !position.more { stepOut() }
+    return sent ? total : 0
+  }
+
+  private func put(
+    _ base: UnsafeRawPointer, _ total: Int, until deadline: Deadline
+  ) throws(ChannelError) -> Bool {
+    do throws(ChannelError) {
+      if unsafe try attempt(base, total) { return true }
+      if deadline.isNow { return false }
+      return try link.room.wait(until: deadline) { () throws(ChannelError) in unsafe try attempt(base, total)
+      }
+    } catch {
+      if inside { stepOut() }
+      throw error
+    }
+  }
+
+  private func stepOut() {
+    inside = false
+    link.unlock(.sending)
   }
 
   private func attempt(_ memory: UnsafeRawPointer, _ count: Int) throws(ChannelError) -> Bool {
@@ -48,66 +76,110 @@ final class QueueSink: ByteSink {
     return true
   }
 
-  func close() { link.close() }
-  func handOver() throws(ChannelError) -> Handover { link.handover(unitBytes) }
+  func close() {
+    if inside { stepOut() }
+    link.close()
+  }
+
+  func handOver() throws(ChannelError) -> Handover { link.handover() }
 }
 
-/// Takes framed bytes from a System V queue.
+enum QueueType {
+  static let whole = 1, part = 2
+}
+
+/// Takes framed bytes from a System V queue, always the oldest, so that the queue's order is ours.
+///
+/// Where there are several receivers they take turns under a mutex, and one that has the beginning of a message in
+/// parts keeps it until the message is whole. If it dies there, the kernel opens the mutex, and the next receiver
+/// drops what is left of that message.
 final class QueueSource: ByteSource {
   private let link: QueueLink
   private let scratch: ByteBuffer
+  /// There may be other receivers.
+  private let takesTurns: Bool
+  /// Between two parts of a message, with the mutex.
+  private var inside = false
   let unitBytes: Int
 
-  init(_ link: QueueLink, unitBytes: Int) {
+  init(_ link: QueueLink, unitBytes: Int, takesTurns: Bool) {
     self.link = link
     self.unitBytes = unitBytes
+    self.takesTurns = takesTurns
     scratch = ByteBuffer(capacity: unitBytes + 8)
   }
 
   func read(
-    into buffer: UnsafeMutableRawBufferPointer, continuing decoder: FrameDecoder, until deadline: Deadline
+    into buffer: UnsafeMutableRawBufferPointer, until deadline: Deadline
   ) throws(ChannelError) -> ReadOutcome {
-    if let outcome = unsafe try attempt(buffer, decoder) { return outcome }
+    if let outcome = unsafe try attempt(buffer) { return outcome }
     if deadline.isNow { return .nothing }
     var outcome = ReadOutcome.nothing
     _ = try link.messages.wait(until: deadline) { () throws(ChannelError) in
-      guard let found = unsafe try attempt(buffer, decoder) else { return false }
+      guard let found = unsafe try attempt(buffer) else { return false }
       outcome = found
       return true
     }
     return outcome
   }
 
-  /// Takes what there is: the rest of a message that has begun first, then the beginning of the next.
-  private func attempt(
-    _ buffer: UnsafeMutableRawBufferPointer, _ decoder: FrameDecoder
-  ) throws(ChannelError) -> ReadOutcome? {
+  private func attempt(_ buffer: UnsafeMutableRawBufferPointer) throws(ChannelError) -> ReadOutcome? {
     // Asked before the queue is: what a sender sent before it died is there by then.
     let gone = link.lifeline.peersGone
-    for stream in decoder.openStreams {
-      if let count = unsafe try take(Int(stream), buffer) { return .bytes(count) }
+    if takesTurns, !inside {
+      guard try link.lock(.receiving, until: .now, .receive) else { return nil }
     }
-    if let count = unsafe try take(1, buffer) { return .bytes(count) }
-    return gone ? .ended : nil
+    let found: (type: Int, count: Int)?
+    do throws(ChannelError) {
+      found = unsafe try take(buffer)
+    } catch {
+      leave()
+      throw error
+    }
+    guard let found else {
+      // The rest of a begun message isn't there, and nobody is sending it: it never comes.
+      if !inside || link.nobodySendsParts { leave() }
+      return gone ? .ended : nil
+    }
+    if found.type == QueueType.part {
+      let header = FrameHeader(UInt64(littleEndian: unsafe buffer.loadUnaligned(as: UInt64.self)))
+      inside = header.more
+    }
+    if !inside || (found.type == QueueType.whole && link.nobodySendsParts) { leave() }
+    return .bytes(found.count)
   }
 
-  private func take(_ type: Int, _ buffer: UnsafeMutableRawBufferPointer) throws(ChannelError) -> Int? {
+  /// Lets the next receiver have its turn, and wakes it if messages are left.
+  private func leave() {
+    inside = false
+    guard takesTurns else { return }
+    link.unlock(.receiving)
+    link.messages.ring()
+  }
+
+  private func take(_ buffer: UnsafeMutableRawBufferPointer) throws(ChannelError) -> (type: Int, count: Int)?
+  {
     scratch.removeAll()
     let memory = unsafe scratch.room(unitBytes + 8)
     let count: Int
     do throws(SystemError) {
       count = unsafe try MessageQueues.receive(
-        link.queue, memory.baseAddress!, capacity: unitBytes, type: type, wait: false)
+        link.queue, memory.baseAddress!, capacity: unitBytes, type: 0, wait: false)
     } catch {
       if error.meansNoMessage { return nil }
       if error.meansTooBig { throw .violation(.queue, "a queue message of more than \(unitBytes) bytes") }
       throw ChannelError(error, .receive, .queue)
     }
+    guard count >= FrameHeader.size else { throw .violation(.queue, "a queue message of \(count) bytes") }
     unsafe buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: memory[8..<(8 + count)]))
     link.room.ring()
-    return count
+    return (unsafe memory.load(as: Int.self), count)
   }
 
-  func close() { link.close() }
-  func handOver() throws(ChannelError) -> Handover { link.handover(unitBytes) }
+  func close() {
+    if inside { leave() }
+    link.close()
+  }
+
+  func handOver() throws(ChannelError) -> Handover { link.handover() }
 }

@@ -6,6 +6,9 @@ import SystemCalls
 /// with IPC_NOWAIT, and the waiting is done at a doorbell, which costs a busy channel no call at all.
 final class QueueLink: @unchecked Sendable {
   let queue: Int32
+  /// Two mutexes, which the kernel opens when their holder dies (SEM_UNDO): one for whoever sends a message in
+  /// parts, one for whoever receives where there are several.
+  let mutexes: Int32
   /// Rung by senders, for receivers that sleep.
   let messages: Doorbell
   /// Rung by receivers, for senders that sleep.
@@ -15,11 +18,13 @@ final class QueueLink: @unchecked Sendable {
 
   static let segmentBytes = 4096
 
-  init(queue: Int32, segment: consuming Segment, lifeline: Lifeline) throws(ChannelError) {
+  init(queue: Int32, mutexes: Int32, segment: consuming Segment, lifeline: Lifeline) throws(ChannelError) {
     guard unsafe segment.bytes.count >= Self.segmentBytes else {
-      throw ChannelError(.system, .open, .queue, "the segment beside queue \(queue) is too small: remove the name")
+      throw ChannelError(
+        .system, .open, .queue, "the segment beside queue \(queue) is too small: remove the name")
     }
     self.queue = queue
+    self.mutexes = mutexes
     self.lifeline = lifeline
     messages = unsafe Doorbell(SharedWord(segment.bytes, at: 128))
     room = unsafe Doorbell(SharedWord(segment.bytes, at: 256))
@@ -27,17 +32,20 @@ final class QueueLink: @unchecked Sendable {
     let bell = lifeline.side == .sender ? room : messages
     try translating(.open, .queue) { () throws(SystemError) in try lifeline.start { bell.wake() } }
     let segmentID = self.segment.id
-    if lifeline.isAnonymous { Leftovers.register(self) { Self.remove(queue: queue, segment: segmentID) } }
+    if lifeline.isAnonymous {
+      Leftovers.register(self) { Self.remove(queue: queue, mutexes: mutexes, segment: segmentID) }
+    }
   }
 
-  static func remove(queue: Int32, segment: Int32) {
+  static func remove(queue: Int32, mutexes: Int32, segment: Int32) {
+    try? Semaphores.remove(mutexes)
     try? MessageQueues.remove(queue)
     try? Segment.remove(segment)
   }
 
   func close() {
     Leftovers.forget(self)
-    lifeline.leave { Self.remove(queue: queue, segment: segment.id) }
+    lifeline.leave { Self.remove(queue: queue, mutexes: mutexes, segment: segment.id) }
     // The other side may sleep until there is news: this is some.
     messages.wake()
     room.wake()
@@ -46,15 +54,44 @@ final class QueueLink: @unchecked Sendable {
   deinit { close() }
 
   var parameters: [(key: String, value: String)] {
-    [("queue", String(queue)), ("segment", String(segment.id))]
+    [("queue", String(queue)), ("mutexes", String(mutexes)), ("segment", String(segment.id))]
   }
 
-  func handover(_ unit: Int) -> Handover {
-    Handover(parameters: parameters + [("unit", String(unit))], descriptors: lifeline.descriptors) {
+  enum Mutex: Int { case sending = 0, receiving = 1 }
+
+  /// Takes a mutex, or waits for it in slices. False: the deadline passed, or the other side is gone.
+  func lock(
+    _ mutex: Mutex, until deadline: Deadline, _ operation: ChannelOperation
+  ) throws(ChannelError) -> Bool {
+    let steps = Semaphores.Steps(Semaphores.Operation(mutex.rawValue, -1, undo: true))
+    while true {
+      do throws(SystemError) {
+        try Semaphores.operate(
+          mutexes, steps, nanoseconds: deadline.isNow ? 0 : deadline.remaining(atMost: 50_000_000))
+        return true
+      } catch {
+        guard error.wouldBlock else { throw ChannelError(error, operation, .queue) }
+        if deadline.hasPassed || lifeline.peersGone { return false }
+      }
+    }
+  }
+
+  func unlock(_ mutex: Mutex) {
+    try? Semaphores.operate(
+      mutexes, Semaphores.Steps(Semaphores.Operation(mutex.rawValue, 1, undo: true)), nanoseconds: 0)
+  }
+
+  /// Whether nobody is in the middle of a message in parts: it ended, or its sender died.
+  var nobodySendsParts: Bool { (try? Semaphores.value(mutexes, Mutex.sending.rawValue)) ?? 1 > 0 }
+
+  func handover() -> Handover {
+    Handover(parameters: parameters, descriptors: lifeline.descriptors) {
       Leftovers.forget(self)
       self.lifeline.surrender()
       // Kept until the child has ended: if nobody has the queue then, it goes.
-      return Escrow { [self] in lifeline.removeIfAlone { Self.remove(queue: queue, segment: segment.id) } }
+      return Escrow { [self] in
+        lifeline.removeIfAlone { Self.remove(queue: queue, mutexes: mutexes, segment: segment.id) }
+      }
     }
   }
 }

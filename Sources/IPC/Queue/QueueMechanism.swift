@@ -16,30 +16,46 @@ package enum QueueMechanism: MechanismImplementation {
     min(KernelLimit.number("kernel/msgmax"), try MessageQueues.status(queue).capacityBytes)
   }
 
-  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> EndPair {
+  /// Makes the kernel's objects, and says where they are.
+  private static func create(_ options: ChannelOptions) throws(ChannelError) -> [String: String] {
     let queue = try makeQueue(options)
-    let segment: Segment
     do throws(SystemError) {
-      segment = try Segment(creating: QueueLink.segmentBytes)
+      let mutexes = try Semaphores.create([1, 1])
+      do throws(SystemError) {
+        let segment = try Segment(creating: QueueLink.segmentBytes)
+        return ["queue": String(queue), "mutexes": String(mutexes), "segment": String(segment.id)]
+      } catch {
+        try? Semaphores.remove(mutexes)
+        throw error
+      }
     } catch {
       try? MessageQueues.remove(queue)
       throw ChannelError(error, .open, mechanism)
     }
-    let id = segment.id
+  }
+
+  private static func remove(_ parameters: [String: String]) {
+    func id(_ key: String) -> Int32 { parameters[key].flatMap { Int32($0) } ?? -1 }
+    QueueLink.remove(queue: id("queue"), mutexes: id("mutexes"), segment: id("segment"))
+  }
+
+  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> EndPair {
+    let parameters = try create(options)
     do throws(ChannelError) {
       let lifelines = try translating(.open, mechanism) { () throws(SystemError) in try Lifeline.pair() }
-      let sending = try QueueLink(queue: queue, segment: segment, lifeline: lifelines.sender)
-      let receiving = try link(queue, id, lifelines.receiver)
-      return try ends(sending, receiving, options)
+      return EndPair(
+        try sender(link(parameters, lifelines.sender), options),
+        try receiver(link(parameters, lifelines.receiver), options))
     } catch {
-      QueueLink.remove(queue: queue, segment: id)
+      remove(parameters)
       throw error
     }
   }
 
   private static func makeQueue(_ options: ChannelOptions) throws(ChannelError) -> Int32 {
     if let wanted = options.capacityBytes, wanted < 64 {
-      throw ChannelError(.invalidAddress, .open, mechanism, "a queue of \(wanted) bytes holds no message: ask for 64 or more")
+      throw ChannelError(
+        .invalidAddress, .open, mechanism, "a queue of \(wanted) bytes holds no message: ask for 64 or more")
     }
     let queue = try translating(.open, mechanism) { () throws(SystemError) in try MessageQueues.create() }
     guard let wanted = options.capacityBytes else { return queue }
@@ -55,38 +71,46 @@ package enum QueueMechanism: MechanismImplementation {
     return queue
   }
 
-  private static func link(_ queue: Int32, _ segment: Int32, _ lifeline: Lifeline) throws(ChannelError) -> QueueLink {
+  private static func link(_ parameters: [String: String], _ lifeline: Lifeline) throws(ChannelError)
+    -> QueueLink
+  {
+    func id(_ key: String) throws(ChannelError) -> Int32 {
+      guard let id = parameters[key].flatMap({ Int32($0) }) else {
+        throw ChannelError(
+          .system, .open, mechanism, "the queue's record lacks \(key): remove the name if nobody uses it")
+      }
+      return id
+    }
+    let (queue, mutexes, segment) = (try id("queue"), try id("mutexes"), try id("segment"))
     let attached: Segment
     do throws(SystemError) {
       attached = try Segment(attaching: segment)
     } catch {
       throw ChannelError(error, .open, mechanism)
     }
-    return try QueueLink(queue: queue, segment: attached, lifeline: lifeline)
+    return try QueueLink(queue: queue, mutexes: mutexes, segment: attached, lifeline: lifeline)
   }
 
-  private static func ends(
-    _ sending: QueueLink, _ receiving: QueueLink, _ options: ChannelOptions
-  ) throws(ChannelError) -> EndPair {
-    let unit = try translating(.open, mechanism) { () throws(SystemError) in try Self.unit(sending.queue) }
-    return EndPair(
-      FramedSender(mechanism, QueueSink(sending, unitBytes: unit), options),
-      FramedReceiver(mechanism, QueueSource(receiving, unitBytes: unit), options))
+  private static func sender(_ link: QueueLink, _ options: ChannelOptions) throws(ChannelError)
+    -> any SendingEnd
+  {
+    let unit = try translating(.open, mechanism) { () throws(SystemError) in try Self.unit(link.queue) }
+    return FramedSender(mechanism, QueueSink(link, unitBytes: unit), options)
+  }
+
+  private static func receiver(
+    _ link: QueueLink, _ options: ChannelOptions
+  ) throws(ChannelError) -> any ReceivingEnd {
+    let unit = try translating(.open, mechanism) { () throws(SystemError) in try Self.unit(link.queue) }
+    let source = QueueSource(link, unitBytes: unit, takesTurns: options.receivers != .one)
+    return FramedReceiver(mechanism, source, options)
   }
 
   private static func rules(_ options: ChannelOptions) -> NameRecord.Rules {
-    NameRecord.Rules(manySenders: true, manyReceivers: true) { () throws(ChannelError) in
-      let queue = try makeQueue(options)
-      do throws(SystemError) {
-        let segment = try Segment(creating: QueueLink.segmentBytes)
-        return ["queue": String(queue), "segment": String(segment.id)]
-      } catch {
-        try? MessageQueues.remove(queue)
-        throw ChannelError(error, .open, mechanism)
-      }
+    NameRecord.Rules(manySenders: true, manyReceivers: options.receivers != .one) { () throws(ChannelError) in
+      try create(options)
     } remove: { parameters in
-      if let queue = parameters["queue"].flatMap({ Int32($0) }) { try? MessageQueues.remove(queue) }
-      if let segment = parameters["segment"].flatMap({ Int32($0) }) { try? Segment.remove(segment) }
+      remove(parameters)
     }
   }
 
@@ -95,32 +119,20 @@ package enum QueueMechanism: MechanismImplementation {
   ) throws(ChannelError) -> any SendingEnd {
     let (record, lifeline) = try NameRecord.joinSending(
       mechanism, address.target, rules(address.options), until: deadline)
-    let link = try link(Int32(clamping: record.integer("queue")), Int32(clamping: record.integer("segment")), lifeline)
-    let unit = try translating(.open, mechanism) { () throws(SystemError) in try Self.unit(link.queue) }
-    return FramedSender(mechanism, QueueSink(link, unitBytes: unit), address.options)
+    return try sender(link(record.parameters, lifeline), address.options)
   }
 
   package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceivingEnd {
     let (record, lifeline) = try NameRecord.joinReceiving(mechanism, address.target, rules(address.options))
-    let link = try link(Int32(clamping: record.integer("queue")), Int32(clamping: record.integer("segment")), lifeline)
-    let unit = try translating(.open, mechanism) { () throws(SystemError) in try Self.unit(link.queue) }
-    return FramedReceiver(mechanism, QueueSource(link, unitBytes: unit), address.options)
-  }
-
-  private static func adopt(_ side: Lifeline.Side, _ inherited: InheritedEnd) throws(ChannelError) -> QueueLink {
-    try link(
-      Int32(clamping: inherited.integer("queue")), Int32(clamping: inherited.integer("segment")),
-      Lifeline(side, inherited, at: 0))
+    return try receiver(link(record.parameters, lifeline), address.options)
   }
 
   package static func adoptSender(_ inherited: InheritedEnd) throws(ChannelError) -> any SendingEnd {
-    let sink = QueueSink(try adopt(.sender, inherited), unitBytes: try inherited.integer("unit"))
-    return FramedSender(mechanism, sink, inherited.options)
+    try sender(link(inherited.parameters, Lifeline(.sender, inherited, at: 0)), inherited.options)
   }
 
   package static func adoptReceiver(_ inherited: InheritedEnd) throws(ChannelError) -> any ReceivingEnd {
-    let source = QueueSource(try adopt(.receiver, inherited), unitBytes: try inherited.integer("unit"))
-    return FramedReceiver(mechanism, source, inherited.options)
+    try receiver(link(inherited.parameters, Lifeline(.receiver, inherited, at: 0)), inherited.options)
   }
 
   package static func limits() -> [MechanismLimit] {

@@ -34,7 +34,8 @@ final class BoundedBuffer: @unchecked Sendable {
 
   init(set: Int32, slots: Int, segment: consuming Segment, lifeline: Lifeline) throws(ChannelError) {
     guard (2...16384).contains(slots), unsafe segment.bytes.count >= Self.segmentBytes(slots: slots) else {
-      throw ChannelError(.system, .open, .semaphore, "the segment beside set \(set) is too small: remove the name")
+      throw ChannelError(
+        .system, .open, .semaphore, "the segment beside set \(set) is too small: remove the name")
     }
     self.set = set
     self.slots = slots
@@ -86,7 +87,8 @@ final class BoundedBuffer: @unchecked Sendable {
   }
 
   /// The slot that this side works on next; call it inside.
-  func slot(_ index: Int, _ operation: ChannelOperation) throws(ChannelError) -> UnsafeMutableRawBufferPointer {
+  func slot(_ index: Int, _ operation: ChannelOperation) throws(ChannelError) -> UnsafeMutableRawBufferPointer
+  {
     let entry = entered.load()
     entered.store(entry &+ 1)
     if entry != lastEntry || lastEntry == .max {

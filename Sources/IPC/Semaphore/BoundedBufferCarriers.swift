@@ -39,9 +39,11 @@ final class BoundedBufferSink: ByteSink {
     let steps =
       position.more
       ? Semaphores.Steps(
-        Step(Index.free, 1, undo: true), Step(Index.free, -1), Step(Index.used, 1), buffer.advance(Index.tail))
+        Step(Index.free, 1, undo: true), Step(Index.free, -1), Step(Index.used, 1), buffer.advance(Index.tail)
+      )
       : Semaphores.Steps(
-        Step(Index.free, 1, undo: true), Step(Index.free, -1), Step(Index.used, 1), buffer.advance(Index.tail),
+        Step(Index.free, 1, undo: true), Step(Index.free, -1), Step(Index.used, 1),
+        buffer.advance(Index.tail),
         Step(Index.sending, 1, undo: true))
     inside = position.more
     guard try buffer.operate(steps, until: .now, .send) else { throw .closed(.send, .semaphore) }
@@ -71,13 +73,14 @@ final class BoundedBufferSource: ByteSource {
   private var inside = false
   let unitBytes = BoundedBuffer.slotBytes
 
-  private let enter = Semaphores.Steps(Step(Index.receiving, -1, undo: true), Step(Index.used, -1, undo: true))
+  private let enter = Semaphores.Steps(
+    Step(Index.receiving, -1, undo: true), Step(Index.used, -1, undo: true))
   private let goOn = Semaphores.Steps(Step(Index.used, -1, undo: true))
 
   init(_ buffer: BoundedBuffer) { self.buffer = buffer }
 
   func read(
-    into target: UnsafeMutableRawBufferPointer, continuing decoder: FrameDecoder, until deadline: Deadline
+    into target: UnsafeMutableRawBufferPointer, until deadline: Deadline
   ) throws(ChannelError) -> ReadOutcome {
     let gone = buffer.lifeline.peersGone
     if try !buffer.operate(inside ? goOn : enter, until: deadline, .receive) {
@@ -101,9 +104,11 @@ final class BoundedBufferSource: ByteSource {
     let steps =
       more
       ? Semaphores.Steps(
-        Step(Index.used, 1, undo: true), Step(Index.used, -1), Step(Index.free, 1), buffer.advance(Index.head))
+        Step(Index.used, 1, undo: true), Step(Index.used, -1), Step(Index.free, 1), buffer.advance(Index.head)
+      )
       : Semaphores.Steps(
-        Step(Index.used, 1, undo: true), Step(Index.used, -1), Step(Index.free, 1), buffer.advance(Index.head),
+        Step(Index.used, 1, undo: true), Step(Index.used, -1), Step(Index.free, 1),
+        buffer.advance(Index.head),
         Step(Index.receiving, 1, undo: true))
     inside = more
     guard try buffer.operate(steps, until: .now, .receive) else {

@@ -6,10 +6,12 @@ package enum SemaphoreMechanism: MechanismImplementation {
   package static let mechanism = Mechanism.semaphore
 
   package static let traits = MechanismTraits(
-    summary: "the classic bounded buffer: slots in a segment, counted and guarded by semaphores; ?type=tokens counts alone",
+    summary:
+      "the classic bounded buffer: slots in a segment, counted and guarded by semaphores; ?type=tokens counts alone",
     addressForm: "semaphore:NAME", systemCalls: ["semget", "semop", "shmget"],
     manySenders: true, manyReceivers: true,
-    caveat: "two calls per message each side; every process that uses one takes an undo entry of kernel.sem's")
+    caveat: "two calls per message each side; every process that uses one takes an undo entry of kernel.sem's"
+  )
 
   private static let defaultSlots = 64
 
@@ -19,7 +21,8 @@ package enum SemaphoreMechanism: MechanismImplementation {
     case "tokens": return true
     case .some(let other):
       throw ChannelError(
-        .invalidAddress, .open, mechanism, "no type \"\(other)\" of semaphore: write type=messages or type=tokens")
+        .invalidAddress, .open, mechanism,
+        "no type \"\(other)\" of semaphore: write type=messages or type=tokens")
     }
   }
 
@@ -67,7 +70,8 @@ package enum SemaphoreMechanism: MechanismImplementation {
     guard let value = parameters[key].flatMap({ Int($0) }) else {
       throw ChannelError(
         .wrongKind, .open, mechanism,
-        "this name has no \(key): it was opened with another type (messages or tokens); use the same on both sides")
+        "this name has no \(key): it was opened with another type (messages or tokens); use the same on both sides"
+      )
     }
     return value
   }
@@ -91,7 +95,8 @@ package enum SemaphoreMechanism: MechanismImplementation {
     _ parameters: [String: String], _ lifeline: Lifeline, _ options: ChannelOptions
   ) throws(ChannelError) -> any SendingEnd {
     if try wantsTokens(options) {
-      let tokens = try SemaphoreTokens(set: Int32(clamping: try integer(parameters, "set")), lifeline: lifeline)
+      let tokens = try SemaphoreTokens(
+        set: Int32(clamping: try integer(parameters, "set")), lifeline: lifeline)
       return TokenSender(mechanism, tokens, options)
     }
     return FramedSender(mechanism, BoundedBufferSink(try buffer(parameters, lifeline)), options)
@@ -101,7 +106,8 @@ package enum SemaphoreMechanism: MechanismImplementation {
     _ parameters: [String: String], _ lifeline: Lifeline, _ options: ChannelOptions
   ) throws(ChannelError) -> any ReceivingEnd {
     if try wantsTokens(options) {
-      let tokens = try SemaphoreTokens(set: Int32(clamping: try integer(parameters, "set")), lifeline: lifeline)
+      let tokens = try SemaphoreTokens(
+        set: Int32(clamping: try integer(parameters, "set")), lifeline: lifeline)
       return TokenReceiver(mechanism, tokens, options)
     }
     return FramedReceiver(mechanism, BoundedBufferSource(try buffer(parameters, lifeline)), options)
@@ -113,7 +119,8 @@ package enum SemaphoreMechanism: MechanismImplementation {
     do throws(ChannelError) {
       let lifelines = try translating(.open, mechanism) { () throws(SystemError) in try Lifeline.pair() }
       return EndPair(
-        try sender(parameters, lifelines.sender, options), try receiver(parameters, lifelines.receiver, options))
+        try sender(parameters, lifelines.sender, options),
+        try receiver(parameters, lifelines.receiver, options))
     } catch {
       remove(parameters)
       throw error

@@ -67,7 +67,9 @@ package final class ListeningReceiver: ReceivingEnd {
       if hadSender, lines.isEmpty { throw .closed(.receive, mechanism) }
       if deadline.isNow { return nil }
       let moved = try PendingFlushes.waiting(until: deadline) { limit throws(ChannelError) -> Bool? in
-        if try spinner.spin(until: limit, { () throws(ChannelError) in try turnOver(until: .now) }) { return true }
+        if try spinner.spin(until: limit, { () throws(ChannelError) in try turnOver(until: .now) }) {
+          return true
+        }
         return try turnOver(until: limit) ? true : nil
       }
       if moved == nil { return nil }
@@ -168,7 +170,8 @@ package final class ListeningReceiver: ReceivingEnd {
   package func handOver() throws(ChannelError) -> Handover {
     throw ChannelError(
       .notSupported, .handOver, mechanism,
-      "a receiver that listens stays where it is: open it in the other process, or hand over one of Channel.make")
+      "a receiver that listens stays where it is: open it in the other process, or hand over one of Channel.make"
+    )
   }
 }
 

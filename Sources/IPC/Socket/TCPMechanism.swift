@@ -129,7 +129,8 @@ package enum TCPMechanism: MechanismImplementation {
     } catch {
       if error.meansTaken {
         throw ChannelError(
-          .busy, .open, mechanism, "\(address.target) is in use: close what listens there, or choose another port")
+          .busy, .open, mechanism,
+          "\(address.target) is in use: close what listens there, or choose another port")
       }
       throw ChannelError(error, .open, mechanism, address.target)
     }

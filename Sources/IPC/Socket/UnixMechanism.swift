@@ -7,7 +7,8 @@ package enum UnixMechanism: MechanismImplementation {
 
   package static let traits = MechanismTraits(
     summary: "sockets of one machine: packets, or a stream with ?type=stream; descriptors travel too",
-    addressForm: "unix:/path", systemCalls: ["socketpair", "connect", "accept", "sendmsg", "recvmsg", "poll"],
+    addressForm: "unix:/path",
+    systemCalls: ["socketpair", "connect", "accept", "sendmsg", "recvmsg", "poll"],
     manySenders: true, manyReceivers: false,
     caveat: "handing one anonymous end to several senders needs packets")
 
@@ -19,7 +20,8 @@ package enum UnixMechanism: MechanismImplementation {
     case "stream": return .stream
     case .some(let other):
       throw ChannelError(
-        .invalidAddress, .open, mechanism, "no type \"\(other)\" of Unix socket: write type=packet or type=stream")
+        .invalidAddress, .open, mechanism,
+        "no type \"\(other)\" of Unix socket: write type=packet or type=stream")
     }
   }
 
@@ -81,6 +83,8 @@ package enum UnixMechanism: MechanismImplementation {
       do throws(SystemError) {
         let socket = try Sockets.unix(kind)
         try prepare(socket, address.options)
+        // connect(2) would follow a symbolic link, to wherever it leads.
+        if let status = try? Files.status(path), status.kind != .socket { throw UnixPaths.noSocket }
         try Sockets.connect(socket, path: path)
         guard try Sockets.peerUser(socket) == Myself.user else {
           throw ChannelError.notAllowedMarker
@@ -90,36 +94,31 @@ package enum UnixMechanism: MechanismImplementation {
         if error == ChannelError.notAllowedMarker {
           throw ChannelError(.notAllowed, .open, mechanism, "\(path) is another user's: name another path")
         }
-        if error.meansWrongSocketType {
-          throw ChannelError(
-            .wrongKind, .open, mechanism, "\(path) is a socket of another type: write ?type=stream or ?type=packet")
-        }
-        guard error.meansRefused else { throw ChannelError(error, .open, mechanism, path) }
-        if let status = try? Files.status(path), status.kind != .socket {
+        if error == UnixPaths.noSocket {
           throw ChannelError(
             .wrongKind, .open, mechanism, "\(path) is no socket: name another path, or remove what is there")
         }
+        if error.meansWrongSocketType {
+          throw ChannelError(
+            .wrongKind, .open, mechanism,
+            "\(path) is a socket of another type: write ?type=stream or ?type=packet")
+        }
+        guard error.meansRefused else { throw ChannelError(error, .open, mechanism, path) }
       }
     } while patience.pause()
     throw ChannelError(
-      .noReceiver, .open, mechanism, "nobody receives on \(path): start the receiver first, or wait longer for it")
+      .noReceiver, .open, mechanism,
+      "nobody receives on \(path): start the receiver first, or wait longer for it")
   }
 
   package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceivingEnd {
     let path = try address.path()
     let kind = try kind(address.options)
-    let directory = path.lastIndex(of: "/").map { String(path[..<$0]) + "/" } ?? "."
     do throws(SystemError) {
       let listener = try Sockets.unix(kind)
-      // Two receivers that both find a dead one's file must not remove each other's: the directory is the lock.
-      let lock = try Files.open(directory, .read, directory: true)
-      var patience = Patience(.within(.seconds(5)))
-      while try !Files.lock(lock, wait: false), patience.pause() {}
-      try removeDead(path, kind)
-      try Sockets.bind(listener, path: path)
+      try UnixPaths.bind(listener, path, kind)
       try Sockets.listen(listener)
       let inode = (try? Files.status(path))?.inode
-      withExtendedLifetime(lock) {}
       return ListeningReceiver(
         mechanism, listener, address.options, unitBytes: unitBytes,
         admit: { (socket) throws(SystemError) in try Sockets.peerUser(socket) == Myself.user },
@@ -134,17 +133,6 @@ package enum UnixMechanism: MechanismImplementation {
           .busy, .open, mechanism, "\(path) has its one receiver already: close it, or use another path")
       }
       throw ChannelError(error, .open, mechanism, path)
-    }
-  }
-
-  /// Removes a socket file of this user's behind which nobody listens any more.
-  private static func removeDead(_ path: String, _ kind: Sockets.Kind) throws(SystemError) {
-    guard let status = try? Files.status(path), status.kind == .socket, status.owner == Myself.user else { return }
-    do throws(SystemError) {
-      let probe = try Sockets.unix(kind)
-      try Sockets.connect(probe, path: path)
-    } catch {
-      if error.meansRefused { try Files.remove(path) }
     }
   }
 

@@ -42,7 +42,8 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
   ///   be started; `closed` when it ends before it serves.
   init(_ options: WorkerPoolOptions) throws(ChannelError) {
     guard options.workers > 0 else {
-      throw ChannelError(.notSupported, .spawn, options.mechanism, "a pool of \(options.workers) workers: ask for 1 or more")
+      throw ChannelError(
+        .notSupported, .spawn, options.mechanism, "a pool of \(options.workers) workers: ask for 1 or more")
     }
     guard options.mechanism.traits.carries == .messages, options.mechanism.traits.anonymous else {
       throw ChannelError(
@@ -92,7 +93,8 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
   private func refuse(_ ticket: Ticket) {
     let failure = state.withLock { $0.failure }.map { JobFailure.poolFailed($0) } ?? .cancelled
     let outcome = Outcome(
-      job: ticket.job, result: .failure(failure), worker: 0, attempts: ticket.attempts, dispatchNanoseconds: 0,
+      job: ticket.job, result: .failure(failure), worker: 0, attempts: ticket.attempts,
+      dispatchNanoseconds: 0,
       workNanoseconds: 0)
     // What it would lead to is refused as well: nobody is left to do it.
     _ = ticket.batch.finish([outcome])

@@ -72,7 +72,9 @@ enum PoolProtocol {
     writer.write(usage.involuntarySwitches)
   }
 
-  static func usage(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) -> Processes.Usage {
+  static func usage(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError)
+    -> Processes.Usage
+  {
     var usage = Processes.Usage()
     usage.userNanoseconds = try reader.integer(bytes)
     usage.systemNanoseconds = try reader.integer(bytes)

@@ -62,6 +62,9 @@ public struct WorkerPoolOptions: Sendable {
   public init(workers: Int, over mechanism: Mechanism) {
     self.workers = workers
     self.mechanism = mechanism
+    // Each worker has channels of its own.
+    channel.senders = .one
+    channel.receivers = .one
   }
 }
 
@@ -77,7 +80,9 @@ package struct PoolStatistics: Sendable {
   package var workers = Processes.Usage()
 
   package mutating func add(_ usage: Processes.Usage, since start: Processes.Usage) {
-    func grown<Value: FixedWidthInteger>(_ now: Value, _ before: Value) -> Value { now > before ? now - before : 0 }
+    func grown<Value: FixedWidthInteger>(_ now: Value, _ before: Value) -> Value {
+      now > before ? now - before : 0
+    }
     workers.userNanoseconds += grown(usage.userNanoseconds, start.userNanoseconds)
     workers.systemNanoseconds += grown(usage.systemNanoseconds, start.systemNanoseconds)
     workers.voluntarySwitches += grown(usage.voluntarySwitches, start.voluntarySwitches)

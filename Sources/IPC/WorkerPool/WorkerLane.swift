@@ -53,7 +53,9 @@ final class WorkerLane<Job: Message & Sendable, Output: Message & Sendable> {
           return
         }
       }
-      if pool.state.withLock({ $0.isCancelled || $0.failure != nil || ($0.isClosing && $0.waiting == 0) }) { return }
+      if pool.state.withLock({ $0.isCancelled || $0.failure != nil || ($0.isClosing && $0.waiting == 0) }) {
+        return
+      }
     }
   }
 
@@ -218,7 +220,8 @@ final class WorkerLane<Job: Message & Sendable, Output: Message & Sendable> {
       }
       let rest = bytes.extracting(reader.offset...)
       let result: Result<Output, JobFailure> =
-        header.status == .done ? .success(try Output(decoding: rest)) : .failure(.failed(try String(decoding: rest)))
+        header.status == .done
+        ? .success(try Output(decoding: rest)) : .failure(.failed(try String(decoding: rest)))
       dispatch.record(header.dispatchNanoseconds)
       worked &+= header.workNanoseconds
       return .success((ticket, outcome(ticket, result, header.dispatchNanoseconds, header.workNanoseconds)))
@@ -231,7 +234,8 @@ final class WorkerLane<Job: Message & Sendable, Output: Message & Sendable> {
     _ ticket: Pool.Ticket, _ result: Result<Output, JobFailure>, _ dispatch: UInt64, _ work: UInt64
   ) -> JobOutcome<Job, Output> {
     JobOutcome(
-      job: ticket.job, result: result, worker: index, attempts: ticket.attempts + 1, dispatchNanoseconds: dispatch,
+      job: ticket.job, result: result, worker: index, attempts: ticket.attempts + 1,
+      dispatchNanoseconds: dispatch,
       workNanoseconds: work)
   }
 

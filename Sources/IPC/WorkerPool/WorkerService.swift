@@ -10,7 +10,8 @@ enum WorkerService<Job: Message, Output: Message> {
     var jobs = try Receiver.inherited(PoolProtocol.jobs)
     var results = try Sender.inherited(PoolProtocol.results)
     var writer = MessageWriter()
-    PoolProtocol.ResultHeader(id: 0, status: .ready, dispatchNanoseconds: 0, workNanoseconds: 0).encode(to: &writer)
+    PoolProtocol.ResultHeader(id: 0, status: .ready, dispatchNanoseconds: 0, workNanoseconds: 0).encode(
+      to: &writer)
     PoolProtocol.encode(Processes.usageOfThisProcess(), to: &writer)
     try results.send(writer.bytes.span)
     results.coalesces = true
@@ -44,7 +45,8 @@ enum WorkerService<Job: Message, Output: Message> {
   private static func next(
     _ jobs: inout Receiver
   ) throws(ChannelError) -> (PoolProtocol.JobHeader, Result<Job, ChannelError>) {
-    let received: Result<(PoolProtocol.JobHeader, Result<Job, ChannelError>), ChannelError> = try jobs.receive {
+    let received: Result<(PoolProtocol.JobHeader, Result<Job, ChannelError>), ChannelError> = try jobs.receive
+    {
       bytes in
       do throws(ChannelError) {
         var reader = MessageReader()

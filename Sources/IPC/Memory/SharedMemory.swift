@@ -1,0 +1,48 @@
+import SystemCalls
+
+/// A System V segment as the kernel has it: memory that several processes see, in words of eight bytes. Each word
+/// is read and written whole; nothing keeps two words together but what the processes agree on.
+///
+/// System calls: shmget(2), shmat(2), shmctl(2); none to read or write. Errors: `system` with the kernel's words.
+public struct SharedMemory: ~Copyable, Sendable {
+  private let segment: Segment
+
+  private init(_ segment: consuming Segment) { self.segment = segment }
+
+  /// Makes zeroed memory of so many words that only its number leads to. It stays until ``remove()``.
+  public static func create(words: Int) throws(ChannelError) -> SharedMemory {
+    precondition(words > 0, "at least one word")
+    do throws(SystemError) {
+      return SharedMemory(try Segment(creating: words * 8))
+    } catch {
+      throw ChannelError(error, .open, .memory)
+    }
+  }
+
+  /// The memory with this number, of this user's.
+  public static func open(id: Int32) throws(ChannelError) -> SharedMemory {
+    do throws(SystemError) {
+      return SharedMemory(try Segment(attaching: id))
+    } catch {
+      throw ChannelError(error, .open, .memory, "segment \(id)")
+    }
+  }
+
+  /// The kernel's number for it.
+  public var id: Int32 { segment.id }
+
+  /// How many words it has.
+  public var words: Int { unsafe segment.bytes.count / 8 }
+
+  /// A word. Reading sees what was written before it by the writer of the value that it reads.
+  public subscript(index: Int) -> UInt64 {
+    get { unsafe SharedCounter(segment.bytes, at: index * 8).load() }
+    nonmutating set { unsafe SharedCounter(segment.bytes, at: index * 8).store(newValue) }
+  }
+
+  /// Marks it for removal: it goes when the last process lets go of it.
+  public func remove() throws(ChannelError) {
+    let id = segment.id
+    try translating(.open, .memory) { () throws(SystemError) in try Segment.remove(id) }
+  }
+}

@@ -1,0 +1,60 @@
+import SystemCalls
+
+/// A set of System V semaphores as the kernel has it: counters that processes wait on.
+///
+/// System calls: semget(2), semop(2), semctl(2). Errors: `system` with the kernel's words.
+public struct SemaphoreSet: ~Copyable, Sendable {
+  /// The kernel's number for it.
+  public let id: Int32
+
+  private init(id: Int32) { self.id = id }
+
+  /// Makes a set with these values (0 to 32767 each) that only its number leads to. It stays until ``remove()``.
+  public static func create(_ values: [UInt16]) throws(ChannelError) -> SemaphoreSet {
+    SemaphoreSet(
+      id: try translating(.open, .semaphore) { () throws(SystemError) in try Semaphores.create(values) })
+  }
+
+  /// The set with this number.
+  public static func open(id: Int32) throws(ChannelError) -> SemaphoreSet {
+    _ = try translating(.open, .semaphore, "set \(id)") { () throws(SystemError) in try Semaphores.count(id) }
+    return SemaphoreSet(id: id)
+  }
+
+  private func change(_ index: Int, _ by: Int, undo: Bool, wait: Bool) throws(ChannelError) -> Bool {
+    let steps = Semaphores.Steps(Semaphores.Operation(index, by, undo: undo))
+    do throws(SystemError) {
+      try Semaphores.operate(id, steps, nanoseconds: wait ? .max : 0)
+      return true
+    } catch {
+      if error.wouldBlock { return false }
+      throw ChannelError(error, .wait, .semaphore)
+    }
+  }
+
+  /// Takes one from a counter, and waits while it is 0.
+  /// - Parameter undo: the kernel gives it back if this process dies (SEM_UNDO): right for a mutex.
+  public func wait(_ index: Int, undo: Bool = false) throws(ChannelError) {
+    _ = try change(index, -1, undo: undo, wait: true)
+  }
+
+  /// Takes one from a counter, unless it is 0.
+  public func tryWait(_ index: Int, undo: Bool = false) throws(ChannelError) -> Bool {
+    try change(index, -1, undo: undo, wait: false)
+  }
+
+  /// Adds one to a counter.
+  public func post(_ index: Int, undo: Bool = false) throws(ChannelError) {
+    _ = try change(index, 1, undo: undo, wait: true)
+  }
+
+  /// A counter's value now.
+  public func value(_ index: Int) throws(ChannelError) -> Int {
+    try translating(.list, .semaphore) { () throws(SystemError) in try Semaphores.value(id, index) }
+  }
+
+  /// Removes it; whoever waits gets an error.
+  public consuming func remove() throws(ChannelError) {
+    try translating(.open, .semaphore) { () throws(SystemError) in try Semaphores.remove(id) }
+  }
+}

@@ -1,0 +1,73 @@
+import SystemCalls
+
+/// One end of a Unix socket pair over which open files travel: the other process gets a descriptor of the same
+/// open file, whatever its own rights to the path are.
+///
+/// System calls: socketpair(2), sendmsg(2) and recvmsg(2) with SCM_RIGHTS (unix(7)).
+public struct DescriptorSocket: ~Copyable, Sendable {
+  let descriptor: Descriptor
+
+  private init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
+
+  /// Both ends.
+  @frozen public struct Pair: ~Copyable, Sendable {
+    /// One.
+    public var one: DescriptorSocket
+    /// The other.
+    public var other: DescriptorSocket
+  }
+
+  /// Both ends of a new socket.
+  public static func pair() throws(ChannelError) -> Pair {
+    do throws(SystemError) {
+      let ends = try Sockets.pair(.stream)
+      return ends.take { one, other in Pair(one: DescriptorSocket(one), other: DescriptorSocket(other)) }
+    } catch {
+      throw ChannelError(error, .open, .unix)
+    }
+  }
+
+  /// The end that the parent process handed over under this name.
+  public static func inherited(_ name: String) throws(ChannelError) -> DescriptorSocket {
+    let end = try Inheritance.end(name, role: "descriptors")
+    return DescriptorSocket(Descriptor(owning: try end.descriptor(0)))
+  }
+
+  /// Opens a file for reading and sends the open file.
+  public func send(opening path: String) throws(ChannelError) {
+    try translating(.send, .unix, path) { () throws(SystemError) in
+      let file = try Files.open(path, .read)
+      try Sockets.send(descriptor: file, over: descriptor)
+    }
+  }
+
+  /// Takes an open file, and reads what it holds as text, at most 4 MiB.
+  public func receiveText() throws(ChannelError) -> String {
+    try translating(.receive, .unix) { () throws(SystemError) in
+      let file = try Sockets.receiveDescriptor(over: descriptor)
+      return try Files.readText(file)
+    }
+  }
+}
+
+extension Spawn {
+  /// Hands one end over: it is closed here once the child has it.
+  public mutating func give(_ socket: consuming DescriptorSocket, as name: String) throws(ChannelError) {
+    let hold = Hold(socket)
+    try add(
+      name, "descriptors", .unix, ChannelOptions(),
+      Handover(descriptors: [hold.raw]) {
+        hold.socket = nil
+        return nil
+      }, surrenders: true)
+  }
+
+  private final class Hold {
+    var socket: DescriptorSocket?
+    let raw: Int32
+    init(_ socket: consuming DescriptorSocket) {
+      raw = socket.descriptor.raw
+      self.socket = consume socket
+    }
+  }
+}

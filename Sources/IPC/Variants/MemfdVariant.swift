@@ -1,0 +1,118 @@
+import SystemCalls
+
+/// The ring on sealed memory that travels as a descriptor (memfd_create(2)): handed over at a spawn, or, under a
+/// path, sent over a Unix socket to the one sender that connects.
+package enum MemfdVariant: MechanismImplementation {
+  package static let mechanism = Mechanism("memfd")
+
+  package static let traits = MechanismTraits(
+    summary: "the ring of shared memory, in memory that has no name and leaves nothing behind",
+    addressForm: "memfd:/path", systemCalls: ["memfd_create", "mmap", "futex (only to sleep or wake)"],
+    manySenders: false, manyReceivers: false, caveat: "one sender and one receiver")
+
+  private final class Hold: @unchecked Sendable {
+    let memory: MemoryFile
+    init(_ memory: consuming MemoryFile) { self.memory = memory }
+  }
+
+  private static func create(_ options: ChannelOptions) throws(ChannelError) -> Hold {
+    let capacity = Ring.capacity(for: options.capacityBytes ?? 1 << 20)
+    do throws(SystemError) {
+      let hold = Hold(try MemoryFile(creating: Ring.bytes(capacity: capacity)))
+      unsafe Ring.format(hold.memory.bytes, capacity: capacity)
+      return hold
+    } catch {
+      throw ChannelError(error, .open, mechanism)
+    }
+  }
+
+  private static func link(_ hold: Hold, _ lifeline: Lifeline) throws(ChannelError) -> RingLink {
+    guard let ring = unsafe Ring(hold.memory.bytes) else {
+      throw .violation(mechanism, "a memfd that holds no ring")
+    }
+    return try RingLink(mechanism, ring, lifeline, keep: hold, descriptors: [hold.memory.descriptor.raw])
+  }
+
+  private static func map(_ descriptor: consuming Descriptor) throws(ChannelError) -> Hold {
+    do throws(SystemError) {
+      return Hold(try MemoryFile(mapping: descriptor))
+    } catch {
+      throw ChannelError(error, .open, mechanism)
+    }
+  }
+
+  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> EndPair {
+    let hold = try create(options)
+    let lifelines = try translating(.open, mechanism) { () throws(SystemError) in try Lifeline.pair() }
+    return EndPair(
+      try RingSender(try link(hold, lifelines.sender), options),
+      try RingReceiver(try link(hold, lifelines.receiver), options))
+  }
+
+  // MARK: Under a path
+
+  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceivingEnd {
+    let path = try address.path()
+    let hold = try create(address.options)
+    let lifelines = try translating(.open, mechanism) { () throws(SystemError) in try Lifeline.pair() }
+    let door = try MemfdDoor(path, sender: lifelines.sender, hold.memory.descriptor.raw, keep: hold)
+    let receiver = try RingReceiver(try link(hold, lifelines.receiver), address.options)
+    receiver.onClose = { door.close() }
+    return receiver
+  }
+
+  package static func openSender(
+    _ address: Address, until deadline: Deadline
+  ) throws(ChannelError) -> any SendingEnd {
+    let path = try address.path()
+    var patience = Patience(deadline)
+    repeat {
+      do throws(SystemError) {
+        let socket = try Sockets.unix(.stream)
+        try Sockets.connect(socket, path: path)
+        guard try Sockets.peerUser(socket) == Myself.user else { throw MemfdDoor.otherUser }
+        let memory = try Sockets.receiveDescriptor(over: socket)
+        let hold = try Sockets.receiveDescriptor(over: socket)
+        let senders = try Sockets.receiveDescriptor(over: socket)
+        let receivers = try Sockets.receiveDescriptor(over: socket)
+        let lifeline = Lifeline(.sender, hold: hold, senders: senders, receivers: receivers)
+        return try finish(memory, lifeline, address.options).get()
+      } catch {
+        if error == MemfdDoor.otherUser {
+          throw ChannelError(.notAllowed, .open, mechanism, "\(path) is another user's: name another path")
+        }
+        if error.meansClosed {
+          throw ChannelError(
+            .busy, .open, mechanism, "\(path) has its one sender already: close it, or use another path")
+        }
+        guard error.meansRefused else { throw MemfdDoor.explain(error, path) }
+        try MemfdDoor.checkSocket(path)
+      }
+    } while patience.pause()
+    throw ChannelError(
+      .noReceiver, .open, mechanism,
+      "nobody receives on \(path): start the receiver first, or wait longer for it")
+  }
+
+  private static func finish(
+    _ memory: consuming Descriptor, _ lifeline: Lifeline, _ options: ChannelOptions
+  ) throws(SystemError) -> Result<any SendingEnd, SystemError> {
+    do throws(ChannelError) {
+      return .success(try RingSender(try link(try map(memory), lifeline), options))
+    } catch {
+      throw SystemError(error.errno ?? 22, .mmap)
+    }
+  }
+
+  package static func adoptSender(_ inherited: InheritedEnd) throws(ChannelError) -> any SendingEnd {
+    let hold = try map(Descriptor(owning: try inherited.descriptor(3)))
+    return try RingSender(try link(hold, Lifeline(.sender, inherited, at: 0)), inherited.options)
+  }
+
+  package static func adoptReceiver(_ inherited: InheritedEnd) throws(ChannelError) -> any ReceivingEnd {
+    let hold = try map(Descriptor(owning: try inherited.descriptor(3)))
+    return try RingReceiver(try link(hold, Lifeline(.receiver, inherited, at: 0)), inherited.options)
+  }
+
+  package static func limits() -> [MechanismLimit] { [] }
+}

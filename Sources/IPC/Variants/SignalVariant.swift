@@ -1,0 +1,136 @@
+import SystemCalls
+
+/// Realtime signals: sigqueue(3) carries an int, so a message is exactly four bytes. The receiver's process handles
+/// one realtime signal, whose values its handler writes to a pipe; the sender takes a credit before each signal,
+/// so that the pipe never overflows and nothing is lost. Which process and which signal, stands in a small segment.
+package enum SignalVariant: MechanismImplementation {
+  package static let mechanism = Mechanism("signal")
+
+  package static let traits = MechanismTraits(
+    summary: "realtime signals: an int of four bytes each", addressForm: "signal:NAME",
+    systemCalls: ["pidfd_send_signal (sigqueue)", "sigaction", "read"], carries: .integers,
+    manySenders: true, manyReceivers: false, coalesces: false,
+    caveat: "\(credits) on their way at most; the process has about 30 realtime signals, one per receiver")
+
+  static let credits = 1024
+
+  private static func create() throws(ChannelError) -> [String: String] {
+    try translating(.open, mechanism) { () throws(SystemError) in
+      let segment = try Segment(creating: 4096)
+      unsafe SharedCounter(segment.bytes, at: SignalLink.creditsOffset).store(UInt64(credits))
+      return ["segment": String(segment.id)]
+    }
+  }
+
+  private static func remove(_ parameters: [String: String]) {
+    if let id = parameters["segment"].flatMap({ Int32($0) }) { try? Segment.remove(id) }
+  }
+
+  private static func link(_ parameters: [String: String], _ lifeline: Lifeline) throws(ChannelError)
+    -> SignalLink
+  {
+    let segment: Segment
+    do throws(SystemError) {
+      segment = try Segment(attaching: parameters["segment"].flatMap { Int32($0) } ?? -1)
+    } catch {
+      throw ChannelError(error, .open, mechanism)
+    }
+    return try SignalLink(segment, lifeline)
+  }
+
+  private static var rules: NameRecord.Rules {
+    NameRecord.Rules(manySenders: true, manyReceivers: false) { () throws(ChannelError) in
+      try create()
+    } remove: {
+      remove($0)
+    }
+  }
+
+  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> EndPair {
+    let parameters = try create()
+    do throws(ChannelError) {
+      let lifelines = try translating(.open, mechanism) { () throws(SystemError) in try Lifeline.pair() }
+      return EndPair(
+        SignalSender(try link(parameters, lifelines.sender), options),
+        SignalReceiver(try link(parameters, lifelines.receiver), options))
+    } catch {
+      remove(parameters)
+      throw error
+    }
+  }
+
+  package static func openSender(
+    _ address: Address, until deadline: Deadline
+  ) throws(ChannelError) -> any SendingEnd {
+    let (record, lifeline) = try NameRecord.joinSending(mechanism, address.target, rules, until: deadline)
+    return SignalSender(try link(record.parameters, lifeline), address.options)
+  }
+
+  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceivingEnd {
+    let (record, lifeline) = try NameRecord.joinReceiving(mechanism, address.target, rules)
+    let receiver = SignalReceiver(try link(record.parameters, lifeline), address.options)
+    try receiver.listen()
+    return receiver
+  }
+
+  package static func adoptSender(_ inherited: InheritedEnd) throws(ChannelError) -> any SendingEnd {
+    SignalSender(try link(inherited.parameters, Lifeline(.sender, inherited, at: 0)), inherited.options)
+  }
+
+  package static func adoptReceiver(_ inherited: InheritedEnd) throws(ChannelError) -> any ReceivingEnd {
+    let receiver = SignalReceiver(
+      try link(inherited.parameters, Lifeline(.receiver, inherited, at: 0)), inherited.options)
+    try receiver.listen()
+    return receiver
+  }
+
+  package static func limits() -> [MechanismLimit] {
+    [MechanismLimit("signals on their way", credits, "count")]
+  }
+}
+
+/// One end's hold on a signal channel.
+final class SignalLink: @unchecked Sendable {
+  static let creditsOffset = 128
+
+  /// The receiver's process and signal, process in the high half; 0 while it doesn't listen yet.
+  let target: SharedCounter
+  let credits: SharedCounter
+  /// Rung when a credit came back, or the receiver began to listen.
+  let room: Doorbell
+  let lifeline: Lifeline
+  private let segment: Segment
+
+  init(_ segment: consuming Segment, _ lifeline: Lifeline) throws(ChannelError) {
+    guard unsafe segment.bytes.count >= 4096 else {
+      throw .violation(SignalVariant.mechanism, "a segment that is too small")
+    }
+    target = unsafe SharedCounter(segment.bytes, at: 0)
+    credits = unsafe SharedCounter(segment.bytes, at: Self.creditsOffset)
+    room = unsafe Doorbell(SharedWord(segment.bytes, at: 256))
+    self.segment = segment
+    self.lifeline = lifeline
+    let bell = room
+    try translating(.open, SignalVariant.mechanism) { () throws(SystemError) in
+      try lifeline.start { bell.wake() }
+    }
+    let id = self.segment.id
+    if lifeline.isAnonymous { Leftovers.register(self) { try? Segment.remove(id) } }
+  }
+
+  deinit { close() }
+
+  func close() {
+    Leftovers.forget(self)
+    lifeline.leave { try? Segment.remove(segment.id) }
+    room.wake()
+  }
+
+  func handOver() -> Handover {
+    Handover(parameters: [("segment", String(segment.id))], descriptors: lifeline.descriptors) {
+      Leftovers.forget(self)
+      self.lifeline.surrender()
+      return Escrow { [self] in lifeline.removeIfAlone { try? Segment.remove(segment.id) } }
+    }
+  }
+}

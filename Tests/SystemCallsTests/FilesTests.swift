@@ -1,0 +1,133 @@
+import Glibc
+import SystemCalls
+import Testing
+
+extension AllSystemCallsTests {
+  @Suite struct FilesTests {
+    let scratch: ScratchDirectory
+
+    init() throws { scratch = try ScratchDirectory() }
+
+    @Test("what is made is this user's alone, whatever the umask lets through")
+    func modes() throws {
+      let before = umask(0)
+      defer { umask(before) }
+      try Files.makeFIFO(scratch("fifo"))
+      try Files.makeDirectory(scratch("directory"))
+      _ = try Files.open(scratch("file"), .write, create: true)
+      let fifo = try Files.status(scratch("fifo"))
+      let directory = try Files.status(scratch("directory"))
+      let file = try Files.status(scratch("file"))
+      #expect(fifo.kind == .fifo && fifo.mode == 0o600)
+      #expect(directory.kind == .directory && directory.mode == 0o700)
+      #expect(file.kind == .regular && file.mode == 0o600)
+      #expect([fifo, directory, file].allSatisfy { $0.owner == getuid() })
+    }
+
+    @Test("no symbolic link is followed, neither to open nor to ask about")
+    func symbolicLinks() throws {
+      let file = try Files.open(scratch("target"), .write, create: true)
+      let link = scratch("link")
+      let linked = unsafe symlink(scratch("target"), link)
+      #expect(linked == 0)
+      for access in [Files.Access.read, .write, .readWrite] {
+        #expect(throws: SystemError(ELOOP, .open)) { _ = try Files.open(link, access) }
+        #expect(throws: SystemError(ELOOP, .open)) { _ = try Files.open(link, access, create: true) }
+      }
+      #expect(try Files.status(link).kind == .other)
+      #expect(try Files.status(link).inode != Files.status(file).inode)
+      // A link to nowhere doesn't make its target either.
+      let dangling = scratch("dangling")
+      let dangled = unsafe symlink(scratch("nowhere"), dangling)
+      #expect(dangled == 0)
+      #expect(throws: SystemError(ELOOP, .open)) { _ = try Files.open(dangling, .write, create: true) }
+      #expect(throws: SystemError(ENOENT, .stat)) { _ = try Files.status(scratch("nowhere")) }
+      // Removing one removes the link.
+      try Files.remove(link)
+      #expect(try Files.status(scratch("target")).kind == .regular)
+    }
+
+    @Test("one open file at a time has the lock, and closing it lets go")
+    func locks() throws {
+      let path = scratch("lock")
+      var first: Descriptor? = try Files.open(path, .readWrite, create: true)
+      let second = try Files.open(path, .readWrite)
+      #expect(try Files.lock(first!, wait: false))
+      #expect(try !Files.lock(second, wait: false))
+      #expect(try Files.lock(first!, wait: false), "the holder may ask again")
+      // A duplicate is the same open file: the lock stays until both are closed.
+      var copy: Descriptor? = try first!.duplicate()
+      first = nil
+      #expect(try !Files.lock(second, wait: false))
+      let copied = copy != nil
+      copy = nil
+      #expect(copied)
+      #expect(try Files.lock(second, wait: false))
+    }
+
+    #if DEBUG
+      @Test("a lock that a signal interrupts is waited for; another failure is thrown")
+      func lockFaults() throws {
+        let file = try Files.open(scratch("lock"), .readWrite, create: true)
+        let fired = try Faults.with([Faults.Plan(.flock, at: 1, .errno(EINTR))]) { () throws(SystemError) in
+          #expect(try Files.lock(file, wait: true))
+        }
+        #expect(fired == [true])
+        #expect(throws: SystemError(ENOLCK, .flock)) {
+          _ = try Faults.with([Faults.Plan(.flock, at: 1, .errno(ENOLCK))]) { () throws(SystemError) in
+            _ = try Files.lock(file, wait: false)
+          }
+        }
+      }
+    #endif
+
+    @Test("text is written, read back, cut off, and written anew")
+    func text() throws {
+      let path = scratch("text")
+      let file = try Files.open(path, .readWrite, create: true)
+      let text = String(repeating: "grün\n", count: 40_000)
+      try Files.writeText(file, text)
+      #expect(try Files.readText(path) == text)
+      try Files.truncate(file)
+      #expect(try Files.readText(path) == "")
+      try Files.writeText(file, "")
+      #expect(try Files.readText(path) == "")
+    }
+
+    @Test("reading stops at 4 MiB")
+    func readsNoMoreThanItSays() throws {
+      let file = try Files.open(scratch("large"), .readWrite, create: true)
+      #expect(ftruncate(file.raw, 64 << 20) == 0)
+      #expect(try Files.readText(scratch("large")).utf8.count <= 4 << 20)
+    }
+
+    @Test("names lists a directory without . and ..")
+    func names() throws {
+      #expect(try Files.names(in: scratch.path) == [])
+      for name in ["a", "b.c", ".hidden"] { _ = try Files.open(scratch(name), .write, create: true) }
+      #expect(try Files.names(in: scratch.path).sorted() == [".hidden", "a", "b.c"])
+      #expect(throws: SystemError(ENOENT, .open)) { _ = try Files.names(in: scratch("none")) }
+    }
+
+    @Test("what isn't there, or is there already, is said so")
+    func missingAndTaken() throws {
+      #expect(throws: SystemError(ENOENT, .open)) { _ = try Files.open(scratch("none"), .read) }
+      #expect(throws: SystemError(ENOENT, .unlink)) { try Files.remove(scratch("none")) }
+      #expect(throws: SystemError(ENOENT, .stat)) { _ = try Files.status(scratch("none")) }
+      try Files.makeFIFO(scratch("fifo"))
+      #expect(throws: SystemError(EEXIST, .mkfifo)) { try Files.makeFIFO(scratch("fifo")) }
+      #expect(throws: SystemError(EEXIST, .mkdir)) { try Files.makeDirectory(scratch("fifo")) }
+      #expect(throws: SystemError(ENOTDIR, .open)) { _ = try Files.open(scratch("fifo"), .read, directory: true) }
+      // A FIFO without a reader can't be opened for writing without waiting.
+      #expect(throws: SystemError(ENXIO, .open)) { _ = try Files.open(scratch("fifo"), .write, nonblocking: true) }
+    }
+
+    @Test("an open file and its name have the same device and inode")
+    func identity() throws {
+      let file = try Files.open(scratch("file"), .write, create: true)
+      let byName = try Files.status(scratch("file"))
+      let byDescriptor = try Files.status(file)
+      #expect(byName.inode == byDescriptor.inode && byName.device == byDescriptor.device)
+    }
+  }
+}

@@ -1,0 +1,73 @@
+import Glibc
+import SystemCalls
+
+/// Whether a number is an open descriptor of this process.
+func isOpen(_ descriptor: Int32) -> Bool { fcntl(descriptor, F_GETFD) != -1 }
+
+func closesOnExec(_ descriptor: Int32) -> Bool { fcntl(descriptor, F_GETFD) & FD_CLOEXEC != 0 }
+
+func isNonblocking(_ descriptor: Int32) -> Bool { fcntl(descriptor, F_GETFL) & O_NONBLOCK != 0 }
+
+/// Writes the bytes, as two pieces cut at `cut`. Returns how many went.
+func write(
+  _ descriptor: Int32, _ bytes: [UInt8], cut: Int = 0, wait: Bool = true
+) throws(SystemError) -> Int {
+  let head = Array(bytes[..<cut])
+  let body = Array(bytes[cut...])
+  return unsafe try head.span.withUnsafeBytes { head throws(SystemError) in
+    unsafe try body.span.withUnsafeBytes { body throws(SystemError) in
+      unsafe try Streams.write(descriptor, head, body, wait: wait)
+    }
+  }
+}
+
+/// One read of at most `count` bytes.
+func read(_ descriptor: Int32, _ count: Int, wait: Bool = true) throws(SystemError) -> [UInt8] {
+  let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 8)
+  defer { unsafe memory.deallocate() }
+  let found = unsafe try Streams.read(descriptor, into: memory, wait: wait)
+  return unsafe Array(memory[..<found])
+}
+
+/// A pipe whose ends can be closed one by one.
+final class OpenPipe {
+  var reading: Descriptor?
+  var writing: Descriptor?
+
+  /// The numbers of the writing and the reading end.
+  let input: Int32
+  let output: Int32
+
+  private init(_ reading: consuming Descriptor, _ writing: consuming Descriptor) {
+    input = writing.raw
+    output = reading.raw
+    self.reading = consume reading
+    self.writing = consume writing
+  }
+
+  static func make() throws(SystemError) -> OpenPipe { try PipeEnds().take { OpenPipe($0, $1) } }
+}
+
+/// A new directory of this test's own, removed with what is in it.
+final class ScratchDirectory {
+  let path: String
+
+  init() throws {
+    path = "/tmp/swift-ipc-tests-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+    try Files.makeDirectory(path)
+  }
+
+  deinit {
+    for name in (try? Files.names(in: path)) ?? [] {
+      let inside = path + "/" + name
+      if (try? Files.status(inside))?.kind == .directory {
+        try? Files.removeDirectory(inside)
+      } else {
+        try? Files.remove(inside)
+      }
+    }
+    try? Files.removeDirectory(path)
+  }
+
+  func callAsFunction(_ name: String) -> String { path + "/" + name }
+}

@@ -1,0 +1,208 @@
+import Testing
+
+@testable import IPC
+
+extension AllTests {
+  @Suite struct FrameDecoderTests {
+    @Test("messages come out whole, however the stream is cut")
+    func cutAnywhere() throws {
+      var random = UnitRandom.printed()
+      for _ in 0..<60 {
+        let messages = (0..<20).map { _ in random.bytes(random.chance(4) ? 0...3000 : 0...20) }
+        var wire = messages.flatMap { frame($0) }[...]
+        let decoder = FrameDecoder()
+        var found: [[UInt8]] = []
+        while !wire.isEmpty {
+          let most = random.chance(2) ? 3 : 700
+          let piece = wire.prefix(Int.random(in: 1...most, using: &random))
+          wire = wire.dropFirst(piece.count)
+          decoder.feed(Array(piece))
+          found += try decoder.drain()
+        }
+        #expect(found == messages)
+        decoder.release()
+        #expect(decoder.isEmpty)
+      }
+    }
+
+    @Test("parts of several senders, mixed, become each sender's messages in its order")
+    func interleavedSenders() throws {
+      var random = UnitRandom.printed()
+      for _ in 0..<40 {
+        let senders = Int.random(in: 1...6, using: &random)
+        let messages = (0..<senders).map { _ in (0..<8).map { _ in random.bytes(0...200) } }
+        var parts = messages.enumerated().map { sender, list in
+          list.flatMap { split($0, stream: UInt32(sender) &* 0x0101_0101, using: &random) }[...]
+        }
+        var wire: [UInt8] = []
+        var order: [Int] = []
+        while let sender = parts.indices.filter({ !parts[$0].isEmpty }).randomElement(using: &random) {
+          let part = parts[sender].removeFirst()
+          wire += part.bytes
+          if part.isLast { order.append(sender) }
+        }
+        var next = [Int](repeating: 0, count: senders)
+        let expected = order.map { sender in
+          defer { next[sender] += 1 }
+          return messages[sender][next[sender]]
+        }
+        let decoder = FrameDecoder()
+        var found: [[UInt8]] = []
+        for start in stride(from: 0, to: wire.count, by: 37) {
+          decoder.feed(Array(wire[start..<min(start + 37, wire.count)]))
+          found += try decoder.drain()
+        }
+        #expect(found == expected)
+        #expect(decoder.openStreams.isEmpty)
+      }
+    }
+
+    private func split(
+      _ message: [UInt8], stream: UInt32, using random: inout UnitRandom
+    ) -> [(bytes: [UInt8], isLast: Bool)] {
+      var rest = message[...]
+      var parts: [(bytes: [UInt8], isLast: Bool)] = []
+      while true {
+        let body = Array(rest.prefix(Int.random(in: 0...60, using: &random)))
+        rest = rest.dropFirst(body.count)
+        let isLast = rest.isEmpty && !random.chance(4)
+        parts.append((frame(body, stream: stream, continues: !parts.isEmpty, more: !isLast), isLast))
+        if isLast { return parts }
+      }
+    }
+
+    @Test("a message that was given up is dropped when its sender begins the next, whole or in parts")
+    func abandonedMessages() throws {
+      let decoder = FrameDecoder()
+      decoder.feed(frame([1, 2], stream: 5, more: true))
+      decoder.feed(frame([3], stream: 5, continues: true, more: true))
+      #expect(try decoder.drain() == [])
+      #expect(Array(decoder.openStreams) == [5])
+      #expect(!decoder.isEmpty)
+      // Another sender's message doesn't end it; a new one of its own does.
+      decoder.feed(frame([9], stream: 6))
+      #expect(try decoder.drain() == [[9]])
+      #expect(Array(decoder.openStreams) == [5])
+      decoder.feed(frame([4], stream: 5))
+      #expect(try decoder.drain() == [[4]])
+      #expect(decoder.openStreams.isEmpty)
+      decoder.feed(frame([1], stream: 5, more: true) + frame([7], stream: 5, more: true))
+      decoder.feed(frame([8], stream: 5, continues: true))
+      #expect(try decoder.drain() == [[7, 8]])
+    }
+
+    @Test("parts whose beginning never came are skipped up to the next beginning")
+    func partsWithoutBeginning() throws {
+      let decoder = FrameDecoder()
+      decoder.feed(frame([1], stream: 3, continues: true, more: true))
+      decoder.feed(frame([2], stream: 3, continues: true))
+      #expect(try decoder.drain() == [])
+      #expect(decoder.openStreams.isEmpty)
+      decoder.feed(frame([3], stream: 3, more: true) + frame([], stream: 3, continues: true))
+      #expect(try decoder.drain() == [[3]])
+    }
+
+    @Test("a message that ended only in part is no message at the end of the stream")
+    func halfAMessageIsNone() throws {
+      let wire = frame([1, 2, 3]) + frame([4, 5, 6], more: true) + frame([7], continues: true)
+      for count in 0..<wire.count {
+        let decoder = FrameDecoder()
+        decoder.feed(Array(wire[..<count]))
+        #expect(try decoder.drain() == (count >= 11 ? [[1, 2, 3]] : []))
+        #expect(decoder.lastLine() == nil)
+        #expect(decoder.isEmpty)
+      }
+    }
+
+    @Test("a length over the limit is refused as soon as it is announced; one at the limit isn't")
+    func lengthOverTheLimit() throws {
+      let decoder = FrameDecoder(maximum: 100)
+      decoder.feed(frame([UInt8](repeating: 1, count: 100)))
+      #expect(try decoder.drain().map(\.count) == [100])
+      for count in [101, 4096, FrameHeader.longestPart] {
+        for (continues, more) in [(false, false), (false, true), (true, true), (true, false)] {
+          let decoder = FrameDecoder(maximum: 100)
+          decoder.feed(header(FrameHeader(stream: 1, count: count, continues: continues, more: more)))
+          #expect(code { () throws(ChannelError) in try decoder.drain() } == .protocolViolation)
+          // It stays refused: there is no finding back.
+          #expect(code { () throws(ChannelError) in try decoder.drain() } == .protocolViolation)
+        }
+      }
+    }
+
+    @Test("parts that add up to more than the limit are refused, without gathering them for ever")
+    func sumOverTheLimit() throws {
+      let decoder = FrameDecoder(maximum: 100)
+      let forty = [UInt8](repeating: 1, count: 40)
+      decoder.feed(frame(forty, more: true) + frame(forty, continues: true, more: true))
+      #expect(try decoder.drain() == [])
+      decoder.feed(frame([UInt8](repeating: 2, count: 20), continues: true, more: true))
+      #expect(try decoder.drain() == [], "exactly the limit is allowed")
+      decoder.feed(frame([1], continues: true))
+      #expect(code { () throws(ChannelError) in try decoder.drain() } == .protocolViolation)
+    }
+
+    @Test("1024 messages may be under way at once; one more is refused")
+    func tooManyStreams() throws {
+      let decoder = FrameDecoder()
+      for stream in 0..<1024 {
+        decoder.feed(frame([1], stream: UInt32(stream), more: true))
+      }
+      #expect(try decoder.drain() == [])
+      #expect(decoder.openStreams.count == 1024)
+      // Those that are open may begin anew, and whole messages of others pass.
+      decoder.feed(frame([2], stream: 7, more: true) + frame([3], stream: 5000))
+      #expect(try decoder.drain() == [[3]])
+      decoder.feed(frame([1], stream: 1024, more: true))
+      #expect(code { () throws(ChannelError) in try decoder.drain() } == .protocolViolation)
+    }
+
+    @Test("garbage is messages, or an error; never more than the limit, never a crash", arguments: 0..<4)
+    func garbage(kind: Int) {
+      var random = UnitRandom.printed()
+      for _ in 0..<150 {
+        let decoder = FrameDecoder(maximum: 256, framing: kind == 3 ? .line : .frames)
+        var isRefused = false
+        for _ in 0..<20 where !isRefused {
+          switch kind {
+          case 0: decoder.feed(random.bytes(0...300))
+          case 1:
+            // Headers that are nearly right.
+            decoder.feed(
+              header(
+                FrameHeader(
+                  stream: UInt32.random(in: 0...2, using: &random),
+                  count: Int.random(in: 0...300, using: &random), continues: Bool.random(using: &random),
+                  more: Bool.random(using: &random))))
+            decoder.feed(random.bytes(0...300))
+          case 2:
+            // Right ones, of which one byte is wrong.
+            var wire = frame(random.bytes(0...40), more: random.chance(3))
+            wire[Int.random(in: 0..<wire.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
+            decoder.feed(wire)
+          default: decoder.feed(random.bytes(0...300))
+          }
+          do throws(ChannelError) {
+            let found = try decoder.drain()
+            #expect(found.allSatisfy { $0.count <= 256 })
+          } catch {
+            #expect(error.code == .protocolViolation)
+            isRefused = true
+          }
+        }
+        _ = decoder.lastLine()
+      }
+    }
+
+    @Test("a lent message stays as it is until the next one is asked for")
+    func lentInPlace() throws {
+      let decoder = FrameDecoder(bufferBytes: 16)
+      decoder.feed(frame([1, 2, 3]) + frame([4, 5]))
+      let first = unsafe try #require(try decoder.next())
+      #expect(!decoder.isEmpty)
+      let copy = unsafe Array(first)
+      #expect(copy == [1, 2, 3])
+      #expect(try decoder.drain() == [[4, 5]])
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import SystemCalls
+import Testing
+
+@testable import IPC
+
+/// Random numbers that a printed seed brings back (SplitMix64).
+struct UnitRandom: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(_ seed: UInt64) { state = seed }
+
+  /// A new seed, printed so that a failure can be repeated: put it in place of the call.
+  static func printed(_ what: String = #function) -> UnitRandom {
+    let seed = UInt64.random(in: 0 ... .max)
+    print("seed of \(what): \(seed)")
+    return UnitRandom(seed)
+  }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ (mixed >> 31)
+  }
+
+  mutating func bytes(_ range: ClosedRange<Int>) -> [UInt8] {
+    let count = Int.random(in: range, using: &self)
+    return (0..<count).map { _ in UInt8.random(in: 0...255, using: &self) }
+  }
+
+  mutating func chance(_ oneIn: Int) -> Bool { Int.random(in: 0..<oneIn, using: &self) == 0 }
+}
+
+/// A part as it goes over the wire.
+func frame(
+  _ body: [UInt8], stream: UInt32 = 0, continues: Bool = false, more: Bool = false
+) -> [UInt8] {
+  header(FrameHeader(stream: stream, count: body.count, continues: continues, more: more)) + body
+}
+
+func header(_ header: FrameHeader) -> [UInt8] {
+  (0..<8).map { UInt8(truncatingIfNeeded: header.bits >> (8 * UInt64($0))) }
+}
+
+extension FrameDecoder {
+  convenience init(maximum: Int = 1 << 20, framing: ChannelOptions.Framing = .frames, bufferBytes: Int = 64) {
+    var options = ChannelOptions()
+    options.maximumMessageBytes = maximum
+    options.framing = framing
+    self.init(mechanism: .pipe, options: options, bufferBytes: bufferBytes)
+  }
+
+  func feed(_ bytes: [UInt8]) {
+    guard !bytes.isEmpty else { return }
+    unsafe room(bytes.count).copyBytes(from: bytes)
+    filled(bytes.count)
+  }
+
+  /// Every whole message that has come.
+  func drain() throws(ChannelError) -> [[UInt8]] {
+    var found: [[UInt8]] = []
+    while let message = unsafe try next() { found.append(unsafe Array(message)) }
+    return found
+  }
+
+  func lastLine() -> [UInt8]? {
+    guard let line = unsafe last() else { return nil }
+    return unsafe Array(line)
+  }
+}
+
+extension SendingEnd {
+  func send(_ bytes: [UInt8], until deadline: Deadline = .never) throws(ChannelError) -> Bool {
+    unsafe try bytes.span.withUnsafeBytes { raw throws(ChannelError) in
+      unsafe try send(raw, until: deadline)
+    }
+  }
+}
+
+extension ReceivingEnd {
+  /// The next message, copied; nil: there was none before the deadline.
+  func receive(until deadline: Deadline = .never) throws(ChannelError) -> [UInt8]? {
+    guard let bytes = unsafe try take(until: deadline) else { return nil }
+    defer { release() }
+    return unsafe Array(bytes)
+  }
+}
+
+/// The code that a body throws; nil when it throws nothing.
+func code<Result>(of body: () throws(ChannelError) -> Result) -> ChannelError.Code? {
+  do throws(ChannelError) {
+    _ = try body()
+    return nil
+  } catch {
+    return error.code
+  }
+}
+
+/// The sentence that a body throws.
+func sentence<Result>(of body: () throws(ChannelError) -> Result) -> String {
+  do throws(ChannelError) {
+    _ = try body()
+    return "nothing was thrown"
+  } catch {
+    return error.description
+  }
+}

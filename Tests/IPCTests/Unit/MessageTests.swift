@@ -1,0 +1,203 @@
+import Testing
+
+@testable import IPC
+
+/// Every kind of part that a message can have.
+private struct Sample: Message, Hashable {
+  var number: Int32
+  var flag: Bool
+  var text: String
+  var list: [UInt8]
+  var ratio: Double
+  var wide: UInt64
+
+  init(using random: inout UnitRandom) {
+    number = Int32.random(in: .min ... .max, using: &random)
+    flag = Bool.random(using: &random)
+    text = ["", "grün", "a\u{0}b", "👩‍👩‍👧", String(repeating: "x", count: 300)].randomElement(using: &random)!
+    list = random.bytes(0...40)
+    ratio = Double.random(in: -1e9...1e9, using: &random)
+    wide = UInt64.random(in: 0 ... .max, using: &random)
+  }
+
+  func encode(to writer: inout MessageWriter) {
+    writer.write(number)
+    writer.write(flag)
+    writer.write(text)
+    writer.write(list)
+    writer.write(ratio)
+    writer.write(wide)
+  }
+
+  init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
+    number = try reader.integer(bytes)
+    flag = try reader.bool(bytes)
+    text = try reader.string(bytes)
+    list = try reader.array(bytes)
+    ratio = try reader.double(bytes)
+    wide = try reader.integer(bytes)
+  }
+}
+
+private struct Job: Codable, Hashable, JSONMessage {
+  var url: String
+  var depth: Int
+  var ratio: Double?
+}
+
+extension AllTests {
+  @Suite struct MessageTests {
+    private func encode(_ value: some Message) throws(ChannelError) -> [UInt8] {
+      var writer = MessageWriter()
+      try value.encode(to: &writer)
+      return writer.bytes
+    }
+
+    private func decode<Value: Message>(
+      _ type: Value.Type, _ bytes: [UInt8]
+    ) throws(ChannelError) -> Value {
+      try Value(decoding: bytes.span)
+    }
+
+    /// The code with which bytes are refused; nil when they are a value.
+    private func refusal<Value: Message>(_ type: Value.Type, _ bytes: [UInt8]) -> ChannelError.Code? {
+      code { () throws(ChannelError) in try decode(type, bytes) }
+    }
+
+    /// The code with which a part is refused, and how far the reader has moved.
+    private func read<Value>(
+      _ bytes: [UInt8], _ body: (inout MessageReader, Span<UInt8>) throws(ChannelError) -> Value
+    ) -> (code: ChannelError.Code?, offset: Int) {
+      var reader = MessageReader()
+      do throws(ChannelError) {
+        _ = try body(&reader, bytes.span)
+        return (nil, reader.offset)
+      } catch {
+        return (error.code, reader.offset)
+      }
+    }
+
+    private func roundTrip<Value: Message & Equatable>(_ value: Value) throws {
+      let bytes = try encode(value)
+      #expect(try decode(Value.self, bytes) == value)
+    }
+
+    @Test("what is written is read back")
+    func roundTrips() throws {
+      var random = UnitRandom.printed()
+      for _ in 0..<500 { try roundTrip(Sample(using: &random)) }
+      for value in [Int.min, -1, 0, 1, .max] { try roundTrip(value) }
+      for value in [UInt64.min, 1, .max] { try roundTrip(value) }
+      for value in [0, -0.0, 1.5, .infinity, .leastNonzeroMagnitude] { try roundTrip(value as Double) }
+      try roundTrip(Int32.min)
+      try roundTrip(UInt8.max)
+      try roundTrip(UInt16.max)
+      try roundTrip(UInt32.max)
+      try roundTrip(Int64.min)
+      try roundTrip(UInt.max)
+      try roundTrip("")
+      try roundTrip("grün 👩‍👩‍👧 \u{0}")
+      try roundTrip([] as [UInt8])
+      try roundTrip([UInt8](0...255))
+      try roundTrip(Token())
+      let nan = try decode(Double.self, encode(Double.nan))
+      #expect(nan.isNaN)
+    }
+
+    @Test("numbers are little-endian, lengths four bytes, strings UTF-8")
+    func layout() throws {
+      #expect(try encode(0x0102_0304 as UInt32) == [4, 3, 2, 1])
+      #expect(try encode(-2 as Int64) == [0xFE] + [UInt8](repeating: 0xFF, count: 7))
+      #expect(try encode("ü") == [0xC3, 0xBC])
+      #expect(try encode(Token()) == [])
+      var writer = MessageWriter()
+      writer.write("ü")
+      writer.write([7] as [UInt8])
+      writer.write(true)
+      #expect(writer.bytes == [2, 0, 0, 0, 0xC3, 0xBC, 1, 0, 0, 0, 7, 1])
+      writer.removeAll()
+      #expect(writer.bytes == [])
+    }
+
+    @Test("every beginning of a message is refused, and so is a byte too many")
+    func prefixes() throws {
+      var random = UnitRandom.printed()
+      for _ in 0..<20 {
+        let bytes = try encode(Sample(using: &random))
+        for count in 0..<bytes.count {
+          let part = Array(bytes[..<count])
+          #expect(refusal(Sample.self, part) == .invalidMessage)
+        }
+        let longer = bytes + [0]
+        #expect(refusal(Sample.self, longer) == .invalidMessage)
+      }
+      for count in 0..<20 where count != 8 {
+        let bytes = [UInt8](repeating: 1, count: count)
+        #expect(refusal(Int.self, bytes) == .invalidMessage)
+        #expect(refusal(Double.self, bytes) == .invalidMessage)
+        #expect(count == 0 || refusal(Token.self, bytes) == .invalidMessage)
+      }
+    }
+
+    @Test("garbage is a message or an error, never a crash, and no length is believed")
+    func garbage() throws {
+      var random = UnitRandom.printed()
+      for _ in 0..<3000 {
+        var bytes = random.chance(2) ? random.bytes(0...60) : try encode(Sample(using: &random))
+        if !bytes.isEmpty {
+          bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
+        }
+        for found in [
+          refusal(Sample.self, bytes),
+          refusal(String.self, bytes),
+          refusal(Job.self, bytes),
+          refusal(Int32.self, bytes),
+        ] { #expect(found == nil || found == .invalidMessage) }
+      }
+      for length in [UInt32.max, 1 << 31, 5] {
+        let bytes = try encode(length)
+        let text = read(bytes) { (reader, bytes) throws(ChannelError) in try reader.string(bytes) }
+        let list = read(bytes) { (reader, bytes) throws(ChannelError) in try reader.array(bytes) }
+        #expect(text.code == .invalidMessage && list.code == .invalidMessage)
+      }
+      for count in [-1, 5, Int.max, Int.min] {
+        let text = read([1, 2, 3, 4]) { (reader, bytes) throws(ChannelError) in
+          try reader.text(bytes, count: count)
+        }
+        let list = read([1, 2, 3, 4]) { (reader, bytes) throws(ChannelError) in
+          try reader.array(bytes, count: count)
+        }
+        #expect(text == (.invalidMessage, 0), "a refused read takes nothing")
+        #expect(list == (.invalidMessage, 0))
+      }
+    }
+
+    @Test("text that isn't UTF-8 is refused, not repaired")
+    func invalidText() {
+      for bytes: [UInt8] in [[0xFF], [0xC3], [0xED, 0xA0, 0x80], [0x61, 0x80], [0xC0, 0x80]] {
+        #expect(refusal(String.self, bytes) == .invalidMessage)
+      }
+    }
+
+    @Test("a Codable type travels as JSON")
+    func json() throws {
+      try roundTrip(Job(url: "http://grün.example/?a=\"b\"", depth: -3, ratio: nil))
+      try roundTrip(Job(url: "", depth: .max, ratio: 0.1))
+      let text = Array(#"{"depth":1,"url":"x","more":[]}"#.utf8)
+      #expect(try decode(Job.self, text) == Job(url: "x", depth: 1, ratio: nil))
+      let deep = Array((String(repeating: "[", count: 100_000)).utf8)
+      #expect(refusal(Job.self, deep) == .invalidMessage)
+      #expect(code { () throws(ChannelError) in try encode(Job(url: "", depth: 0, ratio: .nan)) } == .invalidMessage)
+    }
+
+    @Test("every beginning of a JSON message is refused by name")
+    func jsonPrefixes() throws {
+      let bytes = try encode(Job(url: "http://example.com", depth: 12, ratio: 2.5))
+      for count in 0..<bytes.count {
+        let part = Array(bytes[..<count])
+        let said = sentence { () throws(ChannelError) in try decode(Job.self, part) }
+        #expect(said.contains("Job"))
+      }
+    }
+  }
+}

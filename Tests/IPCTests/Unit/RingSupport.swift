@@ -1,0 +1,58 @@
+import SystemCalls
+import Testing
+
+@testable import IPC
+
+/// A ring in memory of this process's own: both ends of it, and its raw bytes for a test to spoil.
+final class TestRing {
+  /// Owns the memory; both ends keep it.
+  @safe final class Memory: @unchecked Sendable {
+    let bytes: UnsafeMutableRawBufferPointer
+
+    init(count: Int) {
+      unsafe bytes = .allocate(byteCount: count, alignment: 4096)
+      unsafe bytes.initializeMemory(as: UInt8.self, repeating: 0)
+    }
+
+    deinit { unsafe bytes.deallocate() }
+  }
+
+  enum Offset {
+    static let tail = 128, senderClosed = 136, head = 256, receiverClosed = 264, data = 4096
+  }
+
+  let memory: Memory
+  let capacity: Int
+  private let senderLink: RingLink
+  private let receiverLink: RingLink
+  private let options: ChannelOptions
+
+  init(capacity: Int = 4096, maximum: Int = 1 << 20, wait: WaitStrategy = .block) throws {
+    self.capacity = capacity
+    memory = Memory(count: Ring.bytes(capacity: capacity))
+    unsafe Ring.format(memory.bytes, capacity: capacity)
+    let ring = unsafe try #require(Ring(memory.bytes))
+    let lifelines = try Lifeline.pair()
+    senderLink = try RingLink(.memory, ring, lifelines.sender, keep: memory)
+    receiverLink = try RingLink(.memory, ring, lifelines.receiver, keep: memory)
+    var options = ChannelOptions()
+    options.maximumMessageBytes = maximum
+    options.wait = wait
+    self.options = options
+  }
+
+  /// The ends, as they find the memory when they are made.
+  func sender() -> RingSender { RingSender(senderLink, options) }
+  func receiver() -> RingReceiver { RingReceiver(receiverLink, options) }
+
+  /// Writes a word where the other side could.
+  func spoil(_ offset: Int, _ value: UInt64) {
+    unsafe memory.bytes.storeBytes(of: value, toByteOffset: offset, as: UInt64.self)
+  }
+
+  func word(_ offset: Int) -> UInt64 { unsafe memory.bytes.load(fromByteOffset: offset, as: UInt64.self) }
+
+  func spoilRecord(at position: Int, _ header: FrameHeader) {
+    spoil(Offset.data + position, header.bits)
+  }
+}

@@ -1,0 +1,174 @@
+import SystemCalls
+import Testing
+
+@testable import IPC
+
+extension AllTests {
+  @Suite struct BoundedBufferTests {
+    typealias Index = BoundedBuffer.Index
+    typealias Step = Semaphores.Operation
+
+    /// A buffer with both ends in this process, and its raw objects for a test to spoil.
+    final class Pair {
+      let set: Int32
+      /// The test's own mapping of the slots.
+      let raw: Segment
+      let sender: FramedSender<BoundedBufferSink>
+      let receiver: FramedReceiver<BoundedBufferSource>
+
+      init(slots: Int = 4, wait: WaitStrategy = .block) throws {
+        raw = try Segment(creating: BoundedBuffer.segmentBytes(slots: slots))
+        set = try Semaphores.create(BoundedBuffer.values(slots: slots))
+        let lifelines = try Lifeline.pair()
+        var options = ChannelOptions()
+        options.wait = wait
+        sender = FramedSender(
+          .semaphore,
+          BoundedBufferSink(
+            try BoundedBuffer(
+              set: set, slots: slots, segment: try Segment(attaching: raw.id), lifeline: lifelines.sender)),
+          options)
+        receiver = FramedReceiver(
+          .semaphore,
+          BoundedBufferSource(
+            try BoundedBuffer(
+              set: set, slots: slots, segment: try Segment(attaching: raw.id), lifeline: lifelines.receiver)),
+          options)
+      }
+
+      deinit {
+        sender.close()
+        receiver.close()
+        // Where a test stopped half-way.
+        try? Semaphores.remove(set)
+        try? Segment.remove(raw.id)
+      }
+
+      func values() throws -> [Int] { try (0..<6).map { try Semaphores.value(set, $0) } }
+
+      func add(_ index: Int, _ change: Int) throws {
+        try Semaphores.operate(set, Semaphores.Steps(Step(index, change)), nanoseconds: 0)
+      }
+
+      func slotOffset(_ position: Int) -> Int {
+        BoundedBuffer.headerBytes + position * (BoundedBuffer.slotBytes + 8)
+      }
+    }
+
+    @Test("as many messages as slots, then it is full; what was taken makes room", arguments: [2, 3, 4, 16])
+    func capacity(slots: Int) throws {
+      let pair = try Pair(slots: slots)
+      for round in 0..<3 {
+        for index in 0..<slots { #expect(try pair.sender.send([UInt8(index), UInt8(round)], until: .now)) }
+        #expect(try !pair.sender.send([9], until: .now))
+        #expect(try !pair.sender.send([9], until: .within(.milliseconds(2))))
+        for index in 0..<slots { #expect(try pair.receiver.receive(until: .now) == [UInt8(index), UInt8(round)]) }
+        #expect(try pair.receiver.receive(until: .now) == nil)
+        #expect(try pair.receiver.receive(until: .within(.milliseconds(2))) == nil)
+        let values = try pair.values()
+        #expect(values[Index.sending] == 1 && values[Index.receiving] == 1)
+        #expect(values[Index.free] == slots && values[Index.used] == 0)
+      }
+    }
+
+    @Test("what is sent and taken at random is what a queue would give", arguments: WaitStrategy.allCases)
+    func againstAQueue(wait: WaitStrategy) throws {
+      var random = UnitRandom.printed()
+      let pair = try Pair(slots: 5, wait: wait)
+      var model: [[UInt8]] = []
+      var refused = 0
+      for step in 0..<2000 {
+        if random.chance(2) {
+          let message = random.bytes(0...(random.chance(6) ? 30_000 : 200))
+          if try pair.sender.send(message, until: .now) { model.append(message) } else { refused += 1 }
+        } else if let message = try pair.receiver.receive(until: .now) {
+          #expect(!model.isEmpty && message == model.removeFirst(), "step \(step)")
+        } else {
+          #expect(model.isEmpty, "step \(step)")
+        }
+      }
+      for message in model { #expect(try pair.receiver.receive(until: .now) == message) }
+      #expect(refused > 0)
+    }
+
+    @Test("a number of slots that can't be, or more than the segment has, is refused",
+      arguments: [Int.min, -1, 0, 1, 5, 16384, 16385, 65536, Int.max / 4104, Int.max])
+    func absurdSlotCounts(slots: Int) throws {
+      let segment = try Segment(creating: BoundedBuffer.segmentBytes(slots: 4))
+      let set = try Semaphores.create(BoundedBuffer.values(slots: 4))
+      defer {
+        try? Segment.remove(segment.id)
+        try? Semaphores.remove(set)
+      }
+      let id = segment.id
+      #expect(throws: ChannelError.self) {
+        _ = try BoundedBuffer(
+          set: set, slots: slots, segment: try Segment(attaching: id), lifeline: try Lifeline.pair().sender)
+      }
+    }
+
+    @Test("a slot that claims an impossible length is refused, and the next one is read",
+      arguments: [0, 1, 7, 4097, 1 << 20, UInt32.max])
+    func absurdLengths(count: UInt32) throws {
+      let pair = try Pair()
+      #expect(try pair.sender.send([1]))
+      #expect(try pair.sender.send([2]))
+      unsafe pair.raw.bytes.storeBytes(of: count, toByteOffset: pair.slotOffset(0), as: UInt32.self)
+      #expect(code { () throws(ChannelError) in try pair.receiver.receive(until: .now) } == .protocolViolation)
+      #expect(try pair.receiver.receive(until: .now) == [2])
+      #expect(try pair.values()[Index.receiving] == 1, "the lock isn't held any more")
+    }
+
+    @Test("a position beyond the slots is refused on either side")
+    func absurdPositions() throws {
+      let pair = try Pair()
+      #expect(try pair.sender.send([1]))
+      try pair.add(Index.head, 1000)
+      #expect(code { () throws(ChannelError) in try pair.receiver.receive(until: .now) } == .protocolViolation)
+      let other = try Pair()
+      try other.add(Index.tail, 4)
+      #expect(code { () throws(ChannelError) in try other.sender.send([1], until: .now) } == .protocolViolation)
+    }
+
+    @Test("semaphores that say more is used than was sent give an error or nothing, never a crash")
+    func absurdCounts() throws {
+      let pair = try Pair()
+      try pair.add(Index.used, 100)
+      for _ in 0..<10 {
+        let found = code { () throws(ChannelError) in _ = try pair.receiver.receive(until: .now) }
+        #expect(found == nil || found == .protocolViolation)
+      }
+    }
+
+    @Test("a removed set is the end")
+    func removed() throws {
+      let pair = try Pair()
+      try Semaphores.remove(pair.set)
+      #expect(code { () throws(ChannelError) in try pair.sender.send([1], until: .now) } == .closed)
+      #expect(code { () throws(ChannelError) in try pair.receiver.receive(until: .now) } == .closed)
+    }
+
+    @Test("a message given up between two parts leaves the sending side open, and the slots in use free again")
+    func givenUpInParts() throws {
+      let pair = try Pair(slots: 3)
+      let large = [UInt8](repeating: 7, count: 20_000)
+      #expect(try !pair.sender.send(large, until: .now))
+      #expect(try pair.values()[Index.sending] == 1)
+      // What it has of the large one it drops when the next begins.
+      #expect(try pair.receiver.receive(until: .now) == nil)
+      #expect(try pair.sender.send([1], until: .now))
+      #expect(try pair.receiver.receive(until: .now) == [1])
+      #expect(try pair.values() == [1, 1, 3, 0, 1, 1])
+    }
+
+    @Test("tokens are counted, and a channel full of them says so")
+    func tokens() throws {
+      var channel = try Channel.open("semaphore:?type=tokens")
+      for _ in 0..<SemaphoreTokens.capacity { #expect(try channel.sender.trySend(Token())) }
+      #expect(try !channel.sender.trySend(Token()))
+      #expect(code { () throws(ChannelError) in try channel.sender.send([1] as [UInt8]) } == .messageTooLong)
+      for _ in 0..<SemaphoreTokens.capacity { #expect(try channel.receiver.tryReceive(Token.self) != nil) }
+      #expect(try channel.receiver.tryReceive(Token.self) == nil)
+    }
+  }
+}

@@ -1,0 +1,208 @@
+import Glibc
+import SystemCalls
+import Testing
+
+@testable import IPC
+
+/// A runtime directory of a test's own; what the variable said before comes back at the end.
+final class TestRuntimeDirectory {
+  let path: String
+  private let before = Processes.variable("IPC_RUNTIME_DIRECTORY")
+
+  init() throws {
+    path = "/tmp/swift-ipc-unit-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+    try Files.makeDirectory(path)
+    unsafe setenv("IPC_RUNTIME_DIRECTORY", path, 1)
+  }
+
+  deinit {
+    if let before {
+      unsafe setenv("IPC_RUNTIME_DIRECTORY", before, 1)
+    } else {
+      unsafe unsetenv("IPC_RUNTIME_DIRECTORY")
+    }
+    for name in names() { try? Files.remove(path + "/" + name) }
+    try? Files.removeDirectory(path)
+  }
+
+  func names() -> [String] { ((try? Files.names(in: path)) ?? []).sorted() }
+
+  /// A record and its lifelines, as processes that were killed would leave them.
+  func leave(_ name: String, _ text: String) throws {
+    let file = try Files.open(path + "/" + name, .write, create: true)
+    try Files.writeText(file, text)
+    for side in [".senders", ".receivers"] { try Files.makeFIFO(path + "/" + name + side) }
+  }
+}
+
+extension AllTests {
+  @Suite struct NameRecordTests {
+    let directory: TestRuntimeDirectory
+
+    init() throws { directory = try TestRuntimeDirectory() }
+
+    /// What a name's objects did.
+    final class Calls {
+      var created = 0
+      var removed: [[String: String]] = []
+      func rules(manySenders: Bool = false, manyReceivers: Bool = false) -> NameRecord.Rules {
+        NameRecord.Rules(manySenders: manySenders, manyReceivers: manyReceivers) {
+          self.created += 1
+          return ["number": String(self.created)]
+        } remove: {
+          self.removed.append($0)
+        }
+      }
+    }
+
+    /// How joining ends: with no code where it worked, after which it has left again.
+    private func joining(
+      _ name: String, _ rules: NameRecord.Rules
+    ) -> (code: ChannelError.Code?, said: String) {
+      do throws(ChannelError) {
+        try NameRecord.joinReceiving(.memory, name, rules).1.leave {}
+        return (nil, "")
+      } catch {
+        return (error.code, error.description)
+      }
+    }
+
+    private func sending(
+      _ name: String, _ rules: NameRecord.Rules
+    ) -> (code: ChannelError.Code?, said: String) {
+      do throws(ChannelError) {
+        try NameRecord.joinSending(.memory, name, rules, until: .now).1.leave {}
+        return (nil, "")
+      } catch {
+        return (error.code, error.description)
+      }
+    }
+
+    @Test("names that are none are refused before anything is made",
+      arguments: [
+        "", ".", "..", ".hidden", "a/b", "../x", "a b", "a\u{0}b", "grün", "a\n", "*", "~", "a:b",
+        String(repeating: "x", count: 101),
+      ])
+    func refusedNames(name: String) {
+      let calls = Calls()
+      #expect(joining(name, calls.rules()).code == .invalidAddress)
+      #expect(sending(name, calls.rules()).code == .invalidAddress)
+      #expect(joining(name, calls.rules()).said.contains("memory:jobs"))
+      #expect(calls.created == 0)
+      #expect(directory.names() == [])
+    }
+
+    @Test("names that are some", arguments: ["a", "A-b_c.9", "a..b", String(repeating: "x", count: 100)])
+    func acceptedNames(name: String) throws {
+      let calls = Calls()
+      let (record, lifeline) = try NameRecord.joinReceiving(.queue, name, calls.rules())
+      #expect(try record.integer("number") == 1)
+      #expect(directory.names() == ["queue." + name, "queue.\(name).receivers", "queue.\(name).senders"])
+      for file in directory.names() { #expect(try Files.status(directory.path + "/" + file).mode == 0o600) }
+      lifeline.leave { calls.removed.append([:]) }
+      #expect(calls.removed.count == 1)
+      #expect(directory.names() == [])
+    }
+
+    @Test("a name that would be another name's lifeline is refused", arguments: ["jobs.senders", "jobs.receivers"])
+    func clashingNames(name: String) throws {
+      let first = try NameRecord.joinReceiving(.memory, "jobs", Calls().rules())
+      #expect(joining(name, Calls().rules()).code == .invalidAddress)
+      first.1.leave {}
+    }
+
+    @Test("what only the dead left is removed, and made anew")
+    func staleRecord() throws {
+      try directory.leave("memory.jobs", "swift-ipc 1\nrun abc\nsegment 123\nother x y\n")
+      let calls = Calls()
+      // Nobody receives: a sender doesn't take the dead for a receiver.
+      #expect(sending("jobs", calls.rules()).code == .noReceiver)
+      #expect(calls.removed == [])
+      let (record, lifeline) = try NameRecord.joinReceiving(.memory, "jobs", calls.rules())
+      #expect(calls.removed == [["segment": "123", "other": "x y"]])
+      #expect(calls.created == 1)
+      #expect(record.parameters == ["number": "1"])
+      let text = try Files.readText(directory.path + "/memory.jobs")
+      #expect(text.hasPrefix("swift-ipc 1\nrun ") && !text.contains("abc") && text.hasSuffix("number 1\n"))
+      lifeline.leave {}
+      #expect(directory.names() == [])
+    }
+
+    @Test("a file that is no record is written over", arguments: ["", "rubbish", "swift-ipc 2\nrun x\n", "swift-ipc 1\n"])
+    func unreadableRecord(text: String) throws {
+      try directory.leave("memory.jobs", text)
+      let calls = Calls()
+      #expect(sending("jobs", calls.rules()).code == .noReceiver)
+      let (_, lifeline) = try NameRecord.joinReceiving(.memory, "jobs", calls.rules())
+      #expect(calls.created == 1 && calls.removed == [])
+      lifeline.leave {}
+    }
+
+    @Test("the living are joined or refused as the mechanism has it; the last to leave removes the name",
+      arguments: [true, false])
+    func living(many: Bool) throws {
+      let calls = Calls()
+      let rules = calls.rules(manySenders: many, manyReceivers: many)
+      let (first, receiver) = try NameRecord.joinReceiving(.memory, "jobs", rules)
+      let (second, sender) = try NameRecord.joinSending(.memory, "jobs", rules, until: .now)
+      #expect(first.parameters == second.parameters)
+      #expect(joining("jobs", rules).code == (many ? nil : .busy))
+      #expect(sending("jobs", rules).code == (many ? nil : .busy))
+      #expect(calls.created == 1)
+      var removed = 0
+      receiver.leave { removed += 1 }
+      #expect(removed == 0 && directory.names().count == 3)
+      #expect(sending("jobs", rules).code == .noReceiver)
+      sender.leave { removed += 1 }
+      sender.leave { removed += 1 }
+      #expect(removed == 1 && directory.names() == [])
+    }
+
+    @Test("a name that couldn't be made leaves no file",
+      arguments: ["semaphore:jobs?capacity=1G", "memory:jobs?capacity=1000000G", "queue:jobs?capacity=2147483647"])
+    func failedCreation(address: String) {
+      #expect(code { () throws(ChannelError) in _ = try Receiver.open(address) } != nil)
+      #expect(directory.names() == [])
+    }
+
+    @Test("a directory that others could enter, or that is none, isn't used")
+    func unsafeDirectories() throws {
+      let place = directory.path + "/place"
+      let rules = Calls().rules()
+      unsafe setenv("IPC_RUNTIME_DIRECTORY", place, 1)
+      #expect(joining("jobs", rules).code == nil, "it is made where there is none")
+      #expect(try Files.status(place).mode == 0o700)
+      unsafe chmod(place, 0o750)
+      #expect(joining("jobs", rules).code == .notAllowed)
+      #expect(joining("jobs", rules).said.contains(place))
+      try Files.removeDirectory(place)
+      unsafe symlink(directory.path, place)
+      #expect(joining("jobs", rules).code == .notAllowed)
+      try Files.remove(place)
+      _ = try Files.open(place, .write, create: true)
+      #expect(joining("jobs", rules).code == .notAllowed)
+    }
+
+    @Test("a record's file that is a link isn't followed")
+    func linkedRecord() throws {
+      unsafe symlink("/tmp/nowhere-\(getpid())", directory.path + "/queue.jobs")
+      #expect(code { () throws(ChannelError) in _ = try Receiver.open("queue:jobs") } == .system)
+      #expect((try? Files.status("/tmp/nowhere-\(getpid())")) == nil)
+    }
+
+    @Test("a stale name's real objects go when the next receiver comes")
+    func staleObjects() throws {
+      let segment = try Segment(creating: 4096).id
+      defer { try? Segment.remove(segment) }
+      try directory.leave("memory.jobs", "swift-ipc 1\nrun abc\nsegment \(segment)\n")
+      do {
+        var receiver = try Receiver.open("memory:jobs")
+        var sender = try Sender.open("memory:jobs", within: .zero)
+        try sender.send("hello")
+        #expect(try receiver.receive(String.self) == "hello")
+      }
+      #expect(throws: SystemError.self) { _ = try Segment.status(segment) }
+      #expect(directory.names() == [])
+    }
+  }
+}

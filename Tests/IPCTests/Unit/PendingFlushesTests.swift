@@ -1,0 +1,110 @@
+import Synchronization
+import Testing
+
+@testable import IPC
+
+extension AllTests {
+  @Suite struct PendingFlushesTests {
+    /// The mechanisms that gather small messages, each as a channel of this process.
+    static let addresses = ["pipe:", "unix:", "unix:?type=stream", "tcp:", "queue:", "semaphore:"]
+
+    private func coalescing(_ address: String) throws(ChannelError) -> Channel {
+      var channel = try Channel.open(address)
+      channel.sender.coalesces = true
+      return channel
+    }
+
+    @Test("a message that is held back goes before a receiver of the process waits", arguments: addresses)
+    func flushedBeforeWaiting(address: String) throws {
+      var channel = try coalescing(address)
+      try channel.sender.send("held back")
+      #expect(channel.sender.bytesCarried == 0)
+      // A try doesn't wait, and so doesn't flush.
+      #expect(try channel.receiver.tryReceive(String.self) == nil)
+      #expect(try channel.receiver.receive(String.self) == "held back")
+      #expect(channel.sender.bytesCarried > 0)
+    }
+
+    @Test("also when it waits on another channel, and gives up", arguments: addresses)
+    func flushedByAnother(address: String) throws {
+      var channel = try coalescing(address)
+      var other = try Channel.open("memory:")
+      try channel.sender.send("held back")
+      #expect(
+        code { () throws(ChannelError) in
+          try other.receiver.receive(String.self, within: .milliseconds(1))
+        } == .timedOut)
+      #expect(channel.sender.bytesCarried > 0)
+      #expect(try channel.receiver.tryReceive(String.self) == "held back")
+      withExtendedLifetime(other.sender.mechanism) {}
+    }
+
+    @Test("closing sends what is held back", arguments: addresses)
+    func flushedByClosing(address: String) throws {
+      let channel = try coalescing(address)
+      var receiver = try close(channel, after: ["one", "two"])
+      #expect(try receiver.receive(String.self) == "one")
+      #expect(try receiver.receive(String.self) == "two")
+      #expect(code { () throws(ChannelError) in try receiver.receive(String.self) } == .closed)
+      #expect(PendingFlushes.flushBeforeWaiting(), "nothing is waited for any more")
+    }
+
+    private func close(
+      _ channel: consuming Channel, after messages: [String]
+    ) throws(ChannelError) -> Receiver {
+      for message in messages { try channel.sender.send(message) }
+      try channel.sender.close()
+      return channel.receiver
+    }
+
+    @Test("a full channel is tried again and again, and doesn't keep a receiver from its deadline")
+    func fullChannel() throws {
+      var options = ChannelOptions()
+      options.capacityBytes = 4096
+      options.coalesces = true
+      var full = try Channel.make(over: .pipe, options: options)
+      let block = [UInt8](repeating: 1, count: 4000)
+      var accepted = 0
+      while accepted < 1000, try full.sender.trySend(block) { accepted += 1 }
+      #expect(accepted > 0 && accepted < 1000)
+      #expect(!PendingFlushes.flushBeforeWaiting())
+      var other = try Channel.open("pipe:")
+      #expect(
+        code { () throws(ChannelError) in
+          try other.receiver.receive([UInt8].self, within: .milliseconds(10))
+        } == .timedOut)
+      // Another channel's message still arrives meanwhile.
+      try other.sender.send(block)
+      #expect(try other.receiver.receive([UInt8].self) == block)
+      // Waiting on the full one itself makes the room that its sender needs.
+      for _ in 0..<accepted { #expect(try full.receiver.receive([UInt8].self) == block) }
+      #expect(try full.receiver.tryReceive([UInt8].self) == nil)
+      #expect(PendingFlushes.flushBeforeWaiting())
+    }
+
+    @Test("an end that is forgotten isn't asked; one that is noted is, once")
+    func register() {
+      final class End: CoalescingEnd {
+        let asked = Atomic<Int>(0)
+        let answer: Bool
+        init(_ answer: Bool) { self.answer = answer }
+        func flushWithoutWaiting() -> Bool {
+          asked.add(1, ordering: .relaxed)
+          return answer
+        }
+      }
+      let ends = [End(true), End(false)]
+      for end in ends {
+        PendingFlushes.note(end)
+        PendingFlushes.note(end)
+      }
+      #expect(!PendingFlushes.flushBeforeWaiting())
+      #expect(ends.map { $0.asked.load(ordering: .relaxed) } == [1, 1])
+      PendingFlushes.forget(ends[1])
+      #expect(PendingFlushes.flushBeforeWaiting())
+      for end in ends { PendingFlushes.forget(end) }
+      #expect(PendingFlushes.flushBeforeWaiting())
+      #expect(ends.map { $0.asked.load(ordering: .relaxed) } == [2, 1])
+    }
+  }
+}

@@ -1,0 +1,80 @@
+import IPC
+
+/// Messages that say who sent them and in which place: four bytes of the sender's number, four of the message's,
+/// then the pattern.
+package enum Numbered {
+  package static let headerBytes = 8
+
+  /// Message `sequence` of sender `id`: `count` bytes, eight at least.
+  package static func bytes(id: Int, _ sequence: Int, _ count: Int) -> [UInt8] {
+    var writer = MessageWriter()
+    writer.write(UInt32(id))
+    writer.write(UInt32(sequence))
+    writer.append(Pattern.bytes(sequence &+ id, max(0, count - headerBytes)))
+    return writer.bytes
+  }
+
+  /// Who sent it, in which place; nil when the bytes are not what that sender sends there.
+  package static func read(_ span: Span<UInt8>) -> (id: Int, sequence: Int)? {
+    var reader = MessageReader()
+    guard let id = try? reader.integer(span, as: UInt32.self),
+      let sequence = try? reader.integer(span, as: UInt32.self),
+      Pattern.matches(span.extracting(droppingFirst: headerBytes), Int(sequence) &+ Int(id))
+    else { return nil }
+    return (Int(id), Int(sequence))
+  }
+}
+
+/// What a receiver took: per sender, the runs of numbers in the order in which they came.
+package struct Tally: Sendable, CustomStringConvertible {
+  package private(set) var runs: [Int: [ClosedRange<Int>]] = [:]
+  package private(set) var tokens = 0
+  package private(set) var damaged = 0
+
+  package init() {}
+
+  /// Takes one message down.
+  package mutating func note(_ span: Span<UInt8>) {
+    if span.isEmpty {
+      tokens += 1
+      return
+    }
+    guard let found = Numbered.read(span) else {
+      damaged += 1
+      return
+    }
+    var list = runs.removeValue(forKey: found.id) ?? []
+    if let last = list.last, last.upperBound + 1 == found.sequence {
+      list[list.count - 1] = last.lowerBound...found.sequence
+    } else {
+      list.append(found.sequence...found.sequence)
+    }
+    runs[found.id] = list
+  }
+
+  /// `tokens=2 damaged=0 7=0-99,101-120`.
+  package var description: String {
+    var words = ["tokens=\(tokens)", "damaged=\(damaged)"]
+    for (id, list) in runs.sorted(by: { $0.key < $1.key }) {
+      words.append("\(id)=" + list.map { "\($0.lowerBound)-\($0.upperBound)" }.joined(separator: ","))
+    }
+    return words.joined(separator: " ")
+  }
+
+  /// Reads what `description` wrote.
+  package init(parsing words: some Sequence<Substring>) {
+    for word in words {
+      let parts = word.split(separator: "=")
+      guard parts.count == 2 else { continue }
+      switch parts[0] {
+      case "tokens": tokens = Int(parts[1]) ?? -1
+      case "damaged": damaged = Int(parts[1]) ?? -1
+      default:
+        runs[Int(parts[0]) ?? -1] = parts[1].split(separator: ",").map { run in
+          let ends = run.split(separator: "-").compactMap { Int($0) }
+          return ends[0]...ends[1]
+        }
+      }
+    }
+  }
+}

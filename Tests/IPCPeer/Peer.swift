@@ -1,0 +1,191 @@
+import IPC
+import SystemCalls
+
+/// Holds the ends that the orders are about, and does what they say.
+final class Peer {
+  var sender: Sender?
+  var receiver: Receiver?
+  private var report: Sender?
+
+  init(report: consuming Sender?) { self.report = report }
+
+  /// Answers an order. Some orders answer twice: before they wait, and when the wait is over.
+  func answer(_ text: String) throws(ChannelError) {
+    if report == nil { print(text) }
+    try report?.send(text)
+  }
+
+  /// Does one order, and answers what came of it.
+  func obey(_ order: String) throws(ChannelError) {
+    let words = order.split(separator: " ").map(String.init)
+    let answer: String
+    do throws(ChannelError) {
+      answer = try run(words[0], Array(words.dropFirst()))
+    } catch {
+      answer = "error \(error.code.rawValue) \(error)"
+    }
+    try self.answer(answer)
+  }
+
+  private func run(_ verb: String, _ words: [String]) throws(ChannelError) -> String {
+    switch verb {
+    case "inherit": try inherit(words[0], words[1])
+    case "open": try open(words[0], words[1])
+    case "close": try close()
+    case "send": try send(words[0], Int(words[1])!, numbers(words[2]))
+    case "send-within": try sendWithin(Int(words[0])!, Int(words[1])!, Int(words[2])!)
+    case "take": try take(words[0], Int(words[1])!, numbers(words[2]))
+    case "flood": try flood(Int(words[0])!, Int(words[1])!, numbers(words[2]))
+    case "collect": try collect(pause: Int(words[0])!)
+    case "collect-some": try collectSome(Int(words[0])!)
+    case "block-sending": try blockSending(numbers(words[0])[0])
+    case "block-receiving": try blockReceiving()
+    case "send-until-closed": try sendUntilClosed(numbers(words[0])[0])
+    case "idle": try idle(words[0], numbers(words[1])[0], words.count > 2 ? Int(words[2]) : nil)
+    case "leave": leave()
+    default: "error unknown order \(verb)"
+    }
+  }
+
+  private func numbers(_ text: String) -> [Int] { text.split(separator: ",").compactMap { Int($0) } }
+
+  // MARK: Ends
+
+  private func inherit(_ role: String, _ name: String) throws(ChannelError) -> String {
+    if role == "sender" { sender = try Sender.inherited(name) } else { receiver = try Receiver.inherited(name) }
+    return "ok"
+  }
+
+  private func open(_ role: String, _ address: String) throws(ChannelError) -> String {
+    if role == "sender" {
+      // Whoever opens second finds the first there: no patience is needed, and little is given.
+      sender = try Sender.open(address, within: .milliseconds(500))
+    } else {
+      receiver = try Receiver.open(address)
+    }
+    return "ok"
+  }
+
+  private func close() throws(ChannelError) -> String {
+    try sender.take()?.close()
+    receiver.take()?.close()
+    return "ok"
+  }
+
+  /// Ends without closing anything, as a program does that returns from its main.
+  private func leave() -> String {
+    try? answer("ok")
+    Sending.exitAtOnce()
+  }
+
+  // MARK: Patterned messages
+
+  private func send(_ mode: String, _ first: Int, _ sizes: [Int]) throws(ChannelError) -> String {
+    try Sending.send(&sender!, mode, first, sizes)
+    return "ok"
+  }
+
+  private func sendWithin(
+    _ milliseconds: Int, _ sequence: Int, _ size: Int
+  ) throws(ChannelError) -> String {
+    try sender!.send(Pattern.bytes(sequence, size), within: .milliseconds(milliseconds))
+    return "ok"
+  }
+
+  private func take(_ mode: String, _ first: Int, _ sizes: [Int]) throws(ChannelError) -> String {
+    if let wrong = try Sending.take(&receiver!, mode, first, sizes) { return "wrong \(wrong)" }
+    return "ok"
+  }
+
+  // MARK: Numbered messages
+
+  /// `count` messages of sender `id`, their sizes in turn; 0: tokens.
+  private func flood(_ id: Int, _ count: Int, _ sizes: [Int]) throws(ChannelError) -> String {
+    for sequence in 0..<count { try sendNumbered(id, sequence, sizes[sequence % sizes.count]) }
+    return "ok"
+  }
+
+  private func sendNumbered(_ id: Int, _ sequence: Int, _ size: Int) throws(ChannelError) {
+    if size == 0 { try sender!.send(Token()) } else { try sender!.send(Numbered.bytes(id: id, sequence, size)) }
+  }
+
+  /// Receives until the end, with so many microseconds of other work for each message.
+  private func collect(pause: Int) throws(ChannelError) -> String {
+    var tally = Tally()
+    do throws(ChannelError) {
+      while true {
+        try receiver!.receive { tally.note($0) }
+        if pause > 0 { Clock.sleep(nanoseconds: UInt64(pause) * 1000) }
+      }
+    } catch {
+      return "\(error.code.rawValue) \(tally)"
+    }
+  }
+
+  private func collectSome(_ count: Int) throws(ChannelError) -> String {
+    var tally = Tally()
+    for _ in 0..<count { try receiver!.receive { tally.note($0) } }
+    return "ok \(tally)"
+  }
+
+  // MARK: Waiting
+
+  /// Fills the channel, says so, and then waits in `send` for as long as it takes.
+  private func blockSending(_ size: Int) throws(ChannelError) -> String {
+    var count = 0
+    while try size == 0 ? sender!.trySend(Token()) : sender!.trySend(Numbered.bytes(id: 1, count, size)) {
+      count += 1
+      if count > 1_000_000 { return "error never full" }
+    }
+    try answer("full \(count)")
+    while true {
+      try sendNumbered(1, count, size)
+      count += 1
+    }
+  }
+
+  /// Says that it waits, and receives until the end.
+  private func blockReceiving() throws(ChannelError) -> String {
+    try answer("waiting")
+    return try collect(pause: 0)
+  }
+
+  private func sendUntilClosed(_ size: Int) throws(ChannelError) -> String {
+    try answer("sending")
+    var sequence = 0
+    while true {
+      try sendNumbered(1, sequence, size)
+      sequence += 1
+    }
+  }
+
+  /// Waits once, and answers how much CPU time that took, and how much time, in microseconds.
+  private func idle(
+    _ what: String, _ size: Int, _ milliseconds: Int?
+  ) throws(ChannelError) -> String {
+    if what == "send" {
+      // First in large steps, then until not one more byte goes in.
+      if size > 0 { while try sender!.trySend(Pattern.bytes(0, size)) {} }
+      while try sender!.trySend(Token()) {}
+    }
+    try answer("waiting")
+    let usage = Processes.usageOfThisProcess()
+    let start = Clock.now()
+    var ended = "done"
+    do throws(ChannelError) {
+      switch (what, milliseconds) {
+      case ("send", let milliseconds?): try sender!.send(Token(), within: .milliseconds(milliseconds))
+      case ("send", nil): try sender!.send(Token())
+      case (_, let milliseconds?): try receiver!.receive(within: .milliseconds(milliseconds)) { _ in }
+      case (_, nil): try receiver!.receive { _ in }
+      }
+    } catch {
+      ended = error.code.rawValue
+    }
+    let elapsed = Clock.now() - start
+    let after = Processes.usageOfThisProcess()
+    let cpu =
+      after.userNanoseconds + after.systemNanoseconds - usage.userNanoseconds - usage.systemNanoseconds
+    return "\(ended) \(cpu / 1000) \(elapsed / 1000)"
+  }
+}

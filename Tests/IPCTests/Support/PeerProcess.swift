@@ -1,0 +1,102 @@
+import IPC
+import SystemCalls
+import Testing
+
+@testable import ipc_peer
+
+/// The other process of a test: takes orders, and answers.
+final class PeerProcess {
+  private var child: ChildProcess
+  private var orders: Sender
+  private var report: Receiver
+  let id: Int32
+
+  /// Starts one, with what `give` hands it.
+  init(
+    wait: WaitStrategy = .block, _ give: (inout Spawn) throws(ChannelError) -> Void = { _ in }
+  ) throws {
+    var options = ChannelOptions()
+    options.wait = .block
+    var spawn = Spawn(Workspace.peer)
+    let down = try Channel.make(over: .pipe, options: options)
+    let up = try Channel.make(over: .pipe, options: options)
+    orders = down.sender
+    report = up.receiver
+    try spawn.give(down.receiver, as: "orders")
+    try spawn.give(up.sender, as: "report")
+    try give(&spawn)
+    child = try spawn.start()
+    id = child.id
+  }
+
+  /// Gives an order; the answer comes later.
+  func order(_ text: String) throws { try orders.send(text) }
+
+  /// The next answer, which comes soon or never.
+  func answer(at location: SourceLocation = #_sourceLocation) throws -> String {
+    do {
+      return try report.receive(String.self, within: .seconds(40))
+    } catch {
+      Issue.record("the other process gave no answer: \(error)", sourceLocation: location)
+      throw error
+    }
+  }
+
+  /// Gives an order and waits for its answer.
+  @discardableResult
+  func ask(_ text: String, at location: SourceLocation = #_sourceLocation) throws -> String {
+    try order(text)
+    return try answer(at: location)
+  }
+
+  /// Gives an order that must be answered with "ok".
+  func must(_ text: String, at location: SourceLocation = #_sourceLocation) throws {
+    let answer = try ask(text, at: location)
+    try #require(answer == "ok", "\(text.prefix(60))", sourceLocation: location)
+  }
+
+  /// The next answer must be that everything went well.
+  func mustSucceed(at location: SourceLocation = #_sourceLocation) throws {
+    try #require(try answer(at: location) == "ok", sourceLocation: location)
+  }
+
+  /// SIGKILL, and the process is gone.
+  func kill() throws {
+    child.kill()
+    #expect(try child.wait() == .signal(9))
+  }
+
+  /// Waits until the process sleeps in the kernel: until what it was told to wait for, it waits for. Bounded, and
+  /// no more than a hint: a process that spins never sleeps.
+  func untilAsleep() {
+    let deadline = Clock.now() + 200_000_000
+    var seen = 0
+    while Clock.now() < deadline, seen < 3 {
+      let text = (try? Files.readText("/proc/\(id)/stat")) ?? ""
+      let state = text.lastIndex(of: ")").map { text[$0...].dropFirst(2).prefix(1) }
+      seen = state == "S" ? seen + 1 : 0
+      Clock.sleep(nanoseconds: 1_000_000)
+    }
+  }
+
+  /// Lets it end by itself, and looks that it ended well.
+  func finish(at location: SourceLocation = #_sourceLocation) throws {
+    // Its orders end: it returns from its main.
+    let none = try Channel.make(over: .pipe)
+    orders = none.sender
+    let exit = try child.wait(within: .seconds(40))
+    #expect(exit == .code(0), sourceLocation: location)
+  }
+}
+
+/// A receiver's answer: how it ended, and what it took until then.
+struct Collected {
+  let end: String
+  let tally: Tally
+
+  init(_ answer: String) {
+    let words = answer.split(separator: " ")
+    end = String(words.first ?? "")
+    tally = Tally(parsing: words.dropFirst())
+  }
+}

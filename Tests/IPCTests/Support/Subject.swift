@@ -1,0 +1,185 @@
+import IPC
+import SystemCalls
+import Testing
+
+/// What the contract is tested on: a mechanism, with or without a name, with one way to wait.
+struct Subject: Sendable, CustomTestStringConvertible, CustomStringConvertible {
+  enum Form: String, Sendable, CaseIterable { case anonymous, named }
+
+  let mechanism: Mechanism
+  let form: Form
+  var options: ChannelOptions
+
+  private init(_ mechanism: Mechanism, _ form: Form, _ options: ChannelOptions) {
+    self.mechanism = mechanism
+    self.form = form
+    self.options = options
+  }
+
+  /// `queue named ?wait=spin`.
+  var description: String {
+    let choices = options.parameters.filter { $0.key != "max" }
+    return "\(mechanism) \(form.rawValue) " + choices.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
+  }
+  var testDescription: String { description }
+
+  var traits: MechanismTraits { mechanism.traits }
+
+  /// Whether messages have no bytes.
+  var isTokens: Bool { traits.carries == .tokens || options.type == "tokens" }
+
+  /// Several senders, unless the options ask for one.
+  var admitsManySenders: Bool { traits.manySenders && options.senders != .one }
+
+  // MARK: All there are
+
+  /// Every mechanism of the catalogue in every form it declares, with every way to wait; and its options.
+  static let all: [Subject] = {
+    var found: [Subject] = []
+    for wait in WaitStrategy.allCases {
+      var options = ChannelOptions()
+      options.wait = wait
+      for mechanism in Mechanism.all + Mechanism.variants {
+        for form in Form.allCases where form == .named ? mechanism.traits.named : mechanism.traits.anonymous {
+          found.append(Subject(mechanism, form, options))
+          for variant in variants(mechanism, form) {
+            var subject = Subject(mechanism, form, options)
+            variant(&subject.options)
+            found.append(subject)
+          }
+        }
+      }
+    }
+    return found
+  }()
+
+  private static func variants(_ mechanism: Mechanism, _ form: Form) -> [(inout ChannelOptions) -> Void] {
+    switch (mechanism, form) {
+    case (.pipe, _): [{ $0.senders = .many }]
+    case (.fifo, _): [{ $0.senders = .one }]
+    case (.unix, _): [{ $0.type = "stream" }]
+    case (.semaphore, _): [{ $0.type = "tokens" }]
+    default: []
+    }
+  }
+
+  /// Those whose messages have bytes.
+  static let carrying = all.filter { !$0.isTokens && $0.traits.carries == .messages }
+  static let manySenders = all.filter(\.admitsManySenders)
+  static let manyReceivers = all.filter(\.traits.manyReceivers)
+  static let named = all.filter { $0.form == .named }
+  /// One way to wait of each: for what has nothing to do with waiting.
+  static let once = all.filter { $0.options.wait == .adaptive }
+  static let carryingOnce = carrying.filter { $0.options.wait == .adaptive }
+
+  // MARK: Addresses
+
+  /// A new address for this subject, from the form that the mechanism declares.
+  func address() throws -> Address {
+    let form = traits.addressForm
+    let target =
+      if form.contains("/") {
+        Workspace.path()
+      } else if form.contains("port") {
+        "127.0.0.1:\(try Workspace.port())"
+      } else {
+        Workspace.name()
+      }
+    return Address(mechanism, target, options: options)
+  }
+
+  // MARK: Channels
+
+  /// This process sends, the other receives.
+  func toPeer() throws -> Outward {
+    switch form {
+    case .anonymous:
+      let channel = try Channel.make(over: mechanism, options: options)
+      let receiver = channel.receiver
+      let peer = try Self.peer(receiver)
+      return Outward(sender: channel.sender, peer: peer)
+    case .named:
+      let address = try address()
+      let peer = try PeerProcess()
+      try peer.must("open receiver \(address.text)")
+      return Outward(sender: try Sender.open(address), peer: peer)
+    }
+  }
+
+  /// The other process sends, this one receives.
+  func fromPeer() throws -> Inward {
+    switch form {
+    case .anonymous:
+      let channel = try Channel.make(over: mechanism, options: options)
+      let peer = try Self.peer(channel.sender)
+      return Inward(receiver: channel.receiver, peer: peer)
+    case .named:
+      let address = try address()
+      let receiver = try Receiver.open(address)
+      let peer = try PeerProcess()
+      try peer.must("open sender \(address.text)")
+      return Inward(receiver: receiver, peer: peer)
+    }
+  }
+
+  /// Two other processes, and nothing of the channel here.
+  func betweenPeers() throws -> (sender: PeerProcess, receiver: PeerProcess) {
+    switch form {
+    case .anonymous:
+      let channel = try Channel.make(over: mechanism, options: options)
+      return (try Self.peer(channel.sender), try Self.peer(channel.receiver))
+    case .named:
+      let address = try address()
+      let receiver = try PeerProcess()
+      try receiver.must("open receiver \(address.text)")
+      let sender = try PeerProcess()
+      try sender.must("open sender \(address.text)")
+      return (sender, receiver)
+    }
+  }
+
+  static func peer(_ sender: consuming Sender) throws -> PeerProcess {
+    var given: Sender? = sender
+    let peer = try PeerProcess { (spawn) throws(ChannelError) in
+      if let sender = given.take() { try spawn.give(sender, as: "end") }
+    }
+    try peer.must("inherit sender end")
+    return peer
+  }
+
+  static func peer(_ receiver: consuming Receiver) throws -> PeerProcess {
+    var given: Receiver? = receiver
+    let peer = try PeerProcess { (spawn) throws(ChannelError) in
+      if let receiver = given.take() { try spawn.give(receiver, as: "end") }
+    }
+    try peer.must("inherit receiver end")
+    return peer
+  }
+}
+
+/// A sender here, its receiver there.
+struct Outward: ~Copyable {
+  var sender: Sender
+  let peer: PeerProcess
+}
+
+/// A receiver here, its sender there.
+struct Inward: ~Copyable {
+  var receiver: Receiver
+  let peer: PeerProcess
+}
+
+extension Address {
+  /// The address with its options, as another program reads it.
+  var text: String { "\(self)?" + options.parameters.map { "\($0.key)=\($0.value)" }.joined(separator: "&") }
+}
+
+/// The code of the error that `body` throws; nil when it throws none.
+func code(_ body: () throws(ChannelError) -> Void) -> ChannelError.Code? {
+  do throws(ChannelError) {
+    try body()
+    return nil
+  } catch {
+    return error.code
+  }
+}

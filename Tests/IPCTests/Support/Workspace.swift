@@ -1,0 +1,88 @@
+import Glibc
+import IPC
+import Synchronization
+import SystemCalls
+import Testing
+
+/// What the tests of one run share: a private directory, names that nobody else uses, the other program's path.
+enum Workspace {
+  private static let next = Atomic<Int>(0)
+
+  /// A directory of this run's alone, which is also where the library keeps its records. Removed at the end.
+  static let directory: String = {
+    var template = Array("/tmp/ipc-tests-XXXXXX".utf8CString)
+    guard let made = unsafe mkdtemp(&template) else { fatalError("no private directory in /tmp: errno \(errno)") }
+    let path = unsafe String(cString: made)
+    unsafe mkdir(path + "/files", 0o700)
+    unsafe setenv("IPC_RUNTIME_DIRECTORY", path + "/records", 1)
+    atexit {
+      for directory in ["/files", "/records"] {
+        for name in (try? Files.names(in: Workspace.directory + directory)) ?? [] {
+          unsafe unlink(Workspace.directory + directory + "/" + name)
+        }
+        unsafe rmdir(Workspace.directory + directory)
+      }
+      unsafe rmdir(Workspace.directory)
+    }
+    return path
+  }()
+
+  /// Where the library keeps its records.
+  static var records: String { directory + "/records" }
+
+  /// A name that no other test has.
+  static func name() -> String { "t\(getpid())-\(next.add(1, ordering: .relaxed).newValue)" }
+
+  /// A path in the private directory that no other test has.
+  static func path() -> String { directory + "/files/\(name())" }
+
+  /// `ipc-peer`, which stands beside the test program.
+  static let peer: String = {
+    let mine = Processes.executable
+    return String(mine[..<mine.lastIndex(of: "/")!]) + "/ipc-peer"
+  }()
+
+  /// A TCP port of this machine that was free a moment ago.
+  static func port() throws -> Int {
+    let any = try Internet.resolve(host: "127.0.0.1", port: 0, passive: true)[0]
+    let socket = try Internet.stream(any)
+    try Internet.bind(socket, any)
+    return try Internet.localAddress(socket).port
+  }
+
+  /// Everything that the library and the runtime make once per process, made: no test's own leak.
+  static let warm: Bool = {
+    _ = directory
+    do {
+      // The liveness monitor, SIGPIPE's disposition, the locale and resolver files of the C library.
+      _ = try Channel.make(over: .memory)
+      _ = try Channel.make(over: .pipe)
+      _ = try NameRecord.directory()
+      _ = try port()
+      _ = Snapshot.now()
+      return true
+    } catch {
+      return false
+    }
+  }()
+}
+
+/// Seeded randomness: a run that fails can be run again.
+struct SeededGenerator: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(_ seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+
+  /// The seed in `IPC_TEST_SEED`, or a new one; printed by whoever uses it when it fails.
+  static func seed() -> UInt64 {
+    Processes.variable("IPC_TEST_SEED").flatMap { UInt64($0) } ?? .random(in: 1 ... .max)
+  }
+}

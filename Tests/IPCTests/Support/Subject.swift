@@ -50,7 +50,9 @@ struct Subject: Sendable, CustomTestStringConvertible, CustomStringConvertible {
         }
       }
     }
-    return found
+    // One of them on its own, to look into a failure: IPC_TEST_SUBJECT="queue named wait=block".
+    guard let chosen = Processes.variable("IPC_TEST_SUBJECT") else { return found }
+    return found.filter { $0.description.hasPrefix(chosen) }
   }()
 
   private static func variants(_ mechanism: Mechanism, _ form: Form) -> [(inout ChannelOptions) -> Void] {

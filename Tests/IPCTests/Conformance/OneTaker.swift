@@ -1,0 +1,78 @@
+import IPC
+import Testing
+
+@testable import ipc_peer
+
+extension AllTests {
+  /// Clause 3: where several receivers share a channel, each message goes to exactly one.
+  @Suite(.guarded) struct OneTaker {
+    /// 20 000 bytes are parts on every mechanism that several can receive from.
+    static let sizes = [8, 500, 20_000, 9, 4096, 8200, 30]
+
+    @Test(arguments: Subject.manyReceivers)
+    func eachMessageGoesToExactlyOne(_ subject: Subject) throws {
+      Watchdog.at(subject)
+      var group = try ReceiverGroup.make(subject, 3)
+      for receiver in group.receivers { try receiver.order("collect 0") }
+      for sequence in 0..<700 {
+        if subject.isTokens {
+          try group.sender.send(Token())
+        } else {
+          try group.sender.send(Numbered.bytes(id: 1, sequence, Self.sizes[sequence % Self.sizes.count]))
+        }
+      }
+      let receivers = group.receivers
+      try group.sender.close()
+      try check(receivers, subject, [1: 700])
+    }
+
+    @Test(arguments: Subject.manyReceivers)
+    func alsoWithSeveralSenders(_ subject: Subject) throws {
+      Watchdog.at(subject)
+      let group = try ReceiverGroup.make(subject, 2)
+      let senders = [try group.anotherSender(), try group.anotherSender()]
+      for receiver in group.receivers { try receiver.order("collect 0") }
+      let sizes = subject.isTokens ? "0" : Self.sizes.map(String.init).joined(separator: ",")
+      for (id, sender) in senders.enumerated() {
+        try sender.order("flood \(id + 1) 350 \(sizes)")
+        try sender.order("close")
+      }
+      for sender in senders {
+        try sender.mustSucceed()
+        try sender.mustSucceed()
+        try sender.finish()
+      }
+      let receivers = group.receivers
+      try group.sender.close()
+      try check(receivers, subject, [1: 350, 2: 350])
+    }
+
+    /// Every message of every sender was taken once, and each receiver saw a sender's messages in their order.
+    private func check(_ receivers: [PeerProcess], _ subject: Subject, _ sent: [Int: Int]) throws {
+      var tokens = 0
+      var taken: [Int: [Int]] = [:]
+      for receiver in receivers {
+        let found = Collected(try receiver.answer())
+        #expect(found.end == "closed")
+        #expect(found.tally.damaged == 0)
+        tokens += found.tally.tokens
+        for (id, runs) in found.tally.runs {
+          let sequence = runs.flatMap { Array($0) }
+          #expect(zip(sequence, sequence.dropFirst()).allSatisfy { $0 < $1 }, "in order at each receiver")
+          taken[id, default: []] += sequence
+        }
+        try receiver.finish()
+      }
+      if subject.isTokens {
+        #expect(tokens == sent.values.reduce(0, +))
+      } else {
+        for (id, count) in sent {
+          let all = taken[id, default: []].sorted()
+          // Compared outside of the expectation, which would print all of them.
+          let isComplete = all == Array(0..<count)
+          #expect(isComplete, "sender \(id): \(all.count) messages, \(Set(all).count) different ones, of \(count)")
+        }
+      }
+    }
+  }
+}

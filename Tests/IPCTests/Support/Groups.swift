@@ -1,0 +1,93 @@
+import IPC
+import Testing
+
+/// Several sending processes, and the receiver here.
+struct SenderGroup: ~Copyable {
+  var receiver: Receiver
+  let senders: [PeerProcess]
+
+  /// Nil where the mechanism says that this form of it has one sender.
+  static func make(_ subject: Subject, _ count: Int) throws -> SenderGroup? {
+    guard subject.admitsManySenders else { return nil }
+    return subject.form == .named ? try named(subject, count) : try anonymous(subject, count)
+  }
+
+  private static func named(_ subject: Subject, _ count: Int) throws -> SenderGroup {
+    let address = try subject.address()
+    let receiver = try Receiver.open(address)
+    var list: [PeerProcess] = []
+    for _ in 0..<count {
+      let peer = try PeerProcess()
+      try peer.must("open sender \(address.text)")
+      list.append(peer)
+    }
+    return SenderGroup(receiver: receiver, senders: list)
+  }
+
+  private static func anonymous(_ subject: Subject, _ count: Int) throws -> SenderGroup? {
+    var options = subject.options
+    options.senders = .many
+    let channel: Channel
+    do throws(ChannelError) {
+      channel = try Channel.make(over: subject.mechanism, options: options)
+    } catch {
+      // Only with the caveat that the mechanism's table prints.
+      try #require(error.code == .notSupported && subject.traits.caveat.contains("sender"))
+      return nil
+    }
+    let sender = channel.sender
+    let receiver = channel.receiver
+    var list: [PeerProcess] = []
+    for _ in 0..<count {
+      let peer = try PeerProcess { (spawn) throws(ChannelError) in try spawn.share(sender, as: "end") }
+      try peer.must("inherit sender end")
+      list.append(peer)
+    }
+    // This process's own goes: the others are the only ones.
+    try sender.close()
+    return SenderGroup(receiver: receiver, senders: list)
+  }
+}
+
+/// Several receiving processes, and the sender here.
+struct ReceiverGroup: ~Copyable {
+  var sender: Sender
+  let receivers: [PeerProcess]
+  /// To open more senders with, where the channel has a name.
+  let address: Address?
+
+  static func make(_ subject: Subject, _ count: Int) throws -> ReceiverGroup {
+    var list: [PeerProcess] = []
+    if subject.form == .named {
+      let address = try subject.address()
+      for _ in 0..<count {
+        let peer = try PeerProcess()
+        try peer.must("open receiver \(address.text)")
+        list.append(peer)
+      }
+      return ReceiverGroup(sender: try Sender.open(address), receivers: list, address: address)
+    }
+    let channel = try Channel.make(over: subject.mechanism, options: subject.options)
+    let receiver = channel.receiver
+    let sender = channel.sender
+    for _ in 0..<count {
+      let peer = try PeerProcess { (spawn) throws(ChannelError) in try spawn.share(receiver, as: "end") }
+      try peer.must("inherit receiver end")
+      list.append(peer)
+    }
+    receiver.close()
+    return ReceiverGroup(sender: sender, receivers: list, address: nil)
+  }
+
+  /// One more process that sends into the same channel.
+  func anotherSender() throws -> PeerProcess {
+    if let address {
+      let peer = try PeerProcess()
+      try peer.must("open sender \(address.text)")
+      return peer
+    }
+    let peer = try PeerProcess { (spawn) throws(ChannelError) in try spawn.share(sender, as: "end") }
+    try peer.must("inherit sender end")
+    return peer
+  }
+}

@@ -28,6 +28,9 @@ package final class FrameDecoder {
   /// Whether nothing is left but what was handed out.
   package var isEmpty: Bool { buffer.count == taken && partial.isEmpty }
 
+  /// The senders whose messages have begun and not ended.
+  package var openStreams: Dictionary<UInt32, ByteBuffer>.Keys { partial.keys }
+
   /// Room for what is read next: at least `count` bytes.
   package func room(_ count: Int) -> UnsafeMutableRawBufferPointer {
     release()

@@ -117,9 +117,13 @@ extension AllSystemCallsTests {
       try Files.makeFIFO(scratch("fifo"))
       #expect(throws: SystemError(EEXIST, .mkfifo)) { try Files.makeFIFO(scratch("fifo")) }
       #expect(throws: SystemError(EEXIST, .mkdir)) { try Files.makeDirectory(scratch("fifo")) }
-      #expect(throws: SystemError(ENOTDIR, .open)) { _ = try Files.open(scratch("fifo"), .read, directory: true) }
+      #expect(throws: SystemError(ENOTDIR, .open)) {
+        _ = try Files.open(scratch("fifo"), .read, directory: true)
+      }
       // A FIFO without a reader can't be opened for writing without waiting.
-      #expect(throws: SystemError(ENXIO, .open)) { _ = try Files.open(scratch("fifo"), .write, nonblocking: true) }
+      #expect(throws: SystemError(ENXIO, .open)) {
+        _ = try Files.open(scratch("fifo"), .write, nonblocking: true)
+      }
     }
 
     @Test("an open file and its name have the same device and inode")

@@ -55,7 +55,11 @@ extension AllSystemCallsTests {
       func injectedInterruptsAreRetried(at: Int) throws {
         var made = 0
         let fired = try Faults.with([Faults.Plan(.readv, at: at, .errno(EINTR))]) { () throws(SystemError) in
-          for _ in 0..<4 { try system(.readv) { made += 1; return 0 } }
+          for _ in 0..<4 {
+            try system(.readv) {
+              made += 1; return 0
+            }
+          }
         }
         #expect(made == 4)
         #expect(fired == [true])
@@ -66,7 +70,11 @@ extension AllSystemCallsTests {
         var made = 0
         #expect(throws: SystemError(ENOMEM, .shmget)) {
           _ = try Faults.with([Faults.Plan(.shmget, at: at, .errno(ENOMEM))]) { () throws(SystemError) in
-            for _ in 0..<4 { try system(.shmget) { made += 1; return 0 } }
+            for _ in 0..<4 {
+              try system(.shmget) {
+                made += 1; return 0
+              }
+            }
           }
         }
         #expect(made == at - 1)

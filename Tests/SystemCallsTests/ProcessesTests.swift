@@ -74,7 +74,8 @@ extension AllSystemCallsTests {
       for _ in 0..<5 {
         _ = try shell("exit 0", [0, 1, 2, 0, 1])
         #expect(throws: SystemError.self) {
-          _ = try Processes.spawn("/no/such/program", arguments: [], environment: [], descriptors: [0, 1, 2, 0])
+          _ = try Processes.spawn(
+            "/no/such/program", arguments: [], environment: [], descriptors: [0, 1, 2, 0])
         }
       }
       #expect(try Files.names(in: "/proc/self/fd").count == before)

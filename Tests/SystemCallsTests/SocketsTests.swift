@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import SystemCalls
+
 extension AllSystemCallsTests {
   @Suite struct SocketsTests {
     private func send(

@@ -54,11 +54,14 @@ extension AllTests {
       #expect(try Address("tcp:[::1]:80").target == "[::1]:80")
     }
 
-    @Test("what is no address is said so, by its name",
+    @Test(
+      "what is no address is said so, by its name",
       arguments: [
-        ("", "\"\""), ("jobs", "\"jobs\""), ("fifo:/tmp/a?max", "\"max\""), ("fifo:/tmp/a?color=red", "\"color\""),
+        ("", "\"\""), ("jobs", "\"jobs\""), ("fifo:/tmp/a?max", "\"max\""),
+        ("fifo:/tmp/a?color=red", "\"color\""),
         ("fifo:/tmp/a?=1", "\"\""), ("fifo:/tmp/a?max=", "max="), ("fifo:/tmp/a?max=lots", "max=lots"),
-        ("fifo:/tmp/a?max=-1", "max=-1"), ("fifo:/tmp/a?max=513M", "max=513M"), ("fifo:/tmp/a?max=9999999999G", "max="),
+        ("fifo:/tmp/a?max=-1", "max=-1"), ("fifo:/tmp/a?max=513M", "max=513M"),
+        ("fifo:/tmp/a?max=9999999999G", "max="),
         ("fifo:/tmp/a?capacity=0", "capacity=0"), ("fifo:/tmp/a?capacity=x", "capacity=x"),
         ("fifo:/tmp/a?wait=long", "wait=long"), ("fifo:/tmp/a?senders=two", "senders=two"),
         ("fifo:/tmp/a?framing=json", "framing=json"), ("fifo:/tmp/a?coalesce=maybe", "coalesce=maybe"),
@@ -76,7 +79,8 @@ extension AllTests {
       }
     }
 
-    @Test("an unknown mechanism is answered with those that there are", arguments: ["", "carrier-pigeon", "FIFO"])
+    @Test(
+      "an unknown mechanism is answered with those that there are", arguments: ["", "carrier-pigeon", "FIFO"])
     func unknownMechanism(name: String) {
       for body in [{ try Address("\(name):x").mechanism }, { try Mechanism(named: name) }] {
         do {
@@ -101,10 +105,13 @@ extension AllTests {
       }
     }
 
-    @Test("sizes are numbers with K, M or G",
+    @Test(
+      "sizes are numbers with K, M or G",
       arguments: [
-        ("0", 0), ("64", 64), ("64K", 65536), ("64k", 65536), ("1M", 1 << 20), ("2g", 2 << 30), ("", nil), ("K", nil),
-        ("1KB", nil), ("1.5K", nil), ("-1", nil), ("1 K", nil), ("0x10", nil), ("9223372036854775807", Int.max),
+        ("0", 0), ("64", 64), ("64K", 65536), ("64k", 65536), ("1M", 1 << 20), ("2g", 2 << 30), ("", nil),
+        ("K", nil),
+        ("1KB", nil), ("1.5K", nil), ("-1", nil), ("1 K", nil), ("0x10", nil),
+        ("9223372036854775807", Int.max),
         ("9223372036854775808", nil), ("9223372036854775807K", nil), ("９", nil), ("1é", nil),
       ])
     func sizes(text: String, bytes: Int?) { #expect(ChannelOptions.bytes(text) == bytes) }
@@ -139,7 +146,8 @@ extension AllTests {
     func randomText() {
       var random = UnitRandom.printed()
       let pieces = [
-        "fifo", "pipe", "tcp", ":", "?", "&", "=", "max", "wait", "capacity", "1K", "9", "é", "\u{0}", "type", "/", " ",
+        "fifo", "pipe", "tcp", ":", "?", "&", "=", "max", "wait", "capacity", "1K", "9", "é", "\u{0}", "type",
+        "/", " ",
       ]
       for _ in 0..<3000 {
         let text = (0..<Int.random(in: 0...9, using: &random)).map { _ in
@@ -162,7 +170,8 @@ extension AllTests {
 
   @Suite struct CapacityTests {
     /// Each makes a channel, sends through it where there is one, and ends well whether refused or not.
-    @Test("a capacity of any size is granted or refused",
+    @Test(
+      "a capacity of any size is granted or refused",
       arguments: Mechanism.all.map(\.name), [1, 4, 8, 9, 100, 1 << 40, Int.max - 4000, Int.max])
     func anyCapacity(mechanism: String, bytes: Int) async {
       // In a process of its own, because a trap would end this one; the alarm ends an endless loop.

@@ -62,7 +62,9 @@ extension AllTests {
         for index in 0..<slots { #expect(try pair.sender.send([UInt8(index), UInt8(round)], until: .now)) }
         #expect(try !pair.sender.send([9], until: .now))
         #expect(try !pair.sender.send([9], until: .within(.milliseconds(2))))
-        for index in 0..<slots { #expect(try pair.receiver.receive(until: .now) == [UInt8(index), UInt8(round)]) }
+        for index in 0..<slots {
+          #expect(try pair.receiver.receive(until: .now) == [UInt8(index), UInt8(round)])
+        }
         #expect(try pair.receiver.receive(until: .now) == nil)
         #expect(try pair.receiver.receive(until: .within(.milliseconds(2))) == nil)
         let values = try pair.values()
@@ -91,7 +93,8 @@ extension AllTests {
       #expect(refused > 0)
     }
 
-    @Test("a number of slots that can't be, or more than the segment has, is refused",
+    @Test(
+      "a number of slots that can't be, or more than the segment has, is refused",
       arguments: [Int.min, -1, 0, 1, 5, 16384, 16385, 65536, Int.max / 4104, Int.max])
     func absurdSlotCounts(slots: Int) throws {
       let segment = try Segment(creating: BoundedBuffer.segmentBytes(slots: 4))
@@ -107,14 +110,16 @@ extension AllTests {
       }
     }
 
-    @Test("a slot that claims an impossible length is refused, and the next one is read",
+    @Test(
+      "a slot that claims an impossible length is refused, and the next one is read",
       arguments: [0, 1, 7, 4097, 1 << 20, UInt32.max])
     func absurdLengths(count: UInt32) throws {
       let pair = try Pair()
       #expect(try pair.sender.send([1]))
       #expect(try pair.sender.send([2]))
       unsafe pair.raw.bytes.storeBytes(of: count, toByteOffset: pair.slotOffset(0), as: UInt32.self)
-      #expect(code { () throws(ChannelError) in try pair.receiver.receive(until: .now) } == .protocolViolation)
+      #expect(
+        code { () throws(ChannelError) in try pair.receiver.receive(until: .now) } == .protocolViolation)
       #expect(try pair.receiver.receive(until: .now) == [2])
       #expect(try pair.values()[Index.receiving] == 1, "the lock isn't held any more")
     }
@@ -124,10 +129,12 @@ extension AllTests {
       let pair = try Pair()
       #expect(try pair.sender.send([1]))
       try pair.add(Index.head, 1000)
-      #expect(code { () throws(ChannelError) in try pair.receiver.receive(until: .now) } == .protocolViolation)
+      #expect(
+        code { () throws(ChannelError) in try pair.receiver.receive(until: .now) } == .protocolViolation)
       let other = try Pair()
       try other.add(Index.tail, 4)
-      #expect(code { () throws(ChannelError) in try other.sender.send([1], until: .now) } == .protocolViolation)
+      #expect(
+        code { () throws(ChannelError) in try other.sender.send([1], until: .now) } == .protocolViolation)
     }
 
     @Test("semaphores that say more is used than was sent give an error or nothing, never a crash")
@@ -148,7 +155,8 @@ extension AllTests {
       #expect(code { () throws(ChannelError) in try pair.receiver.receive(until: .now) } == .closed)
     }
 
-    @Test("a message given up between two parts leaves the sending side open, and the slots in use free again")
+    @Test(
+      "a message given up between two parts leaves the sending side open, and the slots in use free again")
     func givenUpInParts() throws {
       let pair = try Pair(slots: 3)
       let large = [UInt8](repeating: 7, count: 20_000)

@@ -156,7 +156,8 @@
         return (try implementation.pair(options), mechanism == .pipe ? .writev : .sendmsg)
       }
 
-      @Test("after any number of bytes: the message never comes, and the next one does",
+      @Test(
+        "after any number of bytes: the message never comes, and the next one does",
         arguments: [Mechanism.pipe, .unix, .tcp])
       func everyByte(mechanism: Mechanism) throws {
         for size in [0, 1, 5, 8, 23] {
@@ -180,7 +181,8 @@
         }
       }
 
-      @Test("given up, then closed: the end comes, and no half message before it",
+      @Test(
+        "given up, then closed: the end comes, and no half message before it",
         arguments: [Mechanism.pipe, .unix])
       func thenClosed(mechanism: Mechanism) throws {
         for bytes in 0..<20 {
@@ -192,7 +194,8 @@
         }
       }
 
-      @Test("a channel that is really full: what was refused never comes, what was taken all comes",
+      @Test(
+        "a channel that is really full: what was refused never comes, what was taken all comes",
         arguments: ["pipe:?capacity=4096", "unix:?type=stream&capacity=4096", "tcp:?capacity=4096"])
       func reallyFull(address: String) throws {
         var random = UnitRandom.printed()

@@ -17,7 +17,9 @@ extension AllTests {
       let ring = try TestRing()
       func isRing() -> Bool { unsafe Ring(ring.memory.bytes) != nil }
       #expect(isRing())
-      for capacity: UInt64 in [0, 1, 8, 2048, 4095, 4097, 6144, 8192, 1 << 40, 1 << 41, 1 << 62, 1 << 63, .max] {
+      for capacity: UInt64 in [
+        0, 1, 8, 2048, 4095, 4097, 6144, 8192, 1 << 40, 1 << 41, 1 << 62, 1 << 63, .max,
+      ] {
         ring.spoil(8, capacity)
         #expect(!isRing(), "\(capacity)")
       }
@@ -35,7 +37,8 @@ extension AllTests {
       }
     }
 
-    @Test("a tail that can't be is refused",
+    @Test(
+      "a tail that can't be is refused",
       arguments: [4097, 4104, 8192, 1 << 40, UInt64.max, UInt64.max - 7, 1, 4, 7, 12, 4095])
     func absurdTails(tail: UInt64) throws {
       let ring = try TestRing()
@@ -113,7 +116,8 @@ extension AllTests {
       receiver.close()
     }
 
-    @Test("a receiver that claims to have read what was never sent is refused",
+    @Test(
+      "a receiver that claims to have read what was never sent is refused",
       arguments: [4096, 1 << 40, 1 << 63, UInt64.max - 4095, 4, 1])
     func absurdHeads(head: UInt64) throws {
       let ring = try TestRing()
@@ -128,8 +132,11 @@ extension AllTests {
       sender.close()
     }
 
-    @Test("positions that were spoilt before an end was opened are refused as well",
-      arguments: [(0, 8), (0, 1 << 62), (4, 4), (4092, 4092), (7, 0), (16, 4), (4104, 4092), (1 << 40, 0), (0, .max)] as [(UInt64, UInt64)])
+    @Test(
+      "positions that were spoilt before an end was opened are refused as well",
+      arguments: [
+        (0, 8), (0, 1 << 62), (4, 4), (4092, 4092), (7, 0), (16, 4), (4104, 4092), (1 << 40, 0), (0, .max),
+      ] as [(UInt64, UInt64)])
     func spoiltBefore(tail: UInt64, head: UInt64) async {
       // In a process of its own, because a trap would end this one.
       await #expect(processExitsWith: .success) { [tail = tail as UInt64, head = head as UInt64] in

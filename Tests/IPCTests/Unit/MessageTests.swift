@@ -187,7 +187,9 @@ extension AllTests {
       #expect(try decode(Job.self, text) == Job(url: "x", depth: 1, ratio: nil))
       let deep = Array((String(repeating: "[", count: 100_000)).utf8)
       #expect(refusal(Job.self, deep) == .invalidMessage)
-      #expect(code { () throws(ChannelError) in try encode(Job(url: "", depth: 0, ratio: .nan)) } == .invalidMessage)
+      #expect(
+        code { () throws(ChannelError) in try encode(Job(url: "", depth: 0, ratio: .nan)) } == .invalidMessage
+      )
     }
 
     @Test("every beginning of a JSON message is refused by name")

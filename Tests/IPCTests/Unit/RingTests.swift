@@ -124,7 +124,8 @@ extension AllTests {
       #expect(try sender.send([1]))
       receiver.close()
       #expect(code { () throws(ChannelError) in try sender.send([2]) } == .closed)
-      #expect(code { () throws(ChannelError) in try sender.send([UInt8](repeating: 0, count: 9000)) } == .closed)
+      #expect(
+        code { () throws(ChannelError) in try sender.send([UInt8](repeating: 0, count: 9000)) } == .closed)
       sender.close()
     }
 

@@ -95,7 +95,8 @@ extension AllTests {
       return try sender.commit(message.count, until: deadline)
     }
 
-    @Test("senders that share a channel in units keep theirs apart, refused or not", arguments: [false, true])
+    @Test(
+      "senders that share a channel in units keep theirs apart, refused or not", arguments: [false, true])
     func interleavedUnits(coalesces: Bool) throws {
       var random = UnitRandom.printed()
       for _ in 0..<40 {
@@ -148,7 +149,9 @@ extension AllTests {
           #expect(error.limit == 10)
           #expect(error.message.contains("11") && error.message.contains("?max="))
         }
-        #expect(code { () throws(ChannelError) in _ = unsafe try sender.reserve(11, until: .never) } == .messageTooLong)
+        #expect(
+          code { () throws(ChannelError) in _ = unsafe try sender.reserve(11, until: .never) }
+            == .messageTooLong)
       }
       #expect(taken == before)
       sender.close()

@@ -83,10 +83,10 @@ extension AllSystemCallsTests {
 
     @Test("what can't be run is said so")
     func missingProgram() {
-      #expect(throws: SystemError(ENOENT, .posix_spawn)) {
+      #expect(throws: SystemError(ENOENT, .posixSpawn)) {
         _ = try Processes.spawn("/no/such/program", arguments: [], environment: [], descriptors: [0, 1, 2])
       }
-      #expect(throws: SystemError(EACCES, .posix_spawn)) {
+      #expect(throws: SystemError(EACCES, .posixSpawn)) {
         _ = try Processes.spawn("/etc/passwd", arguments: [], environment: [], descriptors: [0, 1, 2])
       }
       #expect(throws: SystemError(EBADF, .fcntl)) {
@@ -125,7 +125,7 @@ extension AllSystemCallsTests {
       #expect(try waitReady(descriptor.raw, read: true, nanoseconds: nil))
       #expect(try Processes.reap(process, wait: false)?.exit == .signal(SIGTERM))
       #expect(throws: SystemError(ECHILD, .waitid)) { _ = try Processes.reap(process, wait: false) }
-      #expect(throws: SystemError(ESRCH, .pidfd_open)) { _ = try Processes.descriptor(of: process) }
+      #expect(throws: SystemError(ESRCH, .pidfdOpen)) { _ = try Processes.descriptor(of: process) }
     }
 
     @Test("what a child used is counted")

@@ -118,7 +118,7 @@ extension AllTests {
 
     @Test("a size may end in any letter of any script without a crash")
     func sizesInOtherScripts() async {
-      // The capital of each of these is two letters. In a process of its own, because a trap would end this one.
+      // The capital of each of these is two letters. In a process of its own: a trap would end this one.
       await #expect(processExitsWith: .success) {
         for letter in ["ß", "ﬁ", "ŉ", "ǰ", "e\u{301}", "👩‍👩‍👧"] {
           guard ChannelOptions.bytes("1" + letter) == nil else { exit(1) }

@@ -14,7 +14,8 @@ private struct Sample: Message, Hashable {
   init(using random: inout UnitRandom) {
     number = Int32.random(in: .min ... .max, using: &random)
     flag = Bool.random(using: &random)
-    text = ["", "grün", "a\u{0}b", "👩‍👩‍👧", String(repeating: "x", count: 300)].randomElement(using: &random)!
+    let texts = ["", "grün", "a\u{0}b", "👩‍👩‍👧", String(repeating: "x", count: 300)]
+    text = texts.randomElement(using: &random)!
     list = random.bytes(0...40)
     ratio = Double.random(in: -1e9...1e9, using: &random)
     wide = UInt64.random(in: 0 ... .max, using: &random)

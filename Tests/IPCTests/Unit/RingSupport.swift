@@ -42,8 +42,8 @@ final class TestRing {
   }
 
   /// The ends, as they find the memory when they are made.
-  func sender() -> RingSender { RingSender(senderLink, options) }
-  func receiver() -> RingReceiver { RingReceiver(receiverLink, options) }
+  func sender() throws(ChannelError) -> RingSender { try RingSender(senderLink, options) }
+  func receiver() throws(ChannelError) -> RingReceiver { try RingReceiver(receiverLink, options) }
 
   /// Writes a word where the other side could.
   func spoil(_ offset: Int, _ value: UInt64) {

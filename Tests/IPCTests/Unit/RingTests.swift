@@ -11,7 +11,7 @@ extension AllTests {
       var random = UnitRandom.printed()
       for capacity in [4096, 8192] {
         let ring = try TestRing(capacity: capacity, wait: wait)
-        let (sender, receiver) = (ring.sender(), ring.receiver())
+        let (sender, receiver) = try (ring.sender(), ring.receiver())
         var model: [[UInt8]] = []
         var refused = 0
         for step in 0..<6000 {
@@ -38,7 +38,7 @@ extension AllTests {
     func inPlace(capacity: Int) throws {
       var random = UnitRandom.printed()
       let ring = try TestRing(capacity: capacity)
-      let (sender, receiver) = (ring.sender(), ring.receiver())
+      let (sender, receiver) = try (ring.sender(), ring.receiver())
       for _ in 0..<3000 {
         let message = random.bytes(0...(random.chance(5) ? capacity / 2 + 500 : 300))
         let extra = Int.random(in: 0...100, using: &random)
@@ -59,7 +59,7 @@ extension AllTests {
     @Test("a reservation that is refused sends nothing")
     func refusedReservation() throws {
       let ring = try TestRing()
-      let (sender, receiver) = (ring.sender(), ring.receiver())
+      let (sender, receiver) = try (ring.sender(), ring.receiver())
       let half = [UInt8](repeating: 1, count: 2000)
       #expect(try sender.send(half, until: .now))
       #expect(try sender.send(half, until: .now))
@@ -106,7 +106,7 @@ extension AllTests {
     @Test("when the sender closes, what it left is taken before the end comes")
     func senderCloses() throws {
       let ring = try TestRing()
-      let (sender, receiver) = (ring.sender(), ring.receiver())
+      let (sender, receiver) = try (ring.sender(), ring.receiver())
       #expect(try sender.send([1]))
       #expect(try sender.send([2]))
       sender.close()
@@ -120,7 +120,7 @@ extension AllTests {
     @Test("when the receiver closes, the sender is told")
     func receiverCloses() throws {
       let ring = try TestRing()
-      let (sender, receiver) = (ring.sender(), ring.receiver())
+      let (sender, receiver) = try (ring.sender(), ring.receiver())
       #expect(try sender.send([1]))
       receiver.close()
       #expect(code { () throws(ChannelError) in try sender.send([2]) } == .closed)

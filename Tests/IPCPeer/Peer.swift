@@ -31,6 +31,7 @@ final class Peer {
     switch verb {
     case "inherit": try inherit(words[0], words[1])
     case "open": try open(words[0], words[1])
+    case "open-soon": try openSoon(words[0], words[1])
     case "close": try close()
     case "send": try send(words[0], Int(words[1])!, numbers(words[2]))
     case "send-within": try sendWithin(Int(words[0])!, Int(words[1])!, Int(words[2])!)
@@ -70,6 +71,12 @@ final class Peer {
     try sender.take()?.close()
     receiver.take()?.close()
     return "ok"
+  }
+
+  /// Opens it late: whoever wants to meet this process has to wait for it.
+  private func openSoon(_ role: String, _ address: String) throws(ChannelError) -> String {
+    Clock.sleep(nanoseconds: 30_000_000)
+    return try open(role, address)
   }
 
   /// Ends without closing anything, as a program does that returns from its main.

@@ -36,6 +36,11 @@ enum Workspace {
   /// A path in the private directory that no other test has.
   static func path() -> String { directory + "/files/\(name())" }
 
+  /// Removes whatever stands at the paths that tests were given.
+  static func removePaths() {
+    for name in (try? Files.names(in: directory + "/files")) ?? [] { try? Files.remove("\(directory)/files/\(name)") }
+  }
+
   /// `ipc-peer`, which stands beside the test program.
   static let peer: String = {
     let mine = Processes.executable

@@ -1,0 +1,208 @@
+import IPC
+import Testing
+
+@testable import ipc_peer
+
+extension AllTests {
+  /// Clause 5: a call that gives up has sent nothing, or taken nothing.
+  @Suite(.guarded) struct GivingUp {
+    @Test(arguments: Subject.all)
+    func aSendThatTimesOutHasSentNothing(_ subject: Subject) throws {
+      Watchdog.at(subject)
+      var line = try subject.toPeer()
+      var count = 0
+      while try trySend(&line.sender, subject, count, 3000) { count += 1 }
+      #expect(
+        code { () throws(ChannelError) in
+          if subject.isTokens {
+            try line.sender.send(Token(), within: .milliseconds(20))
+          } else {
+            try line.sender.send(Numbered.bytes(id: 9, 0, 3000), within: .milliseconds(20))
+          }
+        } == .timedOut)
+      try line.peer.order("collect 0")
+      // Now there is room, or soon: a deadline far away is met.
+      if subject.isTokens {
+        try line.sender.send(Token(), within: .seconds(30))
+      } else {
+        try line.sender.send(Numbered.bytes(id: 1, count, 3000), within: .seconds(30))
+      }
+      let peer = line.peer
+      try line.sender.close()
+      let found = Collected(try peer.answer())
+      #expect(found.end == "closed")
+      #expect(found.tally.damaged == 0)
+      if subject.isTokens {
+        #expect(found.tally.tokens == count + 1)
+      } else {
+        #expect(found.tally.runs == [1: [0...count]])
+      }
+      try peer.finish()
+    }
+
+    private func trySend(
+      _ sender: inout Sender, _ subject: Subject, _ sequence: Int, _ size: Int
+    ) throws(ChannelError) -> Bool {
+      if subject.isTokens { return try sender.trySend(Token()) }
+      return try sender.trySend(Numbered.bytes(id: 1, sequence, size))
+    }
+
+    /// Larger than any channel holds: some of it is on its way when the sender gives up.
+    @Test(arguments: Subject.carrying)
+    func aMessageGivenUpMidwayIsNeverSeen(_ subject: Subject) throws {
+      Watchdog.at(subject)
+      var line = try subject.toPeer()
+      let large = Pattern.bytes(99, 5 << 20)
+      try line.sender.send(Pattern.bytes(1, 100))
+      #expect(try line.sender.trySend(large) == false)
+      #expect(
+        code { () throws(ChannelError) in try line.sender.send(large, within: .milliseconds(30)) } == .timedOut)
+      #expect(try line.sender.trySend(large) == false)
+      try line.peer.order("take lend 1 100,64,100000,0")
+      try line.sender.send(Pattern.bytes(2, 64))
+      try line.sender.send(Pattern.bytes(3, 100_000))
+      try line.sender.send(Pattern.bytes(4, 0))
+      try line.peer.mustSucceed()
+      // And given up in the middle, with the receiver reading on: the end comes, and not half a message.
+      #expect(code { () throws(ChannelError) in try line.sender.send(large, within: .milliseconds(10)) } == .timedOut)
+      try line.peer.order("collect 0")
+      let peer = line.peer
+      try line.sender.close()
+      let found = Collected(try peer.answer())
+      #expect(found.end == "closed")
+      #expect(found.tally.runs.isEmpty && found.tally.damaged == 0 && found.tally.tokens == 0)
+      try peer.finish()
+    }
+
+    @Test(arguments: Subject.all)
+    func aReceiveThatTimesOutHasTakenNothing(_ subject: Subject) throws {
+      Watchdog.at(subject)
+      var line = try subject.fromPeer()
+      for _ in 0..<3 {
+        #expect(try line.receiver.tryReceive { $0.count } == nil)
+        #expect(
+          code { () throws(ChannelError) in
+            try line.receiver.receive(within: .milliseconds(5)) { _ in }
+          } == .timedOut)
+      }
+      let sizes = subject.isTokens ? [0, 0, 0] : [10, 0, 5000]
+      try line.peer.must("send plain 20 \(sizes.map(String.init).joined(separator: ","))")
+      #expect(try Sending.take(&line.receiver, "within", 20, sizes) == nil)
+      #expect(try line.receiver.tryReceive { $0.count } == nil)
+      try line.peer.finish()
+    }
+
+    /// Given up again and again while a large message comes in: it still arrives whole.
+    @Test(arguments: Subject.carrying)
+    func aReceiveGivenUpMidwayLosesNothing(_ subject: Subject) throws {
+      Watchdog.at(subject)
+      var line = try subject.fromPeer()
+      try line.peer.order("send plain 5 3000000,12,200000")
+      for (index, size) in [3_000_000, 12, 200_000].enumerated() {
+        var found: Bool?
+        while found == nil {
+          let end = code { () throws(ChannelError) in
+            found = try line.receiver.receive(within: .microseconds(50)) {
+              $0.count == size && Pattern.matches($0, 5 + index)
+            }
+          }
+          try #require(end == nil || end == .timedOut)
+        }
+        #expect(found == true)
+      }
+      try line.peer.mustSucceed()
+      try line.peer.finish()
+    }
+
+    /// Any mix of tries: what was accepted arrives in its order, and nothing else.
+    @Test(arguments: Subject.carryingOnce)
+    func whatWasAcceptedArrivesAndNothingElse(_ subject: Subject) throws {
+      Watchdog.at(subject)
+      let seed = SeededGenerator.seed()
+      var random = SeededGenerator(seed)
+      let channel =
+        if subject.form == .named {
+          try Channel.open(subject.address())
+        } else {
+          try Channel.make(over: subject.mechanism, options: subject.options)
+        }
+      var sender = channel.sender
+      var receiver = channel.receiver
+      var accepted: [(sequence: Int, size: Int)] = []
+      var next = 0
+      var wrong = false
+      func take(_ found: (count: Int, bytes: [UInt8])) {
+        // What follows the first wrong message is only its consequence.
+        if wrong { return }
+        guard next < accepted.count else {
+          wrong = true
+          Issue.record("a message of \(found.count) bytes that was never accepted (IPC_TEST_SEED=\(seed))")
+          return
+        }
+        let isRight = found.bytes == Pattern.bytes(accepted[next].sequence, accepted[next].size)
+        #expect(isRight, "message \(next), \(found.count) bytes (IPC_TEST_SEED=\(seed))")
+        wrong = !isRight
+        next += 1
+      }
+      for step in 0..<400 {
+        let size = [0, 30, 3000, 8184, 20_000, 150_000, 3 << 20].randomElement(using: &random)!
+        let count = size == 0 ? 0 : Int.random(in: 0...size, using: &random)
+        switch Int.random(in: 0..<10, using: &random) {
+        case 0..<4:
+          if try sender.trySend(Pattern.bytes(step, count)) { accepted.append((step, count)) }
+        case 4:
+          let end = code { () throws(ChannelError) in
+            try sender.send(Pattern.bytes(step, count), within: .microseconds(100))
+          }
+          if end == nil { accepted.append((step, count)) } else { #expect(end == .timedOut) }
+        case 5:
+          sender.coalesces.toggle()
+        default:
+          let most = Int.random(in: 0..<4, using: &random)
+          for _ in 0..<most {
+            guard let bytes = try receiver.tryReceive([UInt8].self) else { break }
+            take((bytes.count, bytes))
+          }
+        }
+      }
+      // The rest; the sender may still hold back, or owe the channel the end of what it gave up.
+      sender.coalesces = false
+      let mark = Pattern.bytes(5000, 77)
+      while try !sender.trySend(mark) {
+        if let bytes = try receiver.tryReceive([UInt8].self) { take((bytes.count, bytes)) }
+      }
+      accepted.append((5000, 77))
+      var last: ChannelError.Code?
+      try sender.close()
+      while last == nil {
+        last = code { () throws(ChannelError) in
+          let bytes = try receiver.receive([UInt8].self)
+          take((bytes.count, bytes))
+        }
+      }
+      #expect(last == .closed)
+      #expect(wrong || next == accepted.count, "all arrived (IPC_TEST_SEED=\(seed))")
+    }
+
+    /// Several receivers: what one of them gave up on, or began and didn't end, doesn't reach into the others'.
+    @Test(arguments: Subject.manyReceivers.filter { !$0.isTokens })
+    func aMessageGivenUpBetweenTwoReceiversIsNeverSeen(_ subject: Subject) throws {
+      guard subject.form == .named else { return }
+      Watchdog.at(subject)
+      let address = try subject.address()
+      var one = try Receiver.open(address)
+      var other = try Receiver.open(address)
+      var sender = try Sender.open(address)
+      #expect(try sender.trySend(Pattern.bytes(1, 1 << 20)) == false)
+      #expect(try one.tryReceive { $0.count } == nil)
+      // In parts again: whoever takes its beginning gets all of it.
+      #expect(try sender.trySend(Pattern.bytes(2, 10_000)))
+      var found: [Bool] = []
+      for _ in 0..<4 {
+        if let right = try one.tryReceive({ $0.count == 10_000 && Pattern.matches($0, 2) }) { found.append(right) }
+        if let right = try other.tryReceive({ $0.count == 10_000 && Pattern.matches($0, 2) }) { found.append(right) }
+      }
+      #expect(found == [true])
+    }
+  }
+}

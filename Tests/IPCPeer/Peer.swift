@@ -39,6 +39,7 @@ final class Peer {
     case "flood": try flood(Int(words[0])!, Int(words[1])!, numbers(words[2]))
     case "collect": try collect(pause: Int(words[0])!)
     case "collect-some": try collectSome(Int(words[0])!)
+    case "collect-while": try collectWhile(Int(words[0])!)
     case "block-sending": try blockSending(numbers(words[0])[0])
     case "block-receiving": try blockReceiving()
     case "send-until-closed": try sendUntilClosed(numbers(words[0])[0])
@@ -133,6 +134,16 @@ final class Peer {
     var tally = Tally()
     for _ in 0..<count { try receiver!.receive { tally.note($0) } }
     return "ok \(tally)"
+  }
+
+  /// Receives until none has come for so many milliseconds.
+  private func collectWhile(_ milliseconds: Int) throws(ChannelError) -> String {
+    var tally = Tally()
+    do throws(ChannelError) {
+      while true { try receiver!.receive(within: .milliseconds(milliseconds)) { tally.note($0) } }
+    } catch {
+      return "\(error.code.rawValue) \(tally)"
+    }
   }
 
   // MARK: Waiting

@@ -47,6 +47,45 @@ extension AllTests {
       try check(receivers, subject, [1: 350, 2: 350])
     }
 
+    /// One that goes while a large message is on its way takes that one with it at most, and holds up nobody.
+    @Test(arguments: Subject.manyReceivers, [false, true])
+    func oneThatGoesHoldsUpNobody(_ subject: Subject, _ isKilled: Bool) throws {
+      Watchdog.at("\(subject) \(isKilled)")
+      var group = try ReceiverGroup.make(subject, 2)
+      try group.receivers[0].order(isKilled ? "collect 0" : "collect-while 20")
+      try group.receivers[1].order("collect 0")
+      for sequence in 0..<20 { try Self.send(&group.sender, subject, sequence) }
+      if isKilled {
+        try group.receivers[0].kill()
+      } else {
+        #expect(Collected(try group.receivers[0].answer()).tally.damaged == 0)
+        try group.receivers[0].must("close")
+      }
+      for sequence in 20..<40 { try Self.send(&group.sender, subject, sequence) }
+      let receivers = group.receivers
+      try group.sender.close()
+      let found = Collected(try receivers[1].answer())
+      #expect(found.end == "closed")
+      #expect(found.tally.damaged == 0)
+      if subject.isTokens {
+        #expect(found.tally.tokens >= 20)
+      } else {
+        let taken = found.tally.runs[1, default: []].flatMap { Array($0) }
+        let hasTheRest = taken.suffix(20) == Array(20..<40)[...]
+        #expect(hasTheRest, "\(taken)")
+      }
+      try receivers[1].finish()
+      if !isKilled { try receivers[0].finish() }
+    }
+
+    private static func send(_ sender: inout Sender, _ subject: Subject, _ sequence: Int) throws {
+      if subject.isTokens {
+        try sender.send(Token())
+      } else {
+        try sender.send(Numbered.bytes(id: 1, sequence, 100_000))
+      }
+    }
+
     /// Every message of every sender was taken once, and each receiver saw a sender's messages in their order.
     private func check(_ receivers: [PeerProcess], _ subject: Subject, _ sent: [Int: Int]) throws {
       var tokens = 0

@@ -95,6 +95,32 @@ extension AllTests {
       receiver.close()
     }
 
+    /// Nor does what another user writes to a port, and is gone before anybody looks who it was.
+    @Test(arguments: named.filter { $0.traits.addressForm.contains("port") })
+    func whatAnotherUserWritesToAPortIsNoMessage(_ subject: Subject) throws {
+      Watchdog.at(subject)
+      guard getuid() == 0, unsafe access("/usr/bin/setpriv", X_OK) == 0, unsafe access("/bin/bash", X_OK) == 0
+      else { return }
+      let address = try subject.address()
+      var receiver = try Receiver.open(address)
+      let place = address.target.replacingColons
+      try Self.run([
+        "/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/bin/bash", "-c",
+        "printf '\\0\\0\\0\\0\\4\\0\\0\\0evil' > /dev/tcp/\(place)",
+      ])
+      // Until the kernel has forgotten whose connection it was (FIN_WAIT2, TIME_WAIT). Bounded: it may remember.
+      let port = String(Int(address.target.split(separator: ":").last!)!, radix: 16, uppercase: true)
+      let deadline = Deadline.within(.seconds(1))
+      while !deadline.hasPassed {
+        let states = try Files.readText("/proc/net/tcp").split(separator: "\n").map { $0.split(separator: " ") }
+          .filter { $0.count > 3 && $0[2].hasSuffix(":\(port)") }.map { $0[3] }
+        if states.contains("05") || states.contains("06") { break }
+        Clock.sleep(nanoseconds: 5_000_000)
+      }
+      #expect(code { () throws(ChannelError) in try receiver.receive(within: .milliseconds(10)) { _ in } } == .timedOut)
+      receiver.close()
+    }
+
     /// One order, given to the other program as user 65534. The program's own directory may be closed to that
     /// user, so it gets a copy.
     private static func asOther(_ directory: String, _ order: String) throws -> String {
@@ -200,6 +226,9 @@ extension AllTests {
 }
 
 extension String {
+  /// As the shell wants a host and a port.
+  fileprivate var replacingColons: String { map { $0 == ":" ? "/" : String($0) }.joined() }
+
   /// For the shell, to which `&` means something.
   fileprivate var replacingAmpersands: String {
     map { $0 == "&" || $0 == "?" ? "\\\($0)" : String($0) }.joined()

@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <spawn.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -236,6 +237,10 @@ int csystem_mq_limits(int queue, long *messages, long *size) {
   *messages = attributes.mq_maxmsg;
   *size = attributes.mq_msgsize;
   return 0;
+}
+
+int csystem_spawn_close_from(void *actions, int first) {
+  return posix_spawn_file_actions_addclosefrom_np(actions, first);
 }
 
 int csystem_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG, signal); }

@@ -110,8 +110,11 @@ package enum Files {
     }
   }
 
+  /// Empties a file; what is written next is its beginning.
   package static func truncate(_ file: borrowing Descriptor) throws(SystemError) {
     try system(.ftruncate) { ftruncate(file.raw, 0) }
+    // Where the next write goes is the descriptor's, and doesn't follow.
+    lseek(file.raw, 0, SEEK_SET)
   }
 
   /// The names in a directory, without `.` and `..`.

@@ -97,7 +97,7 @@ package enum Internet {
 
   /// The user who owns the far end of a connection on this machine, as the kernel lists it in /proc/net/tcp and
   /// tcp6 (proc(5)): the socket whose local port is our peer's and whose remote port is ours. Nil when it isn't
-  /// listed.
+  /// listed, or its process has closed it already.
   package static func loopbackPeerUser(_ socket: borrowing Descriptor) throws(SystemError) -> UInt32? {
     let mine = try localAddress(socket).port
     let theirs = try peerAddress(socket).port
@@ -105,7 +105,8 @@ package enum Internet {
       guard let text = try? Files.readText(file) else { continue }
       for line in text.split(separator: "\n").dropFirst() {
         let fields = line.split(separator: " ", omittingEmptySubsequences: true)
-        guard fields.count > 7, port(fields[1]) == theirs, port(fields[2]) == mine else { continue }
+        // Without an inode its process has closed it, and the user that stands there is nobody's.
+        guard fields.count > 9, port(fields[1]) == theirs, port(fields[2]) == mine, fields[9] != "0" else { continue }
         return UInt32(fields[7])
       }
     }

@@ -64,6 +64,9 @@ int csystem_mq_send(int queue, const void *bytes, size_t count, int64_t realtime
 ssize_t csystem_mq_receive(int queue, void *bytes, size_t capacity, int64_t realtime_deadline_nanoseconds);
 int csystem_mq_limits(int queue, long *messages, long *size);
 
+// Closes everything from a number on in the child; a GNU extension that the Swift module leaves out.
+int csystem_spawn_close_from(void *actions, int first);
+
 // prctl(2) and ioctl(2) are variadic.
 int csystem_die_with_parent(int signal);
 int csystem_name_this_thread(const char *name);

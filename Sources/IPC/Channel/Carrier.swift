@@ -37,8 +37,14 @@ package protocol ByteSink: AnyObject {
     _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, _ position: PartPosition,
     until deadline: Deadline
   ) throws(ChannelError) -> Int
+  /// The rest of the message that was begun doesn't come.
+  func abandon()
   func close()
   func handOver() throws(ChannelError) -> Handover
+}
+
+extension ByteSink {
+  package func abandon() {}
 }
 
 package enum ReadOutcome {

@@ -295,10 +295,18 @@ package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @un
         stream: stream, count: end - offset, continues: offset > 0, more: end < bytes.count)
       let body = unsafe UnsafeRawBufferPointer(rebasing: bytes[offset..<end])
       // Given up between two parts: the next message begins without `continues`, and the receiver drops this one.
-      let sent = unsafe try withHeader(header) { head throws(ChannelError) in
-        unsafe try put(head, body, PartPosition(header), deadline) ? 1 : 0
+      do throws(ChannelError) {
+        let sent = unsafe try withHeader(header) { head throws(ChannelError) in
+          unsafe try put(head, body, PartPosition(header), deadline) ? 1 : 0
+        }
+        if sent == 0 {
+          sink.abandon()
+          return false
+        }
+      } catch {
+        sink.abandon()
+        throw error
       }
-      if sent == 0 { return false }
       offset = end
     } while offset < bytes.count
     return true

@@ -15,6 +15,9 @@ extension SystemError {
 
   package var meansMissing: Bool { number == ENOENT }
 
+  /// As if nobody were there.
+  package static let refused = SystemError(ECONNREFUSED, .connect)
+
   package var meansRefused: Bool { number == ECONNREFUSED || number == ENOENT || number == ENXIO }
 
   package var meansTaken: Bool { number == EADDRINUSE || number == EEXIST }

@@ -31,8 +31,6 @@ final class QueueSink: ByteSink {
     if unsafe !body.isEmpty {
       unsafe UnsafeMutableRawBufferPointer(rebasing: memory[(8 + head.count)...]).copyMemory(from: body)
     }
-    // A message that was given up left the mutex taken.
-    if inside, !position.continues { stepOut() }
     if isPart, !inside {
       guard try link.lock(.sending, until: deadline, .send) else {
         if link.lifeline.peersGone { throw .closed(.send, .queue) }
@@ -41,25 +39,20 @@ final class QueueSink: ByteSink {
       inside = true
     }
     let sent = unsafe try put(UnsafeRawPointer(memory.baseAddress!), total, until: deadline)
-    if inside, !sent || !position.more { stepOut() }
+    if inside, sent, !position.more { abandon() }
     return sent ? total : 0
   }
 
   private func put(
     _ base: UnsafeRawPointer, _ total: Int, until deadline: Deadline
   ) throws(ChannelError) -> Bool {
-    do throws(ChannelError) {
-      if unsafe try attempt(base, total) { return true }
-      if deadline.isNow { return false }
-      return try link.room.wait(until: deadline) { () throws(ChannelError) in unsafe try attempt(base, total)
-      }
-    } catch {
-      if inside { stepOut() }
-      throw error
-    }
+    if unsafe try attempt(base, total) { return true }
+    if deadline.isNow { return false }
+    return try link.room.wait(until: deadline) { () throws(ChannelError) in unsafe try attempt(base, total) }
   }
 
-  private func stepOut() {
+  func abandon() {
+    guard inside else { return }
     inside = false
     link.unlock(.sending)
   }
@@ -77,7 +70,7 @@ final class QueueSink: ByteSink {
   }
 
   func close() {
-    if inside { stepOut() }
+    abandon()
     link.close()
   }
 

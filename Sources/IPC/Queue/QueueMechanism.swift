@@ -60,6 +60,8 @@ package enum QueueMechanism: MechanismImplementation {
     let queue = try translating(.open, mechanism) { () throws(SystemError) in try MessageQueues.create() }
     guard let wanted = options.capacityBytes else { return queue }
     do throws(SystemError) {
+      // The kernel keeps the low half of a larger number.
+      guard wanted <= Int32.max else { throw SystemError(1, .msgctl) }
       try MessageQueues.setCapacity(queue, bytes: wanted)
     } catch {
       try? MessageQueues.remove(queue)

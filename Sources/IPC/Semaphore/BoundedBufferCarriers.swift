@@ -23,10 +23,8 @@ final class BoundedBufferSink: ByteSink {
     until deadline: Deadline
   ) throws(ChannelError) -> Int {
     if buffer.lifeline.peersGone { throw .closed(.send, .semaphore) }
-    if inside, !position.continues { try stepOut() }
     guard try buffer.operate(inside ? goOn : enter, until: deadline, .send) else {
       if buffer.lifeline.peersGone { throw .closed(.send, .semaphore) }
-      if inside { try stepOut() }
       return 0
     }
     let slot = unsafe try buffer.slot(Index.tail, .send)
@@ -50,13 +48,14 @@ final class BoundedBufferSink: ByteSink {
     return total
   }
 
-  private func stepOut() throws(ChannelError) {
+  func abandon() {
+    guard inside else { return }
     inside = false
-    _ = try buffer.operate(leave, until: .now, .send)
+    _ = try? buffer.operate(leave, until: .now, .send)
   }
 
   func close() {
-    if inside { try? stepOut() }
+    abandon()
     buffer.close()
   }
 

@@ -1,7 +1,7 @@
-package import SystemCalls
+import SystemCalls
 
-/// The receiving end of a named socket: listens, accepts every sender that may come, and takes their messages in
-/// turn. When the last of them has closed, and none waits to be accepted, the channel is at its end.
+/// The receiving end of a named socket: takes the messages of every sender that its door has
+/// admitted, in turn. When the last of them has closed the channel is at its end.
 package final class ListeningReceiver: ReceivingEnd {
   /// One sender's connection.
   private final class Line {
@@ -18,45 +18,25 @@ package final class ListeningReceiver: ReceivingEnd {
   package let options: ChannelOptions
   package private(set) var bytesCarried = 0
   private let unitBytes: Int
-  private var listener: Descriptor?
+  private var door: SocketDoor?
   private var lines: [Line] = []
   /// Whose message was handed out last: the next search begins behind it, so that no sender starves another.
   private var current: Line?
   private var turn = 0
   private var hadSender = false
   private var spinner: Spinner
-  /// Says whether a connection may stay, and readies it.
-  private let admit: (borrowing Descriptor) throws(SystemError) -> Bool
   private let onClose: () -> Void
 
   package init(
-    _ mechanism: Mechanism, _ listener: consuming Descriptor, _ options: ChannelOptions, unitBytes: Int,
-    admit: @escaping (borrowing Descriptor) throws(SystemError) -> Bool, onClose: @escaping () -> Void
+    _ mechanism: Mechanism, _ door: SocketDoor, _ options: ChannelOptions, unitBytes: Int,
+    onClose: @escaping () -> Void
   ) {
     self.mechanism = mechanism
     self.options = options
-    self.listener = consume listener
+    self.door = door
     self.unitBytes = unitBytes
-    self.admit = admit
     self.onClose = onClose
     spinner = Spinner(options.wait)
-  }
-
-  private var listenerRaw: Int32? {
-    switch listener {
-    case .some(let descriptor): descriptor.raw
-    case .none: nil
-    }
-  }
-
-  /// Where it listens, for a port that the kernel chose.
-  package func withListener<Result>(
-    _ body: (borrowing Descriptor) throws(SystemError) -> Result
-  ) throws(SystemError) -> Result? {
-    switch listener {
-    case .some(let descriptor): return try body(descriptor)
-    case .none: return nil
-    }
   }
 
   package func take(until deadline: Deadline) throws(ChannelError) -> UnsafeRawBufferPointer? {
@@ -98,10 +78,10 @@ package final class ListeningReceiver: ReceivingEnd {
 
   /// Accepts and reads what is ready; waits for it until the deadline. True when anything changed.
   private func turnOver(until deadline: Deadline) throws(ChannelError) -> Bool {
-    guard let listenerRaw else { throw .closed(.receive, mechanism) }
+    guard let door else { throw .closed(.receive, mechanism) }
     // The usual case: one sender, and it has sent.
     if lines.count == 1, try read(lines[0]) { return true }
-    var entries = [PollEntry(listenerRaw, read: true)] + lines.map { PollEntry($0.socket.raw, read: true) }
+    var entries = [PollEntry(door.pollable, read: true)] + lines.map { PollEntry($0.socket.raw, read: true) }
     let ready = try translating(.receive, mechanism) { () throws(SystemError) in
       try poll(&entries, nanoseconds: deadline.remaining)
     }
@@ -110,7 +90,7 @@ package final class ListeningReceiver: ReceivingEnd {
     for (line, entry) in zip(lines, entries.dropFirst()) where entry.readable || entry.hungUp {
       if try read(line) { changed = true }
     }
-    if entries[0].readable { changed = try accept() || changed }
+    if entries[0].readable, take(from: door) { changed = true }
     return changed
   }
 
@@ -134,25 +114,17 @@ package final class ListeningReceiver: ReceivingEnd {
 
   private func drop(_ line: Line) { lines.removeAll { $0 === line } }
 
-  private func accept() throws(ChannelError) -> Bool {
-    guard case .some = listenerRaw else { return false }
-    do throws(SystemError) {
-      let accepted = try withListener { (listener) throws(SystemError) -> Line? in
-        let socket = try Sockets.accept(listener)
-        guard try admit(socket) else { return nil }
-        let decoder = FrameDecoder(mechanism: mechanism, options: options, bufferBytes: 4096)
-        return Line(socket, decoder)
-      }
-      if let line = accepted ?? nil {
-        lines.append(line)
-        hadSender = true
-      }
-      return true
-    } catch {
-      // It left before it was accepted: as if it had never come.
-      if error.wouldBlock || error.meansClosed || error.number == SystemError.aborted { return false }
-      throw ChannelError(error, .receive, mechanism)
+  /// Those that the door has admitted meanwhile.
+  private func take(from door: SocketDoor) -> Bool {
+    door.rearm()
+    var came = false
+    while let socket = door.next() {
+      let decoder = FrameDecoder(mechanism: mechanism, options: options, bufferBytes: 4096)
+      lines.append(Line(socket, decoder))
+      hadSender = true
+      came = true
     }
+    return came
   }
 
   package func release() {
@@ -161,8 +133,9 @@ package final class ListeningReceiver: ReceivingEnd {
   }
 
   package func close() {
-    guard listenerRaw != nil else { return }
-    listener = nil
+    guard let door else { return }
+    door.close()
+    self.door = nil
     lines = []
     onClose()
   }
@@ -173,9 +146,4 @@ package final class ListeningReceiver: ReceivingEnd {
       "a receiver that listens stays where it is: open it in the other process, or hand over one of Channel.make"
     )
   }
-}
-
-extension SystemError {
-  /// ECONNABORTED.
-  fileprivate static let aborted: Int32 = 103
 }

@@ -95,11 +95,16 @@ package enum TCPMechanism: MechanismImplementation {
           guard try admits(socket) else {
             throw ChannelErrorMarker.otherUser
           }
+          switch try SocketDoor.knock(socket, until: deadline) {
+          case .admitted: break
+          case .refused: throw ChannelErrorMarker.otherUser
+          case .silence: throw SystemError.refused
+          }
           return FramedSender(mechanism, carrier(socket), address.options)
         } catch {
           if error == ChannelErrorMarker.otherUser {
             throw ChannelError(
-              .notAllowed, .open, mechanism, "another user listens on \(address.target): choose another port")
+              .notAllowed, .open, mechanism, "another user, or no channel, is on \(address.target): choose another port")
           }
           guard error.meansRefused else { throw ChannelError(error, .open, mechanism, address.target) }
         }
@@ -123,9 +128,8 @@ package enum TCPMechanism: MechanismImplementation {
       try Sockets.setOption(listener, level: 1, 2, 1)
       try Internet.bind(listener, target)
       try Sockets.listen(listener)
-      return ListeningReceiver(
-        mechanism, listener, address.options, unitBytes: unitBytes,
-        admit: { (socket) throws(SystemError) in try admits(socket) }, onClose: {})
+      let door = try SocketDoor(listener) { (socket) throws(SystemError) in try admits(socket) }
+      return ListeningReceiver(mechanism, door, address.options, unitBytes: unitBytes, onClose: {})
     } catch {
       if error.meansTaken {
         throw ChannelError(

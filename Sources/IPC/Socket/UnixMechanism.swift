@@ -89,6 +89,11 @@ package enum UnixMechanism: MechanismImplementation {
         guard try Sockets.peerUser(socket) == Myself.user else {
           throw ChannelError.notAllowedMarker
         }
+        switch try SocketDoor.knock(socket, until: deadline) {
+        case .admitted: break
+        case .refused: throw ChannelError.notAllowedMarker
+        case .silence: throw SystemError.refused
+        }
         return FramedSender(mechanism, carrier(socket, kind, address.options), address.options)
       } catch {
         if error == ChannelError.notAllowedMarker {
@@ -119,9 +124,11 @@ package enum UnixMechanism: MechanismImplementation {
       try UnixPaths.bind(listener, path, kind)
       try Sockets.listen(listener)
       let inode = (try? Files.status(path))?.inode
+      let door = try SocketDoor(listener) { (socket) throws(SystemError) in
+        try Sockets.peerUser(socket) == Myself.user
+      }
       return ListeningReceiver(
-        mechanism, listener, address.options, unitBytes: unitBytes,
-        admit: { (socket) throws(SystemError) in try Sockets.peerUser(socket) == Myself.user },
+        mechanism, door, address.options, unitBytes: unitBytes,
         onClose: { if (try? Files.status(path))?.inode == inode { try? Files.remove(path) } })
     } catch {
       if error.meansTaken {

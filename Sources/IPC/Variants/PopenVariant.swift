@@ -13,7 +13,7 @@ package enum PopenVariant: MechanismImplementation {
     caveat:
       "an address names a command, which this end starts; closing waits for it to end, as pclose(3) does")
 
-  /// A command that runs, and ends with the end that started it.
+  /// A command that runs.
   private final class Command {
     private var process: Int32?
 
@@ -24,6 +24,13 @@ package enum PopenVariant: MechanismImplementation {
       self.process = nil
       _ = try? Processes.reap(process, wait: true)
     }
+
+    /// Nobody waits for it any more: it is reaped when it ends, which it does when its input does.
+    deinit {
+      guard let process else { return }
+      if let ended = try? Processes.reap(process, wait: false), ended.usage.peakKilobytes >= 0 { return }
+      try? Threads.start(name: "ipc-popen") { _ = try? Processes.reap(process, wait: true) }
+    }
   }
 
   private static func start(_ command: String, input: Int32, output: Int32) throws(SystemError) -> Command {
@@ -33,11 +40,12 @@ package enum PopenVariant: MechanismImplementation {
         descriptors: [input, output, 2]))
   }
 
+  /// - Parameter waits: closing waits for the command to end, as pclose(3) does.
   private static func carrier(
-    _ descriptor: consuming Descriptor, _ command: Command?
+    _ descriptor: consuming Descriptor, _ command: Command, waits: Bool
   ) -> DescriptorCarrier {
     DescriptorCarrier(mechanism, descriptor, kind: .pipe, unitBytes: 1 << 16, isStream: true) {
-      command?.wait()
+      if waits { command.wait() }
     }
   }
 
@@ -55,8 +63,8 @@ package enum PopenVariant: MechanismImplementation {
       let sending = try there.writing.duplicate()
       let receiving = try back.reading.duplicate()
       return EndPair(
-        FramedSender(mechanism, carrier(sending, nil), options),
-        FramedReceiver(mechanism, carrier(receiving, command), options))
+        FramedSender(mechanism, carrier(sending, command, waits: false), options),
+        FramedReceiver(mechanism, carrier(receiving, command, waits: false), options))
     }
   }
 
@@ -67,7 +75,7 @@ package enum PopenVariant: MechanismImplementation {
     return try translating(.open, mechanism, address.description) { () throws(SystemError) in
       let pipe = try PipeEnds()
       let command = try start(address.target, input: pipe.reading.raw, output: 1)
-      return FramedSender(mechanism, carrier(try pipe.writing.duplicate(), command), lines(address))
+      return FramedSender(mechanism, carrier(try pipe.writing.duplicate(), command, waits: true), lines(address))
     }
   }
 
@@ -77,7 +85,7 @@ package enum PopenVariant: MechanismImplementation {
       let pipe = try PipeEnds()
       let null = try Files.open("/dev/null", .read)
       let command = try start(address.target, input: null.raw, output: pipe.writing.raw)
-      return FramedReceiver(mechanism, carrier(try pipe.reading.duplicate(), command), lines(address))
+      return FramedReceiver(mechanism, carrier(try pipe.reading.duplicate(), command, waits: true), lines(address))
     }
   }
 

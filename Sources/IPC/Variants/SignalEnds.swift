@@ -116,11 +116,24 @@ final class SignalReceiver: ReceivingEnd {
   private var signal: Int32 = 0
   private let value = ByteBuffer(capacity: 16)
   private var isClosed = false
+  /// Until when signals of senders that have gone may still be on their way to the handler.
+  private var lastCall: UInt64?
 
   init(_ link: SignalLink, _ options: ChannelOptions) {
     self.link = link
     self.options = options
     spinner = Spinner(options.wait)
+  }
+
+  /// Whether nothing more can come: the senders are gone, and every credit is back. A sender that died between
+  /// its credit and its signal keeps one; 100 ms later nothing is on its way any more.
+  private var isOver: Bool {
+    guard link.lifeline.peersGone else { return false }
+    if link.credits.load() >= UInt64(SignalVariant.credits) { return true }
+    let now = Clock.now()
+    let end = lastCall ?? now + 100_000_000
+    lastCall = end
+    return now >= end
   }
 
   /// Begins to listen in this process. An end that is handed over begins where it is used.
@@ -155,20 +168,22 @@ final class SignalReceiver: ReceivingEnd {
     let came = try PendingFlushes.waiting(until: deadline) { limit throws(ChannelError) -> Bool? in
       if try spinner.spin(until: limit, { () throws(ChannelError) in try attempt() }) { return true }
       while true {
-        var entries = [PollEntry(reading, read: true), PollEntry(link.lifeline.pollable)]
-        let ready = try translating(.receive, mechanism) { () throws(SystemError) in
-          try poll(&entries, nanoseconds: limit.remaining)
+        // Once the senders are gone their lifeline would end every wait at once.
+        let gone = link.lifeline.peersGone
+        var entries = [PollEntry(reading, read: true)] + (gone ? [] : [PollEntry(link.lifeline.pollable)])
+        _ = try translating(.receive, mechanism) { () throws(SystemError) in
+          try poll(&entries, nanoseconds: gone ? limit.remaining(atMost: 5_000_000) : limit.remaining)
         }
-        if entries[1].hungUp { link.lifeline.notePeersGone() }
+        if !gone, entries[1].hungUp { link.lifeline.notePeersGone() }
         if try attempt() { return true }
-        if ready == 0 { return nil }
+        if limit.hasPassed { return nil }
       }
     }
     return came == nil ? nil : unsafe value.bytes
   }
 
   private func attempt() throws(ChannelError) -> Bool {
-    let gone = link.lifeline.peersGone
+    let isOver = isOver
     value.removeAll()
     do throws(SystemError) {
       let room = unsafe UnsafeMutableRawBufferPointer(rebasing: value.room(4)[..<4])
@@ -176,7 +191,7 @@ final class SignalReceiver: ReceivingEnd {
       guard count == 4 else { throw SystemError(5, .read) }
     } catch {
       guard error.wouldBlock else { throw ChannelError(error, .receive, mechanism) }
-      if gone { throw .closed(.receive, mechanism) }
+      if isOver { throw .closed(.receive, mechanism) }
       return false
     }
     value.filled(4)

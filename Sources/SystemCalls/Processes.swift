@@ -46,6 +46,8 @@ package enum Processes {
     for (target, source) in lifted.enumerated() {
       unsafe posix_spawn_file_actions_adddup2(&actions, source, Int32(target))
     }
+    // Also what some library opened without close-on-exec: a pipe's end in the wrong process never hangs up.
+    _ = unsafe csystem_spawn_close_from(&actions, base)
     var attributes = posix_spawnattr_t()
     unsafe posix_spawnattr_init(&attributes)
     defer { unsafe posix_spawnattr_destroy(&attributes) }

@@ -1,13 +1,19 @@
 import IPC
 
 /// Messages that say who sent them and in which place: four bytes of the sender's number, four of the message's,
-/// then the pattern.
+/// then the pattern. Where a message has only four bytes, one says who and three say where; where it has none, it
+/// says nothing.
 package enum Numbered {
   package static let headerBytes = 8
 
-  /// Message `sequence` of sender `id`: `count` bytes, eight at least.
+  /// Message `sequence` of sender `id`: `count` bytes, none, four, or eight at least.
   package static func bytes(id: Int, _ sequence: Int, _ count: Int) -> [UInt8] {
     var writer = MessageWriter()
+    if count == 0 { return [] }
+    if count == 4 {
+      writer.write(UInt32(id << 24 | sequence))
+      return writer.bytes
+    }
     writer.write(UInt32(id))
     writer.write(UInt32(sequence))
     writer.append(Pattern.bytes(sequence &+ id, max(0, count - headerBytes)))
@@ -17,6 +23,10 @@ package enum Numbered {
   /// Who sent it, in which place; nil when the bytes are not what that sender sends there.
   package static func read(_ span: Span<UInt8>) -> (id: Int, sequence: Int)? {
     var reader = MessageReader()
+    if span.count == 4 {
+      guard let both = try? reader.integer(span, as: UInt32.self) else { return nil }
+      return (Int(both >> 24), Int(both & 0xFF_FFFF))
+    }
     guard let id = try? reader.integer(span, as: UInt32.self),
       let sequence = try? reader.integer(span, as: UInt32.self),
       Pattern.matches(span.extracting(droppingFirst: headerBytes), Int(sequence) &+ Int(id))

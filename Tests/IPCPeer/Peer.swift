@@ -114,7 +114,7 @@ final class Peer {
   }
 
   private func sendNumbered(_ id: Int, _ sequence: Int, _ size: Int) throws(ChannelError) {
-    if size == 0 { try sender!.send(Token()) } else { try sender!.send(Numbered.bytes(id: id, sequence, size)) }
+    try sender!.send(Numbered.bytes(id: id, sequence, size))
   }
 
   /// Receives until the end, with so many microseconds of other work for each message.
@@ -151,7 +151,7 @@ final class Peer {
   /// Fills the channel, says so, and then waits in `send` for as long as it takes.
   private func blockSending(_ size: Int) throws(ChannelError) -> String {
     var count = 0
-    while try size == 0 ? sender!.trySend(Token()) : sender!.trySend(Numbered.bytes(id: 1, count, size)) {
+    while try sender!.trySend(Numbered.bytes(id: 1, count, size)) {
       count += 1
       if count > 1_000_000 { return "error never full" }
     }
@@ -181,10 +181,11 @@ final class Peer {
   private func idle(
     _ what: String, _ size: Int, _ milliseconds: Int?
   ) throws(ChannelError) -> String {
+    let last = Pattern.bytes(0, size > 4 ? 0 : size)
     if what == "send" {
       // First in large steps, then until not one more byte goes in.
-      if size > 0 { while try sender!.trySend(Pattern.bytes(0, size)) {} }
-      while try sender!.trySend(Token()) {}
+      while try sender!.trySend(Pattern.bytes(0, size)) {}
+      while try sender!.trySend(last) {}
     }
     try answer("waiting")
     let usage = Processes.usageOfThisProcess()
@@ -192,8 +193,8 @@ final class Peer {
     var ended = "done"
     do throws(ChannelError) {
       switch (what, milliseconds) {
-      case ("send", let milliseconds?): try sender!.send(Token(), within: .milliseconds(milliseconds))
-      case ("send", nil): try sender!.send(Token())
+      case ("send", let milliseconds?): try sender!.send(last, within: .milliseconds(milliseconds))
+      case ("send", nil): try sender!.send(last)
       case (_, let milliseconds?): try receiver!.receive(within: .milliseconds(milliseconds)) { _ in }
       case (_, nil): try receiver!.receive { _ in }
       }

@@ -38,11 +38,7 @@ extension AllTests {
       try line.peer.order("collect 200")
       let count = 400
       for sequence in 0..<count {
-        if subject.isTokens {
-          try line.sender.send(Token())
-        } else {
-          try line.sender.send(Numbered.bytes(id: 1, sequence, sequence % 3 == 0 ? 15_000 : 700))
-        }
+        try line.sender.send(Numbered.bytes(id: 1, sequence, subject.size(sequence % 3 == 0 ? 15_000 : 700)))
       }
       try line.sender.close()
       try expect(line.peer, subject, count)
@@ -62,7 +58,7 @@ extension AllTests {
 
     private func fill(_ sender: inout Sender, _ subject: Subject, _ size: Int) throws -> Int {
       var count = 0
-      while try subject.isTokens ? sender.trySend(Token()) : sender.trySend(Numbered.bytes(id: 1, count, size)) {
+      while try sender.trySend(Numbered.bytes(id: 1, count, subject.size(size))) {
         count += 1
         try #require(count < 200_000, "it never gets full")
       }

@@ -11,22 +11,15 @@ extension AllTests {
       Watchdog.at(subject)
       var line = try subject.toPeer()
       var count = 0
-      while try trySend(&line.sender, subject, count, 3000) { count += 1 }
+      let size = subject.size(3000)
+      while try line.sender.trySend(Numbered.bytes(id: 1, count, size)) { count += 1 }
       #expect(
         code { () throws(ChannelError) in
-          if subject.isTokens {
-            try line.sender.send(Token(), within: .milliseconds(20))
-          } else {
-            try line.sender.send(Numbered.bytes(id: 9, 0, 3000), within: .milliseconds(20))
-          }
+          try line.sender.send(Numbered.bytes(id: 9, 0, size), within: .milliseconds(20))
         } == .timedOut)
       try line.peer.order("collect 0")
       // Now there is room, or soon: a deadline far away is met.
-      if subject.isTokens {
-        try line.sender.send(Token(), within: .seconds(30))
-      } else {
-        try line.sender.send(Numbered.bytes(id: 1, count, 3000), within: .seconds(30))
-      }
+      try line.sender.send(Numbered.bytes(id: 1, count, size), within: .seconds(30))
       let peer = line.peer
       try line.sender.close()
       let found = Collected(try peer.answer())
@@ -38,13 +31,6 @@ extension AllTests {
         #expect(found.tally.runs == [1: [0...count]])
       }
       try peer.finish()
-    }
-
-    private func trySend(
-      _ sender: inout Sender, _ subject: Subject, _ sequence: Int, _ size: Int
-    ) throws(ChannelError) -> Bool {
-      if subject.isTokens { return try sender.trySend(Token()) }
-      return try sender.trySend(Numbered.bytes(id: 1, sequence, size))
     }
 
     /// Larger than any channel holds: some of it is on its way when the sender gives up.
@@ -85,7 +71,7 @@ extension AllTests {
             try line.receiver.receive(within: .milliseconds(5)) { _ in }
           } == .timedOut)
       }
-      let sizes = subject.isTokens ? [0, 0, 0] : [10, 0, 5000]
+      let sizes = [10, 0, 5000].map(subject.size)
       try line.peer.must("send plain 20 \(sizes.map(String.init).joined(separator: ","))")
       #expect(try Sending.take(&line.receiver, "within", 20, sizes) == nil)
       #expect(try line.receiver.tryReceive { $0.count } == nil)

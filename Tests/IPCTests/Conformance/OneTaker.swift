@@ -15,11 +15,8 @@ extension AllTests {
       var group = try ReceiverGroup.make(subject, 3)
       for receiver in group.receivers { try receiver.order("collect 0") }
       for sequence in 0..<700 {
-        if subject.isTokens {
-          try group.sender.send(Token())
-        } else {
-          try group.sender.send(Numbered.bytes(id: 1, sequence, Self.sizes[sequence % Self.sizes.count]))
-        }
+        let size = subject.size(Self.sizes[sequence % Self.sizes.count])
+        try group.sender.send(Numbered.bytes(id: 1, sequence, size))
       }
       let receivers = group.receivers
       try group.sender.close()
@@ -32,7 +29,7 @@ extension AllTests {
       let group = try ReceiverGroup.make(subject, 2)
       let senders = [try group.anotherSender(), try group.anotherSender()]
       for receiver in group.receivers { try receiver.order("collect 0") }
-      let sizes = subject.isTokens ? "0" : Self.sizes.map(String.init).joined(separator: ",")
+      let sizes = subject.sizes(Self.sizes)
       for (id, sender) in senders.enumerated() {
         try sender.order("flood \(id + 1) 350 \(sizes)")
         try sender.order("close")
@@ -79,11 +76,7 @@ extension AllTests {
     }
 
     private static func send(_ sender: inout Sender, _ subject: Subject, _ sequence: Int) throws {
-      if subject.isTokens {
-        try sender.send(Token())
-      } else {
-        try sender.send(Numbered.bytes(id: 1, sequence, 100_000))
-      }
+      try sender.send(Numbered.bytes(id: 1, sequence, subject.size(100_000)))
     }
 
     /// Every message of every sender was taken once, and each receiver saw a sender's messages in their order.

@@ -29,12 +29,14 @@ extension AllTests {
       #expect(found.runs == [3: [0...239]])
     }
 
-    @Test(arguments: Subject.all.filter(\.isTokens))
-    func tokensAreAllCounted(_ subject: Subject) throws {
+    @Test(arguments: Subject.all.filter { $0.size(8) < 8 })
+    func tokensAndIntegersAreAllCounted(_ subject: Subject) throws {
       Watchdog.at(subject)
       let line = try subject.fromPeer()
-      try line.peer.order("flood 3 5000 0")
-      #expect(try drain(line).tokens == 5000)
+      try line.peer.order("flood 3 5000 \(subject.size(8))")
+      let found = try drain(line)
+      #expect(found.damaged == 0)
+      if subject.isTokens { #expect(found.tokens == 5000) } else { #expect(found.runs == [3: [0...4999]]) }
     }
 
     private func drain(_ line: consuming Inward) throws -> Tally {
@@ -56,7 +58,7 @@ extension AllTests {
     func eachOfSeveralSendersKeepsItsOrder(_ subject: Subject) throws {
       Watchdog.at(subject)
       guard var group = try SenderGroup.make(subject, 3) else { return }
-      let sizes = subject.isTokens ? "0" : Self.mixed.map(String.init).joined(separator: ",")
+      let sizes = subject.sizes(Self.mixed)
       for (id, sender) in group.senders.enumerated() { try sender.order("flood \(id + 1) 360 \(sizes)") }
       for sender in group.senders { try sender.order("close") }
       var tally = Tally()

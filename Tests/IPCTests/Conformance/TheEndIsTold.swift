@@ -19,9 +19,6 @@ extension AllTests {
       }
     }
 
-    /// What one message holds: nothing, where it can't hold anything.
-    private static func size(_ subject: Subject, _ bytes: Int) -> Int { subject.isTokens ? 0 : bytes }
-
     private static func check(_ found: Collected, _ subject: Subject, _ count: Int) {
       #expect(found.end == "closed")
       #expect(found.tally.damaged == 0)
@@ -36,7 +33,7 @@ extension AllTests {
     func theRestAndThenTheEnd(_ subject: Subject, _ how: Departure) throws {
       Watchdog.at("\(subject) \(how)")
       var line = try subject.fromPeer()
-      try line.peer.must("flood 1 5 \(Self.size(subject, 900))")
+      try line.peer.must("flood 1 5 \(subject.size(900))")
       try Self.depart(line.peer, how)
       var tally = Tally()
       for _ in 0..<5 { try line.receiver.receive { tally.note($0) } }
@@ -57,7 +54,7 @@ extension AllTests {
       let (sender, receiver) = try subject.betweenPeers()
       try receiver.order("block-receiving")
       #expect(try receiver.answer() == "waiting")
-      try sender.must("flood 1 3 \(Self.size(subject, 50))")
+      try sender.must("flood 1 3 \(subject.size(50))")
       if subject.options.wait != .spin { receiver.untilAsleep() }
       try Self.depart(sender, how)
       Self.check(Collected(try receiver.answer()), subject, 3)
@@ -69,7 +66,7 @@ extension AllTests {
     func aSenderBlockedOnAFullChannelIsTold(_ subject: Subject, _ how: Departure) throws {
       Watchdog.at("\(subject) \(how)")
       let (sender, receiver) = try subject.betweenPeers()
-      try sender.order("block-sending \(Self.size(subject, 3000))")
+      try sender.order("block-sending \(subject.size(3000))")
       #expect(try sender.answer().hasPrefix("full"))
       if subject.options.wait != .spin { sender.untilAsleep() }
       try Self.depart(receiver, how)
@@ -84,7 +81,7 @@ extension AllTests {
     func aSenderThatKeepsSendingIsTold(_ subject: Subject, _ how: Departure) throws {
       Watchdog.at("\(subject) \(how)")
       let (sender, receiver) = try subject.betweenPeers()
-      try sender.order("send-until-closed \(Self.size(subject, 100))")
+      try sender.order("send-until-closed \(subject.size(100))")
       #expect(try sender.answer() == "sending")
       let some = Collected(try receiver.ask("collect-some 50"))
       #expect(some.end == "ok" && some.tally.damaged == 0)
@@ -100,7 +97,7 @@ extension AllTests {
     func aSenderKilledWhileItSendsLeavesWholeMessages(_ subject: Subject) throws {
       Watchdog.at(subject)
       var line = try subject.fromPeer()
-      try line.peer.order("send-until-closed \(Self.size(subject, 30_000))")
+      try line.peer.order("send-until-closed \(subject.size(30_000))")
       #expect(try line.peer.answer() == "sending")
       var tally = Tally()
       for _ in 0..<20 { try line.receiver.receive { tally.note($0) } }
@@ -118,7 +115,7 @@ extension AllTests {
       Watchdog.at(subject)
       guard var group = try SenderGroup.make(subject, 3) else { return }
       for (id, sender) in group.senders.enumerated() {
-        try sender.must("flood \(id + 1) 2 \(Self.size(subject, 40))")
+        try sender.must("flood \(id + 1) 2 \(subject.size(40))")
       }
       var tally = Tally()
       for _ in 0..<6 { try group.receiver.receive { tally.note($0) } }
@@ -139,11 +136,11 @@ extension AllTests {
       Watchdog.at(subject)
       var group = try ReceiverGroup.make(subject, 3)
       for departed in 0..<3 {
-        try group.sender.send(Token())
+        try group.sender.send(Pattern.bytes(0, subject.size(10)))
         if departed == 0 { try group.receivers[0].must("close") } else { try group.receivers[departed].kill() }
       }
       let end = code { () throws(ChannelError) in
-        while true { try group.sender.send(Token()) }
+        while true { try group.sender.send(Pattern.bytes(0, subject.size(10))) }
       }
       #expect(end == .closed)
       try group.receivers[0].finish()
@@ -153,7 +150,7 @@ extension AllTests {
     @Test(arguments: Subject.all.filter { $0.options.wait != .spin })
     func waitingCostsNothing(_ subject: Subject) throws {
       Watchdog.at(subject)
-      let size = Self.size(subject, 4000)
+      let size = subject.size(4000)
       var lines: [(sender: PeerProcess, receiver: PeerProcess)] = []
       for _ in 0..<4 { lines.append(try subject.betweenPeers()) }
       let waiting = [lines[0].receiver, lines[1].receiver, lines[2].sender, lines[3].sender]
@@ -162,7 +159,7 @@ extension AllTests {
       for peer in waiting { #expect(try peer.answer() == "waiting") }
       // The time in which they wait is a wait of this process's own: two of them answer when it is over.
       var answers = [try waiting[1].answer(), try waiting[3].answer()]
-      try lines[0].sender.must("send plain 0 0")
+      try lines[0].sender.must("send plain 0 \(subject.size(9))")
       try lines[2].receiver.order("collect 0")
       answers += [try waiting[0].answer(), try waiting[2].answer()]
       for (answer, expected) in zip(answers, ["timedOut", "timedOut", "done", "done"]) {

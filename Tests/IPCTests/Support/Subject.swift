@@ -28,8 +28,17 @@ struct Subject: Sendable, CustomTestStringConvertible, CustomStringConvertible {
   /// Whether messages have no bytes.
   var isTokens: Bool { traits.carries == .tokens || options.type == "tokens" }
 
+  /// What a message holds that should hold so many bytes: as many, four where each has four, none where none can.
+  func size(_ bytes: Int) -> Int { isTokens ? 0 : traits.carries == .integers ? 4 : bytes }
+
+  /// The same of a list, as an order wants it.
+  func sizes(_ list: [Int]) -> String { list.map { String(size($0)) }.joined(separator: ",") }
+
   /// Several senders, unless the options ask for one.
   var admitsManySenders: Bool { traits.manySenders && options.senders != .one }
+
+  /// Several receivers, unless the options ask for one.
+  var admitsManyReceivers: Bool { traits.manyReceivers && options.receivers != .one }
 
   // MARK: All there are
 
@@ -61,6 +70,7 @@ struct Subject: Sendable, CustomTestStringConvertible, CustomStringConvertible {
     case (.fifo, _): [{ $0.senders = .one }]
     case (.unix, _): [{ $0.type = "stream" }]
     case (.semaphore, _): [{ $0.type = "tokens" }]
+    case (.queue, _): [{ $0.receivers = .one }]
     default: []
     }
   }
@@ -68,7 +78,7 @@ struct Subject: Sendable, CustomTestStringConvertible, CustomStringConvertible {
   /// Those whose messages have bytes.
   static let carrying = all.filter { !$0.isTokens && $0.traits.carries == .messages }
   static let manySenders = all.filter(\.admitsManySenders)
-  static let manyReceivers = all.filter(\.traits.manyReceivers)
+  static let manyReceivers = all.filter(\.admitsManyReceivers)
   static let named = all.filter { $0.form == .named }
   /// One way to wait of each: for what has nothing to do with waiting.
   static let once = all.filter { $0.options.wait == .adaptive }

@@ -261,62 +261,31 @@ int csystem_cpu_count(void) {
 
 int csystem_pidfd_open(pid_t process) { return (int)syscall(SYS_pidfd_open, process, 0); }
 
-int csystem_pidfd_send(int pidfd, int signal, int value) {
+int csystem_thread_id(void) { return (int)syscall(SYS_gettid); }
+
+int csystem_signal_queue(pid_t process, int thread, int value) {
   siginfo_t information;
   memset(&information, 0, sizeof information);
-  information.si_signo = signal;
+  information.si_signo = SIGRTMIN;
   information.si_code = SI_QUEUE;
   information.si_pid = getpid();
   information.si_uid = getuid();
   information.si_value.sival_int = value;
-  return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, &information, 0);
+  return (int)syscall(SYS_rt_tgsigqueueinfo, process, thread, SIGRTMIN, &information);
 }
 
-int csystem_realtime_signal_min(void) { return SIGRTMIN; }
-
-int csystem_realtime_signal_max(void) { return SIGRTMAX; }
-
-static volatile int signal_pipes[65];
-
-static void write_value(int signal, siginfo_t *information, void *context) {
-  (void)context;
-  int saved = errno;
-  if (information->si_code == SI_QUEUE && information->si_uid == getuid()) {
-    int value = information->si_value.sival_int;
-    // The sender took a credit for this, so there is room.
-    ssize_t written = write(signal_pipes[signal], &value, sizeof value);
-    (void)written;
-  }
-  errno = saved;
-}
-
-int csystem_signal_to_pipe(int signal, int pipe) {
-  struct sigaction before;
-  if (signal < SIGRTMIN || signal > SIGRTMAX) {
-    errno = EINVAL;
+int csystem_signal_take(int *value) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGRTMIN);
+  siginfo_t information;
+  if (sigwaitinfo(&set, &information) < 0) return -1;
+  if (information.si_code != SI_QUEUE || information.si_uid != getuid()) {
+    errno = EAGAIN;
     return -1;
   }
-  if (sigaction(signal, NULL, &before) < 0) return -1;
-  if (before.sa_handler != SIG_DFL) {
-    errno = EBUSY;
-    return -1;
-  }
-  signal_pipes[signal] = pipe;
-  struct sigaction action;
-  memset(&action, 0, sizeof action);
-  action.sa_sigaction = write_value;
-  action.sa_flags = SA_SIGINFO | SA_RESTART;
-  return sigaction(signal, &action, NULL);
-}
-
-int csystem_signal_release(int signal) {
-  // Ignored, not default: one that is still on its way must not end the process. Free for the next taker after.
-  struct sigaction action;
-  memset(&action, 0, sizeof action);
-  action.sa_handler = SIG_IGN;
-  if (sigaction(signal, &action, NULL) < 0) return -1;
-  action.sa_handler = SIG_DFL;
-  return sigaction(signal, &action, NULL);
+  *value = information.si_value.sival_int;
+  return 0;
 }
 
 _Static_assert(sizeof(sem_t) <= 64, "fits the room that the caller gives it");

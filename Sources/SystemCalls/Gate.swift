@@ -29,7 +29,7 @@ package enum SystemCall: String, Sendable, CaseIterable {
   case mqOpen = "mq_open", mqSend = "mq_send", mqReceive = "mq_receive", mqGetattr = "mq_getattr", mqUnlink =
     "mq_unlink"
   case semWait = "sem_wait", semPost = "sem_post", futex, posixSpawn = "posix_spawn", waitid, kill,
-    pidfdOpen = "pidfd_open", pidfdSendSignal = "pidfd_send_signal", sigaction, prctl, getrusage
+    pidfdOpen = "pidfd_open", rtTgsigqueueinfo = "rt_tgsigqueueinfo", sigwaitinfo, prctl, getrusage
 }
 
 /// The one gate from errno to an error: runs the call, runs it again when a signal interrupted it, throws what

@@ -1,30 +1,34 @@
 import CSystem
 import Glibc
 
-/// Realtime signals that carry a number (sigqueue(3)), sent to a process by its descriptor, so that they never
-/// reach another that has got its number.
+/// A realtime signal (SIGRTMIN) that carries a number, queued to one thread, which takes it with sigwaitinfo(2): no
+/// handler, no other thread is interrupted, and the kernel keeps the order.
 package enum Signals {
-  /// Takes a realtime signal that nobody in this process handles, and has its values written to the pipe.
-  package static func take(pipe: borrowing Descriptor) throws(SystemError) -> Int32 {
-    var last = SystemError(EBUSY, .sigaction)
-    for signal in csystem_realtime_signal_min()...csystem_realtime_signal_max() {
-      do throws(SystemError) {
-        try system(.sigaction) { csystem_signal_to_pipe(signal, pipe.raw) }
-        return signal
-      } catch {
-        last = error
-      }
-    }
-    throw last
+  /// The calling thread's number.
+  package static var thread: Int32 { csystem_thread_id() }
+
+  /// rt_tgsigqueueinfo(2). EAGAIN: the receiver has as many pending as its RLIMIT_SIGPENDING allows.
+  package static func queue(_ value: Int32, process: Int32, thread: Int32) throws(SystemError) {
+    try system(.rtTgsigqueueinfo) { csystem_signal_queue(process, thread, value) }
   }
 
-  package static func release(_ signal: Int32) { _ = csystem_signal_release(signal) }
+  /// The next number that was queued to the calling thread, which must block the signal; nil: a signal that isn't
+  /// one of this user's.
+  package static func take() throws(SystemError) -> Int32? {
+    var value: Int32 = 0
+    do throws(SystemError) {
+      try system(.sigwaitinfo) { unsafe csystem_signal_take(&value) }
+      return value
+    } catch {
+      if error.wouldBlock { return nil }
+      throw error
+    }
+  }
 
-  /// pidfd_send_signal(2). EAGAIN: the receiver has as many pending as its RLIMIT_SIGPENDING allows.
-  package static func send(
-    _ signal: Int32, value: Int32, to process: borrowing Descriptor
-  ) throws(SystemError) {
-    try system(.pidfdSendSignal) { csystem_pidfd_send(process.raw, signal, value) }
+  /// Writes a number to a pipe.
+  package static func pass(_ value: Int32, to pipe: borrowing Descriptor) throws(SystemError) {
+    var value = value
+    try system(.write) { unsafe write(pipe.raw, &value, 4) }
   }
 }
 

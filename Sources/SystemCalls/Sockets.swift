@@ -20,6 +20,20 @@ package enum Sockets {
     return SocketEnds(one: Descriptor(owning: pair.0), other: Descriptor(owning: pair.1))
   }
 
+  /// Whether a socket is bound to a path: asked with a type that nobody here listens with, so that whoever does
+  /// isn't disturbed. Throws ECONNREFUSED when the file is all that is left, ENOENT when there is none.
+  package static func probe(path: String) throws(SystemError) {
+    let socket = Descriptor(
+      owning: try system(.socket) {
+        Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+      })
+    do throws(SystemError) {
+      try connect(socket, path: path)
+    } catch {
+      if error.number != EPROTOTYPE { throw error }
+    }
+  }
+
   package static func unix(_ kind: Kind) throws(SystemError) -> Descriptor {
     Descriptor(owning: try system(.socket) { socket(AF_UNIX, type(kind), 0) })
   }

@@ -79,15 +79,13 @@ int csystem_exit_signal(int status);
 // sched_setaffinity(2) and CPU_* are behind _GNU_SOURCE macros.
 int csystem_cpu_count(void);
 
-// pidfd_open(2) and pidfd_send_signal(2) have no wrapper in this glibc. The signal carries an int, as sigqueue(3).
+// pidfd_open(2), gettid(2) and rt_tgsigqueueinfo(2) have no wrapper in this glibc, and siginfo_t is a union. The signal
+// goes to one thread and carries an int, as sigqueue(3)'s to a process does.
 int csystem_pidfd_open(pid_t process);
-int csystem_pidfd_send(int pidfd, int signal, int value);
-int csystem_realtime_signal_min(void);
-int csystem_realtime_signal_max(void);
-// A handler in Swift would not be safe at any instruction. This one writes the value of each signal that sigqueue(3)
-// sent, if its sender is of this user, to a pipe: four bytes.
-int csystem_signal_to_pipe(int signal, int pipe);
-int csystem_signal_release(int signal);
+int csystem_thread_id(void);
+int csystem_signal_queue(pid_t process, int thread, int value);
+// sigtimedwait(2): the value through the pointer. EAGAIN: another user's, or none that was queued so.
+int csystem_signal_take(int *value);
 
 // POSIX semaphores wait on CLOCK_REALTIME only, and sem_t is opaque: by address.
 int csystem_sem_init(void *semaphore, unsigned int value);

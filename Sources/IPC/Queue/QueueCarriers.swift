@@ -122,23 +122,28 @@ final class QueueSource: ByteSource {
     if takesTurns, !inside {
       guard try link.lock(.receiving, until: .now, .receive) else { return nil }
     }
-    let found: (type: Int, count: Int)?
+    var found: (type: Int, count: Int)?
     do throws(ChannelError) {
       found = unsafe try take(buffer)
+      // The rest of a message that was begun isn't there, and nobody is sending it: unless it came between these
+      // two looks, it never comes.
+      if found == nil, inside, link.nobodySendsParts {
+        found = unsafe try take(buffer)
+        if found == nil { inside = false }
+      }
     } catch {
       leave()
       throw error
     }
     guard let found else {
-      // The rest of a begun message isn't there, and nobody is sending it: it never comes.
-      if !inside || link.nobodySendsParts { leave() }
+      if !inside { leave() }
       return gone ? .ended : nil
     }
     if found.type == QueueType.part {
       let header = FrameHeader(UInt64(littleEndian: unsafe buffer.loadUnaligned(as: UInt64.self)))
       inside = header.more
     }
-    if !inside || (found.type == QueueType.whole && link.nobodySendsParts) { leave() }
+    if !inside { leave() }
     return .bytes(found.count)
   }
 

@@ -74,7 +74,8 @@ package final class SocketDoor: @unchecked Sendable {
 
   // MARK: The byte
 
-  private static func greet(_ socket: borrowing Descriptor) {
+  /// One byte.
+  package static func greet(_ socket: borrowing Descriptor) {
     var byte: UInt8 = 1
     unsafe withUnsafeBytes(of: &byte) { bytes in
       _ = unsafe try? Sockets.send(
@@ -84,7 +85,7 @@ package final class SocketDoor: @unchecked Sendable {
 
   package enum Answer { case admitted, refused, silence }
 
-  /// The sender's side: waits until the door has said something.
+  /// Waits until the other side has said something.
   package static func knock(
     _ socket: borrowing Descriptor, until deadline: Deadline
   ) throws(SystemError) -> Answer {

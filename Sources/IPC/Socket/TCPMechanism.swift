@@ -92,13 +92,14 @@ package enum TCPMechanism: MechanismImplementation {
           let socket = try Internet.stream(target)
           try Internet.connect(socket, target)
           try prepare(socket, address.options)
-          guard try admits(socket) else {
-            throw ChannelErrorMarker.otherUser
-          }
           switch try SocketDoor.knock(socket, until: deadline) {
           case .admitted: break
           case .refused: throw ChannelErrorMarker.otherUser
           case .silence: throw SystemError.refused
+          }
+          // Now that it is accepted: before, the kernel's table doesn't say whose it is.
+          guard try admits(socket) else {
+            throw ChannelErrorMarker.otherUser
           }
           return FramedSender(mechanism, carrier(socket), address.options)
         } catch {

@@ -121,7 +121,7 @@ package enum UnixMechanism: MechanismImplementation {
     let kind = try kind(address.options)
     do throws(SystemError) {
       let listener = try Sockets.unix(kind)
-      try UnixPaths.bind(listener, path, kind)
+      try UnixPaths.bind(listener, path)
       try Sockets.listen(listener)
       let inode = (try? Files.status(path))?.inode
       let door = try SocketDoor(listener) { (socket) throws(SystemError) in

@@ -7,26 +7,25 @@ enum UnixPaths {
 
   /// Binds to a path, in the place of a file behind which nobody listens any more.
   static func bind(
-    _ socket: borrowing Descriptor, _ path: String, _ kind: Sockets.Kind
+    _ socket: borrowing Descriptor, _ path: String
   ) throws(SystemError) {
     let directory = path.lastIndex(of: "/").map { String(path[..<$0]) + "/" } ?? "."
     // Two receivers that both find a dead one's file must not remove each other's: the directory is the lock.
     let lock = try Files.open(directory, .read, directory: true)
     var patience = Patience(.within(.seconds(5)))
     while try !Files.lock(lock, wait: false), patience.pause() {}
-    try removeDead(path, kind)
+    try removeDead(path)
     try Sockets.bind(socket, path: path)
     withExtendedLifetime(lock) {}
   }
 
   /// Removes a socket file of this user's behind which nobody listens any more.
-  private static func removeDead(_ path: String, _ kind: Sockets.Kind) throws(SystemError) {
+  private static func removeDead(_ path: String) throws(SystemError) {
     guard let status = try? Files.status(path), status.kind == .socket, status.owner == Myself.user else {
       return
     }
     do throws(SystemError) {
-      let probe = try Sockets.unix(kind)
-      try Sockets.connect(probe, path: path)
+      try Sockets.probe(path: path)
     } catch {
       if error.meansRefused { try Files.remove(path) }
     }

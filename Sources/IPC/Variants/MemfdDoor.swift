@@ -28,7 +28,7 @@ final class MemfdDoor: Sendable {
     place = Mutex(Place(sender: sender))
     do throws(SystemError) {
       let socket = try Sockets.unix(.stream)
-      try UnixPaths.bind(socket, path, .stream)
+      try UnixPaths.bind(socket, path)
       try Sockets.listen(socket)
       inode = (try? Files.status(path))?.inode
       listener = socket
@@ -66,6 +66,8 @@ final class MemfdDoor: Sendable {
       let socket = try Sockets.accept(listener)
       guard !place.withLock({ $0.isClosed }) else { return false }
       guard try Sockets.peerUser(socket) == Myself.user else { return true }
+      // A sender says that it is one; whoever only looked is gone by then.
+      guard try SocketDoor.knock(socket, until: .within(.seconds(1))) == .admitted else { return true }
       guard
         let sender = place.withLock({ place in
           defer { place.sender = nil }

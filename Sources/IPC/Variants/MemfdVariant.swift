@@ -67,10 +67,13 @@ package enum MemfdVariant: MechanismImplementation {
     let path = try address.path()
     var patience = Patience(deadline)
     repeat {
+      // connect(2) would follow a symbolic link, to wherever it leads.
+      try MemfdDoor.checkSocket(path)
       do throws(SystemError) {
         let socket = try Sockets.unix(.stream)
         try Sockets.connect(socket, path: path)
         guard try Sockets.peerUser(socket) == Myself.user else { throw MemfdDoor.otherUser }
+        SocketDoor.greet(socket)
         let memory = try Sockets.receiveDescriptor(over: socket)
         let hold = try Sockets.receiveDescriptor(over: socket)
         let senders = try Sockets.receiveDescriptor(over: socket)
@@ -86,7 +89,6 @@ package enum MemfdVariant: MechanismImplementation {
             .busy, .open, mechanism, "\(path) has its one sender already: close it, or use another path")
         }
         guard error.meansRefused else { throw MemfdDoor.explain(error, path) }
-        try MemfdDoor.checkSocket(path)
       }
     } while patience.pause()
     throw ChannelError(

@@ -1,3 +1,4 @@
+import Synchronization
 import SystemCalls
 
 /// Sends ints as realtime signals.
@@ -9,9 +10,6 @@ final class SignalSender: SendingEnd {
   let admitsMoreSenders = true
   private let link: SignalLink
   private var spinner: Spinner
-  /// The receiver's process; known once it listens.
-  private var process: Descriptor?
-  private var signal: Int32 = 0
   private let scratch = ByteBuffer(capacity: 16)
   private var isClosed = false
 
@@ -34,14 +32,15 @@ final class SignalSender: SendingEnd {
     try check(bytes.count)
     let value = Int32(littleEndian: unsafe bytes.loadUnaligned(as: Int32.self))
     guard try takeCredit(until: deadline) else { return false }
+    let target = link.target.load()
+    // Its lifeline is looked at before each signal: a number that could be another process's by now isn't used.
+    if link.lifeline.peersGone { throw .closed(.send, mechanism) }
     do throws(SystemError) {
-      switch process {
-      case .some(let process): try Signals.send(signal, value: value, to: process)
-      case .none: throw SystemError(3, .pidfdSendSignal)
-      }
+      try Signals.queue(
+        value, process: Int32(truncatingIfNeeded: target >> 32), thread: Int32(truncatingIfNeeded: target))
     } catch {
       link.credits.addOne()
-      // ESRCH: the receiver's process has ended.
+      // ESRCH: the receiver's thread has ended.
       if error.number == 3 { throw .closed(.send, mechanism) }
       if error.wouldBlock { return false }
       throw ChannelError(error, .send, mechanism)
@@ -50,7 +49,7 @@ final class SignalSender: SendingEnd {
     return true
   }
 
-  /// A place in the receiver's pipe, and where to send.
+  /// A place in the receiver's pipe.
   private func takeCredit(until deadline: Deadline) throws(ChannelError) -> Bool {
     if try attempt() { return true }
     if deadline.isNow { return false }
@@ -60,25 +59,10 @@ final class SignalSender: SendingEnd {
 
   private func attempt() throws(ChannelError) -> Bool {
     if link.lifeline.peersGone { throw .closed(.send, mechanism) }
-    if process == nil {
-      let target = link.target.load()
-      guard target != 0 else { return false }
-      let number = Int32(truncatingIfNeeded: target >> 32)
-      signal = Int32(truncatingIfNeeded: target & 0xFFFF)
-      do throws(SystemError) {
-        process = try Processes.descriptor(of: number)
-      } catch {
-        throw .closed(.send, mechanism)
-      }
-      // The lifeline still held after the descriptor was opened: it is that process, and no later one.
-      if link.lifeline.peersGone { throw .closed(.send, mechanism) }
-    }
-    return link.credits.takeOne()
+    return link.target.load() != 0 && link.credits.takeOne()
   }
 
-  func reserve(_ capacity: Int, until deadline: Deadline) throws(ChannelError)
-    -> UnsafeMutableRawBufferPointer?
-  {
+  func reserve(_ capacity: Int, until deadline: Deadline) throws(ChannelError) -> UnsafeMutableRawBufferPointer? {
     try check(capacity)
     return unsafe UnsafeMutableRawBufferPointer(rebasing: scratch.room(4)[..<4])
   }
@@ -105,24 +89,74 @@ final class SignalSender: SendingEnd {
   }
 }
 
-/// Takes the ints that a handler has written to a pipe.
+/// The thread that signals are queued to: takes each, and writes it to a pipe.
+private final class SignalListener: Sendable {
+  let pipe: PipeEnds
+  private let isOver = Atomic<Bool>(false)
+  private let thread = Atomic<Int32>(0)
+  private let started = LocalDoorbell()
+
+  init() throws(SystemError) {
+    pipe = try PipeEnds()
+    try pipe.reading.setNonblocking(true)
+    try Threads.start(name: "ipc-signals") { [self] in
+      thread.store(Signals.thread, ordering: .sequentiallyConsistent)
+      started.bell.wake()
+      while !isOver.load(ordering: .acquiring) {
+        guard let value = try? Signals.take() else { continue }
+        if isOver.load(ordering: .acquiring) { return }
+        // A credit was taken for it, so there is room.
+        try? Signals.pass(value, to: pipe.writing)
+      }
+    }
+    _ = try? started.bell.wait(until: .never) { () throws(ChannelError) in
+      thread.load(ordering: .sequentiallyConsistent) != 0
+    }
+  }
+
+  var target: UInt64 {
+    UInt64(UInt32(bitPattern: Myself.process)) << 32
+      | UInt64(UInt32(bitPattern: thread.load(ordering: .sequentiallyConsistent)))
+  }
+
+  func end() {
+    isOver.store(true, ordering: .sequentiallyConsistent)
+    // One more, so that it looks.
+    try? Signals.queue(0, process: Myself.process, thread: thread.load(ordering: .sequentiallyConsistent))
+  }
+}
+
+/// Takes the ints that the listener has written to its pipe.
 final class SignalReceiver: ReceivingEnd {
   let mechanism = SignalVariant.mechanism
   let options: ChannelOptions
   private(set) var bytesCarried = 0
   private let link: SignalLink
   private var spinner: Spinner
-  private var pipe: PipeEnds?
-  private var signal: Int32 = 0
+  private var listener: SignalListener?
   private let value = ByteBuffer(capacity: 16)
   private var isClosed = false
-  /// Until when signals of senders that have gone may still be on their way to the handler.
+  /// Until when signals of senders that have gone may still be on their way.
   private var lastCall: UInt64?
 
   init(_ link: SignalLink, _ options: ChannelOptions) {
     self.link = link
     self.options = options
     spinner = Spinner(options.wait)
+  }
+
+  /// Begins to listen in this process.
+  func listen() throws(ChannelError) {
+    guard listener == nil else { return }
+    let begun = try translating(.open, mechanism) { () throws(SystemError) in try SignalListener() }
+    listener = begun
+    link.target.store(begun.target)
+    link.room.wake()
+  }
+
+  private func endListening() {
+    listener?.end()
+    listener = nil
   }
 
   /// Whether nothing more can come: the senders are gone, and every credit is back. A sender that died between
@@ -136,33 +170,7 @@ final class SignalReceiver: ReceivingEnd {
     return now >= end
   }
 
-  /// Begins to listen in this process. An end that is handed over begins where it is used.
-  func listen() throws(ChannelError) {
-    guard signal == 0 else { return }
-    do throws(SystemError) {
-      let ends = try PipeEnds()
-      try ends.writing.setNonblocking(true)
-      try ends.reading.setNonblocking(true)
-      signal = try Signals.take(pipe: ends.writing)
-      pipe = consume ends
-    } catch {
-      throw ChannelError(
-        .busy, .open, mechanism, "no realtime signal is free in this process: close another signal channel",
-        errno: error.number)
-    }
-    link.target.store(UInt64(UInt32(bitPattern: Myself.process)) << 32 | UInt64(signal))
-    link.room.wake()
-  }
-
-  private var reading: Int32 {
-    switch pipe {
-    case .some(let ends): ends.reading.raw
-    case .none: -1
-    }
-  }
-
   func take(until deadline: Deadline) throws(ChannelError) -> UnsafeRawBufferPointer? {
-    try listen()
     if try attempt() { return unsafe value.bytes }
     if deadline.isNow { return nil }
     let came = try PendingFlushes.waiting(until: deadline) { limit throws(ChannelError) -> Bool? in
@@ -170,7 +178,8 @@ final class SignalReceiver: ReceivingEnd {
       while true {
         // Once the senders are gone their lifeline would end every wait at once.
         let gone = link.lifeline.peersGone
-        var entries = [PollEntry(reading, read: true)] + (gone ? [] : [PollEntry(link.lifeline.pollable)])
+        var entries = [PollEntry(listener?.pipe.reading.raw ?? -1, read: true)]
+        if !gone { entries.append(PollEntry(link.lifeline.pollable)) }
         _ = try translating(.receive, mechanism) { () throws(SystemError) in
           try poll(&entries, nanoseconds: gone ? limit.remaining(atMost: 5_000_000) : limit.remaining)
         }
@@ -187,7 +196,7 @@ final class SignalReceiver: ReceivingEnd {
     value.removeAll()
     do throws(SystemError) {
       let room = unsafe UnsafeMutableRawBufferPointer(rebasing: value.room(4)[..<4])
-      let count = unsafe try Streams.read(reading, into: room)
+      let count = unsafe try Streams.read(listener?.pipe.reading.raw ?? -1, into: room)
       guard count == 4 else { throw SystemError(5, .read) }
     } catch {
       guard error.wouldBlock else { throw ChannelError(error, .receive, mechanism) }
@@ -206,19 +215,23 @@ final class SignalReceiver: ReceivingEnd {
   func close() {
     if isClosed { return }
     isClosed = true
-    if signal != 0 { Signals.release(signal) }
+    endListening()
     link.close()
   }
 
   func handOver() throws(ChannelError) -> Handover {
-    guard signal == 0 else {
+    // Senders wait from here on, until the other process listens.
+    let target = link.target.load()
+    link.target.store(0)
+    guard link.credits.load() == UInt64(SignalVariant.credits) else {
+      link.target.store(target)
       throw ChannelError(
-        .notSupported, .handOver, mechanism,
-        "signals come to the process that listens: hand it over before receiving")
+        .notSupported, .handOver, mechanism, "signals have come to this process: hand the end over before any is sent")
     }
     let carried = link.handOver()
     return Handover(parameters: carried.parameters, descriptors: carried.descriptors) {
       self.isClosed = true
+      self.endListening()
       return carried.surrender()
     }
   }

@@ -1,16 +1,16 @@
 import SystemCalls
 
-/// Realtime signals: sigqueue(3) carries an int, so a message is exactly four bytes. The receiver's process handles
-/// one realtime signal, whose values its handler writes to a pipe; the sender takes a credit before each signal,
-/// so that the pipe never overflows and nothing is lost. Which process and which signal, stands in a small segment.
+/// Realtime signals: each carries an int, so a message is exactly four bytes. A thread of the receiver's takes them
+/// with sigwaitinfo(2) and passes them on through a pipe; the sender takes a credit before each, so that neither the
+/// kernel's limit nor the pipe overflows. Which thread it is, stands in a small segment.
 package enum SignalVariant: MechanismImplementation {
   package static let mechanism = Mechanism("signal")
 
   package static let traits = MechanismTraits(
     summary: "realtime signals: an int of four bytes each", addressForm: "signal:NAME",
-    systemCalls: ["pidfd_send_signal (sigqueue)", "sigaction", "read"], carries: .integers,
+    systemCalls: ["rt_tgsigqueueinfo (sigqueue)", "sigwaitinfo", "read"], carries: .integers,
     manySenders: true, manyReceivers: false, coalesces: false,
-    caveat: "\(credits) on their way at most; the process has about 30 realtime signals, one per receiver")
+    caveat: "\(credits) on their way at most, within ulimit -i of the receiver's user")
 
   static let credits = 1024
 
@@ -50,9 +50,9 @@ package enum SignalVariant: MechanismImplementation {
     let parameters = try create()
     do throws(ChannelError) {
       let lifelines = try translating(.open, mechanism) { () throws(SystemError) in try Lifeline.pair() }
-      return EndPair(
-        SignalSender(try link(parameters, lifelines.sender), options),
-        SignalReceiver(try link(parameters, lifelines.receiver), options))
+      let receiver = SignalReceiver(try link(parameters, lifelines.receiver), options)
+      try receiver.listen()
+      return EndPair(SignalSender(try link(parameters, lifelines.sender), options), receiver)
     } catch {
       remove(parameters)
       throw error
@@ -93,7 +93,7 @@ package enum SignalVariant: MechanismImplementation {
 final class SignalLink: @unchecked Sendable {
   static let creditsOffset = 128
 
-  /// The receiver's process and signal, process in the high half; 0 while it doesn't listen yet.
+  /// The receiver's process, in the high half, and thread; 0 while it doesn't listen yet.
   let target: SharedCounter
   let credits: SharedCounter
   /// Rung when a credit came back, or the receiver began to listen.

@@ -35,8 +35,8 @@ extension AllTests {
     func aSlowReceiverLosesNothing(_ subject: Subject) throws {
       Watchdog.at(subject)
       var line = try subject.toPeer()
-      try line.peer.order("collect 200")
-      let count = 400
+      try line.peer.order("collect 100")
+      let count = 300
       for sequence in 0..<count {
         try line.sender.send(Numbered.bytes(id: 1, sequence, subject.size(sequence % 3 == 0 ? 15_000 : 700)))
       }

@@ -43,6 +43,10 @@ package protocol ByteSink: AnyObject {
   func handOver() throws(ChannelError) -> Handover
 }
 
+extension ByteSource {
+  package var holdsTurn: Bool { false }
+}
+
 extension ByteSink {
   package func abandon() {}
 }
@@ -57,6 +61,8 @@ package enum ReadOutcome {
 
 /// What carries framed bytes in.
 package protocol ByteSource: AnyObject {
+  /// Whether other receivers wait until the message that has begun here is whole.
+  var holdsTurn: Bool { get }
   /// A read takes at most this much; the buffer must hold it.
   var unitBytes: Int { get }
   /// False where `read` does its own waiting well (a plain blocking read); the spinning comes from outside.

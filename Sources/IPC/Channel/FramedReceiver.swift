@@ -19,7 +19,13 @@ package final class FramedReceiver<Source: ByteSource>: ReceivingEnd {
       mechanism: mechanism, options: options, bufferBytes: max(source.unitBytes, 1 << 16))
   }
 
+  /// A receiver that has begun a message that others wait behind doesn't give up in its middle at once: its sender
+  /// is at it.
+  private static let patience = Duration.seconds(1)
+
   package func take(until deadline: Deadline) throws(ChannelError) -> UnsafeRawBufferPointer? {
+    var deadline = deadline
+    var wasPatient = false
     while true {
       if let message = unsafe try decoder.next() { return unsafe message }
       if ended {
@@ -29,7 +35,10 @@ package final class FramedReceiver<Source: ByteSource>: ReceivingEnd {
       switch try read(until: deadline) {
       case .bytes: continue
       case .ended: ended = true
-      case .nothing: return nil
+      case .nothing:
+        guard source.holdsTurn, !deadline.isNow, !wasPatient else { return nil }
+        wasPatient = true
+        deadline = .within(Self.patience)
       }
     }
   }

@@ -93,6 +93,7 @@ final class QueueSource: ByteSource {
   private let takesTurns: Bool
   /// Between two parts of a message, with the mutex.
   private var inside = false
+  var holdsTurn: Bool { takesTurns && inside }
   let unitBytes: Int
 
   init(_ link: QueueLink, unitBytes: Int, takesTurns: Bool) {

@@ -70,6 +70,7 @@ final class BoundedBufferSource: ByteSource {
   private let buffer: BoundedBuffer
   /// Between two parts of a message nobody else may receive.
   private var inside = false
+  var holdsTurn: Bool { inside }
   let unitBytes = BoundedBuffer.slotBytes
 
   private let enter = Semaphores.Steps(

@@ -106,7 +106,9 @@ package enum Internet {
       for line in text.split(separator: "\n").dropFirst() {
         let fields = line.split(separator: " ", omittingEmptySubsequences: true)
         // Without an inode its process has closed it, and the user that stands there is nobody's.
-        guard fields.count > 9, port(fields[1]) == theirs, port(fields[2]) == mine, fields[9] != "0" else { continue }
+        guard fields.count > 9, port(fields[1]) == theirs, port(fields[2]) == mine, fields[9] != "0" else {
+          continue
+        }
         return UInt32(fields[7])
       }
     }

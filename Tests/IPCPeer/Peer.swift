@@ -54,7 +54,11 @@ final class Peer {
   // MARK: Ends
 
   private func inherit(_ role: String, _ name: String) throws(ChannelError) -> String {
-    if role == "sender" { sender = try Sender.inherited(name) } else { receiver = try Receiver.inherited(name) }
+    if role == "sender" {
+      sender = try Sender.inherited(name)
+    } else {
+      receiver = try Receiver.inherited(name)
+    }
     return "ok"
   }
 

@@ -53,7 +53,8 @@ package enum Sending {
         found = try receiver.receive { ($0.count, Pattern.matches($0, first + index)) }
       }
       if found.count != size || !found.matches {
-        return "message \(first + index): \(found.count) bytes for \(size), \(found.matches ? "right" : "wrong") content"
+        return
+          "message \(first + index): \(found.count) bytes for \(size), \(found.matches ? "right" : "wrong") content"
       }
     }
     return nil

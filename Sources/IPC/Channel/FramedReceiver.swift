@@ -21,7 +21,7 @@ package final class FramedReceiver<Source: ByteSource>: ReceivingEnd {
 
   /// A receiver that has begun a message that others wait behind doesn't give up in its middle at once: its sender
   /// is at it.
-  private static let patience = Duration.seconds(1)
+  private static var patience: Duration { .seconds(1) }
 
   package func take(until deadline: Deadline) throws(ChannelError) -> UnsafeRawBufferPointer? {
     var deadline = deadline

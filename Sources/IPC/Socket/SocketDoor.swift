@@ -92,7 +92,8 @@ package final class SocketDoor: @unchecked Sendable {
     guard try waitReady(socket.raw, read: true, nanoseconds: deadline.remaining) else { return .silence }
     let raw = socket.raw
     do throws(SystemError) {
-      return try unsafe withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) { buffer throws(SystemError) in
+      return try unsafe withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) {
+        buffer throws(SystemError) in
         var truncated = false
         return unsafe try Sockets.receive(raw, into: buffer, wait: false, truncated: &truncated) == 1
           ? .admitted : .refused

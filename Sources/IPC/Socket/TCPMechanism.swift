@@ -105,7 +105,8 @@ package enum TCPMechanism: MechanismImplementation {
         } catch {
           if error == ChannelErrorMarker.otherUser {
             throw ChannelError(
-              .notAllowed, .open, mechanism, "another user, or no channel, is on \(address.target): choose another port")
+              .notAllowed, .open, mechanism,
+              "another user, or no channel, is on \(address.target): choose another port")
           }
           guard error.meansRefused else { throw ChannelError(error, .open, mechanism, address.target) }
         }

@@ -75,7 +75,8 @@ package enum PopenVariant: MechanismImplementation {
     return try translating(.open, mechanism, address.description) { () throws(SystemError) in
       let pipe = try PipeEnds()
       let command = try start(address.target, input: pipe.reading.raw, output: 1)
-      return FramedSender(mechanism, carrier(try pipe.writing.duplicate(), command, waits: true), lines(address))
+      return FramedSender(
+        mechanism, carrier(try pipe.writing.duplicate(), command, waits: true), lines(address))
     }
   }
 
@@ -85,7 +86,8 @@ package enum PopenVariant: MechanismImplementation {
       let pipe = try PipeEnds()
       let null = try Files.open("/dev/null", .read)
       let command = try start(address.target, input: null.raw, output: pipe.writing.raw)
-      return FramedReceiver(mechanism, carrier(try pipe.reading.duplicate(), command, waits: true), lines(address))
+      return FramedReceiver(
+        mechanism, carrier(try pipe.reading.duplicate(), command, waits: true), lines(address))
     }
   }
 

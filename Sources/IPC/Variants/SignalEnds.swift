@@ -62,7 +62,9 @@ final class SignalSender: SendingEnd {
     return link.target.load() != 0 && link.credits.takeOne()
   }
 
-  func reserve(_ capacity: Int, until deadline: Deadline) throws(ChannelError) -> UnsafeMutableRawBufferPointer? {
+  func reserve(_ capacity: Int, until deadline: Deadline) throws(ChannelError)
+    -> UnsafeMutableRawBufferPointer?
+  {
     try check(capacity)
     return unsafe UnsafeMutableRawBufferPointer(rebasing: scratch.room(4)[..<4])
   }
@@ -226,7 +228,8 @@ final class SignalReceiver: ReceivingEnd {
     guard link.credits.load() == UInt64(SignalVariant.credits) else {
       link.target.store(target)
       throw ChannelError(
-        .notSupported, .handOver, mechanism, "signals have come to this process: hand the end over before any is sent")
+        .notSupported, .handOver, mechanism,
+        "signals have come to this process: hand the end over before any is sent")
     }
     let carried = link.handOver()
     return Handover(parameters: carried.parameters, descriptors: carried.descriptors) {

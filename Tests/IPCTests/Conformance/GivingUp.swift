@@ -47,7 +47,8 @@ extension AllTests {
       try line.sender.send(Pattern.bytes(1, 100))
       #expect(try line.sender.trySend(large) == false)
       #expect(
-        code { () throws(ChannelError) in try line.sender.send(large, within: .milliseconds(30)) } == .timedOut)
+        code { () throws(ChannelError) in try line.sender.send(large, within: .milliseconds(30)) }
+          == .timedOut)
       #expect(try line.sender.trySend(large) == false)
       try line.peer.order("take lend 1 100,64,100000,0")
       try line.sender.send(Pattern.bytes(2, 64))
@@ -55,7 +56,9 @@ extension AllTests {
       try line.sender.send(Pattern.bytes(4, 0))
       try line.peer.mustSucceed()
       // And given up in the middle, with the receiver reading on: the end comes, and not half a message.
-      #expect(code { () throws(ChannelError) in try line.sender.send(large, within: .milliseconds(10)) } == .timedOut)
+      #expect(
+        code { () throws(ChannelError) in try line.sender.send(large, within: .milliseconds(10)) }
+          == .timedOut)
       try line.peer.order("collect 0")
       let peer = line.peer
       try line.sender.close()
@@ -190,8 +193,12 @@ extension AllTests {
       #expect(try sender.trySend(Pattern.bytes(2, 10_000)))
       var found: [Bool] = []
       for _ in 0..<4 {
-        if let right = try one.tryReceive({ $0.count == 10_000 && Pattern.matches($0, 2) }) { found.append(right) }
-        if let right = try other.tryReceive({ $0.count == 10_000 && Pattern.matches($0, 2) }) { found.append(right) }
+        if let right = try one.tryReceive({ $0.count == 10_000 && Pattern.matches($0, 2) }) {
+          found.append(right)
+        }
+        if let right = try other.tryReceive({ $0.count == 10_000 && Pattern.matches($0, 2) }) {
+          found.append(right)
+        }
       }
       #expect(found == [true])
     }

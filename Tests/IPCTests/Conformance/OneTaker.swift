@@ -102,7 +102,8 @@ extension AllTests {
           let all = taken[id, default: []].sorted()
           // Compared outside of the expectation, which would print all of them.
           let isComplete = all == Array(0..<count)
-          #expect(isComplete, "sender \(id): \(all.count) messages, \(Set(all).count) different ones, of \(count)")
+          #expect(
+            isComplete, "sender \(id): \(all.count) messages, \(Set(all).count) different ones, of \(count)")
         }
       }
     }

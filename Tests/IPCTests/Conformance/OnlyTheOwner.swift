@@ -40,7 +40,9 @@ extension AllTests {
       do { _ = try Files.open(address.target, .write, create: true) }
       defer { try? Files.remove(address.target) }
       #expect(code { () throws(ChannelError) in _ = try Receiver.open(address) } == .wrongKind)
-      #expect(code { () throws(ChannelError) in _ = try Sender.open(address, within: .milliseconds(30)) } == .wrongKind)
+      #expect(
+        code { () throws(ChannelError) in _ = try Sender.open(address, within: .milliseconds(30)) }
+          == .wrongKind)
       #expect(try Files.status(address.target).kind == .regular)
     }
 
@@ -53,7 +55,9 @@ extension AllTests {
       try #require(unsafe symlink(real.target, link.target) == 0)
       defer { try? Files.remove(link.target) }
       let refusals: [ChannelError.Code?] = [.wrongKind, .notAllowed]
-      #expect(refusals.contains(code { () throws(ChannelError) in _ = try Sender.open(link, within: .milliseconds(30)) }))
+      #expect(
+        refusals.contains(
+          code { () throws(ChannelError) in _ = try Sender.open(link, within: .milliseconds(30)) }))
       #expect(refusals.contains(code { () throws(ChannelError) in _ = try Receiver.open(link) }))
       // Nor one that points nowhere, through which a file would be made somewhere else.
       let dangling = try subject.address()
@@ -87,7 +91,9 @@ extension AllTests {
       let refusals = ["error notAllowed", "error noReceiver"]
       #expect(refusals.contains { answer.hasPrefix($0) }, "\(answer)")
       // It hasn't come in, and is in nobody's way.
-      #expect(code { () throws(ChannelError) in try receiver.receive(within: .milliseconds(10)) { _ in } } == .timedOut)
+      #expect(
+        code { () throws(ChannelError) in try receiver.receive(within: .milliseconds(10)) { _ in } }
+          == .timedOut)
       var sender = try Sender.open(address)
       try sender.send(Pattern.bytes(0, subject.size(9)))
       try receiver.receive { _ in }
@@ -112,12 +118,16 @@ extension AllTests {
       let port = String(Int(address.target.split(separator: ":").last!)!, radix: 16, uppercase: true)
       let deadline = Deadline.within(.seconds(1))
       while !deadline.hasPassed {
-        let states = try Files.readText("/proc/net/tcp").split(separator: "\n").map { $0.split(separator: " ") }
-          .filter { $0.count > 3 && $0[2].hasSuffix(":\(port)") }.map { $0[3] }
+        let states = try Files.readText("/proc/net/tcp").split(separator: "\n").map {
+          $0.split(separator: " ")
+        }
+        .filter { $0.count > 3 && $0[2].hasSuffix(":\(port)") }.map { $0[3] }
         if states.contains("05") || states.contains("06") { break }
         Clock.sleep(nanoseconds: 5_000_000)
       }
-      #expect(code { () throws(ChannelError) in try receiver.receive(within: .milliseconds(10)) { _ in } } == .timedOut)
+      #expect(
+        code { () throws(ChannelError) in try receiver.receive(within: .milliseconds(10)) { _ in } }
+          == .timedOut)
       receiver.close()
     }
 
@@ -185,7 +195,10 @@ extension AllTests {
       try peer.finish()
     }
 
-    @Test(arguments: Subject.once.filter { $0.form == .anonymous && !$0.traits.manySenders && !$0.traits.manyReceivers })
+    @Test(
+      arguments: Subject.once.filter {
+        $0.form == .anonymous && !$0.traits.manySenders && !$0.traits.manyReceivers
+      })
     func anAnonymousEndOfOneIsNotShared(_ subject: Subject) throws {
       let channel = try Channel.make(over: subject.mechanism, options: subject.options)
       let sender = channel.sender
@@ -202,13 +215,15 @@ extension AllTests {
       Watchdog.at(subject)
       let address = try subject.address()
       #expect(
-        code { () throws(ChannelError) in _ = try Sender.open(address, within: .milliseconds(20)) } == .noReceiver)
+        code { () throws(ChannelError) in _ = try Sender.open(address, within: .milliseconds(20)) }
+          == .noReceiver)
       #expect(code { () throws(ChannelError) in _ = try Sender.open(address, within: .zero) } == .noReceiver)
       // One that has been and gone is none.
       let receiver = try Receiver.open(address)
       receiver.close()
       #expect(
-        code { () throws(ChannelError) in _ = try Sender.open(address, within: .milliseconds(20)) } == .noReceiver)
+        code { () throws(ChannelError) in _ = try Sender.open(address, within: .milliseconds(20)) }
+          == .noReceiver)
     }
 
     /// A sender may come first: it waits for its receiver.

@@ -44,7 +44,8 @@ extension AllTests {
         #expect(code { () throws(ChannelError) in try line.receiver.receive { _ in } } == .closed)
         #expect(code { () throws(ChannelError) in _ = try line.receiver.tryReceive { _ in } } == .closed)
         #expect(
-          code { () throws(ChannelError) in try line.receiver.receive(within: .seconds(9)) { _ in } } == .closed)
+          code { () throws(ChannelError) in try line.receiver.receive(within: .seconds(9)) { _ in } }
+            == .closed)
       }
       #expect(tally.damaged == 0)
       if how == .closes { try line.peer.finish() }
@@ -140,7 +141,11 @@ extension AllTests {
       var group = try ReceiverGroup.make(subject, 3)
       for departed in 0..<3 {
         try group.sender.send(Pattern.bytes(0, subject.size(10)))
-        if departed == 0 { try group.receivers[0].must("close") } else { try group.receivers[departed].kill() }
+        if departed == 0 {
+          try group.receivers[0].must("close")
+        } else {
+          try group.receivers[departed].kill()
+        }
       }
       let end = code { () throws(ChannelError) in
         while true { try group.sender.send(Pattern.bytes(0, subject.size(10))) }

@@ -9,7 +9,8 @@ struct Snapshot {
   private let children: Set<String>
 
   static func now() -> Snapshot {
-    Snapshot(descriptors: openDescriptors(), objects: systemV(), files: filesLeft(), children: childProcesses())
+    Snapshot(
+      descriptors: openDescriptors(), objects: systemV(), files: filesLeft(), children: childProcesses())
   }
 
   /// What is there that wasn't. What another process is only about to let go of (a killed child's files, objects
@@ -27,7 +28,8 @@ struct Snapshot {
 
   private func added(in now: Snapshot) -> [String] {
     var found: [String] = []
-    for (number, target) in now.descriptors.sorted(by: { $0.key < $1.key }) where descriptors[number] != target {
+    for (number, target) in now.descriptors.sorted(by: { $0.key < $1.key })
+    where descriptors[number] != target {
       found.append("descriptor \(number) (\(target))")
     }
     found += now.objects.subtracting(objects).sorted()

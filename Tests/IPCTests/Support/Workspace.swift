@@ -11,7 +11,9 @@ enum Workspace {
   /// A directory of this run's alone, which is also where the library keeps its records. Removed at the end.
   static let directory: String = {
     var template = Array("/tmp/ipc-tests-XXXXXX".utf8CString)
-    guard let made = unsafe mkdtemp(&template) else { fatalError("no private directory in /tmp: errno \(errno)") }
+    guard let made = unsafe mkdtemp(&template) else {
+      fatalError("no private directory in /tmp: errno \(errno)")
+    }
     let path = unsafe String(cString: made)
     unsafe mkdir(path + "/files", 0o700)
     unsafe setenv("IPC_RUNTIME_DIRECTORY", path + "/records", 1)
@@ -38,7 +40,9 @@ enum Workspace {
 
   /// Removes whatever stands at the paths that tests were given.
   static func removePaths() {
-    for name in (try? Files.names(in: directory + "/files")) ?? [] { try? Files.remove("\(directory)/files/\(name)") }
+    for name in (try? Files.names(in: directory + "/files")) ?? [] {
+      try? Files.remove("\(directory)/files/\(name)")
+    }
   }
 
   /// `ipc-peer`, which stands beside the test program.

@@ -133,27 +133,28 @@ final class QueueSource: ByteSource {
         if found == nil { inside = false }
       }
     } catch {
-      leave()
+      leave(foundSomething: true)
       throw error
     }
     guard let found else {
-      if !inside { leave() }
+      if !inside { leave(foundSomething: false) }
       return gone ? .ended : nil
     }
     if found.type == QueueType.part {
       let header = FrameHeader(UInt64(littleEndian: unsafe buffer.loadUnaligned(as: UInt64.self)))
       inside = header.more
     }
-    if !inside { leave() }
+    if !inside { leave(foundSomething: true) }
     return .bytes(found.count)
   }
 
-  /// Lets the next receiver have its turn, and wakes it if messages are left.
-  private func leave() {
+  /// Lets the next receiver have its turn; wakes it if there may be more for it. After finding nothing there isn't,
+  /// and the ring would wake this receiver itself.
+  private func leave(foundSomething: Bool) {
     inside = false
     guard takesTurns else { return }
     link.unlock(.receiving)
-    link.messages.ring()
+    if foundSomething { link.messages.ring() }
   }
 
   private func take(_ buffer: UnsafeMutableRawBufferPointer) throws(ChannelError) -> (type: Int, count: Int)?
@@ -176,7 +177,7 @@ final class QueueSource: ByteSource {
   }
 
   func close() {
-    if inside { leave() }
+    if inside { leave(foundSomething: true) }
     link.close()
   }
 

@@ -45,7 +45,7 @@ public struct Sender: ~Copyable, @unchecked Sendable {
 
   /// Whether small messages wait in this end until its buffer is full (up to 64 KiB, less where the mechanism's
   /// own unit is smaller), ``flush()`` is called, or a receiver of this process is about to wait. Many small
-  /// messages then cost one system call. Shared memory needs no calls, and ignores it.
+  /// messages then cost one system call. In shared memory, a receiver that sleeps is woken once for all of them.
   public var coalesces: Bool {
     get { end.coalesces }
     set { end.coalesces = newValue }

@@ -1,12 +1,14 @@
 import SystemCalls
 
 /// Writes messages where the receiver reads them. No system call while nobody sleeps.
-package final class RingSender: SendingEnd {
+package final class RingSender: SendingEnd, CoalescingEnd, @unchecked Sendable {
+  // What another thread may call, flushWithoutWaiting(), touches nothing but the doorbell.
   package let mechanism: Mechanism
   package let options: ChannelOptions
   package private(set) var bytesCarried = 0
-  /// Nothing to gather: a message costs no call.
-  package var coalesces = false
+  /// A message is in place at once and costs no call, but a receiver that sleeps is only woken for several together.
+  package var coalesces: Bool
+  private var hasNews = false
   package let admitsMoreSenders = false
 
   private let link: RingLink
@@ -31,6 +33,7 @@ package final class RingSender: SendingEnd {
     tail = ring.tail.load()
     knownHead = ring.head.load()
     longestRecord = ring.capacity / 2
+    coalesces = options.coalesces
     guard tail & 7 == 0, knownHead & 7 == 0, tail &- knownHead <= UInt64(ring.capacity) else {
       throw .violation(mechanism, "a ring whose tail is \(tail) and whose head is \(knownHead)")
     }
@@ -112,7 +115,22 @@ package final class RingSender: SendingEnd {
     return true
   }
 
-  package func flush(until deadline: Deadline) throws(ChannelError) -> Bool { true }
+  package func flush(until deadline: Deadline) throws(ChannelError) -> Bool {
+    announce()
+    return true
+  }
+
+  package func flushWithoutWaiting() -> Bool {
+    ring.messages.ring()
+    return true
+  }
+
+  private func announce() {
+    guard hasNews else { return }
+    hasNews = false
+    PendingFlushes.forget(self)
+    ring.messages.ring()
+  }
 
   // MARK: Room
 
@@ -120,7 +138,12 @@ package final class RingSender: SendingEnd {
     tail &+= UInt64(bytes)
     bytesCarried &+= bytes
     ring.tail.store(tail)
-    ring.messages.ring()
+    if !coalesces {
+      ring.messages.ring()
+    } else if !hasNews {
+      hasNews = true
+      PendingFlushes.note(self)
+    }
   }
 
   /// Where a record of `bytes` goes; nil: no room before the deadline. Nothing is visible until it is published.
@@ -158,6 +181,8 @@ package final class RingSender: SendingEnd {
 
   private func waitForRoom(_ needed: Int, until deadline: Deadline) throws(ChannelError) -> Bool {
     if try hasRoom(needed) { return true }
+    // The receiver may sleep on what it wasn't told of.
+    announce()
     if deadline.isNow { return false }
     if try spinner.spin(until: deadline, { () throws(ChannelError) in try hasRoom(needed) }) { return true }
     return try ring.room.wait(until: deadline) { () throws(ChannelError) in try hasRoom(needed) }
@@ -166,12 +191,14 @@ package final class RingSender: SendingEnd {
   package func close() {
     if isClosed { return }
     isClosed = true
+    announce()
     ring.senderClosed.store(1)
     ring.messages.wake()
     link.close()
   }
 
   package func handOver() throws(ChannelError) -> Handover {
+    announce()
     let carried = link.handover()
     return Handover(parameters: carried.parameters, descriptors: carried.descriptors) {
       self.isClosed = true

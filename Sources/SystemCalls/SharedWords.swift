@@ -15,8 +15,10 @@ import Synchronization
   @inline(__always) package func store(_ value: UInt32) {
     unsafe pointer.pointee.store(value, ordering: .sequentiallyConsistent)
   }
-  @inline(__always) package func exchange(_ value: UInt32) -> UInt32 {
-    unsafe pointer.pointee.exchange(value, ordering: .sequentiallyConsistent)
+  @inline(__always) package func compareExchange(_ expected: UInt32, _ desired: UInt32) -> Bool {
+    unsafe pointer.pointee.compareExchange(
+      expected: expected, desired: desired, ordering: .sequentiallyConsistent
+    ).exchanged
   }
 
   /// futex(2): sleeps while the word is `expected`.

@@ -130,6 +130,7 @@ package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @un
       return false
     }
     defer { unlock(true) }
+    if isClosed { return true }
     do {
       return try flushAlone(until: .now)
     } catch {
@@ -162,17 +163,24 @@ package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @un
     if isClosed { return }
     // What a message that was given up still owes matters only to messages behind it.
     if pending.count > 0 { _ = try? flush(until: .never) }
-    isClosed = true
-    PendingFlushes.forget(self)
+    end()
     sink.close()
+  }
+
+  /// After this no other thread touches the sink: one that is about to flush finds the end closed.
+  private func end() {
+    while !busy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged { Futex.pause() }
+    isClosed = true
+    pending.removeAll()
+    busy.store(false, ordering: .releasing)
+    PendingFlushes.forget(self)
   }
 
   package func handOver() throws(ChannelError) -> Handover {
     guard try flush(until: .never) else { throw .timedOut(.handOver, mechanism) }
     let carried = try sink.handOver()
     return Handover(parameters: carried.parameters, descriptors: carried.descriptors) {
-      self.isClosed = true
-      PendingFlushes.forget(self)
+      self.end()
       return carried.surrender()
     }
   }

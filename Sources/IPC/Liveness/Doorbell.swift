@@ -1,8 +1,9 @@
 package import SystemCalls
 
-/// Sleeping until another process has done something, on a word of shared memory and futex(2). Whoever waits sets
-/// the word; whoever has news clears it and wakes all who sleep. Nobody pays a system call while nobody sleeps,
-/// and a sleeper that was killed costs the next ringer one.
+/// Sleeping until another process has done something, on a word of shared memory and futex(2). The lowest bit says
+/// that somebody may sleep; the rest counts the rings, so that a ring between a sleeper's last look and its sleep
+/// isn't lost, however many others set the bit meanwhile. Nobody pays a system call while nobody sleeps, and a
+/// sleeper that was killed costs the next ringer one.
 package struct Doorbell: Sendable {
   /// A sleeper looks again this often by itself: a process killed between its news and the ring can't leave it
   /// asleep.
@@ -25,11 +26,17 @@ package struct Doorbell: Sendable {
   /// Wakes who sleeps. Call it after the news can be seen.
   @inline(__always) package func ring() {
     sharedMemoryFence()
-    if word.relaxed() != 0 { wake() }
+    if word.relaxed() & 1 != 0 { wake() }
   }
 
   @inline(never) package func wake() {
-    if word.exchange(0) != 0 { word.wakeAll() }
+    while true {
+      let value = word.load()
+      if word.compareExchange(value, (value & ~1) &+ 2) {
+        if value & 1 != 0 { word.wakeAll() }
+        return
+      }
+    }
   }
 
   /// Sleeps until `ready` says so (true), or the deadline passes (false).
@@ -37,10 +44,11 @@ package struct Doorbell: Sendable {
     until deadline: Deadline, _ ready: () throws(ChannelError) -> Bool
   ) throws(ChannelError) -> Bool {
     while true {
-      word.store(1)
+      let value = word.load()
+      guard value & 1 != 0 || word.compareExchange(value, value | 1) else { continue }
       if try ready() { return true }
       if deadline.hasPassed { return false }
-      word.sleep(while: 1, nanoseconds: deadline.remaining(atMost: slice))
+      word.sleep(while: value | 1, nanoseconds: deadline.remaining(atMost: slice))
     }
   }
 }

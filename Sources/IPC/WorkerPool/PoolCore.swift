@@ -96,9 +96,8 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
       job: ticket.job, result: .failure(failure), worker: 0, attempts: ticket.attempts,
       dispatchNanoseconds: 0,
       workNanoseconds: 0)
-    // What it would lead to is refused as well: nobody is left to do it.
-    _ = ticket.batch.finish([outcome])
-    ticket.batch.settle(1)
+    // What it would lead to isn't begun: nobody is left to do it.
+    ticket.batch.deliver([outcome], leadsOn: false) { _ in }
   }
 
   // MARK: For the lanes
@@ -147,9 +146,7 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
       let batch = outcomes[index].ticket.batch
       var end = index + 1
       while end < outcomes.count, outcomes[end].ticket.batch === batch { end += 1 }
-      let more = batch.finish(outcomes[index..<end].map(\.outcome))
-      if !more.isEmpty { submit(more, batch) }
-      batch.settle(end - index)
+      batch.deliver(outcomes[index..<end].map(\.outcome), leadsOn: true) { submit($0, batch) }
       index = end
     }
   }

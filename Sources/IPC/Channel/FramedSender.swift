@@ -169,7 +169,9 @@ package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @un
 
   /// After this no other thread touches the sink: one that is about to flush finds the end closed.
   private func end() {
-    while !busy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged { Futex.pause() }
+    while !busy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged {
+      Futex.pause()
+    }
     isClosed = true
     pending.removeAll()
     busy.store(false, ordering: .releasing)

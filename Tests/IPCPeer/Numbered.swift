@@ -1,8 +1,8 @@
 import IPC
 
-/// Messages that say who sent them and in which place: four bytes of the sender's number, four of the message's,
-/// then the pattern. Where a message has only four bytes, one says who and three say where; where it has none, it
-/// says nothing.
+/// Messages that say who sent them and in which place: four bytes of the sender's number, four of the
+/// message's, then the pattern. Where a message has only four bytes, one says who and three say where; where
+/// it has none, it says nothing.
 package enum Numbered {
   package static let headerBytes = 8
 

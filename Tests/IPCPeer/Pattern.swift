@@ -1,8 +1,8 @@
 import Glibc
 import Synchronization
 
-/// What the tests' messages hold: a function of the message's number and the byte's index, so that a byte that is
-/// lost, doubled, moved or taken from another message shows.
+/// What the tests' messages hold: a function of the message's number and the byte's index, so that a byte
+/// that is lost, doubled, moved or taken from another message shows.
 package enum Pattern {
   // A prime: no multiple of a page, a packet or a slot, so a part put in another part's place never fits.
   private static let period = 65521

@@ -187,9 +187,18 @@ final class Peer {
   ) throws(ChannelError) -> String {
     let last = Pattern.bytes(0, size > 4 ? 0 : size)
     if what == "send" {
-      // First in large steps, then until not one more byte goes in.
-      while try sender!.trySend(Pattern.bytes(0, size)) {}
-      while try sender!.trySend(last) {}
+      // First in large steps, then until not one more byte goes in, and it stays so.
+      var isFull = false
+      while !isFull {
+        while try sender!.trySend(Pattern.bytes(0, size)) {}
+        while try sender!.trySend(last) {}
+        do throws(ChannelError) {
+          try sender!.send(last, within: .milliseconds(20))
+        } catch {
+          guard error.code == .timedOut else { throw error }
+          isFull = true
+        }
+      }
     }
     try answer("waiting")
     let usage = Processes.usageOfThisProcess()

@@ -54,7 +54,7 @@ package enum Sending {
       }
       if found.count != size || !found.matches {
         return
-          "message \(first + index): \(found.count) bytes for \(size), \(found.matches ? "right" : "wrong") content"
+          "message \(first + index): \(found.count) bytes for \(size), content right: \(found.matches)"
       }
     }
     return nil

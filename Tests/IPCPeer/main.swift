@@ -1,8 +1,8 @@
 import IPC
 
-// The other process of the tests. It does what comes over `orders`, one order a message, and answers each over
-// `report`. A process that nobody handed these to answers one order, its arguments, on standard output: that is
-// how one of another user is asked, which could not use what it inherits.
+// The other process of the tests. It does what comes over `orders`, one order a message, and answers each
+// over `report`. A process that nobody handed these to answers one order, its arguments, on standard output:
+// that is how one of another user is asked, which could not use what it inherits.
 let arguments = CommandLine.arguments.dropFirst()
 if arguments.isEmpty {
   var orders = try Receiver.inherited("orders")

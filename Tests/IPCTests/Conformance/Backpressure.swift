@@ -4,8 +4,8 @@ import Testing
 @testable import ipc_peer
 
 extension AllTests {
-  /// Clause 4: a full channel makes `send` wait, or `trySend` say so; nothing is dropped, nothing grows without
-  /// bound.
+  /// Clause 4: a full channel makes `send` wait, or `trySend` say so; nothing is dropped, nothing grows
+  /// without bound.
   @Suite(.guarded) struct Backpressure {
     @Test(arguments: Subject.all)
     func aFullChannelSaysSoAndLosesNothing(_ subject: Subject) throws {

@@ -178,7 +178,8 @@ extension AllTests {
       #expect(wrong || next == accepted.count, "all arrived (IPC_TEST_SEED=\(seed))")
     }
 
-    /// Several receivers: what one of them gave up on, or began and didn't end, doesn't reach into the others'.
+    /// Several receivers: what one of them gave up on, or began and didn't end, doesn't reach into the
+    /// others'.
     @Test(arguments: Subject.manyReceivers.filter { !$0.isTokens })
     func aMessageGivenUpBetweenTwoReceiversIsNeverSeen(_ subject: Subject) throws {
       guard subject.form == .named else { return }

@@ -65,7 +65,8 @@ extension AllTests {
       try line.peer.finish()
     }
 
-    /// The receiver has a limit of its own: a longer message is an error there, and not memory that it gives away.
+    /// The receiver has a limit of its own: a longer message is an error there, and not memory that it gives
+    /// away.
     @Test(arguments: Subject.carryingOnce)
     func aMessageOverTheReceiversLimitIsAnError(_ subject: Subject) throws {
       guard subject.form == .named else { return }

@@ -83,7 +83,8 @@ extension AllTests {
       if !isKilled { try receivers[0].finish() }
     }
 
-    /// Every message of every sender was taken once, and each receiver saw a sender's messages in their order.
+    /// Every message of every sender was taken once, and each receiver saw a sender's messages in their
+    /// order.
     private func check(_ receivers: [PeerProcess], _ subject: Subject, _ sent: [Int: Int]) throws {
       var tokens = 0
       var taken: [Int: [Int]] = [:]

@@ -6,8 +6,8 @@ import Testing
 @testable import ipc_peer
 
 extension AllTests {
-  /// Clause 10: only the owner gets in. And who comes second where there is room for one, or first where somebody
-  /// must be there before, is told so.
+  /// Clause 10: only the owner gets in. And who comes second where there is room for one, or first where
+  /// somebody must be there before, is told so.
   @Suite(.guarded) struct OnlyTheOwner {
     /// The named ones, and those of them that stand in the file system.
     static let named = Subject.named.filter { $0.options.wait == .adaptive }
@@ -114,7 +114,8 @@ extension AllTests {
         "/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/bin/bash", "-c",
         "printf '\\0\\0\\0\\0\\4\\0\\0\\0evil' > /dev/tcp/\(place)",
       ])
-      // Until the kernel has forgotten whose connection it was (FIN_WAIT2, TIME_WAIT). Bounded: it may remember.
+      // Until the kernel has forgotten whose connection it was (FIN_WAIT2, TIME_WAIT). Bounded: it may
+      // remember.
       let port = String(Int(address.target.split(separator: ":").last!)!, radix: 16, uppercase: true)
       let deadline = Deadline.within(.seconds(1))
       while !deadline.hasPassed {

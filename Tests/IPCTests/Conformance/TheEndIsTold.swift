@@ -95,7 +95,8 @@ extension AllTests {
       if how == .closes { try receiver.finish() } else { Workspace.removePaths() }
     }
 
-    /// Killed at a moment of its own choosing, in the middle of whatever it does: whole messages, then the end.
+    /// Killed at a moment of its own choosing, in the middle of whatever it does: whole messages, then the
+    /// end.
     @Test(arguments: Subject.all)
     func aSenderKilledWhileItSendsLeavesWholeMessages(_ subject: Subject) throws {
       Watchdog.at(subject)

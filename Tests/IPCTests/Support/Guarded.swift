@@ -3,7 +3,8 @@ import Synchronization
 import SystemCalls
 import Testing
 
-/// Around each test: a watchdog that ends the run when the test hangs, and a check that nothing is left behind.
+/// Around each test: a watchdog that ends the run when the test hangs, and a check that nothing is left
+/// behind.
 struct Guarded: SuiteTrait, TestTrait, TestScoping {
   var isRecursive: Bool { true }
 

@@ -12,9 +12,7 @@ final class PeerProcess {
   let id: Int32
 
   /// Starts one, with what `give` hands it.
-  init(
-    wait: WaitStrategy = .block, _ give: (inout Spawn) throws(ChannelError) -> Void = { _ in }
-  ) throws {
+  init(_ give: (inout Spawn) throws(ChannelError) -> Void = { _ in }) throws {
     var options = ChannelOptions()
     options.wait = .block
     var spawn = Spawn(Workspace.peer)
@@ -66,8 +64,8 @@ final class PeerProcess {
     #expect(try child.wait() == .signal(9))
   }
 
-  /// Waits until the process sleeps in the kernel: until what it was told to wait for, it waits for. Bounded, and
-  /// no more than a hint: a process that spins never sleeps.
+  /// Waits until the process sleeps in the kernel: until what it was told to wait for, it waits for. Bounded,
+  /// and no more than a hint: a process that spins never sleeps.
   func untilAsleep() {
     let deadline = Clock.now() + 200_000_000
     var seen = 0

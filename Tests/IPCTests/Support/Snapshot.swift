@@ -13,8 +13,8 @@ struct Snapshot {
       descriptors: openDescriptors(), objects: systemV(), files: filesLeft(), children: childProcesses())
   }
 
-  /// What is there that wasn't. What another process is only about to let go of (a killed child's files, objects
-  /// that programs beside this one use) gets a moment to go.
+  /// What is there that wasn't. What another process is only about to let go of (a killed child's files,
+  /// objects that programs beside this one use) gets a moment to go.
   func leaks() -> [String] {
     var found: [String] = []
     let deadline = Clock.now() + 3_000_000_000

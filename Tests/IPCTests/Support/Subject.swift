@@ -28,7 +28,8 @@ struct Subject: Sendable, CustomTestStringConvertible, CustomStringConvertible {
   /// Whether messages have no bytes.
   var isTokens: Bool { traits.carries == .tokens || options.type == "tokens" }
 
-  /// What a message holds that should hold so many bytes: as many, four where each has four, none where none can.
+  /// What a message holds that should hold so many bytes: as many, four where each has four, none where none
+  /// can.
   func size(_ bytes: Int) -> Int { isTokens ? 0 : traits.carries == .integers ? 4 : bytes }
 
   /// The same of a list, as an order wants it.

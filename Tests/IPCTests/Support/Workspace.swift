@@ -4,7 +4,8 @@ import Synchronization
 import SystemCalls
 import Testing
 
-/// What the tests of one run share: a private directory, names that nobody else uses, the other program's path.
+/// What the tests of one run share: a private directory, names that nobody else uses, the other program's
+/// path.
 enum Workspace {
   private static let next = Atomic<Int>(0)
 

@@ -67,11 +67,12 @@ extension AllSystemCallsTests {
       try whileRunning()
     }
 
-    @Test("words and counters hold what was stored, and exchange gives what was there")
+    @Test("words and counters hold what was stored, and an exchange needs what is there")
     func words() throws {
       let page = try Page()
-      #expect(page.word(0).exchange(7) == 0)
-      #expect(page.word(0).exchange(.max) == 7)
+      #expect(page.word(0).compareExchange(0, 7))
+      #expect(!page.word(0).compareExchange(0, .max))
+      #expect(page.word(0).compareExchange(7, .max))
       #expect(page.word(0).relaxed() == .max)
       #expect(page.word(4).load() == 0)
       page.counter(4088).store(.max)

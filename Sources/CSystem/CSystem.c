@@ -10,7 +10,9 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -62,11 +64,6 @@ int csystem_semaphore_value(int set, int index) { return semctl(set, index, GETV
 int csystem_semaphore_set_all(int set, const unsigned short *values) {
   union semaphore_argument argument = {.values = (unsigned short *)values};
   return semctl(set, 0, SETALL, argument);
-}
-
-int csystem_semaphore_set_value(int set, int index, int value) {
-  union semaphore_argument argument = {.value = value};
-  return semctl(set, index, SETVAL, argument);
 }
 
 int csystem_semaphore_remove(int set) { return semctl(set, 0, IPC_RMID); }
@@ -243,11 +240,31 @@ int csystem_spawn_close_from(void *actions, int first) {
   return posix_spawn_file_actions_addclosefrom_np(actions, first);
 }
 
-int csystem_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG, signal); }
+// Runs before main in every program built with this: a process that was started with a leash (SWIFT_IPC_LEASH, a
+// pipe whose other end only the parent holds) is killed by the kernel when the parent is gone, from its first
+// instruction on.
+// Not where ends were handed over (SWIFT_IPC_ENDS): the library then watches the leash itself, since it has
+// something to remove first.
+static int leash(void) {
+  const char *text = getenv("SWIFT_IPC_LEASH");
+  return text ? atoi(text) : -1;
+}
+
+__attribute__((constructor)) static void hold_leash(void) {
+  int descriptor = leash();
+  struct stat status;
+  if (descriptor < 3 || fstat(descriptor, &status) < 0 || !S_ISFIFO(status.st_mode)) return;
+  fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+  if (getenv("SWIFT_IPC_ENDS")) return;
+  fcntl(descriptor, F_SETOWN, getpid());
+  fcntl(descriptor, F_SETSIG, SIGKILL);
+  fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_ASYNC);
+  struct pollfd entry = {descriptor, 0, 0};
+  if (poll(&entry, 1, 0) == 1 && (entry.revents & POLLHUP)) _exit(137);
+}
 
 int csystem_name_this_thread(const char *name) { return prctl(PR_SET_NAME, name); }
 
-int csystem_readable_bytes(int descriptor, int *count) { return ioctl(descriptor, FIONREAD, count); }
 
 int csystem_exit_status(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : -1; }
 

@@ -22,14 +22,14 @@ package struct SystemError: Error, Hashable, Sendable {
 /// The calls that pass through the gate, by the names of their man pages.
 package enum SystemCall: String, Sendable, CaseIterable {
   case open, close, read, write, readv, writev, fstat, stat, unlink, mkfifo, mkdir, flock, fcntl, poll
-  case pipe2, dup, eventfd, epoll, memfdCreate = "memfd_create", ftruncate, mmap, inotify
+  case pipe2, eventfd, epoll, memfdCreate = "memfd_create", ftruncate, mmap
   case socket, socketpair, bind, listen, accept, connect, sendmsg, recvmsg, setsockopt, getsockopt,
     getsockname, getaddrinfo
   case msgget, msgsnd, msgrcv, msgctl, semget, semop, semctl, shmget, shmat, shmctl
   case mqOpen = "mq_open", mqSend = "mq_send", mqReceive = "mq_receive", mqGetattr = "mq_getattr", mqUnlink =
     "mq_unlink"
-  case semWait = "sem_wait", semPost = "sem_post", futex, posixSpawn = "posix_spawn", waitid, kill,
-    pidfdOpen = "pidfd_open", rtTgsigqueueinfo = "rt_tgsigqueueinfo", sigwaitinfo, prctl, getrusage
+  case semWait = "sem_wait", semPost = "sem_post", posixSpawn = "posix_spawn", waitid, kill,
+    pidfdOpen = "pidfd_open", rtTgsigqueueinfo = "rt_tgsigqueueinfo", sigwaitinfo, prctl
 }
 
 /// The one gate from errno to an error: runs the call, runs it again when a signal interrupted it, throws what

@@ -59,13 +59,29 @@ package enum Internet {
     }
   }
 
-  package static func connect(_ socket: borrowing Descriptor, _ address: Address) throws(SystemError) {
-    try system(.connect) {
-      unsafe address.bytes.withUnsafeBytes { bytes in
-        unsafe Glibc.connect(
-          socket.raw, bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
+  /// connect(2), at most so long (nil: as long as TCP tries). Throws ETIMEDOUT.
+  package static func connect(
+    _ socket: borrowing Descriptor, _ address: Address, nanoseconds: UInt64?
+  ) throws(SystemError) {
+    // In non-blocking mode, so that it can be waited for; a signal can't leave it half done either.
+    try socket.setNonblocking(true)
+    do throws(SystemError) {
+      try system(.connect) {
+        unsafe address.bytes.withUnsafeBytes { bytes in
+          unsafe Glibc.connect(
+            socket.raw, bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
+        }
       }
+    } catch {
+      guard error.number == EINPROGRESS else { throw error }
+      guard try waitReady(socket.raw, write: true, nanoseconds: nanoseconds) else {
+        throw SystemError(ETIMEDOUT, .connect)
+      }
+      // SOL_SOCKET, SO_ERROR.
+      let result = try Sockets.option(socket, level: 1, 4)
+      if result != 0 { throw SystemError(result, .connect) }
     }
+    try socket.setNonblocking(false)
   }
 
   /// Small messages go at once (TCP_NODELAY): a channel batches by itself.

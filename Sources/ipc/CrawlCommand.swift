@@ -43,7 +43,7 @@ enum CrawlCommand: Command {
       throw Failure.work("Ctrl-C can't be handled: \(error.words)")
     }
     let outcome = session.run()
-    let report = CrawlReport(options, outcome.runs, outcome.pages)
+    let report = CrawlReport(options, outcome)
     if let output, let first = outcome.pages.first { try output.write(first) }
     if options.json {
       try JSONOutput.print(report)

@@ -19,8 +19,8 @@ struct CrawlReport: Encodable {
   let workload: Workload
   let machine = Machine()
   let runs: [CrawlRun]
-  /// Whether every mechanism found the same pages, each once.
-  let samePages: Bool
+  /// Whether every mechanism found the same pages, each once; nil where a limit or Ctrl-C left some out.
+  let samePages: Bool?
   private let firstFailure: PageRecord?
   private let allFailed: Bool
 
@@ -29,7 +29,8 @@ struct CrawlReport: Encodable {
     case samePages = "same_pages"
   }
 
-  init(_ options: CrawlOptions, _ runs: [CrawlRun], _ pages: [[PageRecord]]) {
+  init(_ options: CrawlOptions, _ outcome: CrawlSession.Outcome) {
+    let (runs, pages) = (outcome.runs, outcome.pages)
     let plan = options.plan
     workload = Workload(
       kind: plan.work.rawValue, pages: plan.work == .web ? (pages.first?.count ?? 0) : plan.pages,
@@ -37,7 +38,9 @@ struct CrawlReport: Encodable {
     self.runs = runs
     let sets = pages.map { Set($0.map(\.url)) }
     samePages =
-      plan.work == .nothing
+      outcome.isCutOff || outcome.failure != nil
+      ? nil
+      : plan.work == .nothing
       || (zip(sets, pages).allSatisfy { $0.count == $1.count }
         && sets.dropFirst().allSatisfy { $0 == sets[0] })
     firstFailure = pages.lazy.flatMap { $0 }.first { $0.hasFailed }
@@ -49,7 +52,7 @@ struct CrawlReport: Encodable {
     if allFailed, let page = firstFailure {
       return .work("every page failed; the first: \(page.url): \(page.failure ?? "status \(page.status)")")
     }
-    if !samePages {
+    if samePages == false {
       return .work("the mechanisms didn't find the same pages, each once: that is a bug, please report it")
     }
     return nil

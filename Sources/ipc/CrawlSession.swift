@@ -9,6 +9,8 @@ final class CrawlSession: Sendable {
     var runs: [CrawlRun] = []
     var pages: [[PageRecord]] = []
     var failure: Failure?
+    /// The limit left pages out, so the mechanisms needn't have the same ones.
+    var isCutOff = false
   }
 
   private let options: CrawlOptions
@@ -64,6 +66,7 @@ final class CrawlSession: Sendable {
       let (run, pages) = try crawl.run()
       outcome.runs.append(run)
       outcome.pages.append(pages)
+      outcome.isCutOff = outcome.isCutOff || crawl.isCutOff
       if plan.work == .web, let first = pages.first, pages.count == 1, let failure = first.failure {
         throw Failure.work("\(first.url): \(failure): check the address, and that the server runs")
       }

@@ -18,7 +18,6 @@ int csystem_epoll_wait(int epoll, uint32_t *events, uint64_t *tokens, int capaci
 // semctl(2) takes its last argument through C's variadic `...`, which Swift doesn't import.
 int csystem_semaphore_value(int set, int index);
 int csystem_semaphore_set_all(int set, const unsigned short *values);
-int csystem_semaphore_set_value(int set, int index, int value);
 int csystem_semaphore_remove(int set);
 int csystem_semaphore_count(int set);
 // semtimedop(2) is behind _GNU_SOURCE and a header that the Swift module leaves out.
@@ -67,10 +66,8 @@ int csystem_mq_limits(int queue, long *messages, long *size);
 // Closes everything from a number on in the child; a GNU extension that the Swift module leaves out.
 int csystem_spawn_close_from(void *actions, int first);
 
-// prctl(2) and ioctl(2) are variadic.
-int csystem_die_with_parent(int signal);
+// prctl(2) is variadic.
 int csystem_name_this_thread(const char *name);
-int csystem_readable_bytes(int descriptor, int *count);
 
 // A macro of <sys/wait.h> each.
 int csystem_exit_status(int status);

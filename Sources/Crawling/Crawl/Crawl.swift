@@ -87,6 +87,9 @@ package final class Crawl: Sendable {
     plan.work == .nothing ? (done.load(ordering: .relaxed), plan.pages) : frontier.progress
   }
 
+  /// Whether the limit left pages out.
+  package var isCutOff: Bool { frontier.isCutOff }
+
   /// The workers' process ids, while it runs.
   package var workerProcesses: [Int: Int32] { work.withLock { $0.pool }?.workerProcesses ?? [:] }
 

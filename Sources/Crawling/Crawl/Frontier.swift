@@ -4,9 +4,13 @@ import Synchronization
 /// What is to be fetched, and what was seen: each address becomes a job at most once.
 package final class Frontier: Sendable {
   private struct State {
-    var seen: Set<String> = []
+    /// How far from a seed each known address is, as far as is known.
+    var depths: [String: UInt32] = [:]
+    /// Where the pages that were fetched lead to, while a shorter way to them could still turn up.
+    var links: [String: (targets: [String], isRedirect: Bool, hops: UInt32)] = [:]
     var pages: [PageRecord] = []
     var issued = 0
+    var refused = false
   }
 
   /// The longest chain of redirects that is followed.
@@ -47,9 +51,37 @@ package final class Frontier: Sendable {
   }
 
   private func issue(_ url: String, depth: UInt32, hops: UInt32, _ state: inout State) -> CrawlJob? {
-    guard state.issued < limit, state.seen.insert(url).inserted else { return nil }
+    guard state.depths[url] == nil else { return nil }
+    guard state.issued < limit else {
+      state.refused = true
+      return nil
+    }
+    state.depths[url] = depth
     state.issued += 1
     return CrawlJob(url: url, depth: depth, hops: hops)
+  }
+
+  /// The jobs that a fetched page leads to. Where it leads to an address that is known but nearer than was thought,
+  /// what lies behind that is nearer too: so a page's depth doesn't depend on which worker was first.
+  private func expand(_ url: String, _ state: inout State) -> [CrawlJob] {
+    var jobs: [CrawlJob] = []
+    var nearer = [url]
+    while let page = nearer.popLast() {
+      guard let found = state.links[page], let here = state.depths[page] else { continue }
+      let depth = found.isRedirect ? here : here + 1
+      let hops = found.isRedirect ? found.hops + 1 : 0
+      guard depth <= deepest, hops <= Self.mostHops else { continue }
+      for target in found.targets where sites.contains(Self.site(target)) {
+        if let known = state.depths[target] {
+          guard depth < known else { continue }
+          state.depths[target] = depth
+          nearer.append(target)
+        } else if let job = issue(target, depth: depth, hops: hops, &state) {
+          jobs.append(job)
+        }
+      }
+    }
+    return jobs
   }
 
   /// Writes a page down, and returns the jobs that it leads to.
@@ -66,18 +98,19 @@ package final class Frontier: Sendable {
       case .success(let page):
         state.pages.append(PageRecord(job, page, worker: outcome.worker))
         guard followsLinks, page.failure.isEmpty else { return [] }
-        let depth = page.isRedirect ? job.depth : job.depth + 1
-        let hops = page.isRedirect ? job.hops + 1 : 0
-        guard depth <= deepest, hops <= Self.mostHops else { return [] }
-        return page.links.compactMap { link in
-          guard sites.contains(Self.site(link)) else { return nil }
-          return issue(link, depth: depth, hops: hops, &state)
-        }
+        state.links[job.url] = (page.links, page.isRedirect, job.hops)
+        return expand(job.url, &state)
       }
     }
   }
 
-  package var pages: [PageRecord] { state.withLock { $0.pages } }
+  package var pages: [PageRecord] {
+    state.withLock { state in state.pages.map { $0.at(depth: state.depths[$0.url]) } }
+  }
+
+  /// Whether the limit left pages out: which ones, depends on who was first.
+  package var isCutOff: Bool { state.withLock { $0.refused } }
+
   package var progress: (done: Int, known: Int) { state.withLock { ($0.pages.count, $0.issued) } }
 }
 
@@ -86,7 +119,7 @@ package struct PageRecord: Sendable, Hashable, Encodable {
   package let url: String
   package let status: Int
   package let bytes: Int
-  package let depth: Int
+  package private(set) var depth: Int
   package let title: String
   package let links: [String]
   package let milliseconds: Double
@@ -109,4 +142,10 @@ package struct PageRecord: Sendable, Hashable, Encodable {
   }
 
   package var hasFailed: Bool { failure != nil || status >= 400 }
+
+  func at(depth: UInt32?) -> PageRecord {
+    var record = self
+    if let depth { record.depth = Int(depth) }
+    return record
+  }
 }

@@ -9,6 +9,7 @@ package final class SiteServer {
   private let listener: Descriptor
   private var connections: [UInt64: SiteConnection] = [:]
   private var next: UInt64 = 1
+  private var token: UInt64 = 0
   package let port: Int
 
   /// - Parameter port: 0: one that is free.
@@ -26,7 +27,12 @@ package final class SiteServer {
     try listener.setNonblocking(true)
     self.port = try Internet.localAddress(listener).port
     self.listener = listener
-    _ = try loop.watch(self.listener.raw, .read) { [unowned self] _ in accept() }
+    token = try loop.watch(self.listener.raw, .read) { [unowned self] _ in accept() }
+  }
+
+  private func pause() {
+    try? loop.change(token, [])
+    loop.after(20_000_000) { [unowned self] in try? loop.change(token, .read) }
   }
 
   package var url: String { "http://127.0.0.1:\(port)/" }
@@ -34,7 +40,14 @@ package final class SiteServer {
   private func accept() {
     // A burst of connections is taken a hundred at a time, so that those that are open get their turn.
     for _ in 0..<100 {
-      guard let socket = try? Sockets.accept(listener) else { return }
+      let socket: Descriptor
+      do throws(SystemError) {
+        socket = try Sockets.accept(listener)
+      } catch {
+        // No descriptor is left: those who wait are looked at again when some will have gone.
+        if !error.wouldBlock { pause() }
+        return
+      }
       let id = next
       next += 1
       try? Internet.setNoDelay(socket)

@@ -37,6 +37,8 @@ package protocol ByteSink: AnyObject {
     _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, _ position: PartPosition,
     until deadline: Deadline
   ) throws(ChannelError) -> Int
+  /// Whether lines of text can go as they are: a byte stream that a shell could write to.
+  var carriesLines: Bool { get }
   /// The rest of the message that was begun doesn't come.
   func abandon()
   func close()
@@ -48,6 +50,7 @@ extension ByteSource {
 }
 
 extension ByteSink {
+  package var carriesLines: Bool { false }
   package func abandon() {}
 }
 
@@ -65,7 +68,7 @@ package protocol ByteSource: AnyObject {
   var holdsTurn: Bool { get }
   /// A read takes at most this much; the buffer must hold it.
   var unitBytes: Int { get }
-  /// False where `read` does its own waiting well (a plain blocking read); the spinning comes from outside.
+  /// Reads what there is, at most the buffer; the spinning comes from outside.
   func read(
     into buffer: UnsafeMutableRawBufferPointer, until deadline: Deadline
   ) throws(ChannelError) -> ReadOutcome

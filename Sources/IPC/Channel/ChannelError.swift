@@ -94,6 +94,12 @@ extension ChannelError {
       limit: limit)
   }
 
+  package static func named(_ mechanism: Mechanism) -> ChannelError {
+    ChannelError(
+      .notSupported, .handOver, mechanism,
+      "an end with a name stays where it is: open the address in the other process, or hand over one of Channel.make")
+  }
+
   package static func violation(_ mechanism: Mechanism, _ what: String) -> ChannelError {
     ChannelError(
       .protocolViolation, .receive, mechanism,

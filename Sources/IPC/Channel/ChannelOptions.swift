@@ -19,7 +19,10 @@ public struct ChannelOptions: Hashable, Sendable {
   /// What a call does while it can't go on. `?wait=block|spin|adaptive`
   public var wait: WaitStrategy = .adaptive
   /// The largest message that this end sends or takes, in bytes. `?max=1M`
-  public var maximumMessageBytes: Int = 16 << 20
+  /// At most 512 MiB; more is taken as that.
+  public var maximumMessageBytes: Int = 16 << 20 {
+    didSet { maximumMessageBytes = min(max(0, maximumMessageBytes), 1 << 29) }
+  }
   /// How much the channel holds before `send` waits, in bytes; nil: what the mechanism has. `?capacity=64K`
   public var capacityBytes: Int?
   /// Whether others send into the same channel; nil: the mechanism's default. `?senders=one|many`
@@ -82,7 +85,7 @@ public struct ChannelOptions: Hashable, Sendable {
     }
   }
 
-  /// The options that differ from the defaults, as they stand in an address.
+  /// The options as they stand in an address; those that nobody chose are left out.
   package var parameters: [(key: String, value: String)] {
     var list: [(key: String, value: String)] = [
       ("wait", wait.rawValue), ("max", String(maximumMessageBytes)),

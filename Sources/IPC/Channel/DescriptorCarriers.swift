@@ -14,6 +14,7 @@ package final class DescriptorCarrier: ByteSink, ByteSource {
   package let unitBytes: Int
   package let isStream: Bool
   package var partsInterleave: Bool { !isStream }
+  package var carriesLines: Bool { isStream || kind != .socket }
   private let mechanism: Mechanism
   private let kind: Kind
   private var descriptor: Descriptor?
@@ -135,8 +136,12 @@ package final class DescriptorCarrier: ByteSink, ByteSource {
     onClose()
   }
 
+  /// It has a name that goes with it: another process opens that.
+  package var staysHere = false
+
   package func handOver() throws(ChannelError) -> Handover {
-    Handover(
+    if staysHere { throw .named(mechanism) }
+    return Handover(
       parameters: [("unit", String(unitBytes)), ("stream", isStream ? "1" : "0")],
       descriptors: [try raw(.handOver)],
       surrender: {

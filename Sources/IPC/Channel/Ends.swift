@@ -32,12 +32,19 @@ package protocol ReceivingEnd: AnyObject {
   var options: ChannelOptions { get }
   var bytesCarried: Int { get }
 
+  /// What was taken lies where the sender can still change it.
+  var lendsSharedMemory: Bool { get }
+
   /// The next message, in place, readable until ``release()``; nil: the deadline passed, and nothing was taken.
   func take(until deadline: Deadline) throws(ChannelError) -> UnsafeRawBufferPointer?
   /// The message last taken was read.
   func release()
   func close()
   func handOver() throws(ChannelError) -> Handover
+}
+
+extension ReceivingEnd {
+  package var lendsSharedMemory: Bool { false }
 }
 
 /// An end on its way to a process that is about to be spawned.

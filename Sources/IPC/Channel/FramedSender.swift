@@ -232,6 +232,13 @@ package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @un
   }
 
   private func checkLine(_ bytes: UnsafeRawBufferPointer) throws(ChannelError) {
+    guard sink.carriesLines else {
+      throw ChannelError(
+        .notSupported, .send, mechanism, "lines go over byte streams only (pipe, fifo, unix, tcp): leave framing=line out")
+    }
+    if !sink.isStream, bytes.count + 1 > sink.unitBytes {
+      throw .tooLong(bytes.count, limit: sink.unitBytes - 1, mechanism)
+    }
     if unsafe bytes.contains(10) {
       throw ChannelError(
         .invalidMessage, .send, mechanism,
@@ -265,6 +272,7 @@ package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @un
           return count > 0
         }
         if !done, !(options.wait == .spin && deadline.hasPassed) {
+          _ = PendingFlushes.flushBeforeWaiting()
           count = unsafe try sink.write(head, body, position, until: deadline)
         }
       }
@@ -414,8 +422,7 @@ package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @un
     return true
   }
 
-  /// Lines have no way to take half a line back: without a deadline they wait, with one they go at once or not,
-  /// which the kernel grants up to PIPE_BUF on a pipe.
+  /// Half a line can't be taken back: once its first byte is out the rest follows, also past a deadline.
   private func sendLine(
     _ bytes: UnsafeRawBufferPointer, until deadline: Deadline
   ) throws(ChannelError) -> Bool {

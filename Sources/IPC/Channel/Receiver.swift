@@ -106,6 +106,11 @@ public struct Receiver: ~Copyable, @unchecked Sendable {
   ) throws(ChannelError) -> Value? {
     guard let bytes = unsafe try end.take(until: deadline) else { return nil }
     defer { end.release() }
+    if end.lendsSharedMemory {
+      // Read once: what is checked must be what is used.
+      let copy = unsafe Array(bytes)
+      return try Value(decoding: copy.span)
+    }
     let span = unsafe Span<UInt8>(_unsafeBytes: bytes)
     return try Value(decoding: span)
   }

@@ -55,7 +55,7 @@ public struct Sender: ~Copyable, @unchecked Sendable {
 
   /// Sends a message. Waits while the channel is full.
   public mutating func send(_ bytes: Span<UInt8>) throws(ChannelError) {
-    _ = try attempt(bytes, until: .never)
+    guard try attempt(bytes, until: .never) else { throw .timedOut(.send, mechanism) }
   }
 
   /// Sends a message, or nothing: false when the channel is full.
@@ -99,7 +99,7 @@ public struct Sender: ~Copyable, @unchecked Sendable {
 
   /// Sends a value: a string, bytes, a number, or a type of yours. Waits while the channel is full.
   public mutating func send<Value: Message>(_ message: borrowing Value) throws(ChannelError) {
-    _ = try attempt(message, until: .never)
+    guard try attempt(message, until: .never) else { throw .timedOut(.send, mechanism) }
   }
 
   /// Sends a value, or nothing: false when the channel is full.

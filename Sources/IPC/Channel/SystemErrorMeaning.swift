@@ -24,6 +24,8 @@ extension SystemError {
 
   package var meansWrongSocketType: Bool { number == EPROTOTYPE }
 
+  package var meansTimedOut: Bool { number == ETIMEDOUT }
+
   package var meansNoMessage: Bool { number == ENOMSG }
 
   package var meansTooBig: Bool { number == E2BIG || number == EMSGSIZE }

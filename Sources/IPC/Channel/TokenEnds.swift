@@ -40,6 +40,7 @@ package final class TokenSender<Port: TokenPort>: SendingEnd {
   private func put(until deadline: Deadline) throws(ChannelError) -> Bool {
     if try port.put(until: .now) { return true }
     if deadline.isNow { return false }
+    _ = PendingFlushes.flushBeforeWaiting()
     let port = self.port
     if try spinner.spin(until: deadline, { () throws(ChannelError) in try port.put(until: .now) }) {
       return true

@@ -99,6 +99,13 @@ package enum FIFOMechanism: MechanismImplementation {
       "nobody receives on \(path): start the receiver first, or wait longer for it")
   }
 
+  private static func hasWriter(_ fifo: borrowing Descriptor) throws(SystemError) -> Bool {
+    let probe = try fifo.reopenedNonblocking(writing: false)
+    var entries = [PollEntry(probe.raw, read: true)]
+    try poll(&entries, nanoseconds: 0)
+    return entries[0].readable || !Lifeline.nobodyWrites(probe)
+  }
+
   package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceivingEnd {
     let path = try address.path()
     var made = false
@@ -109,8 +116,17 @@ package enum FIFOMechanism: MechanismImplementation {
       } catch {
         guard error.meansTaken else { throw error }
       }
-      let descriptor = try open(path, .read)
+      var descriptor = try open(path, .read)
       guard try Files.lock(descriptor, wait: false) else { throw busy }
+      if !made, try hasWriter(descriptor) {
+        // Senders of a receiver that died: what they wrote begins in the middle of a message. A new FIFO takes the
+        // name, and they are told that theirs has no reader any more.
+        try Files.remove(path)
+        try Files.makeFIFO(path)
+        made = true
+        descriptor = try open(path, .read)
+        guard try Files.lock(descriptor, wait: false) else { throw busy }
+      }
       let inode = try Files.status(descriptor).inode
       let owned = made
       let carrier = PipeMechanism.carrier(
@@ -120,9 +136,11 @@ package enum FIFOMechanism: MechanismImplementation {
         if owned, (try? Files.status(path))?.inode == inode { try? Files.remove(path) }
       }
       carrier.awaitsFirstSender = true
+      carrier.staysHere = true
       return FramedReceiver(mechanism, carrier, address.options)
     } catch {
-      if made { try? Files.remove(path) }
+      // Busy: somebody else has opened it meanwhile, and it is theirs.
+      if made, error != busy { try? Files.remove(path) }
       throw explain(error, path)
     }
   }

@@ -1,4 +1,5 @@
 import Synchronization
+import SystemCalls
 
 /// What this process would leave in the kernel if it had to end now: System V objects without a name, which
 /// nobody could find. A worker whose coordinator was killed removes them before it ends.
@@ -13,6 +14,14 @@ package enum Leftovers {
   package static func forget(_ owner: AnyObject) {
     let key = ObjectIdentifier(owner)
     list.withLock { _ = $0.removeValue(forKey: key) }
+  }
+
+  /// Removes the System V objects that an end's parameters name.
+  package static func remove(_ parameters: [String: String]) {
+    func id(_ key: String) -> Int32? { parameters[key].flatMap { Int32($0) } }
+    if let queue = id("queue") { try? MessageQueues.remove(queue) }
+    for key in ["set", "mutexes"] { if let set = id(key) { try? Semaphores.remove(set) } }
+    if let segment = id("segment") { try? Segment.remove(segment) }
   }
 
   package static func removeAll() {

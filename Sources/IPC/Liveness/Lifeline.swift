@@ -64,6 +64,9 @@ package final class Lifeline: @unchecked Sendable {
 
   package var isAnonymous: Bool { record == nil }
 
+  /// Whether no receiver holds its side: one that died before this end looked never hangs up for it.
+  package var nobodyReceives: Bool { Self.nobodyWrites(receivers) }
+
   /// For a mechanism that waits in poll(2) anyway: hangs up when the last peer is gone.
   package var pollable: Int32 { peers }
 

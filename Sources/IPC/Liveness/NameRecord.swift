@@ -153,7 +153,9 @@ package final class NameRecord: Sendable {
           .busy, .open, mechanism, "\"\(name)\" has its one sender already: close it, or use another name")
       }
       let record = NameRecord(mechanism, name, path: path, parameters: found.parameters, run: found.run)
-      return (record, try record.lifeline(.sender))
+      let lifeline = try record.lifeline(.sender)
+      if lifeline.nobodyReceives { continue }
+      return (record, lifeline)
     } while patience.pause()
     throw ChannelError(
       .noReceiver, .open, mechanism,

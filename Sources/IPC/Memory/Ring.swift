@@ -99,8 +99,9 @@ package final class RingLink: @unchecked Sendable {
     lifeline.leave(removing: removal)
   }
 
-  func handover() -> Handover {
-    Handover(parameters: parameters, descriptors: lifeline.descriptors + extraDescriptors) {
+  func handover() throws(ChannelError) -> Handover {
+    if !lifeline.isAnonymous { throw .named(mechanism) }
+    return Handover(parameters: parameters, descriptors: lifeline.descriptors + extraDescriptors) {
       Leftovers.forget(self)
       self.lifeline.surrender()
       // The mapping stays until the child has ended, so that the memory is there when it attaches.

@@ -19,8 +19,8 @@ package final class RingReceiver: ReceivingEnd {
   private var partial: ByteBuffer?
   private var assembled: ByteBuffer?
   private var isClosed = false
-  /// What else goes with this end.
-  var onClose: () -> Void = {}
+  /// What else goes with this end, where it has a name.
+  var onClose: (() -> Void)?
 
   /// - Throws: `protocolViolation` when the memory's counters can't be a ring's: the other side made it.
   package init(_ link: RingLink, _ options: ChannelOptions) throws(ChannelError) {
@@ -32,6 +32,8 @@ package final class RingReceiver: ReceivingEnd {
     head = ring.head.load()
     toldHead = head
     knownTail = head
+    // An earlier receiver of this name may have closed.
+    ring.receiverClosed.store(0)
     guard head & 7 == 0 else { throw .violation(mechanism, "a ring whose head is \(head)") }
   }
 
@@ -91,6 +93,8 @@ package final class RingReceiver: ReceivingEnd {
     return message
   }
 
+  package var lendsSharedMemory: Bool { assembled == nil }
+
   package func release() {
     if taken > 0 {
       advance(taken)
@@ -143,7 +147,7 @@ package final class RingReceiver: ReceivingEnd {
   package func close() {
     if isClosed { return }
     isClosed = true
-    onClose()
+    onClose?()
     ring.receiverClosed.store(1)
     ring.room.wake()
     link.close()
@@ -154,8 +158,9 @@ package final class RingReceiver: ReceivingEnd {
       throw ChannelError(
         .notSupported, .handOver, mechanism, "a message is being read: hand a receiver over between messages")
     }
+    if onClose != nil { throw .named(mechanism) }
     if toldHead != head { tell() }
-    let carried = link.handover()
+    let carried = try link.handover()
     return Handover(parameters: carried.parameters, descriptors: carried.descriptors) {
       self.isClosed = true
       return carried.surrender()

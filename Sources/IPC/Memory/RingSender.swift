@@ -34,6 +34,8 @@ package final class RingSender: SendingEnd, CoalescingEnd, @unchecked Sendable {
     knownHead = ring.head.load()
     longestRecord = ring.capacity / 2
     coalesces = options.coalesces
+    // An earlier sender of this name may have closed.
+    ring.senderClosed.store(0)
     guard tail & 7 == 0, knownHead & 7 == 0, tail &- knownHead <= UInt64(ring.capacity) else {
       throw .violation(mechanism, "a ring whose tail is \(tail) and whose head is \(knownHead)")
     }
@@ -184,6 +186,7 @@ package final class RingSender: SendingEnd, CoalescingEnd, @unchecked Sendable {
     // The receiver may sleep on what it wasn't told of.
     announce()
     if deadline.isNow { return false }
+    _ = PendingFlushes.flushBeforeWaiting()
     if try spinner.spin(until: deadline, { () throws(ChannelError) in try hasRoom(needed) }) { return true }
     return try ring.room.wait(until: deadline) { () throws(ChannelError) in try hasRoom(needed) }
   }
@@ -199,7 +202,7 @@ package final class RingSender: SendingEnd, CoalescingEnd, @unchecked Sendable {
 
   package func handOver() throws(ChannelError) -> Handover {
     announce()
-    let carried = link.handover()
+    let carried = try link.handover()
     return Handover(parameters: carried.parameters, descriptors: carried.descriptors) {
       self.isClosed = true
       return carried.surrender()

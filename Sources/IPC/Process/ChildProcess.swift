@@ -41,7 +41,8 @@ public struct ChildProcess: ~Copyable, @unchecked Sendable {
 
   /// Waits until it has ended. wait4(2).
   public mutating func wait() throws(ChannelError) -> Exit {
-    try Self.public(reap(wait: true)!.exit)
+    _ = PendingFlushes.flushBeforeWaiting()
+    return try Self.public(reap(wait: true)!.exit)
   }
 
   /// How it ended, if it has.
@@ -52,6 +53,7 @@ public struct ChildProcess: ~Copyable, @unchecked Sendable {
   /// Waits at most so long. Nil: it still runs. pidfd_open(2), poll(2).
   public mutating func wait(within duration: Duration) throws(ChannelError) -> Exit? {
     if let exit = try exitIfEnded() { return exit }
+    _ = PendingFlushes.flushBeforeWaiting()
     let id = self.id
     _ = try translating(.wait, nil) { () throws(SystemError) in
       let descriptor = try Processes.descriptor(of: id)

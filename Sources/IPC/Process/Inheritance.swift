@@ -12,17 +12,36 @@ package enum Inheritance {
       return false
     }
     try? closeOnExec(number)
+    // Whatever was handed over and isn't taken yet is this process's to remove too.
+    for entry in Processes.environment where entry.hasPrefix(Spawn.prefix + "END_") {
+      guard let equals = entry.firstIndex(of: "=") else { continue }
+      let fields = entry[entry.index(after: equals)...].split(separator: " ").map(String.init)
+      guard fields.count == 5 else { continue }
+      let name = String(entry[..<equals].dropFirst((Spawn.prefix + "END_").count))
+      let parameters = Dictionary(pairs(fields[3]), uniquingKeysWith: { first, _ in first })
+      let placeholder = Placeholder()
+      placeholders.withLock { $0[name] = placeholder }
+      Leftovers.register(placeholder) { Leftovers.remove(parameters) }
+    }
     let watch = try? HangUpMonitor.watch(number) {
       // The parent is gone. Nobody is left to take what this process makes: what would outlive it goes, and then
       // it does, wherever it is.
       Leftovers.removeAll()
-      _exit(137)
+      Processes.exitNow(137)
     }
     return watch != nil
   }()
 
   private static func closeOnExec(_ descriptor: Int32) throws(SystemError) {
     try system(.fcntl) { fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
+  }
+
+  private final class Placeholder: Sendable {}
+  private static let placeholders = Mutex<[String: Placeholder]>([:])
+
+  /// The end has been taken: it looks after what it has itself.
+  package static func wasTaken(_ name: String) {
+    if let placeholder = placeholders.withLock({ $0.removeValue(forKey: name) }) { Leftovers.forget(placeholder) }
   }
 
   /// The end with this name. Each can be taken once.
@@ -69,6 +88,7 @@ extension Sender {
   /// - Throws: `notSupported` when there is none, `busy` when it was taken already.
   public static func inherited(_ name: String) throws(ChannelError) -> Sender {
     let end = try Inheritance.end(name, role: "sender")
+    defer { Inheritance.wasTaken(name) }
     return Sender(try Catalogue.implementation(of: end.mechanism).adoptSender(end))
   }
 }
@@ -78,6 +98,7 @@ extension Receiver {
   /// - Throws: `notSupported` when there is none, `busy` when it was taken already.
   public static func inherited(_ name: String) throws(ChannelError) -> Receiver {
     let end = try Inheritance.end(name, role: "receiver")
+    defer { Inheritance.wasTaken(name) }
     return Receiver(try Catalogue.implementation(of: end.mechanism).adoptReceiver(end))
   }
 }

@@ -9,8 +9,9 @@ import SystemCalls
 /// let child = try spawn.start()                  // the child calls Receiver.inherited("jobs")
 /// ```
 ///
-/// The child leads a process group of its own, and dies with this process: it holds a pipe that the kernel hangs
-/// up when this process ends, however it ends.
+/// The child leads a process group of its own. If it is built with this library it dies with this process: it holds a
+/// pipe that the kernel hangs up when this process ends, however it ends. A program that gets ends must take one of
+/// them for that (`inherited`).
 ///
 /// System calls: pipe2(2), posix_spawn(3), pidfd_open(2).
 public struct Spawn: ~Copyable {
@@ -113,6 +114,7 @@ public struct Spawn: ~Copyable {
     }
     variables += environment.map { "\($0.key)=\($0.value)" }
     variables.append("\(Self.prefix)LEASH=3")
+    if !handovers.isEmpty { variables.append("\(Self.prefix)ENDS=\(handovers.count)") }
     for (name, line, handover, _) in handovers {
       let numbers = handover.descriptors.indices.map { String(descriptors.count + $0) }
       variables.append(

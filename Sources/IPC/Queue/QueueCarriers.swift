@@ -74,7 +74,7 @@ final class QueueSink: ByteSink {
     link.close()
   }
 
-  func handOver() throws(ChannelError) -> Handover { link.handover() }
+  func handOver() throws(ChannelError) -> Handover { try link.handover() }
 }
 
 enum QueueType {
@@ -181,5 +181,5 @@ final class QueueSource: ByteSource {
     link.close()
   }
 
-  func handOver() throws(ChannelError) -> Handover { link.handover() }
+  func handOver() throws(ChannelError) -> Handover { try link.handover() }
 }

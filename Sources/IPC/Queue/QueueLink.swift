@@ -84,8 +84,9 @@ final class QueueLink: @unchecked Sendable {
   /// Whether nobody is in the middle of a message in parts: it ended, or its sender died.
   var nobodySendsParts: Bool { (try? Semaphores.value(mutexes, Mutex.sending.rawValue)) ?? 1 > 0 }
 
-  func handover() -> Handover {
-    Handover(parameters: parameters, descriptors: lifeline.descriptors) {
+  func handover() throws(ChannelError) -> Handover {
+    if !lifeline.isAnonymous { throw .named(.queue) }
+    return Handover(parameters: parameters, descriptors: lifeline.descriptors) {
       Leftovers.forget(self)
       self.lifeline.surrender()
       // Kept until the child has ended: if nobody has the queue then, it goes.
@@ -94,11 +95,4 @@ final class QueueLink: @unchecked Sendable {
       }
     }
   }
-}
-
-/// What a parent keeps of an end that it handed over, until the child has ended.
-package final class Escrow {
-  private let release: () -> Void
-  package init(_ release: @escaping () -> Void) { self.release = release }
-  deinit { release() }
 }

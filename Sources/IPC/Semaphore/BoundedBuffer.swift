@@ -59,8 +59,9 @@ final class BoundedBuffer: @unchecked Sendable {
     lifeline.leave { Self.remove(set: set, segment: segment.id) }
   }
 
-  func handover() -> Handover {
-    Handover(
+  func handover() throws(ChannelError) -> Handover {
+    if !lifeline.isAnonymous { throw .named(.semaphore) }
+    return Handover(
       parameters: [("set", String(set)), ("segment", String(segment.id)), ("slots", String(slots))],
       descriptors: lifeline.descriptors
     ) {
@@ -111,7 +112,4 @@ final class BoundedBuffer: @unchecked Sendable {
     position += 1
     return Semaphores.Operation(index, 1)
   }
-
-  /// The last step failed: where the next slot is, must be asked again.
-  func forgetPosition() { lastEntry = .max }
 }

@@ -59,7 +59,7 @@ final class BoundedBufferSink: ByteSink {
     buffer.close()
   }
 
-  func handOver() throws(ChannelError) -> Handover { buffer.handover() }
+  func handOver() throws(ChannelError) -> Handover { try buffer.handover() }
 }
 
 /// Takes framed bytes out of the slots of a bounded buffer.
@@ -87,9 +87,9 @@ final class BoundedBufferSource: ByteSource {
       if !gone {
         // Gone while this waited: once more, for what the last sender left.
         guard buffer.lifeline.peersGone else { return .nothing }
-        guard try buffer.operate(inside ? goOn : enter, until: .now, .receive) else { return .ended }
+        guard try buffer.operate(inside ? goOn : enter, until: .now, .receive) else { return try end() }
       } else {
-        return .ended
+        return try end()
       }
     }
     let slot = unsafe try buffer.slot(Index.head, .receive)
@@ -118,6 +118,22 @@ final class BoundedBufferSource: ByteSource {
     return .bytes(count)
   }
 
-  func close() { buffer.close() }
-  func handOver() throws(ChannelError) -> Handover { buffer.handover() }
+  /// The senders are gone. Another receiver may be inside, though, and what it has begun comes back if it dies.
+  private func end() throws(ChannelError) -> ReadOutcome {
+    let used = try translating(.receive, .semaphore) { () throws(SystemError) in
+      try Semaphores.value(buffer.set, Index.used)
+    }
+    return used == 0 ? .ended : .nothing
+  }
+
+  func close() {
+    if inside {
+      inside = false
+      _ = try? buffer.operate(
+        Semaphores.Steps(Step(Index.receiving, 1, undo: true)), until: .now, .receive)
+    }
+    buffer.close()
+  }
+
+  func handOver() throws(ChannelError) -> Handover { try buffer.handover() }
 }

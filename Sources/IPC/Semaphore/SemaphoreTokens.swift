@@ -55,7 +55,8 @@ final class SemaphoreTokens: TokenPort, @unchecked Sendable {
   }
 
   func handOver() throws(ChannelError) -> Handover {
-    Handover(parameters: [("set", String(set))], descriptors: lifeline.descriptors) {
+    if !lifeline.isAnonymous { throw .named(.semaphore) }
+    return Handover(parameters: [("set", String(set))], descriptors: lifeline.descriptors) {
       Leftovers.forget(self)
       self.lifeline.surrender()
       return Escrow { [self] in lifeline.removeIfAlone { try? Semaphores.remove(set) } }

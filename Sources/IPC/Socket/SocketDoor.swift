@@ -95,8 +95,8 @@ package final class SocketDoor: @unchecked Sendable {
       return try unsafe withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) {
         buffer throws(SystemError) in
         var truncated = false
-        return unsafe try Sockets.receive(raw, into: buffer, wait: false, truncated: &truncated) == 1
-          ? .admitted : .refused
+        let count = unsafe try Sockets.receive(raw, into: buffer, wait: false, truncated: &truncated)
+        return unsafe count == 1 && buffer[0] == 1 ? .admitted : .refused
       }
     } catch {
       if error.meansClosed { return .refused }

@@ -70,7 +70,7 @@ package enum TCPMechanism: MechanismImplementation {
       try Internet.bind(listener, any)
       try Sockets.listen(listener)
       let sending = try Internet.stream(any)
-      try Internet.connect(sending, try Internet.localAddress(listener))
+      try Internet.connect(sending, try Internet.localAddress(listener), nanoseconds: nil)
       let mine = try Internet.localAddress(sending)
       // Somebody else may have connected to the port meanwhile: take the connection that is ours.
       for _ in 0..<1000 {
@@ -95,7 +95,7 @@ package enum TCPMechanism: MechanismImplementation {
       for target in targets {
         do throws(SystemError) {
           let socket = try Internet.stream(target)
-          try Internet.connect(socket, target)
+          try Internet.connect(socket, target, nanoseconds: deadline.remaining)
           try prepare(socket, address.options)
           switch try SocketDoor.knock(socket, until: deadline) {
           case .admitted: break
@@ -113,6 +113,7 @@ package enum TCPMechanism: MechanismImplementation {
               .notAllowed, .open, mechanism,
               "another user, or no channel, is on \(address.target): choose another port")
           }
+          if error.meansTimedOut { continue }
           guard error.meansRefused else { throw ChannelError(error, .open, mechanism, address.target) }
         }
       }

@@ -86,7 +86,8 @@ package enum PosixQueueVariant: MechanismImplementation {
     }
 
     func handOver() throws(ChannelError) -> Handover {
-      Handover(descriptors: lifeline.descriptors + [queue.raw]) {
+      if !lifeline.isAnonymous { throw .named(mechanism) }
+      return Handover(descriptors: lifeline.descriptors + [queue.raw]) {
         self.lifeline.surrender()
         return nil
       }

@@ -74,7 +74,8 @@ package enum PosixSemaphoreVariant: MechanismImplementation {
     }
 
     func handOver() throws(ChannelError) -> Handover {
-      Handover(parameters: [("segment", String(segment.id))], descriptors: lifeline.descriptors) {
+      if !lifeline.isAnonymous { throw .named(mechanism) }
+      return Handover(parameters: [("segment", String(segment.id))], descriptors: lifeline.descriptors) {
         Leftovers.forget(self)
         self.lifeline.surrender()
         return Escrow { [self] in lifeline.removeIfAlone { try? Segment.remove(segment.id) } }

@@ -31,7 +31,17 @@ final class SignalSender: SendingEnd {
   func send(_ bytes: UnsafeRawBufferPointer, until deadline: Deadline) throws(ChannelError) -> Bool {
     try check(bytes.count)
     let value = Int32(littleEndian: unsafe bytes.loadUnaligned(as: Int32.self))
-    guard try takeCredit(until: deadline) else { return false }
+    var patience = Patience(deadline)
+    repeat {
+      guard try takeCredit(until: deadline) else { return false }
+      if try queue(value) { return true }
+      // The kernel holds as many signals of this user as ulimit -i allows; it has nothing to wait on for fewer.
+    } while patience.pause()
+    return false
+  }
+
+  /// False: the kernel has no room.
+  private func queue(_ value: Int32) throws(ChannelError) -> Bool {
     let target = link.target.load()
     // Its lifeline is looked at before each signal: a number that could be another process's by now isn't used.
     if link.lifeline.peersGone { throw .closed(.send, mechanism) }
@@ -83,7 +93,7 @@ final class SignalSender: SendingEnd {
   }
 
   func handOver() throws(ChannelError) -> Handover {
-    let carried = link.handOver()
+    let carried = try link.handOver()
     return Handover(parameters: carried.parameters, descriptors: carried.descriptors) {
       self.isClosed = true
       return carried.surrender()
@@ -231,7 +241,7 @@ final class SignalReceiver: ReceivingEnd {
         .notSupported, .handOver, mechanism,
         "signals have come to this process: hand the end over before any is sent")
     }
-    let carried = link.handOver()
+    let carried = try link.handOver()
     return Handover(parameters: carried.parameters, descriptors: carried.descriptors) {
       self.isClosed = true
       self.endListening()

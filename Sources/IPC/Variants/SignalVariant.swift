@@ -126,8 +126,9 @@ final class SignalLink: @unchecked Sendable {
     room.wake()
   }
 
-  func handOver() -> Handover {
-    Handover(parameters: [("segment", String(segment.id))], descriptors: lifeline.descriptors) {
+  func handOver() throws(ChannelError) -> Handover {
+    if !lifeline.isAnonymous { throw .named(SignalVariant.mechanism) }
+    return Handover(parameters: [("segment", String(segment.id))], descriptors: lifeline.descriptors) {
       Leftovers.forget(self)
       self.lifeline.surrender()
       return Escrow { [self] in lifeline.removeIfAlone { try? Segment.remove(segment.id) } }

@@ -52,6 +52,7 @@ final class JobBatch<Job: Sendable, Output: Sendable>: Sendable {
   }
 
   func wait() {
+    _ = PendingFlushes.flushBeforeWaiting()
     _ = try? done.bell.wait(until: .never) { () throws(ChannelError) in state.withLock { $0.open == 0 } }
   }
 }

@@ -157,8 +157,9 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
     let isOver = state.withLock { state in
       state.statistics.workersDied += 1
       if state.isCancelled || state.failure != nil { return true }
-      for var ticket in tickets {
-        ticket.attempts += 1
+      for (index, var ticket) in tickets.enumerated() {
+        // Answers come in order: only the first that has none can have been at work.
+        if index == 0 { ticket.attempts += 1 }
         ticket.isSuspect = true
         if ticket.attempts >= options.attempts {
           given.append(ticket)

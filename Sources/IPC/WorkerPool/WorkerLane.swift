@@ -80,7 +80,7 @@ final class WorkerLane<Job: Message & Sendable, Output: Message & Sendable> {
     let process = try spawn.start()
     let baseline: Processes.Usage
     do throws(ChannelError) {
-      let ready: Result<Processes.Usage, ChannelError> = try receiver.receive { bytes in
+      let ready: Result<Processes.Usage, ChannelError> = try receiver.receive(within: .seconds(60)) { bytes in
         do throws(ChannelError) {
           var reader = MessageReader()
           let header = try PoolProtocol.ResultHeader(from: &reader, bytes)
@@ -92,10 +92,10 @@ final class WorkerLane<Job: Message & Sendable, Output: Message & Sendable> {
       }
       baseline = try ready.get()
     } catch {
-      guard error.code == .closed else { throw error }
+      guard error.code == .closed || error.code == .timedOut else { throw error }
       throw ChannelError(
         .closed, .spawn, options.mechanism,
-        "the worker \(options.executable ?? Processes.executable) ended before it was ready: its main must call WorkerPool.serve first"
+        "the worker \(options.executable ?? Processes.executable) didn't say that it is ready: its main must call WorkerPool.serve first"
       )
     }
     sender.coalesces = true
@@ -141,12 +141,11 @@ final class WorkerLane<Job: Message & Sendable, Output: Message & Sendable> {
       PoolProtocol.JobHeader(id: nextID, sentAt: now).encode(to: &writer)
       do throws(ChannelError) {
         try ticket.job.encode(to: &writer)
-        let isSmall = writer.bytes.count <= Self.smallJob
-        if !isSmall {
-          guard open == 0 else { break }
+        if open == 0 {
+          // An idle worker reads: waiting for it is safe.
           try worker.jobs.send(writer.bytes.span)
         } else {
-          guard try worker.jobs.trySend(writer.bytes.span) else { break }
+          guard writer.bytes.count <= Self.smallJob, try worker.jobs.trySend(writer.bytes.span) else { break }
         }
       } catch {
         // A job that can't be sent at all fails by itself; a dead worker is the caller's matter.

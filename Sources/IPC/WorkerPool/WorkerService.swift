@@ -15,6 +15,7 @@ enum WorkerService<Job: Message, Output: Message> {
     PoolProtocol.encode(Processes.usageOfThisProcess(), to: &writer)
     try results.send(writer.bytes.span)
     results.coalesces = true
+    var flushed = Clock.now()
     do throws(ChannelError) {
       while true {
         let (header, job) = try next(&jobs)
@@ -34,7 +35,11 @@ enum WorkerService<Job: Message, Output: Message> {
           writer.append(error.description.utf8)
           try results.send(writer.bytes.span)
         }
-        if status == .failed || took > promptly { try results.flush() }
+        let end = start &+ took
+        if status == .failed || took > promptly || end &- flushed > promptly * 10 {
+          try results.flush()
+          flushed = end
+        }
       }
     } catch {
       // The coordinator has closed the pool, or died.

@@ -38,6 +38,9 @@ let package = Package(
       name: "ipc-peer", dependencies: ["IPC", "SystemCalls"], path: "Tests/IPCPeer", swiftSettings: strict),
     .testTarget(
       name: "IPCTests", dependencies: ["IPC", "SystemCalls", "ipc-peer"], swiftSettings: strict),
+    .testTarget(
+      name: "ToolTests", dependencies: ["IPC", "Crawling", "Concurrency", "SystemCalls", "ipc"],
+      swiftSettings: strict),
     .testTarget(name: "SystemCallsTests", dependencies: ["SystemCalls", "CSystem"], swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]

@@ -1,0 +1,154 @@
+import Foundation
+import Glibc
+import Synchronization
+import SystemCalls
+import Testing
+
+/// `ipc` as a process of its own, with what it writes in files: nobody has to read while it runs.
+final class Tool {
+  struct Result {
+    /// The exit code; nil: a signal ended it.
+    let code: Int32?
+    let output: String
+    let errors: String
+
+    /// What it said on standard error, line by line.
+    var errorLines: [Substring] { errors.split(separator: "\n") }
+  }
+
+  /// No run of the tool may take longer.
+  private static let longest = 60.0
+
+  /// `ipc`, which stands beside the test program.
+  static let path: String = {
+    let mine = Processes.executable
+    return String(mine[..<mine.lastIndex(of: "/")!]) + "/ipc"
+  }()
+
+  private let process = Process()
+  private let folder: Folder
+  private let deadline: Deadline
+  var id: Int32 { process.processIdentifier }
+  /// Where this process keeps its records.
+  let records: String
+
+  init(_ arguments: [String]) throws {
+    folder = try Folder()
+    deadline = Deadline(seconds: Self.longest)
+    records = folder.path + "/records"
+    process.executableURL = URL(fileURLWithPath: Self.path)
+    process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(["IPC_RUNTIME_DIRECTORY": records]) {
+      $1
+    }
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = try folder.handle("output")
+    process.standardError = try folder.handle("errors")
+    try process.run()
+  }
+
+  // A test that failed in the middle leaves nothing running.
+  deinit {
+    if process.isRunning { kill(id, SIGKILL) }
+    process.waitUntilExit()
+  }
+
+  var isRunning: Bool { process.isRunning }
+  var output: String { folder.text("output") }
+  var errors: String { folder.text("errors") }
+
+  func signal(_ number: Int32) { kill(id, number) }
+
+  /// Waits for its end; a process that hangs is killed, and the test fails.
+  func wait(at location: SourceLocation = #_sourceLocation) -> Result {
+    if !deadline.reached(when: { !process.isRunning }) {
+      Issue.record("ipc \(process.arguments ?? []) hangs; it said: \(errors)", sourceLocation: location)
+      kill(id, SIGKILL)
+    }
+    process.waitUntilExit()
+    let code = process.terminationReason == .exit ? process.terminationStatus : nil
+    return Result(code: code, output: output, errors: errors)
+  }
+
+  static func run(_ arguments: String..., at location: SourceLocation = #_sourceLocation) throws -> Result {
+    try Tool(arguments).wait(at: location)
+  }
+}
+
+/// Bounded waiting for something that has no event to wait for.
+struct Deadline {
+  private let end: UInt64
+
+  init(seconds: Double) { end = Clock.now() + UInt64(seconds * 1e9) }
+
+  /// Whether it became true in time.
+  func reached(when isTrue: () -> Bool) -> Bool {
+    while !isTrue() {
+      if Clock.now() > end { return false }
+      Clock.sleep(nanoseconds: 5_000_000)
+    }
+    return true
+  }
+}
+
+func eventually(within seconds: Double = 30, _ isTrue: () -> Bool) -> Bool {
+  Deadline(seconds: seconds).reached(when: isTrue)
+}
+
+/// A private folder that goes with this value.
+final class Folder {
+  let path: String
+
+  init() throws {
+    path = NSTemporaryDirectory() + "ipc-tool-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(
+      atPath: path, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+
+  func handle(_ name: String) throws -> FileHandle {
+    try Data().write(to: URL(fileURLWithPath: "\(path)/\(name)"))
+    return try FileHandle(forWritingTo: URL(fileURLWithPath: "\(path)/\(name)"))
+  }
+
+  func text(_ name: String) -> String {
+    (try? String(contentsOfFile: "\(path)/\(name)", encoding: .utf8)) ?? ""
+  }
+}
+
+/// Ends the run when a test hangs in this very process, where no tool can be killed for it.
+struct Watched: SuiteTrait, TestTrait, TestScoping {
+  private static let seconds: UInt64 = 90
+  private static let current = Mutex<(test: String, until: UInt64)?>(nil)
+
+  private static let isStarted: Bool = {
+    let started: Void? = try? Threads.start(name: "watchdog") {
+      while true {
+        Clock.sleep(nanoseconds: 500_000_000)
+        guard let (test, until) = current.withLock({ $0 }), Clock.now() > until else { continue }
+        let text = "watchdog: \(test) hangs\n"
+        _ = unsafe write(2, text, text.utf8.count)
+        Glibc.signal(SIGABRT, SIG_DFL)
+        abort()
+      }
+    }
+    return started != nil
+  }()
+
+  var isRecursive: Bool { true }
+
+  func provideScope(
+    for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
+  ) async throws {
+    guard testCase != nil else { return try await function() }
+    try #require(Self.isStarted)
+    Self.current.withLock { $0 = (test.name, Clock.now() + Self.seconds * 1_000_000_000) }
+    defer { Self.current.withLock { $0 = nil } }
+    try await function()
+  }
+}
+
+extension Trait where Self == Watched {
+  static var watched: Watched { Watched() }
+}

@@ -1,0 +1,231 @@
+import Crawling
+import IPC
+import Synchronization
+import SystemCalls
+import Testing
+
+extension AllToolTests {
+  /// A pool in this process, with `ipc` as its workers' program.
+  @Suite(.serialized, .watched) struct WorkerPoolTests {
+    typealias Pool = WorkerPool<CrawlJob, CrawlPage>
+    static let mechanisms: [Mechanism] = [.pipe, .queue, .memory, .tcp]
+
+    private func options(_ workers: Int, _ mechanism: Mechanism = .memory) -> WorkerPoolOptions {
+      var options = WorkerPoolOptions(workers: workers, over: mechanism)
+      options.executable = Tool.path
+      options.arguments = ["--crawl-worker"]
+      return options
+    }
+
+    /// A server that takes connections and never answers: a worker that fetches from it is in the middle of its job.
+    private final class SilentServer: Sendable {
+      private final class Held: Sendable {
+        let socket: Descriptor
+        init(_ socket: consuming Descriptor) { self.socket = socket }
+      }
+
+      private let listener: Descriptor
+      private let held = Mutex<[Held]>([])
+      let url: String
+
+      init() throws {
+        let any = try Internet.resolve(host: "127.0.0.1", port: 0, passive: true)[0]
+        let listener = try Internet.stream(any)
+        try Internet.bind(listener, any)
+        try Sockets.listen(listener)
+        try listener.setNonblocking(true)
+        url = "http://127.0.0.1:\(try Internet.localAddress(listener).port)/"
+        self.listener = listener
+      }
+
+      /// Waits for the next client.
+      func accept() -> Bool {
+        eventually {
+          guard let socket = try? Sockets.accept(listener) else { return false }
+          let client = Held(socket)
+          held.withLock { $0.append(client) }
+          return true
+        }
+      }
+    }
+
+    /// Outcomes, gathered on the pool's threads.
+    private final class Gathered: Sendable {
+      private let list = Mutex<[JobOutcome<CrawlJob, CrawlPage>]>([])
+      func add(_ outcome: JobOutcome<CrawlJob, CrawlPage>) { list.withLock { $0.append(outcome) } }
+      var all: [JobOutcome<CrawlJob, CrawlPage>] { list.withLock { $0 } }
+    }
+
+    private static let nothing = CrawlJob(url: "")
+
+    @Test(arguments: mechanisms) func everyJobHasOneOutcome(_ mechanism: Mechanism) throws {
+      let pool = try Pool(options(2, mechanism))
+      #expect(pool.workerProcesses.count == 2)
+      let gathered = Gathered()
+      pool.process((0..<500).map { CrawlJob(url: "", depth: $0) }) { outcome in
+        gathered.add(outcome)
+        return []
+      }
+      #expect(Set(gathered.all.map(\.job.depth)) == Set(0..<500))
+      #expect(gathered.all.count == 500)
+      #expect(gathered.all.allSatisfy { (try? $0.result.get()) == CrawlPage() && $0.attempts == 1 })
+      let workers = pool.workerProcesses.values
+      pool.close()
+      #expect(eventually { !workers.contains(where: ProcessTable.isAlive) })
+      #expect(pool.statistics.requeued == 0)
+      #expect(pool.statistics.workersDied == 0)
+      #expect(pool.statistics.workersStarted == 2)
+    }
+
+    @Test func jobsLeadToJobs() throws {
+      let pool = try Pool(options(2))
+      let gathered = Gathered()
+      pool.process([CrawlJob(url: "")]) { outcome in
+        gathered.add(outcome)
+        guard outcome.job.depth < 8 else { return [] }
+        return [0, 1].map { CrawlJob(url: "", depth: outcome.job.depth + 1, hops: $0) }
+      }
+      #expect(gathered.all.count == 511)
+    }
+
+    @Test func noJobsAreDoneAtOnce() throws {
+      let pool = try Pool(options(1))
+      pool.process([]) { _ in [] }
+    }
+
+    @Test func oneAtATime() async throws {
+      let pool = try Pool(options(2, .pipe))
+      #expect(try await pool.run(Self.nothing) == CrawlPage())
+      let counts = try await withThrowingTaskGroup(of: CrawlPage.self) { group in
+        for _ in 0..<50 { group.addTask { try await pool.run(Self.nothing) } }
+        return try await group.reduce(0) { count, _ in count + 1 }
+      }
+      #expect(counts == 50)
+      pool.close()
+      await #expect(throws: JobFailure.cancelled) { try await pool.run(Self.nothing) }
+    }
+
+    @Test(arguments: mechanisms) func aJobThatKillsItsWorkersIsGivenUp(_ mechanism: Mechanism) throws {
+      let server = try SilentServer()
+      let pool = try Pool(options(1, mechanism))
+      let seen = Killed()
+      try Threads.start(name: "killer") {
+        for _ in 0..<3 where server.accept() {
+          for process in pool.workerProcesses.values {
+            _ = seen.processes.withLock { $0.insert(process) }
+            Processes.signal(process, 9)
+          }
+        }
+      }
+      let gathered = Gathered()
+      var jobs = Array(repeating: Self.nothing, count: 100)
+      jobs.insert(CrawlJob(url: server.url), at: 50)
+      pool.process(jobs) { outcome in
+        gathered.add(outcome)
+        return []
+      }
+      #expect(gathered.all.count == 101)
+      let deadly = gathered.all.filter { !$0.job.url.isEmpty }
+      #expect(deadly.map(\.result) == [.failure(.killedItsWorkers(3))])
+      #expect(deadly.map(\.attempts) == [3])
+      let others = gathered.all.filter { $0.job.url.isEmpty }
+      #expect(others.allSatisfy { (try? $0.result.get()) == CrawlPage() })
+      #expect(seen.processes.withLock { $0.count } == 3)
+      pool.close()
+      #expect(pool.statistics.workersDied == 3)
+      // A fourth only if jobs were left.
+      #expect((3...4).contains(pool.statistics.workersStarted))
+      #expect(pool.statistics.requeued >= 2)
+    }
+
+    private final class Killed: Sendable {
+      let processes = Mutex<Set<Int32>>([])
+    }
+
+    @Test func aJobThatFailsHasWords() async throws {
+      // A worker can't read these as jobs.
+      let pool = try WorkerPool<String, CrawlPage>(options(1))
+      for _ in 0..<3 {
+        let failure = await #expect(throws: JobFailure.self) { try await pool.run("no") }
+        guard case .failed(let words) = failure else {
+          Issue.record("\(String(describing: failure))")
+          continue
+        }
+        #expect(!words.isEmpty)
+        #expect(failure?.description == words)
+      }
+      pool.close()
+      // It was the job that failed, and not its worker.
+      #expect(pool.statistics.workersDied == 0)
+    }
+
+    @Test func aJobTooLargeFailsByItself() async throws {
+      var options = options(1)
+      options.channel.maximumMessageBytes = 4096
+      let pool = try Pool(options)
+      let failure = await #expect(throws: JobFailure.self) {
+        try await pool.run(CrawlJob(url: String(repeating: "x", count: 10_000)))
+      }
+      if case .failed(let words) = failure { #expect(!words.isEmpty) } else { Issue.record("no words") }
+      #expect(try await pool.run(Self.nothing) == CrawlPage())
+    }
+
+    @Test(arguments: ["/nonexistent", "/", "/bin/true", "/bin/false"], mechanisms)
+    func aProgramThatNeverServesIsAnError(_ program: String, _ mechanism: Mechanism) {
+      var options = WorkerPoolOptions(workers: 2, over: mechanism)
+      options.executable = program
+      let error = #expect(throws: ChannelError.self) { try Pool(options) }
+      #expect(error?.description.contains(program) == true, "\(String(describing: error))")
+    }
+
+    @Test func aWorkerThatSaysSomethingElseIsAnError() {
+      var options = WorkerPoolOptions(workers: 1, over: .pipe)
+      options.executable = "/bin/sh"
+      options.arguments = ["-c", "for f in /proc/self/fd/*; do echo nonsense >&${f##*/}; done 2>/dev/null"]
+      #expect(throws: ChannelError.self) { try Pool(options) }
+    }
+
+    @Test func aPoolOfNobodyIsAnError() throws {
+      for workers in [0, -1] {
+        let error = #expect(throws: ChannelError.self) { try Pool(options(workers)) }
+        #expect(error?.code == .notSupported)
+      }
+      let error = #expect(throws: ChannelError.self) { try Pool(options(1, try Mechanism(named: "eventfd"))) }
+      #expect(error?.code == .notSupported)
+    }
+
+    @Test(arguments: mechanisms) func cancellingEndsWhatRuns(_ mechanism: Mechanism) throws {
+      let server = try SilentServer()
+      let pool = try Pool(options(2, mechanism))
+      let workers = pool.workerProcesses.values
+      try Threads.start(name: "canceller") {
+        if server.accept() { pool.cancel() }
+      }
+      let gathered = Gathered()
+      pool.process((0..<10).map { CrawlJob(url: server.url + "\($0)") }) { outcome in
+        gathered.add(outcome)
+        return []
+      }
+      #expect(gathered.all.count == 10)
+      #expect(gathered.all.allSatisfy { $0.result == .failure(.cancelled) })
+      pool.close()
+      #expect(eventually { !workers.contains(where: ProcessTable.isAlive) })
+      // Nothing more is taken.
+      pool.process([Self.nothing]) { outcome in
+        gathered.add(outcome)
+        return []
+      }
+      #expect(gathered.all.last?.result == .failure(.cancelled))
+    }
+
+    @Test func lettingGoOfAPoolEndsItsWorkers() throws {
+      var workers: [Int32] = []
+      do {
+        let pool = try Pool(options(2))
+        workers = Array(pool.workerProcesses.values)
+      }
+      #expect(workers.count == 2)
+      #expect(eventually { !workers.contains(where: ProcessTable.isAlive) })
+    }
+  }
+}

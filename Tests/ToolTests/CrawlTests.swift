@@ -13,26 +13,26 @@ extension AllToolTests {
       #expect(document.workload.workers == 2)
       #expect(document.machine.cpus > 0)
       #expect(!document.machine.kernel.isEmpty)
-      #expect(document.same_pages)
+      #expect(document.samePages)
       #expect(document.runs.map(\.mechanism) == sevenMechanisms)
       for run in document.runs {
         #expect(run.workers == 2, "\(run.mechanism)")
         #expect(run.pages == 60, "\(run.mechanism)")
         #expect(run.failed == 0, "\(run.mechanism)")
         #expect(run.requeued == 0, "\(run.mechanism)")
-        #expect(run.wall_s > 0, "\(run.mechanism)")
-        #expect(run.pages_per_s > 0, "\(run.mechanism)")
-        #expect(run.coordination_us_per_page >= 0, "\(run.mechanism)")
+        #expect(run.wallS > 0, "\(run.mechanism)")
+        #expect(run.pagesPerS > 0, "\(run.mechanism)")
+        #expect(run.coordinationUsPerPage >= 0, "\(run.mechanism)")
         // User time alone: the kernel's share of so short a run may round to nothing.
-        #expect(run.cpu_user_s > 0, "\(run.mechanism)")
-        #expect(run.cpu_system_s >= 0, "\(run.mechanism)")
-        #expect(run.switches_voluntary > 0, "\(run.mechanism)")
-        #expect(run.switches_involuntary >= 0, "\(run.mechanism)")
-        #expect(run.dispatch_us.p50 > 0, "\(run.mechanism)")
-        #expect(run.dispatch_us.p50 <= run.dispatch_us.p99, "\(run.mechanism)")
-        #expect(run.dispatch_us.p99 <= run.dispatch_us.max, "\(run.mechanism)")
-        #expect(run.channel_bytes > 60, "\(run.mechanism)")
-        #expect(run.peak_rss_kb > 0, "\(run.mechanism)")
+        #expect(run.cpuUserS > 0, "\(run.mechanism)")
+        #expect(run.cpuSystemS >= 0, "\(run.mechanism)")
+        #expect(run.switchesVoluntary > 0, "\(run.mechanism)")
+        #expect(run.switchesInvoluntary >= 0, "\(run.mechanism)")
+        #expect(run.dispatchUs.p50 > 0, "\(run.mechanism)")
+        #expect(run.dispatchUs.p50 <= run.dispatchUs.p99, "\(run.mechanism)")
+        #expect(run.dispatchUs.p99 <= run.dispatchUs.max, "\(run.mechanism)")
+        #expect(run.channelBytes > 60, "\(run.mechanism)")
+        #expect(run.peakRssKb > 0, "\(run.mechanism)")
       }
     }
 
@@ -76,7 +76,7 @@ extension AllToolTests {
       let run = try #require(try CrawlDocument(result.output).runs.first)
       #expect(run.pages == 4)
       #expect(run.failed == 0)
-      #expect(run.wall_s >= 0.3)
+      #expect(run.wallS >= 0.3)
     }
 
     @Test(arguments: sevenMechanisms) func jobsThatDoNothing(_ mechanism: String) throws {

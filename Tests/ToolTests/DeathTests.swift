@@ -39,7 +39,7 @@ extension AllToolTests {
       #expect(run.pages == 400)
       #expect(run.failed == 0)
       #expect(run.requeued > 0)
-      #expect(document.same_pages)
+      #expect(document.samePages)
       let pages = try OutputPage.read(folder.text("pages"))
       #expect(pages.count == 400)
       #expect(Set(pages.map(\.url)).count == 400)
@@ -59,7 +59,7 @@ extension AllToolTests {
       #expect(eventually { made.isDisjoint(with: SystemVObjects.now()) })
     }
 
-    @Test(arguments: ["pipe", "fifo", "queue", "semaphore", "memory", "tcp"]) func ctrlCEndsItCleanly(
+    @Test(arguments: sevenMechanisms) func ctrlCEndsItCleanly(
       _ mechanism: String
     ) throws {
       let before = SystemVObjects.now()

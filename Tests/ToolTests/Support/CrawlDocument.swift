@@ -26,22 +26,41 @@ struct CrawlDocument: Decodable {
     let pages: Int
     let failed: Int
     let requeued: Int
-    let wall_s: Double
-    let pages_per_s: Double
-    let coordination_us_per_page: Double
-    let cpu_user_s: Double
-    let cpu_system_s: Double
-    let switches_voluntary: Int
-    let switches_involuntary: Int
-    let dispatch_us: Dispatch
-    let channel_bytes: Int
-    let peak_rss_kb: Int
+    let wallS: Double
+    let pagesPerS: Double
+    let coordinationUsPerPage: Double
+    let cpuUserS: Double
+    let cpuSystemS: Double
+    let switchesVoluntary: Int
+    let switchesInvoluntary: Int
+    let dispatchUs: Dispatch
+    let channelBytes: Int
+    let peakRssKb: Int
+
+    enum CodingKeys: String, CodingKey {
+      case mechanism, workers, pages, failed, requeued
+      case wallS = "wall_s"
+      case pagesPerS = "pages_per_s"
+      case coordinationUsPerPage = "coordination_us_per_page"
+      case cpuUserS = "cpu_user_s"
+      case cpuSystemS = "cpu_system_s"
+      case switchesVoluntary = "switches_voluntary"
+      case switchesInvoluntary = "switches_involuntary"
+      case dispatchUs = "dispatch_us"
+      case channelBytes = "channel_bytes"
+      case peakRssKb = "peak_rss_kb"
+    }
   }
 
   let workload: Workload
   let machine: Machine
   let runs: [Run]
-  let same_pages: Bool
+  let samePages: Bool
+
+  enum CodingKeys: String, CodingKey {
+    case workload, machine, runs
+    case samePages = "same_pages"
+  }
 
   /// The whole of standard output must be the document.
   init(_ output: String) throws {

@@ -3,7 +3,7 @@
 SWIFT ?= swift
 PREFIX ?= /usr/local
 CONFIGURATION ?= release
-NEEDED := 6.2
+NEEDED := 6.3
 
 .DEFAULT_GOAL := help
 .PHONY: help run test bench demos build lint format install clean toolchain

@@ -41,8 +41,8 @@ struct CrawlReport: Encodable {
       outcome.isCutOff || outcome.failure != nil
       ? nil
       : plan.work == .nothing
-      || (zip(sets, pages).allSatisfy { $0.count == $1.count }
-        && sets.dropFirst().allSatisfy { $0 == sets[0] })
+        || (zip(sets, pages).allSatisfy { $0.count == $1.count }
+          && sets.dropFirst().allSatisfy { $0 == sets[0] })
     firstFailure = pages.lazy.flatMap { $0 }.first { $0.hasFailed }
     allFailed = !runs.isEmpty && runs.allSatisfy { $0.pages > 0 && $0.failed == $0.pages }
   }

@@ -188,7 +188,7 @@ extension AllSystemCallsTests {
       let bound = try Internet.localAddress(listener)
       #expect(bound.port > 0 && bound.isLoopback)
       let client = try Internet.stream(bound)
-      try Internet.connect(client, bound)
+      try Internet.connect(client, bound, nanoseconds: nil)
       let server = try Sockets.accept(listener)
       #expect(try Internet.peerAddress(client) == bound)
       #expect(try Internet.peerAddress(server) == Internet.localAddress(client))
@@ -207,7 +207,9 @@ extension AllSystemCallsTests {
       try Internet.bind(bound, any)
       let client = try Internet.stream(any)
       let target = try Internet.localAddress(bound)
-      #expect(throws: SystemError(ECONNREFUSED, .connect)) { try Internet.connect(client, target) }
+      #expect(throws: SystemError(ECONNREFUSED, .connect)) {
+        try Internet.connect(client, target, nanoseconds: nil)
+      }
       #expect(throws: SystemError(ENOTCONN, .getsockname)) { _ = try Internet.peerAddress(bound) }
     }
   }

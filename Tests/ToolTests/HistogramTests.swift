@@ -67,7 +67,7 @@ extension AllToolTests {
           histogram.record(value)
           // The maximum bounds the bucket.
           #expect(histogram.percentile(0.5) == value)
-          histogram.record(.max >> 1)
+          histogram.record(.max)
           let found = histogram.percentile(0.5)
           #expect(found >= value)
           #expect(Double(found - value) <= Double(value) * 0.002, "\(found) for \(value)")
@@ -75,11 +75,11 @@ extension AllToolTests {
       }
     }
 
-    @Test func aVeryLargeValueCanBeCounted() {
+    @Test func theLargestValueCanBeCounted() {
       var histogram = Histogram()
       histogram.record(1)
-      histogram.record(.max >> 1)
-      #expect(histogram.percentile(1) == .max >> 1)
+      histogram.record(.max)
+      #expect(histogram.percentile(1) == .max)
       #expect(histogram.percentile(0.5) == 1)
     }
 

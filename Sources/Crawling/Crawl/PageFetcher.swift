@@ -79,7 +79,12 @@ private final class FetchDelegate: NSObject, URLSessionDataDelegate, Sendable {
   func wait(for task: URLSessionDataTask, longest: TimeInterval) -> Fetched {
     fetched.withLock { $0 = (task.taskIdentifier, Fetched()) }
     task.resume()
-    let came = done.wait(timeout: .now() + longest) == .success
+    let end = DispatchTime.now() + longest
+    var came = false
+    // A signal that an earlier page's end sent too late is not this one's.
+    repeat {
+      came = done.wait(timeout: end) == .success
+    } while came && fetched.withLock { $0.task == task.taskIdentifier }
     return fetched.withLock { state in
       if !came {
         // A late answer must not be taken for the next page's.
@@ -113,15 +118,19 @@ private final class FetchDelegate: NSObject, URLSessionDataDelegate, Sendable {
 
   func urlSession(_ session: URLSession, dataTask: URLSessionDataTask, didReceive data: Data) {
     let isOver = fetched.withLock { state in
-      guard state.task == dataTask.taskIdentifier else { return true }
+      guard state.task == dataTask.taskIdentifier else { return false }
       state.result.body.append(data)
       if state.result.body.count > limit {
         state.result.failure = "the body is over \(limit >> 20) MiB"
+        state.task = -1
         return true
       }
       return false
     }
-    if isOver { dataTask.cancel() }
+    if isOver {
+      dataTask.cancel()
+      done.signal()
+    }
   }
 
   func urlSession(_ session: URLSession, task: URLSessionTask, didCompleteWithError error: (any Error)?) {

@@ -97,7 +97,8 @@ extension ChannelError {
   package static func named(_ mechanism: Mechanism) -> ChannelError {
     ChannelError(
       .notSupported, .handOver, mechanism,
-      "an end with a name stays where it is: open the address in the other process, or hand over one of Channel.make")
+      "an end with a name stays where it is: open the address in the other process, or hand over one of Channel.make"
+    )
   }
 
   package static func violation(_ mechanism: Mechanism, _ what: String) -> ChannelError {

@@ -234,7 +234,8 @@ package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @un
   private func checkLine(_ bytes: UnsafeRawBufferPointer) throws(ChannelError) {
     guard sink.carriesLines else {
       throw ChannelError(
-        .notSupported, .send, mechanism, "lines go over byte streams only (pipe, fifo, unix, tcp): leave framing=line out")
+        .notSupported, .send, mechanism,
+        "lines go over byte streams only (pipe, fifo, unix, tcp): leave framing=line out")
     }
     if !sink.isStream, bytes.count + 1 > sink.unitBytes {
       throw .tooLong(bytes.count, limit: sink.unitBytes - 1, mechanism)

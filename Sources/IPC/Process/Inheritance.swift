@@ -41,7 +41,9 @@ package enum Inheritance {
 
   /// The end has been taken: it looks after what it has itself.
   package static func wasTaken(_ name: String) {
-    if let placeholder = placeholders.withLock({ $0.removeValue(forKey: name) }) { Leftovers.forget(placeholder) }
+    if let placeholder = placeholders.withLock({ $0.removeValue(forKey: name) }) {
+      Leftovers.forget(placeholder)
+    }
   }
 
   /// The end with this name. Each can be taken once.

@@ -36,7 +36,8 @@ package enum PopenVariant: MechanismImplementation {
   private static func start(_ command: String, input: Int32, output: Int32) throws(SystemError) -> Command {
     Command(
       try Processes.spawn(
-        "/bin/sh", arguments: ["-c", command], environment: Processes.environment.filter { !$0.hasPrefix(Spawn.prefix) },
+        "/bin/sh", arguments: ["-c", command],
+        environment: Processes.environment.filter { !$0.hasPrefix(Spawn.prefix) },
         descriptors: [input, output, 2]))
   }
 

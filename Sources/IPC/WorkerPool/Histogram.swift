@@ -22,7 +22,7 @@ package struct Histogram: Sendable {
     if index < 1 << bits { return UInt64(index) }
     let shift = index >> bits - 1
     let base = UInt64(index & (1 << bits - 1) + 1 << bits)
-    return (base + 1) << UInt64(shift) - 1
+    return (base + 1) << UInt64(shift) &- 1
   }
 
   package mutating func record(_ value: UInt64) {

@@ -186,38 +186,43 @@ final class Peer {
     _ what: String, _ size: Int, _ milliseconds: Int?
   ) throws(ChannelError) -> String {
     let last = Pattern.bytes(0, size > 4 ? 0 : size)
-    if what == "send" {
-      // First in large steps, then until not one more byte goes in, and it stays so.
-      var isFull = false
-      while !isFull {
-        while try sender!.trySend(Pattern.bytes(0, size)) {}
-        while try sender!.trySend(last) {}
-        do throws(ChannelError) {
-          try sender!.send(last, within: .milliseconds(20))
-        } catch {
-          guard error.code == .timedOut else { throw error }
-          isFull = true
-        }
-      }
-    }
+    if what == "send" { try fillToTheBrim(size, last) }
     try answer("waiting")
-    let usage = Processes.usageOfThisProcess()
-    let start = Clock.now()
-    var ended = "done"
-    do throws(ChannelError) {
-      switch (what, milliseconds) {
-      case ("send", let milliseconds?): try sender!.send(last, within: .milliseconds(milliseconds))
-      case ("send", nil): try sender!.send(last)
-      case (_, let milliseconds?): try receiver!.receive(within: .milliseconds(milliseconds)) { _ in }
-      case (_, nil): try receiver!.receive { _ in }
+    while true {
+      let usage = Processes.usageOfThisProcess()
+      let start = Clock.now()
+      var ended = "done"
+      do throws(ChannelError) {
+        switch (what, milliseconds) {
+        case ("send", let milliseconds?): try sender!.send(last, within: .milliseconds(milliseconds))
+        case ("send", nil): try sender!.send(last)
+        case (_, let milliseconds?): try receiver!.receive(within: .milliseconds(milliseconds)) { _ in }
+        case (_, nil): try receiver!.receive { _ in }
+        }
+      } catch {
+        ended = error.code.rawValue
       }
-    } catch {
-      ended = error.code.rawValue
+      let elapsed = Clock.now() - start
+      // A socket finds some more room now and then: that was no wait yet.
+      if what == "send", ended == "done", elapsed < 100_000_000 { continue }
+      let after = Processes.usageOfThisProcess()
+      let cpu =
+        after.userNanoseconds + after.systemNanoseconds - usage.userNanoseconds - usage.systemNanoseconds
+      return "\(ended) \(cpu / 1000) \(elapsed / 1000)"
     }
-    let elapsed = Clock.now() - start
-    let after = Processes.usageOfThisProcess()
-    let cpu =
-      after.userNanoseconds + after.systemNanoseconds - usage.userNanoseconds - usage.systemNanoseconds
-    return "\(ended) \(cpu / 1000) \(elapsed / 1000)"
+  }
+
+  /// First in large steps, then until not one more byte goes in, and it stays so.
+  private func fillToTheBrim(_ size: Int, _ last: [UInt8]) throws(ChannelError) {
+    while true {
+      while try sender!.trySend(Pattern.bytes(0, size)) {}
+      while try sender!.trySend(last) {}
+      do throws(ChannelError) {
+        try sender!.send(last, within: .milliseconds(20))
+      } catch {
+        guard error.code == .timedOut else { throw error }
+        return
+      }
+    }
   }
 }

@@ -13,7 +13,7 @@ extension AllToolTests {
       #expect(document.workload.workers == 2)
       #expect(document.machine.cpus > 0)
       #expect(!document.machine.kernel.isEmpty)
-      #expect(document.samePages)
+      #expect(document.samePages == true)
       #expect(document.runs.map(\.mechanism) == sevenMechanisms)
       for run in document.runs {
         #expect(run.workers == 2, "\(run.mechanism)")

@@ -157,9 +157,10 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
     let isOver = state.withLock { state in
       state.statistics.workersDied += 1
       if state.isCancelled || state.failure != nil { return true }
-      for (index, var ticket) in tickets.enumerated() {
-        // Answers come in order: only the first that has none can have been at work.
-        if index == 0 { ticket.attempts += 1 }
+      // Which of them it was at can't be told: answers that were held back died with it. So all have had it once,
+      // and from now on each goes alone.
+      for var ticket in tickets {
+        ticket.attempts += 1
         ticket.isSuspect = true
         if ticket.attempts >= options.attempts {
           given.append(ticket)

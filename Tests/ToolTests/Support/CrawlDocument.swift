@@ -55,7 +55,7 @@ struct CrawlDocument: Decodable {
   let workload: Workload
   let machine: Machine
   let runs: [Run]
-  let samePages: Bool
+  let samePages: Bool?
 
   enum CodingKeys: String, CodingKey {
     case workload, machine, runs

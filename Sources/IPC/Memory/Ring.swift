@@ -95,8 +95,9 @@ package final class RingLink: @unchecked Sendable {
   deinit { close() }
 
   func close() {
-    Leftovers.forget(self)
     lifeline.leave(removing: removal)
+    // Only now: this process may be ended between the two.
+    Leftovers.forget(self)
   }
 
   func handover() throws(ChannelError) -> Handover {

@@ -44,8 +44,9 @@ final class QueueLink: @unchecked Sendable {
   }
 
   func close() {
-    Leftovers.forget(self)
     lifeline.leave { Self.remove(queue: queue, mutexes: mutexes, segment: segment.id) }
+    // Only now: this process may be ended between the two.
+    Leftovers.forget(self)
     // The other side may sleep until there is news: this is some.
     messages.wake()
     room.wake()

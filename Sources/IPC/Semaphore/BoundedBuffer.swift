@@ -55,8 +55,9 @@ final class BoundedBuffer: @unchecked Sendable {
   }
 
   func close() {
-    Leftovers.forget(self)
     lifeline.leave { Self.remove(set: set, segment: segment.id) }
+    // Only now: this process may be ended between the two.
+    Leftovers.forget(self)
   }
 
   func handover() throws(ChannelError) -> Handover {

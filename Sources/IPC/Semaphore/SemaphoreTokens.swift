@@ -50,8 +50,9 @@ final class SemaphoreTokens: TokenPort, @unchecked Sendable {
   }
 
   func close() {
-    Leftovers.forget(self)
     lifeline.leave { try? Semaphores.remove(set) }
+    // Only now: this process may be ended between the two.
+    Leftovers.forget(self)
   }
 
   func handOver() throws(ChannelError) -> Handover {

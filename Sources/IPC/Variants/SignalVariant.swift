@@ -121,8 +121,9 @@ final class SignalLink: @unchecked Sendable {
   deinit { close() }
 
   func close() {
-    Leftovers.forget(self)
     lifeline.leave { try? Segment.remove(segment.id) }
+    // Only now: this process may be ended between the two.
+    Leftovers.forget(self)
     room.wake()
   }
 

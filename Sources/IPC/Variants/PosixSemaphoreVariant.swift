@@ -69,9 +69,9 @@ package enum PosixSemaphoreVariant: MechanismImplementation {
     }
 
     func close() {
-        lifeline.leave { try? Segment.remove(segment.id) }
-    // Only now: this process may be ended between the two.
-    Leftovers.forget(self)
+      lifeline.leave { try? Segment.remove(segment.id) }
+      // Only now: this process may be ended between the two.
+      Leftovers.forget(self)
     }
 
     func handOver() throws(ChannelError) -> Handover {

@@ -12,9 +12,13 @@ package enum FIFOMechanism: MechanismImplementation {
     caveat: "sends in parts of 4096 bytes, since others may send too; ?senders=one sends large ones faster")
 
   package static func pair(_ options: ChannelOptions) throws(ChannelError) -> EndPair {
-    // A FIFO that loses its name as soon as both ends are open: nobody else can reach it.
-    let path = try NameRecord.directory() + "/fifo-\(Myself.process)-\(UInt64.random(in: 0 ... .max))"
+    // A FIFO in a directory of its own, which both lose their names as soon as both ends are open: nobody else can
+    // reach it.
+    let directory = "/tmp/swift-ipc-fifo-\(Myself.process)-\(UInt64.random(in: 0 ... .max))"
+    let path = directory + "/fifo"
     return try translating(.open, mechanism, path) { () throws(SystemError) in
+      try Files.makeDirectory(directory)
+      defer { try? Files.removeDirectory(directory) }
       try Files.makeFIFO(path)
       defer { try? Files.remove(path) }
       let reading = try Files.open(path, .read, nonblocking: true)

@@ -195,7 +195,12 @@ package final class NameRecord: Sendable {
         let mine = try Files.status(file)
         if let now = try? Files.status(path), now.inode == mine.inode { return file }
       } catch {
-        if error.meansMissing && !create { return nil }
+        if error.meansMissing {
+          if !create { return nil }
+          // The directory went with the last name in it, between the two calls.
+          _ = try directory()
+          continue
+        }
         throw ChannelError(error, .open, mechanism, path)
       }
     }
@@ -242,6 +247,10 @@ package final class NameRecord: Sendable {
   package func remove() {
     if let text = try? Files.readText(path), let found = Self.parse(text), found.run != run { return }
     for end in [".senders", ".receivers", ""] { try? Files.remove(path + end) }
+    // The directory too, if this was the last name in it, and nobody chose it.
+    if Processes.variable("IPC_RUNTIME_DIRECTORY") == nil, let slash = path.lastIndex(of: "/") {
+      try? Files.removeDirectory(String(path[..<slash]))
+    }
   }
 }
 

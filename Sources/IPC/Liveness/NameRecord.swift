@@ -157,6 +157,7 @@ package final class NameRecord: Sendable {
       if lifeline.nobodyReceives { continue }
       return (record, lifeline)
     } while patience.pause()
+    tidy(path)
     throw ChannelError(
       .noReceiver, .open, mechanism,
       "nobody receives on \(mechanism.name):\(name): start the receiver first, or wait longer for it")
@@ -179,6 +180,14 @@ package final class NameRecord: Sendable {
   private static func alive(_ fifo: String) -> Bool {
     guard let descriptor = try? Files.open(fifo, .read, nonblocking: true) else { return false }
     return !Lifeline.nobodyWrites(descriptor)
+  }
+
+  /// The directory goes with the last name in it, unless somebody chose it.
+  private static func tidy(_ path: String) {
+    guard Processes.variable("IPC_RUNTIME_DIRECTORY") == nil, let slash = path.lastIndex(of: "/") else {
+      return
+    }
+    try? Files.removeDirectory(String(path[..<slash]))
   }
 
   // MARK: The file
@@ -247,10 +256,7 @@ package final class NameRecord: Sendable {
   package func remove() {
     if let text = try? Files.readText(path), let found = Self.parse(text), found.run != run { return }
     for end in [".senders", ".receivers", ""] { try? Files.remove(path + end) }
-    // The directory too, if this was the last name in it, and nobody chose it.
-    if Processes.variable("IPC_RUNTIME_DIRECTORY") == nil, let slash = path.lastIndex(of: "/") {
-      try? Files.removeDirectory(String(path[..<slash]))
-    }
+    Self.tidy(path)
   }
 }
 

@@ -128,8 +128,9 @@ private final class FetchDelegate: NSObject, URLSessionDataDelegate, Sendable {
       return false
     }
     if isOver {
-      dataTask.cancel()
+      // First: cancelling can wait for what the session has still queued.
       done.signal()
+      dataTask.cancel()
     }
   }
 

@@ -126,6 +126,8 @@ final class SiteConnection {
         guard let endless else { break }
         output = endless
         sent = 0
+        // A client that reads as fast as this writes must not keep the others out: the rest in the next turn.
+        return try loop.change(token, [.read, .write])
       }
     } catch {
       guard error.wouldBlock else { return close() }

@@ -28,9 +28,15 @@ let package = Package(
     .target(
       name: "Crawling", dependencies: ["IPC", "SystemCalls", "Concurrency", "CLibXML2"],
       swiftSettings: strict),
+    // The benchmark's own baseline: the same exchanges in plain C, which is the point of it.
+    .target(name: "CBaseline"),
+    .target(
+      name: "Benchmarking", dependencies: ["IPC", "SystemCalls", "Crawling", "CBaseline"],
+      swiftSettings: strict),
     .target(name: "Demos", dependencies: ["IPC"], path: "Demos", swiftSettings: strict),
     .executableTarget(
-      name: "ipc", dependencies: ["IPC", "Concurrency", "Crawling", "Demos", "SystemCalls"],
+      name: "ipc",
+      dependencies: ["IPC", "Concurrency", "Crawling", "Benchmarking", "Demos", "SystemCalls"],
       swiftSettings: strict),
 
     // The other process of the tests.

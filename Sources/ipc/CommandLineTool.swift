@@ -1,3 +1,4 @@
+import Benchmarking
 import Crawling
 import IPC
 import SystemCalls
@@ -32,7 +33,7 @@ struct Failure: Error {
 enum CommandLineTool {
   static let version = "0.1.0"
   static let commands: [any Command.Type] = [
-    CrawlCommand.self, MechanismsCommand.self, DemoCommand.self, SiteCommand.self,
+    CrawlCommand.self, BenchCommand.self, MechanismsCommand.self, DemoCommand.self, SiteCommand.self,
   ]
 
   static let help = """
@@ -78,6 +79,8 @@ enum CommandLineTool {
     case "--help", "-h", "help": Terminal.print(help)
     case "--version": Terminal.print("ipc \(version)")
     case CrawlCommand.workerArgument: try Crawl.serve()
+    case BenchCommand.partArgument where list.count == 2: BenchmarkPart.serve(list[1])
+    case BenchmarkPart.workerArgument: try BenchmarkPart.work()
     default:
       guard let command = commands.first(where: { $0.name == first }) else {
         let names = commands.map { $0.name }.joined(separator: ", ")

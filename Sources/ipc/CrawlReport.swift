@@ -1,3 +1,4 @@
+import Benchmarking
 import Crawling
 
 /// What a person or a program gets to see of the crawls.

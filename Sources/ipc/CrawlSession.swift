@@ -1,3 +1,4 @@
+import Benchmarking
 import Crawling
 import IPC
 import Synchronization

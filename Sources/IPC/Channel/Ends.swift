@@ -17,6 +17,8 @@ package protocol SendingEnd: AnyObject {
   /// Room for a message of at most `capacity` bytes, in place where the mechanism can; nil: the deadline passed.
   func reserve(_ capacity: Int, until deadline: Deadline) throws(ChannelError)
     -> UnsafeMutableRawBufferPointer?
+  /// What was reserved is where the receiver will read it, and holds bytes that were sent before.
+  var reservesSharedMemory: Bool { get }
   /// Sends the first `count` bytes of what was reserved. False: the deadline passed, and nothing was sent.
   func commit(_ count: Int, until deadline: Deadline) throws(ChannelError) -> Bool
   /// False: the deadline passed before everything was out.
@@ -41,6 +43,10 @@ package protocol ReceivingEnd: AnyObject {
   func release()
   func close()
   func handOver() throws(ChannelError) -> Handover
+}
+
+extension SendingEnd {
+  package var reservesSharedMemory: Bool { false }
 }
 
 extension ReceivingEnd {

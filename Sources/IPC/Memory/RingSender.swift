@@ -104,6 +104,8 @@ package final class RingSender: SendingEnd, CoalescingEnd, @unchecked Sendable {
     return unsafe UnsafeMutableRawBufferPointer(start: target + FrameHeader.size, count: capacity)
   }
 
+  package var reservesSharedMemory: Bool { detour == nil }
+
   package func commit(_ count: Int, until deadline: Deadline) throws(ChannelError) -> Bool {
     precondition(count <= reserved, "more bytes than were reserved")
     if let buffer = detour {

@@ -27,6 +27,11 @@ public struct Spawn: ~Copyable {
   public var inheritsInput = false
   /// Whether its standard output is this process's; false: it is thrown away.
   public var inheritsOutput = true
+  /// What takes their place, as 0 and 1 of the child.
+  package var input: Int32?
+  package var output: Int32?
+  /// Descriptors that the child gets as they are, behind the leash: 4, 5, …
+  package var descriptors: [Int32] = []
 
   private var handovers: [(name: String, line: String, handover: Handover, surrenders: Bool)] = []
 
@@ -108,7 +113,10 @@ public struct Spawn: ~Copyable {
     let leash = try PipeEnds()
     let null = try Files.open("/dev/null", .readWrite)
     // 0, 1, 2, the leash, then the ends.
-    var descriptors = [inheritsInput ? 0 : null.raw, inheritsOutput ? 1 : null.raw, 2, leash.reading.raw]
+    var descriptors: [Int32] = [
+      input ?? (inheritsInput ? 0 : null.raw), output ?? (inheritsOutput ? 1 : null.raw), 2, leash.reading.raw,
+    ]
+    descriptors += self.descriptors
     var variables = Processes.environment.filter { entry in
       !entry.hasPrefix(Self.prefix) && !environment.keys.contains { entry.hasPrefix($0 + "=") }
     }

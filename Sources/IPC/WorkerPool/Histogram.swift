@@ -34,6 +34,23 @@ package struct Histogram: Sendable {
     min = Swift.min(min, value)
   }
 
+  /// How often each bucket was hit, by its number: what another process needs to add this up exactly.
+  package var buckets: [Int: UInt32] {
+    Dictionary(uniqueKeysWithValues: counts.enumerated().lazy.filter { $0.element > 0 }.map { ($0.offset, $0.element) })
+  }
+
+  /// Adds what another process has recorded. Buckets that no histogram has are left out.
+  package mutating func add(buckets: [Int: UInt32], min least: UInt64, max most: UInt64) {
+    let last = Self.index(.max)
+    for (index, number) in buckets where index >= 0 && index <= last {
+      if index >= counts.count { counts += [UInt32](repeating: 0, count: index + 1 - counts.count) }
+      counts[index] &+= number
+      count += Int(number)
+    }
+    max = Swift.max(max, most)
+    min = Swift.min(min, least)
+  }
+
   package mutating func add(_ other: Histogram) {
     if other.counts.count > counts.count {
       counts += [UInt32](repeating: 0, count: other.counts.count - counts.count)

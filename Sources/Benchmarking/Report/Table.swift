@@ -1,19 +1,19 @@
 /// Columns of text, aligned: the first to the left, numbers to the right.
-struct Table {
-  enum Alignment { case left, right }
+package struct Table {
+  package enum Alignment { case left, right }
 
   private let headers: [String]
   private let alignments: [Alignment]
   private var rows: [[String]] = []
 
-  init(_ columns: [(header: String, alignment: Alignment)]) {
+  package init(_ columns: [(header: String, alignment: Alignment)]) {
     headers = columns.map(\.header)
     alignments = columns.map(\.alignment)
   }
 
-  mutating func add(_ row: [String]) { rows.append(row) }
+  package mutating func add(_ row: [String]) { rows.append(row) }
 
-  var text: String {
+  package var text: String {
     let widths = headers.indices.map { column in ([headers] + rows).map { $0[column].count }.max() ?? 0 }
     func line(_ cells: [String]) -> String {
       var text = ""
@@ -31,15 +31,15 @@ struct Table {
 }
 
 /// Figures as people read them.
-enum Figure {
+package enum Figure {
   /// Three digits that count, and not more.
-  static func short(_ value: Double) -> String {
+  package static func short(_ value: Double) -> String {
     if value >= 99.95 || value == 0 { return grouped(Int(value.rounded())) }
     let decimals = value >= 9.995 ? 1 : value >= 0.9995 ? 2 : 3
     return fixed(value, decimals)
   }
 
-  static func fixed(_ value: Double, _ decimals: Int) -> String {
+  package static func fixed(_ value: Double, _ decimals: Int) -> String {
     var scale = 1
     for _ in 0..<decimals { scale *= 10 }
     let whole = Int((value * Double(scale)).rounded())
@@ -48,7 +48,7 @@ enum Figure {
     return "\(whole / scale)." + String(repeating: "0", count: decimals - fraction.count) + fraction
   }
 
-  static func grouped(_ value: Int) -> String {
+  package static func grouped(_ value: Int) -> String {
     var digits = Array(String(abs(value)))
     var index = digits.count - 3
     while index > 0 {
@@ -59,14 +59,37 @@ enum Figure {
   }
 
   /// Microseconds with the unit that fits.
-  static func time(microseconds: Double) -> String {
+  package static func time(microseconds: Double) -> String {
     if microseconds < 1 { return "\(short(microseconds * 1000)) ns" }
     if microseconds < 1000 { return "\(short(microseconds)) µs" }
     if microseconds < 1_000_000 { return "\(short(microseconds / 1000)) ms" }
     return "\(short(microseconds / 1_000_000)) s"
   }
 
-  static func bytes(_ count: Int) -> String {
+  package static func time(nanoseconds: Double) -> String { time(microseconds: nanoseconds / 1000) }
+
+  /// A size as it is asked for: powers of 1024, where it is one.
+  package static func size(_ bytes: Int) -> String {
+    if bytes > 0, bytes % (1 << 20) == 0 { return "\(bytes >> 20) MiB" }
+    if bytes > 0, bytes % (1 << 10) == 0 { return "\(bytes >> 10) KiB" }
+    return "\(bytes) B"
+  }
+
+  /// A rate with the SI prefix that fits: `1.23 M/s`.
+  package static func rate(_ perSecond: Double, _ unit: String = "") -> String {
+    let (value, prefix): (Double, String) =
+      switch perSecond {
+      case 1e9...: (perSecond / 1e9, "G")
+      case 1e6...: (perSecond / 1e6, "M")
+      case 1e3...: (perSecond / 1e3, "k")
+      default: (perSecond, "")
+      }
+    return "\(short(value)) \(prefix)\(unit)/s"
+  }
+
+  package static func percent(_ part: Double) -> String { "\(short(part * 100)) %" }
+
+  package static func bytes(_ count: Int) -> String {
     let value = Double(count)
     if value < 1000 { return "\(count) B" }
     if value < 1_000_000 { return "\(short(value / 1000)) kB" }
@@ -75,7 +98,7 @@ enum Figure {
   }
 
   /// A bar of eighths of a character.
-  static func bar(_ value: Double, of largest: Double, width: Int) -> String {
+  package static func bar(_ value: Double, of largest: Double, width: Int) -> String {
     guard largest > 0, value > 0 else { return "" }
     let eighths = max(1, Int((value / largest * Double(width * 8)).rounded()))
     let parts = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"]

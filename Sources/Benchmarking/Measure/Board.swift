@@ -1,0 +1,23 @@
+import CBaseline
+import SystemCalls
+
+/// The page that the processes of a measurement share: for the cache-line probe, and for waking sleepers.
+@safe final class Board {
+  private let segment: Segment
+  let pointer: UnsafeMutablePointer<baseline_board>
+
+  var id: Int32 { segment.id }
+
+  /// Makes one. It is marked for removal at once: it goes with its last process.
+  init() throws(SystemError) {
+    segment = try Segment(creating: MemoryLayout<baseline_board>.size)
+    unsafe pointer = segment.bytes.baseAddress!.assumingMemoryBound(to: baseline_board.self)
+    try Segment.remove(segment.id)
+  }
+
+  init(attaching id: Int32) throws(SystemError) {
+    segment = try Segment(attaching: id)
+    guard unsafe segment.bytes.count >= MemoryLayout<baseline_board>.size else { throw SystemError(22, .shmat) }
+    unsafe pointer = unsafe segment.bytes.baseAddress!.assumingMemoryBound(to: baseline_board.self)
+  }
+}

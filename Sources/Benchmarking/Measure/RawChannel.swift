@@ -1,0 +1,56 @@
+import IPC
+import SystemCalls
+
+/// A channel whose kernel objects the baseline uses: made as the library makes its own, so that both have the same
+/// sizes and options, and handed over as they are.
+final class RawChannel {
+  private let pair: EndPair
+  private let sending: Handover
+  private let receiving: Handover
+
+  init(_ mechanism: Mechanism, _ options: ChannelOptions) throws {
+    pair = try Catalogue.implementation(of: mechanism).pair(options)
+    sending = try pair.sender.handOver()
+    receiving = try pair.receiver.handOver()
+  }
+
+  deinit {
+    pair.sender.close()
+    pair.receiver.close()
+  }
+
+  /// What a process needs of a side; its descriptors are added to those that the process gets.
+  func end(sends: Bool, stream: UInt32, _ descriptors: inout [Int32]) throws -> PartSpec.RawEnd {
+    let handover = sends ? sending : receiving
+    let parameters = Dictionary(handover.parameters.map { ($0.key, $0.value) }, uniquingKeysWith: { first, _ in first })
+    func number(_ key: String) -> Int? { parameters[key].flatMap { Int($0) } }
+    var end = PartSpec.RawEnd(
+      id: -1, segment: nil, slots: number("slots") ?? 0, unit: number("unit") ?? 1 << 16,
+      isStream: number("stream") == 1, stream: stream)
+    if let queue = number("queue") {
+      end.id = Int32(queue)
+      end.unit = min(KernelLimit.number("kernel/msgmax"), try MessageQueues.status(Int32(queue)).capacityBytes)
+    } else if let set = number("set") {
+      end.id = Int32(set)
+      end.segment = number("segment").map { Int32($0) }
+      end.unit = 4096
+    } else if let segment = number("segment") {
+      end.segment = Int32(segment)
+    } else {
+      // Behind the leash.
+      end.id = Int32(4 + descriptors.count)
+      descriptors.append(handover.descriptors[0])
+    }
+    return end
+  }
+}
+
+/// A port of 127.0.0.1 that nobody has.
+enum FreePort {
+  static func find() throws(SystemError) -> Int {
+    let address = try Internet.resolve(host: "127.0.0.1", port: 0, passive: true)[0]
+    let socket = try Internet.stream(address)
+    try Internet.bind(socket, address)
+    return try Internet.localAddress(socket).port
+  }
+}

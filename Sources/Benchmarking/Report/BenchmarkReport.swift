@@ -1,0 +1,88 @@
+import Foundation
+import IPC
+
+/// Everything that one run found out. What `--json` prints; `Benchmark.md` in the documentation has the schema.
+package struct BenchmarkReport: Codable, Sendable {
+  /// Raised when a reader of an older report would misread a newer one.
+  package static let version = 1
+
+  /// How it was measured.
+  package struct Method: Codable, Sendable {
+    package var seed: UInt64
+    package var repeats: Int
+    package var secondsPerRepeat: Double
+    package var slices: Int
+    package var cpus: [Int]
+    package var raw: Bool
+    package var isQuick: Bool
+    /// The cases of each round, by their number in `results`, in the order in which they were measured.
+    package var order: [[Int]]
+    /// What one reading of the clock costs: it is part of every sample.
+    package var clockNanoseconds: Double
+    package var secondsTaken: Double
+    package var leftOut: [String]
+    package var notes: [String]
+
+    enum CodingKeys: String, CodingKey {
+      case seed, repeats
+      case secondsPerRepeat = "seconds_per_repeat"
+      case slices, cpus, raw
+      case isQuick = "quick"
+      case order
+      case clockNanoseconds = "clock_ns"
+      case secondsTaken = "seconds_taken"
+      case leftOut = "left_out"
+      case notes
+    }
+  }
+
+  package var version = BenchmarkReport.version
+  package var tool: String
+  package var measuredAt: String
+  package var machine: Machine
+  package var method: Method
+  /// A cache line's round trip between the two CPUs, in nanoseconds: the floor under everything that two processes
+  /// tell each other.
+  package var cacheLine: Estimate?
+  package var results: [BenchmarkResult]
+
+  enum CodingKeys: String, CodingKey {
+    case version, tool
+    case measuredAt = "measured_at"
+    case machine, method
+    case cacheLine = "cache_line_ns"
+    case results
+  }
+
+  /// What a reader must know to read the figures.
+  package static let notes = [
+    "latency is a closed loop (a ping-pong): one message there, one back, the round trip; with --rate it is an open loop, one way, timed from the instant at which the message was meant to be sent",
+    "throughput runs from the sender's first call to the receiver's last; one message per call unless it says batched",
+    "wake is one way: from just before the send to the return of a receiver that had slept for 0.25 ms",
+    "each repeat has fresh processes; the library and plain C (raw) are measured in turn, four slices each, in the same repeat; raw_ratio compares them repeat by repeat",
+    "intervals are 95 % bootstrap intervals of the median over the repeats; nothing is dropped",
+    "each message carries its number at its beginning and a checksum of it at its end, checked for every message (two stores, two loads, the same in raw); every byte is written and checked in a part that isn't timed",
+    "costs are of all processes of the exchange, per message (latency: per round trip)",
+  ]
+
+  /// Reads an earlier report.
+  package static func read(_ path: String) throws(BenchmarkError) -> BenchmarkReport {
+    guard let data = FileManager.default.contents(atPath: path) else {
+      throw BenchmarkError(.call, "\(path) can't be read: name a file that ipc bench --json wrote")
+    }
+    struct Head: Decodable { let version: Int? }
+    do {
+      let head = try JSONDecoder().decode(Head.self, from: data)
+      guard head.version == version else {
+        let found = head.version.map { "version \($0)" } ?? "no version"
+        throw BenchmarkError(
+          .call, "\(path) has \(found), and this reads version \(version): measure again with this version")
+      }
+      return try JSONDecoder().decode(BenchmarkReport.self, from: data)
+    } catch let error as BenchmarkError {
+      throw error
+    } catch {
+      throw BenchmarkError(.call, "\(path) is no report of a benchmark: name a file that ipc bench --json wrote")
+    }
+  }
+}

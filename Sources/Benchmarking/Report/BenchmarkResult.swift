@@ -1,0 +1,138 @@
+package import IPC
+
+/// A row of the report: one case, over all repeats. Costs are per message; in `latency` and `wake` a message is a whole
+/// round trip or a whole wake-up.
+package struct BenchmarkResult: Codable, Sendable {
+  package struct Latency: Codable, Sendable {
+    package var min: Double
+    package var p50: Double
+    package var p90: Double
+    package var p99: Double
+    package var p999: Double
+    package var max: Double
+    /// The 95 % interval of the median.
+    package var p50Low: Double
+    package var p50High: Double
+
+    enum CodingKeys: String, CodingKey {
+      case min, p50, p90, p99, p999, max
+      case p50Low = "p50_low"
+      case p50High = "p50_high"
+    }
+  }
+
+  /// What a contestant achieved.
+  package struct Figures: Codable, Sendable {
+    package var latency: Latency?
+    package var messagesPerSecond: Estimate
+    package var bytesPerSecond: Double
+    package var userMicroseconds: Double
+    package var systemMicroseconds: Double
+    package var voluntarySwitches: Double
+    package var involuntarySwitches: Double
+
+    enum CodingKeys: String, CodingKey {
+      case latency = "latency_ns"
+      case messagesPerSecond = "messages_per_s"
+      case bytesPerSecond = "bytes_per_s"
+      case userMicroseconds = "cpu_user_us"
+      case systemMicroseconds = "cpu_system_us"
+      case voluntarySwitches = "switches_voluntary"
+      case involuntarySwitches = "switches_involuntary"
+    }
+
+    package var cpuMicroseconds: Double { userMicroseconds + systemMicroseconds }
+    package var switches: Double { voluntarySwitches + involuntarySwitches }
+  }
+
+  package var workload: Workload
+  package var mechanism: String
+  package var wait: WaitStrategy
+  package var size: Int
+  package var mode: SendMode
+  /// Messages in one call.
+  package var batch: Int
+  package var processes: Int
+  /// Messages a second that were meant to be sent: an open loop. Nil: a closed loop, or as fast as it goes.
+  package var rate: Double?
+  package var repeats: Int
+  package var figures: Figures
+  /// What one message takes in each repeat, in nanoseconds: the median latency, or the time per message.
+  package var each: [Double]
+  /// The same in plain C.
+  package var raw: Figures?
+  package var rawEach: [Double]?
+  /// How much longer the library takes than plain C, repeat by repeat.
+  package var rawRatio: Estimate?
+  /// What only copying the message takes, in nanoseconds.
+  package var copyNanoseconds: Double?
+  /// Cache-line round trips around the repeats, in nanoseconds: the fastest, the median and the slowest.
+  package var cacheLine: Estimate?
+  /// What makes this figure doubtful.
+  package var warnings: [String]
+
+  enum CodingKeys: String, CodingKey {
+    case workload, mechanism, wait, size, mode, batch, processes, rate, repeats
+    case each = "each_ns"
+    case raw
+    case rawEach = "raw_each_ns"
+    case rawRatio = "raw_ratio"
+    case copyNanoseconds = "copy_ns"
+    case cacheLine = "cache_line_ns"
+    case warnings
+  }
+
+  package init(from decoder: any Decoder) throws {
+    let box = try decoder.container(keyedBy: CodingKeys.self)
+    workload = try box.decode(Workload.self, forKey: .workload)
+    mechanism = try box.decode(String.self, forKey: .mechanism)
+    let word = try box.decode(String.self, forKey: .wait)
+    guard let known = WaitStrategy(rawValue: word) else {
+      throw DecodingError.dataCorruptedError(forKey: .wait, in: box, debugDescription: "no wait strategy \(word)")
+    }
+    wait = known
+    size = try box.decode(Int.self, forKey: .size)
+    mode = try box.decode(SendMode.self, forKey: .mode)
+    batch = try box.decode(Int.self, forKey: .batch)
+    processes = try box.decode(Int.self, forKey: .processes)
+    rate = try box.decodeIfPresent(Double.self, forKey: .rate)
+    repeats = try box.decode(Int.self, forKey: .repeats)
+    figures = try Figures(from: decoder)
+    each = try box.decode([Double].self, forKey: .each)
+    raw = try box.decodeIfPresent(Figures.self, forKey: .raw)
+    rawEach = try box.decodeIfPresent([Double].self, forKey: .rawEach)
+    rawRatio = try box.decodeIfPresent(Estimate.self, forKey: .rawRatio)
+    copyNanoseconds = try box.decodeIfPresent(Double.self, forKey: .copyNanoseconds)
+    cacheLine = try box.decodeIfPresent(Estimate.self, forKey: .cacheLine)
+    warnings = try box.decode([String].self, forKey: .warnings)
+  }
+
+  package func encode(to encoder: any Encoder) throws {
+    var box = encoder.container(keyedBy: CodingKeys.self)
+    try box.encode(workload, forKey: .workload)
+    try box.encode(mechanism, forKey: .mechanism)
+    try box.encode(wait.rawValue, forKey: .wait)
+    try box.encode(size, forKey: .size)
+    try box.encode(mode, forKey: .mode)
+    try box.encode(batch, forKey: .batch)
+    try box.encode(processes, forKey: .processes)
+    try box.encodeIfPresent(rate, forKey: .rate)
+    try box.encode(repeats, forKey: .repeats)
+    try figures.encode(to: encoder)
+    try box.encode(each, forKey: .each)
+    try box.encodeIfPresent(raw, forKey: .raw)
+    try box.encodeIfPresent(rawEach, forKey: .rawEach)
+    try box.encodeIfPresent(rawRatio, forKey: .rawRatio)
+    try box.encodeIfPresent(copyNanoseconds, forKey: .copyNanoseconds)
+    try box.encodeIfPresent(cacheLine, forKey: .cacheLine)
+    try box.encode(warnings, forKey: .warnings)
+  }
+
+  /// What one message takes, in nanoseconds: what the report compares.
+  package var nanosecondsEach: Double { Statistics.median(each) }
+
+  /// Which row of another report is the same.
+  package var key: String {
+    "\(workload.rawValue) \(mechanism) \(wait.rawValue) \(size) \(mode.rawValue) \(processes) \(rate ?? 0)"
+  }
+}

@@ -1,0 +1,63 @@
+#pragma once
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "include/CBaseline.h"
+
+struct baseline_end {
+  struct baseline_options options;
+  // A FIFO's second, non-blocking descriptor.
+  int nonblocking;
+  uint8_t *message;
+  // Sender: frames that wait to go out together. Receiver: bytes that were read ahead, from `start` on.
+  uint8_t *buffer;
+  size_t start, filled, capacity;
+  // Receiver: a message in parts.
+  uint8_t *whole;
+  size_t whole_count;
+  // The bounded buffer: this side's next slot.
+  int slot;
+  uint64_t last_entry;
+  bool inside;
+  // The ring.
+  uint8_t *data;
+  uint64_t mask, position, known, told, taken;
+  bool has_news;
+};
+
+static inline void baseline_pause(void) {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+// How long an adaptive wait tries before it sleeps, in nanoseconds.
+enum { baseline_patience = 40000 };
+
+uint64_t baseline_header(uint32_t stream, size_t count, bool continues, bool more);
+
+// The three ways of carrying a message, each with the loops over it.
+#define BASELINE_LOOPS(name)                                                                                   \
+  int name##_send(struct baseline_end *, uint64_t, uint64_t, bool);                                            \
+  int name##_flush(struct baseline_end *);                                                                     \
+  int name##_receive(struct baseline_end *, struct baseline_tally *, uint64_t);                                \
+  int name##_until_stopped(struct baseline_end *, struct baseline_tally *);                                    \
+  int name##_pingpong(                                                                                         \
+      struct baseline_end *, struct baseline_end *, struct baseline_tally *, uint64_t, uint64_t, uint64_t *);  \
+  int name##_echo(struct baseline_end *, struct baseline_end *, struct baseline_tally *, uint64_t);            \
+  int name##_wake(struct baseline_end *, struct baseline_board *, uint64_t, uint64_t, uint64_t, bool);         \
+  int name##_woken(struct baseline_end *, struct baseline_board *, struct baseline_tally *, uint64_t, uint64_t *); \
+  int name##_send_paced(struct baseline_end *, uint64_t, uint64_t, uint64_t, double, bool);                    \
+  int name##_receive_paced(                                                                                    \
+      struct baseline_end *, struct baseline_tally *, uint64_t, uint64_t, double, uint64_t *);
+
+BASELINE_LOOPS(framed)
+BASELINE_LOOPS(ring)
+BASELINE_LOOPS(token)
+
+bool ring_open(struct baseline_end *end);
+bool framed_open(struct baseline_end *end);

@@ -99,6 +99,9 @@ package enum Processes {
   /// How many CPUs this process may run on.
   package static var processors: Int { max(1, Int(csystem_cpu_count())) }
 
+  /// How many CPUs the machine has running, wherever this process may run: its peers may run on the others.
+  package static var processorsOnline: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+
   /// The path of the running program.
   package static var executable: String {
     var buffer = [UInt8](repeating: 0, count: 4096)

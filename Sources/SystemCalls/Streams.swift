@@ -18,7 +18,7 @@ package enum Streams {
     let count = Faults.count(for: .readv, buffer.count)
     return try system(.readv) {
       wait
-        ? unsafe Glibc.read(descriptor, buffer.baseAddress, count)
+        ? unsafe csystem_read(descriptor, buffer.baseAddress, count)
         : unsafe csystem_readv_now(descriptor, buffer.baseAddress, count)
     }
   }

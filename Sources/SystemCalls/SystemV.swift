@@ -36,14 +36,16 @@ package enum MessageQueues {
   package static func send(
     _ id: Int32, _ buffer: UnsafeRawPointer, count: Int, wait: Bool
   ) throws(SystemError) {
-    try system(.msgsnd) { unsafe msgsnd(id, buffer, count, wait ? 0 : Int32(IPC_NOWAIT)) }
+    try system(.msgsnd) { unsafe csystem_message_send(id, buffer, count, wait ? 0 : Int32(IPC_NOWAIT)) }
   }
 
   /// Takes the first message of `type` (0: of any). Throws ENOMSG when there is none.
   package static func receive(
     _ id: Int32, _ buffer: UnsafeMutableRawPointer, capacity: Int, type: Int, wait: Bool
   ) throws(SystemError) -> Int {
-    try system(.msgrcv) { unsafe msgrcv(id, buffer, capacity, type, wait ? 0 : Int32(IPC_NOWAIT)) }
+    try system(.msgrcv) {
+      unsafe csystem_message_receive(id, buffer, capacity, type, wait ? 0 : Int32(IPC_NOWAIT))
+    }
   }
 }
 
@@ -68,23 +70,43 @@ package enum Semaphores {
     }
   }
 
-  /// The steps of one semop(2), ready to wait and ready not to.
+  /// The steps of one semop(2), five at most, ready to wait and ready not to. In place, so that using them again and
+  /// again counts no references.
   package struct Steps: Sendable {
-    fileprivate let waiting: [Operation]
-    fileprivate let trying: [Operation]
+    private let waiting: InlineArray<5, Operation>
+    private let trying: InlineArray<5, Operation>
+    private let count: Int
 
     package init(_ operations: Operation...) {
-      waiting = operations
-      trying = operations.map(\.withoutWaiting)
+      precondition((1...5).contains(operations.count))
+      func filled(_ operations: [Operation]) -> InlineArray<5, Operation> {
+        InlineArray { $0 < operations.count ? operations[$0] : operations[0] }
+      }
+      waiting = filled(operations)
+      trying = filled(operations.map(\.withoutWaiting))
+      count = operations.count
+    }
+
+    /// One semtimedop(2). Throws EAGAIN when it would wait.
+    @inline(__always) fileprivate func tries(_ id: Int32) throws(SystemError) {
+      try operate(id, trying.span.extracting(..<count), nanoseconds: nil)
+    }
+
+    @inline(__always) fileprivate func wait(_ id: Int32, nanoseconds: UInt64) throws(SystemError) {
+      try operate(id, waiting.span.extracting(..<count), nanoseconds: nanoseconds)
     }
   }
 
-  /// One semtimedop(2). Throws EAGAIN when it would wait longer than `nanoseconds`; 0: when it would wait.
-  package static func operate(_ id: Int32, _ steps: Steps, nanoseconds: UInt64) throws(SystemError) {
-    if nanoseconds == 0 {
-      try operate(id, steps.trying.span)
-    } else {
-      try operate(id, steps.waiting.span, nanoseconds: nanoseconds)
+  /// Tries, and then waits: a semtimedop(2) with a timeout reads the clock before it looks. Throws EAGAIN when it would
+  /// wait longer than `nanoseconds`; 0: when it would wait.
+  package static func operate(
+    _ id: Int32, _ steps: borrowing Steps, nanoseconds: UInt64
+  ) throws(SystemError) {
+    do throws(SystemError) {
+      try steps.tries(id)
+    } catch {
+      guard nanoseconds > 0, error.wouldBlock else { throw error }
+      try steps.wait(id, nanoseconds: nanoseconds)
     }
   }
 

@@ -36,12 +36,14 @@ package struct Benchmark {
         let elapsed = Double(Clock.now() - start) / 1e9
         progress(
           Progress(
-            done: done, total: total, secondsLeft: done == 0 ? 0 : elapsed / Double(done) * Double(total - done),
+            done: done, total: total,
+            secondsLeft: done == 0 ? 0 : elapsed / Double(done) * Double(total - done),
             label: plan.cases[index].label))
         do {
           trials[index].append(try Trial(benchmark: plan.cases[index], plan: plan, watch: watch).run(&random))
         } catch let error as ChannelError {
-          throw BenchmarkError(watch.isInterrupted ? .interrupted : .work, "\(plan.cases[index].label): \(error)")
+          throw BenchmarkError(
+            watch.isInterrupted ? .interrupted : .work, "\(plan.cases[index].label): \(error)")
         } catch let error as SystemError {
           throw BenchmarkError(
             watch.isInterrupted ? .interrupted : .work,
@@ -55,8 +57,10 @@ package struct Benchmark {
     }
     let probes = trials.flatMap { $0.flatMap(\.probes) }
     var method = BenchmarkReport.Method(
-      seed: plan.seed, repeats: plan.repeats, secondsPerRepeat: plan.seconds, slices: Trial.slices, cpus: plan.cpus,
-      raw: plan.raw, isQuick: plan.isQuick, order: order, clockNanoseconds: baseline_clock_cost(), secondsTaken: 0,
+      seed: plan.seed, repeats: plan.repeats, secondsPerRepeat: plan.seconds, slices: Trial.slices,
+      cpus: plan.cpus,
+      raw: plan.raw, isQuick: plan.isQuick, order: order, clockNanoseconds: baseline_clock_cost(),
+      secondsTaken: 0,
       leftOut: plan.leftOut, notes: BenchmarkReport.notes)
     method.secondsTaken = Double(Clock.now() - start) / 1e9
     return BenchmarkReport(

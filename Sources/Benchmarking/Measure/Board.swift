@@ -17,7 +17,9 @@ import SystemCalls
 
   init(attaching id: Int32) throws(SystemError) {
     segment = try Segment(attaching: id)
-    guard unsafe segment.bytes.count >= MemoryLayout<baseline_board>.size else { throw SystemError(22, .shmat) }
+    guard unsafe segment.bytes.count >= MemoryLayout<baseline_board>.size else {
+      throw SystemError(22, .shmat)
+    }
     unsafe pointer = unsafe segment.bytes.baseAddress!.assumingMemoryBound(to: baseline_board.self)
   }
 }

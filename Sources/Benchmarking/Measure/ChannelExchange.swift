@@ -28,7 +28,9 @@ import SystemCalls
     into = nil
   }
 
-  mutating func run(_ side: Side, first: UInt64, count: UInt64, verifies: Bool, pace: PartCommand.Pace?) throws -> Int32 {
+  mutating func run(_ side: Side, first: UInt64, count: UInt64, verifies: Bool, pace: PartCommand.Pace?)
+    throws -> Int32
+  {
     unsafe side.tally.pointee.every_byte = verifies
     switch (side.spec.workload, side.isSender) {
     case (.latency, true):
@@ -141,7 +143,8 @@ import SystemCalls
     return 0
   }
 
-  private mutating func wake(_ side: Side, _ first: UInt64, _ count: UInt64, _ verifies: Bool) throws -> Int32 {
+  private mutating func wake(_ side: Side, _ first: UInt64, _ count: UInt64, _ verifies: Bool) throws -> Int32
+  {
     let (size, board) = unsafe (self.size, side.board.pointer)
     let bytes = unsafe message.baseAddress!.assumingMemoryBound(to: UInt8.self)
     for number in first..<(first + count) {

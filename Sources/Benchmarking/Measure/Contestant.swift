@@ -71,18 +71,20 @@ final class Contestant {
       var farIn: Receiver? = there.receiver
       var farOut: Sender? = back.sender
       parts.append(
-          try PartProcess(spec(.sender, 0), arguments: arguments) { (spawn: inout Spawn) throws(ChannelError) in
-            try spawn.give(out.take()!, as: BenchmarkPart.out)
-            try spawn.give(into.take()!, as: BenchmarkPart.into)
-          })
+        try PartProcess(spec(.sender, 0), arguments: arguments) { (spawn: inout Spawn) throws(ChannelError) in
+          try spawn.give(out.take()!, as: BenchmarkPart.out)
+          try spawn.give(into.take()!, as: BenchmarkPart.into)
+        })
       parts.append(
-          try PartProcess(spec(.receiver, 1), arguments: arguments) { (spawn: inout Spawn) throws(ChannelError) in
-            try spawn.give(farIn.take()!, as: BenchmarkPart.into)
-            try spawn.give(farOut.take()!, as: BenchmarkPart.out)
-          })
+        try PartProcess(spec(.receiver, 1), arguments: arguments) {
+          (spawn: inout Spawn) throws(ChannelError) in
+          try spawn.give(farIn.take()!, as: BenchmarkPart.into)
+          try spawn.give(farOut.take()!, as: BenchmarkPart.out)
+        })
     case .fanIn where mechanism == .tcp:
       // Several senders take connections of their own, so the channel has an address.
-      let address = "tcp:127.0.0.1:\(try FreePort.find())?wait=\(benchmark.wait.rawValue)&max=\(options.maximumMessageBytes)"
+      let address =
+        "tcp:127.0.0.1:\(try FreePort.find())?wait=\(benchmark.wait.rawValue)&max=\(options.maximumMessageBytes)"
       var receiver = spec(.receiver, 0)
       receiver.address = address
       parts.append(try PartProcess(receiver, arguments: arguments))
@@ -103,9 +105,9 @@ final class Contestant {
         let isLast = index == receivers - 1
         parts.append(
           try PartProcess(spec, arguments: arguments) { (spawn: inout Spawn) throws(ChannelError) in
-              if isLast { return try spawn.give(receiver.take()!, as: BenchmarkPart.into) }
-              try spawn.share(receiver!, as: BenchmarkPart.into)
-            })
+            if isLast { return try spawn.give(receiver.take()!, as: BenchmarkPart.into) }
+            try spawn.share(receiver!, as: BenchmarkPart.into)
+          })
       }
       for index in 0..<senders {
         var spec = spec(.sender, receivers + index)
@@ -113,9 +115,9 @@ final class Contestant {
         let isLast = index == senders - 1
         parts.append(
           try PartProcess(spec, arguments: arguments) { (spawn: inout Spawn) throws(ChannelError) in
-              if isLast { return try spawn.give(sender.take()!, as: BenchmarkPart.out) }
-              try spawn.share(sender!, as: BenchmarkPart.out)
-            })
+            if isLast { return try spawn.give(sender.take()!, as: BenchmarkPart.out) }
+            try spawn.share(sender!, as: BenchmarkPart.out)
+          })
       }
     }
   }
@@ -186,7 +188,9 @@ final class Contestant {
     }
     var replies: [(role: PartRole, reply: PartReply)] = []
     let isFanOut = benchmark.workload == .fanOut && kind != .floor
-    try all(only: { !isFanOut || $0.role == .sender }, expected: pace.map { $0.interval * Double(count) } ?? 0) {
+    try all(
+      only: { !isFanOut || $0.role == .sender }, expected: pace.map { $0.interval * Double(count) } ?? 0
+    ) {
       replies.append($0)
     }
     if isFanOut {
@@ -208,7 +212,9 @@ final class Contestant {
     let senders = total / max(1, share)
     let expected = senders * (share * first + share * (share - 1) / 2)
     // Those too short for a number are only counted.
-    guard kind == .floor || received == total, kind == .floor || sum == expected || benchmark.size < 8 || benchmark.workload == .latency else {
+    guard kind == .floor || received == total,
+      kind == .floor || sum == expected || benchmark.size < 8 || benchmark.workload == .latency
+    else {
       throw BenchmarkError(
         .work,
         "\(benchmark.label): \(total) messages were sent and \(received) came, or one came twice: that is a bug, please report it"

@@ -82,15 +82,20 @@ let sleepersGap: UInt64 = 250_000
   init(_ spec: PartSpec, _ ends: PartSpec.RawEnds) throws {
     let mechanism = try Mechanism(named: spec.mechanism)
     let benchmark = BenchmarkCase(
-      spec.workload, mechanism, wait: WaitStrategy(rawValue: spec.wait) ?? .block, size: spec.size, mode: spec.mode)
-    guard let kind = RawKind(benchmark)?.kind else { throw ExchangeFailure("no baseline of \(mechanism.name)") }
+      spec.workload, mechanism, wait: WaitStrategy(rawValue: spec.wait) ?? .block, size: spec.size,
+      mode: spec.mode)
+    guard let kind = RawKind(benchmark)?.kind else {
+      throw ExchangeFailure("no baseline of \(mechanism.name)")
+    }
     var segments: [RawSegment] = []
     func open(_ end: PartSpec.RawEnd?, sends: Bool) throws -> OpaquePointer? {
       guard let end else { return nil }
       var options = unsafe baseline_options()
       unsafe options.kind = kind
-      unsafe options.wait = [.block: baseline_block, .spin: baseline_spin, .adaptive: baseline_adaptive][benchmark.wait]!
-      unsafe options.mode = [.each: baseline_each, .batched: baseline_batched, .inPlace: baseline_in_place][spec.mode]!
+      unsafe options.wait = [.block: baseline_block, .spin: baseline_spin, .adaptive: baseline_adaptive][
+        benchmark.wait]!
+      unsafe options.mode = [.each: baseline_each, .batched: baseline_batched, .inPlace: baseline_in_place][
+        spec.mode]!
       unsafe options.sends = sends
       unsafe options.size = spec.size
       unsafe options.unit = end.unit
@@ -113,12 +118,16 @@ let sleepersGap: UInt64 = 250_000
     self.segments = segments
   }
 
-  func run(_ side: Side, first: UInt64, count: UInt64, verifies: Bool, pace: PartCommand.Pace?) throws -> Int32 {
+  func run(_ side: Side, first: UInt64, count: UInt64, verifies: Bool, pace: PartCommand.Pace?) throws
+    -> Int32
+  {
     unsafe side.tally.pointee.every_byte = verifies
     let board = unsafe side.board.pointer
     switch (side.spec.workload, side.isSender) {
     case (.latency, true):
-      if let pace { return unsafe baseline_send_paced(out, first, count, pace.start, pace.interval, verifies) }
+      if let pace {
+        return unsafe baseline_send_paced(out, first, count, pace.start, pace.interval, verifies)
+      }
       return side.chunks(count) { done, part in
         unsafe baseline_pingpong(out, into, side.tally, first + done, part, side.samples)
       }
@@ -126,7 +135,8 @@ let sleepersGap: UInt64 = 250_000
       guard let pace else { return unsafe baseline_echo(into, out, side.tally, count) }
       return side.chunks(count) { done, part in
         unsafe baseline_receive_paced(
-          into, side.tally, part, pace.start + UInt64(Double(done) * pace.interval), pace.interval, side.samples)
+          into, side.tally, part, pace.start + UInt64(Double(done) * pace.interval), pace.interval,
+          side.samples)
       }
     case (.wake, true): return unsafe baseline_wake(out, board, first, count, sleepersGap, verifies)
     case (.wake, false):
@@ -141,7 +151,9 @@ let sleepersGap: UInt64 = 250_000
 
   func stop(_ receivers: Int) throws {
     for _ in 0..<receivers {
-      if unsafe baseline_send(out, baseline_stop, 1, false) < 0 { throw ExchangeFailure("the stop can't be sent") }
+      if unsafe baseline_send(out, baseline_stop, 1, false) < 0 {
+        throw ExchangeFailure("the stop can't be sent")
+      }
     }
   }
 

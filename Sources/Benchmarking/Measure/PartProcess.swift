@@ -56,7 +56,9 @@ final class PartProcess {
       buffer.removeFirst(newline + 1)
       let reply = try JSONDecoder().decode(PartReply.self, from: line)
       if let failure = reply.failure {
-        throw BenchmarkError(.work, "\(spec.mechanism): the \(spec.raw == nil ? "" : "baseline's ")\(spec.role.rawValue): \(failure)")
+        throw BenchmarkError(
+          .work,
+          "\(spec.mechanism): the \(spec.raw == nil ? "" : "baseline's ")\(spec.role.rawValue): \(failure)")
       }
       return reply
     }

@@ -18,7 +18,9 @@ final class PoolExchange: Exchange {
     pool = try WorkerPool(options)
   }
 
-  func run(_ side: Side, first: UInt64, count: UInt64, verifies: Bool, pace: PartCommand.Pace?) throws -> Int32 {
+  func run(_ side: Side, first: UInt64, count: UInt64, verifies: Bool, pace: PartCommand.Pace?) throws
+    -> Int32
+  {
     let size = max(8, side.spec.size)
     let jobs = (first..<(first + count)).lazy.map { number in
       var bytes = [UInt8](repeating: 0, count: size)
@@ -101,7 +103,9 @@ extension BenchmarkPart {
     unsafe target.deallocate()
   }
 
-  func run(_ side: Side, first: UInt64, count: UInt64, verifies: Bool, pace: PartCommand.Pace?) throws -> Int32 {
+  func run(_ side: Side, first: UInt64, count: UInt64, verifies: Bool, pace: PartCommand.Pace?) throws
+    -> Int32
+  {
     unsafe _ = baseline_copy(
       target.baseAddress!.assumingMemoryBound(to: UInt8.self), target.count,
       source.baseAddress!.assumingMemoryBound(to: UInt8.self), side.spec.size, count)

@@ -22,14 +22,16 @@ final class RawChannel {
   /// What a process needs of a side; its descriptors are added to those that the process gets.
   func end(sends: Bool, stream: UInt32, _ descriptors: inout [Int32]) throws -> PartSpec.RawEnd {
     let handover = sends ? sending : receiving
-    let parameters = Dictionary(handover.parameters.map { ($0.key, $0.value) }, uniquingKeysWith: { first, _ in first })
+    let parameters = Dictionary(
+      handover.parameters.map { ($0.key, $0.value) }, uniquingKeysWith: { first, _ in first })
     func number(_ key: String) -> Int? { parameters[key].flatMap { Int($0) } }
     var end = PartSpec.RawEnd(
       id: -1, segment: nil, slots: number("slots") ?? 0, unit: number("unit") ?? 1 << 16,
       isStream: number("stream") == 1, stream: stream)
     if let queue = number("queue") {
       end.id = Int32(queue)
-      end.unit = min(KernelLimit.number("kernel/msgmax"), try MessageQueues.status(Int32(queue)).capacityBytes)
+      end.unit = min(
+        KernelLimit.number("kernel/msgmax"), try MessageQueues.status(Int32(queue)).capacityBytes)
     } else if let set = number("set") {
       end.id = Int32(set)
       end.segment = number("segment").map { Int32($0) }

@@ -49,7 +49,8 @@ struct Trial {
     let isPinned = benchmark.parts <= plan.cpus.count
     let contestants = try kinds.map {
       try Contestant(
-        $0, benchmark, board: board, cpus: isPinned ? plan.cpus : [], arguments: plan.partArguments, watch: watch)
+        $0, benchmark, board: board, cpus: isPinned ? plan.cpus : [], arguments: plan.partArguments,
+        watch: watch)
     }
     var counts: [UInt64] = []
     for contestant in contestants { counts.append(try prepare(contestant)) }

@@ -54,7 +54,8 @@ package struct BenchmarkChoice: Sendable {
   package var rate: Double?
 
   package init(
-    workloads: [Workload], mechanisms: [Mechanism], mechanismsAreNamed: Bool, sizes: [Int], sizesAreNamed: Bool,
+    workloads: [Workload], mechanisms: [Mechanism], mechanismsAreNamed: Bool, sizes: [Int],
+    sizesAreNamed: Bool,
     waits: [WaitStrategy], modes: [SendMode], processes: Int, rate: Double?
   ) {
     self.workloads = workloads
@@ -92,7 +93,8 @@ package struct BenchmarkChoice: Sendable {
                 continue
               }
               // A mode that only some can do was asked of all; a size or a mechanism was meant.
-              let isMeant = (mechanismsAreNamed || sizesAreNamed && each.mechanism.traits.carries == .messages)
+              let isMeant =
+                (mechanismsAreNamed || sizesAreNamed && each.mechanism.traits.carries == .messages)
                 && mode == .each && workloads.count == 1
               if isMeant { throw BenchmarkError(.call, obstacle) }
               if mode == .each, !leftOut.contains(obstacle) { leftOut.append(obstacle) }
@@ -102,7 +104,8 @@ package struct BenchmarkChoice: Sendable {
       }
     }
     guard !cases.isEmpty else {
-      throw BenchmarkError(.call, leftOut.first ?? "nothing is left to measure: ask for another size or mechanism")
+      throw BenchmarkError(
+        .call, leftOut.first ?? "nothing is left to measure: ask for another size or mechanism")
     }
     return (cases, leftOut)
   }

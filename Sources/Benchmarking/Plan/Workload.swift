@@ -113,7 +113,8 @@ extension BenchmarkCase {
     }
     switch workload {
     case .latency, .throughput: break
-    case .wake where wait == .spin: return "wake measures receivers that sleep: ask for --wait block or adaptive"
+    case .wake where wait == .spin:
+      return "wake measures receivers that sleep: ask for --wait block or adaptive"
     case .wake: break
     case .fanIn where !traits.manySenders:
       return "\(name) has one sender: a fan-in needs one that has several, such as queue"

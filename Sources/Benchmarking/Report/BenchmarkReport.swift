@@ -82,7 +82,8 @@ package struct BenchmarkReport: Codable, Sendable {
     } catch let error as BenchmarkError {
       throw error
     } catch {
-      throw BenchmarkError(.call, "\(path) is no report of a benchmark: name a file that ipc bench --json wrote")
+      throw BenchmarkError(
+        .call, "\(path) is no report of a benchmark: name a file that ipc bench --json wrote")
     }
   }
 }

@@ -88,7 +88,8 @@ package struct BenchmarkResult: Codable, Sendable {
     mechanism = try box.decode(String.self, forKey: .mechanism)
     let word = try box.decode(String.self, forKey: .wait)
     guard let known = WaitStrategy(rawValue: word) else {
-      throw DecodingError.dataCorruptedError(forKey: .wait, in: box, debugDescription: "no wait strategy \(word)")
+      throw DecodingError.dataCorruptedError(
+        forKey: .wait, in: box, debugDescription: "no wait strategy \(word)")
     }
     wait = known
     size = try box.decode(Int.self, forKey: .size)

@@ -62,7 +62,8 @@ extension BenchmarkResult {
       doubts.append("the repeats differ by ±\(Figure.percent(estimate.spread)): take more (--repeats)")
     }
     if let rawRatio, rawRatio.high - rawRatio.low > 0.2 {
-      doubts.append("the ratio to raw is only known to ±\(Figure.percent((rawRatio.high - rawRatio.low) / 2))")
+      doubts.append(
+        "the ratio to raw is only known to ±\(Figure.percent((rawRatio.high - rawRatio.low) / 2))")
     }
     if let cacheLine, cacheLine.high > 1.5 * cacheLine.low {
       doubts.append(

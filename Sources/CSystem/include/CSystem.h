@@ -32,6 +32,11 @@ int csystem_futex_wait(const uint32_t *word, uint32_t expected, int64_t timeout_
 int csystem_futex_wake(const uint32_t *word, int count);
 
 // preadv2/pwritev2 with RWF_NOWAIT: the way to try a pipe that other processes use in blocking mode.
+// read(2), msgsnd(2), msgrcv(2) without the C library's cancellation points.
+ssize_t csystem_read(int descriptor, void *base, size_t count);
+int csystem_message_send(int queue, const void *message, size_t count, int flags);
+ssize_t csystem_message_receive(int queue, void *message, size_t capacity, long type, int flags);
+
 ssize_t csystem_readv_now(int descriptor, void *base, size_t count);
 ssize_t csystem_writev_now(
     int descriptor, const void *first, size_t first_count, const void *second, size_t second_count);

@@ -13,6 +13,12 @@
   deinit { unsafe memory.deallocate() }
 
   var count: Int { end - start }
+  /// Where the unread bytes begin.
+  @inline(__always) var front: UnsafeRawPointer { unsafe UnsafeRawPointer(memory.baseAddress! + start) }
+  /// Where room begins that is there already: see ``free``.
+  @inline(__always) var back: UnsafeMutableRawPointer { unsafe memory.baseAddress! + end }
+  /// How many bytes fit behind the unread ones as they lie.
+  @inline(__always) var free: Int { unsafe memory.count - end }
   var capacity: Int { unsafe memory.count }
 
   /// The unread bytes.

@@ -2,19 +2,19 @@ import SystemCalls
 
 /// The instant after which a call gives up, having changed nothing. Monotonic; a process's clock and its peers'
 /// are the same.
-package struct Deadline: Hashable, Sendable {
+@usableFromInline package struct Deadline: Hashable, Sendable {
   /// CLOCK_MONOTONIC, in nanoseconds.
-  package let nanoseconds: UInt64
+  @usableFromInline package let nanoseconds: UInt64
 
-  package init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
+  @inlinable package init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
 
   /// Don't wait at all.
-  package static let now = Deadline(nanoseconds: 0)
+  @inlinable package static var now: Deadline { Deadline(nanoseconds: 0) }
   /// Wait as long as it takes.
-  package static let never = Deadline(nanoseconds: .max)
+  @inlinable package static var never: Deadline { Deadline(nanoseconds: .max) }
 
   /// So long from now. Nothing or less is ``now``; more than 292 years is ``never``.
-  package static func within(_ duration: Duration) -> Deadline {
+  @usableFromInline package static func within(_ duration: Duration) -> Deadline {
     let parts = duration.components
     if parts.seconds < 0 || (parts.seconds == 0 && parts.attoseconds <= 0) { return .now }
     guard parts.seconds < 9_000_000_000 else { return .never }

@@ -18,9 +18,15 @@ package final class DescriptorCarrier: ByteSink, ByteSource {
   private let mechanism: Mechanism
   private let kind: Kind
   private var descriptor: Descriptor?
+  /// Its number; -1 once it is closed.
+  private var number: Int32
   private var nonblocking: Descriptor?
   /// A FIFO that nobody has opened for writing yet reads as ended: wait for the first sender before the first read.
-  package var awaitsFirstSender = false
+  package var awaitsFirstSender: Bool {
+    get { isAwaiting }
+    set { isAwaiting = newValue }
+  }
+  private var isAwaiting = false
   /// What goes when this end closes: the name of a FIFO that this process made.
   private let onClose: () -> Void
 
@@ -29,6 +35,7 @@ package final class DescriptorCarrier: ByteSink, ByteSource {
     onClose: @escaping () -> Void = {}
   ) {
     self.mechanism = mechanism
+    number = descriptor.raw
     self.descriptor = consume descriptor
     self.kind = kind
     self.unitBytes = unitBytes
@@ -61,10 +68,8 @@ package final class DescriptorCarrier: ByteSink, ByteSource {
   deinit { close() }
 
   private func raw(_ operation: ChannelOperation) throws(ChannelError) -> Int32 {
-    switch descriptor {
-    case .some(let descriptor): return descriptor.raw
-    case .none: throw .closed(operation, mechanism)
-    }
+    guard number >= 0 else { throw .closed(operation, mechanism) }
+    return number
   }
 
   package func write(
@@ -95,12 +100,12 @@ package final class DescriptorCarrier: ByteSink, ByteSource {
     into buffer: UnsafeMutableRawBufferPointer, until deadline: Deadline
   ) throws(ChannelError) -> ReadOutcome {
     var raw = try raw(.receive)
-    if awaitsFirstSender {
+    if isAwaiting {
       let came = try translating(.receive, mechanism) { () throws(SystemError) in
         try waitReady(raw, read: true, nanoseconds: deadline.remaining)
       }
       if !came { return .nothing }
-      awaitsFirstSender = false
+      isAwaiting = false
     }
     if kind == .fifoReader, !deadline.isNever { raw = try rawNonblocking(.receive) }
     while true {
@@ -132,6 +137,7 @@ package final class DescriptorCarrier: ByteSink, ByteSource {
   package func close() {
     guard descriptor != nil else { return }
     descriptor = nil
+    number = -1
     nonblocking = nil
     onClose()
   }
@@ -146,6 +152,7 @@ package final class DescriptorCarrier: ByteSink, ByteSource {
       descriptors: [try raw(.handOver)],
       surrender: {
         self.descriptor = nil
+        self.number = -1
         self.nonblocking = nil
         return nil
       })

@@ -1,7 +1,7 @@
 /// What a mechanism puts behind a ``Sender``. One owner calls it, one call at a time.
 ///
 /// A deadline of `.now` means: try, and don't wait.
-package protocol SendingEnd: AnyObject {
+@usableFromInline package protocol SendingEnd: AnyObject {
   var mechanism: Mechanism { get }
   var options: ChannelOptions { get }
   /// Bytes given to the mechanism so far, framing included.
@@ -29,7 +29,7 @@ package protocol SendingEnd: AnyObject {
 }
 
 /// What a mechanism puts behind a ``Receiver``. One owner calls it, one call at a time.
-package protocol ReceivingEnd: AnyObject {
+@usableFromInline package protocol ReceivingEnd: AnyObject {
   var mechanism: Mechanism { get }
   var options: ChannelOptions { get }
   var bytesCarried: Int { get }
@@ -54,7 +54,7 @@ extension ReceivingEnd {
 }
 
 /// An end on its way to a process that is about to be spawned.
-package struct Handover {
+@usableFromInline package struct Handover {
   /// What the child needs besides descriptors to take the end over.
   package let parameters: [(key: String, value: String)]
   /// Borrowed: the end owns them until ``surrender`` runs.

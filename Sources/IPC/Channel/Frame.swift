@@ -24,6 +24,9 @@ package struct FrameHeader: Hashable {
     self.continues = continues
   }
 
+  /// Neither a part, nor followed by one.
+  @inline(__always) package var isWhole: Bool { !more && !continues }
+
   package init(_ bits: UInt64) {
     stream = UInt32(truncatingIfNeeded: bits)
     count = Int((bits >> 32) & 0x3FFF_FFFF)

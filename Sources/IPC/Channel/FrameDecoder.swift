@@ -7,10 +7,13 @@ package final class FrameDecoder {
 
   private let mechanism: Mechanism
   private let limit: Int
-  private let framing: ChannelOptions.Framing
+  private let usesLines: Bool
   private let buffer: ByteBuffer
   /// Messages in parts, by sender, while their end hasn't come.
-  private var partial: [UInt32: ByteBuffer] = [:]
+  private var partial: [UInt32: ByteBuffer] = [:] {
+    didSet { hasPartial = !partial.isEmpty }
+  }
+  private var hasPartial = false
   /// The message in parts that was handed out last.
   private var assembled: ByteBuffer?
   /// What the message handed out last still occupies at the front of the buffer.
@@ -21,7 +24,7 @@ package final class FrameDecoder {
   package init(mechanism: Mechanism, options: ChannelOptions, bufferBytes: Int) {
     self.mechanism = mechanism
     limit = options.maximumMessageBytes
-    framing = options.framing
+    usesLines = options.framing == .line
     buffer = ByteBuffer(capacity: bufferBytes)
   }
 
@@ -45,13 +48,13 @@ package final class FrameDecoder {
       buffer.dropFirst(taken)
       taken = 0
     }
-    assembled = nil
+    if assembled != nil { assembled = nil }
   }
 
   /// The next whole message, readable until the next call; nil: more bytes are needed.
   package func next() throws(ChannelError) -> UnsafeRawBufferPointer? {
     release()
-    return unsafe framing == .line ? try nextLine() : try nextFrame()
+    return unsafe usesLines ? try nextLine() : try nextFrame()
   }
 
   /// At the end of the stream: a last line that no newline ended. A message that has begun and not ended is
@@ -59,7 +62,7 @@ package final class FrameDecoder {
   package func last() -> UnsafeRawBufferPointer? {
     release()
     partial = [:]
-    guard framing == .line, buffer.count > 0 else {
+    guard usesLines, buffer.count > 0 else {
       buffer.removeAll()
       return nil
     }
@@ -83,6 +86,20 @@ package final class FrameDecoder {
   }
 
   private func nextFrame() throws(ChannelError) -> UnsafeRawBufferPointer? {
+    // The common case: a whole message, lent in place.
+    let available = buffer.count
+    if available >= FrameHeader.size, !hasPartial {
+      let front = unsafe buffer.front
+      let header = FrameHeader(UInt64(littleEndian: unsafe front.loadUnaligned(as: UInt64.self)))
+      if header.isWhole, header.count <= limit, header.count <= available - FrameHeader.size {
+        taken = FrameHeader.size + header.count
+        return unsafe UnsafeRawBufferPointer(start: front + FrameHeader.size, count: header.count)
+      }
+    }
+    return unsafe try nextPart()
+  }
+
+  @inline(never) private func nextPart() throws(ChannelError) -> UnsafeRawBufferPointer? {
     while buffer.count >= FrameHeader.size {
       let bytes = unsafe buffer.bytes
       let header = FrameHeader(UInt64(littleEndian: unsafe bytes.loadUnaligned(as: UInt64.self)))
@@ -93,7 +110,6 @@ package final class FrameDecoder {
       let body = unsafe UnsafeRawBufferPointer(
         rebasing: bytes[FrameHeader.size..<(FrameHeader.size + header.count)])
       if !header.continues && !header.more {
-        // The common case: a whole message, lent in place.
         if !partial.isEmpty { partial[header.stream] = nil }
         taken = FrameHeader.size + header.count
         return unsafe body

@@ -1,20 +1,23 @@
 /// The receiving end of every mechanism that carries bytes and has one source: reads ahead as much as there is,
 /// and lends out one message after the other.
-package final class FramedReceiver<Source: ByteSource>: ReceivingEnd {
+package final class FramedReceiver: ReceivingEnd {
   package let mechanism: Mechanism
   package let options: ChannelOptions
-  package private(set) var bytesCarried = 0
-  package let source: Source
+  package let source: any ByteSource
+  package var bytesCarried: Int { carried }
+  private var carried = 0
   private let decoder: FrameDecoder
   private var spinner: Spinner
+  private let blocks: Bool
   private var ended = false
   private var isClosed = false
 
-  package init(_ mechanism: Mechanism, _ source: Source, _ options: ChannelOptions) {
+  package init(_ mechanism: Mechanism, _ source: any ByteSource, _ options: ChannelOptions) {
     self.mechanism = mechanism
     self.source = source
     self.options = options
     spinner = Spinner(options.wait)
+    blocks = options.wait == .block
     decoder = FrameDecoder(
       mechanism: mechanism, options: options, bufferBytes: max(source.unitBytes, 1 << 16))
   }
@@ -45,7 +48,9 @@ package final class FramedReceiver<Source: ByteSource>: ReceivingEnd {
 
   private func read(until deadline: Deadline) throws(ChannelError) -> ReadOutcome {
     // A plain blocking read is one call where trying first would be two.
-    if options.wait != .block || !deadline.isNever {
+    if blocks, deadline.isNever {
+      if PendingFlushes.areNone { return try readOnce(until: .never) }
+    } else {
       let first = try readOnce(until: .now)
       if case .nothing = first {} else { return first }
       if deadline.isNow { return .nothing }
@@ -69,7 +74,7 @@ package final class FramedReceiver<Source: ByteSource>: ReceivingEnd {
       into: decoder.room(source.unitBytes), until: deadline)
     if case .bytes(let count) = outcome {
       decoder.filled(count)
-      bytesCarried += count
+      carried += count
     }
     return outcome
   }

@@ -3,12 +3,25 @@ import SystemCalls
 
 /// The sending end of every mechanism that carries bytes: frames a message, splits it where it must, gathers
 /// small ones where it may, and gives up without leaving half a message behind.
-package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @unchecked Sendable {
+package final class FramedSender: SendingEnd, CoalescingEnd, @unchecked Sendable {
   package let mechanism: Mechanism
   package let options: ChannelOptions
-  package private(set) var bytesCarried = 0
-  package let sink: Sink
+  package let sink: any ByteSink
+  package var bytesCarried: Int { carried }
+  package var coalesces: Bool {
+    get { gathers }
+    set { gathers = newValue }
+  }
+
+  // Not generic and not visible outside, so that the compiler knows every access: a message pays for no check.
+  private var carried = 0
+  private var gathers: Bool
   private let stream: UInt32
+  private let isStream: Bool
+  private let unitBytes: Int
+  private let usesFrames: Bool
+  private let blocks: Bool
+  private let limit: Int
   private var spinner: Spinner
   /// Small messages that wait to be written together, or a reserved message.
   private let pending: ByteBuffer
@@ -18,14 +31,14 @@ package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @un
   /// behind it, whose last byte says that the message never ended.
   private var owedZeros = 0
   private var owedTail: [UInt8] = []
+  /// Whether any of it is left.
+  private var owes = false
   private var isClosed = false
   private let busy = Atomic<Bool>(false)
   private var noted = false
   private var reservedLocked = false
 
-  package var coalesces: Bool
-
-  package init(_ mechanism: Mechanism, _ sink: Sink, _ options: ChannelOptions) {
+  package init(_ mechanism: Mechanism, _ sink: any ByteSink, _ options: ChannelOptions) {
     self.mechanism = mechanism
     self.sink = sink
     self.options = options
@@ -33,26 +46,60 @@ package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @un
     spinner = Spinner(options.wait)
     gatherLimit = min(sink.unitBytes, 1 << 16)
     pending = ByteBuffer(capacity: min(gatherLimit, 4096))
-    coalesces = options.coalesces
+    gathers = options.coalesces
+    isStream = sink.isStream
+    unitBytes = sink.unitBytes
+    usesFrames = options.framing == .frames
+    blocks = options.wait == .block
+    limit = options.maximumMessageBytes
   }
 
   // MARK: SendingEnd
 
   package func send(_ bytes: UnsafeRawBufferPointer, until deadline: Deadline) throws(ChannelError) -> Bool {
+    // The common case: nothing is held back, and it goes in one call.
+    if !gathers, !noted, pending.count == 0, usesFrames, !owes, bytes.count <= limit,
+      isStream ? deadline.isNever : bytes.count + FrameHeader.size <= unitBytes
+    {
+      var bits = FrameHeader(stream: stream, count: bytes.count).bits.littleEndian
+      return unsafe try withUnsafeBytes(of: &bits) { head throws(ChannelError) in
+        if blocks, deadline.isNever {
+          let count = unsafe try sink.write(head, bytes, .whole, until: .never)
+          carried += count
+          return count == FrameHeader.size + bytes.count
+            ? true : unsafe try putRest(head, bytes, .whole, from: count)
+        }
+        return unsafe try put(head, bytes, .whole, deadline)
+      }
+    }
     let locked = lock()
     defer { unlock(locked) }
+    // Nearly as common: it waits for others.
+    let total = FrameHeader.size + bytes.count
+    if gathers, noted, usesFrames, !owes, bytes.count <= limit, total <= pending.free,
+      pending.count + total <= gatherLimit
+    {
+      let back = unsafe pending.back
+      if bytes.count > 0 {
+        unsafe (back + FrameHeader.size).copyMemory(from: bytes.baseAddress!, byteCount: bytes.count)
+      }
+      unsafe back.storeBytes(
+        of: FrameHeader(stream: stream, count: bytes.count).bits.littleEndian, as: UInt64.self)
+      pending.filled(total)
+      return true
+    }
     return unsafe try sendAlone(bytes, until: deadline)
   }
 
   private func sendAlone(
     _ bytes: UnsafeRawBufferPointer, until deadline: Deadline
   ) throws(ChannelError) -> Bool {
-    guard bytes.count <= options.maximumMessageBytes else {
-      throw .tooLong(bytes.count, limit: options.maximumMessageBytes, mechanism)
+    guard bytes.count <= limit else {
+      throw .tooLong(bytes.count, limit: limit, mechanism)
     }
-    if options.framing == .line { unsafe try checkLine(bytes) }
+    if !usesFrames { unsafe try checkLine(bytes) }
     let total = bytes.count + overhead
-    if coalesces, total <= gatherLimit {
+    if gathers, total <= gatherLimit {
       if pending.count + total > gatherLimit {
         guard try flushAlone(until: deadline) else { return false }
       }
@@ -67,12 +114,12 @@ package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @un
   package func reserve(
     _ capacity: Int, until deadline: Deadline
   ) throws(ChannelError) -> UnsafeMutableRawBufferPointer? {
-    guard capacity <= options.maximumMessageBytes else {
-      throw .tooLong(capacity, limit: options.maximumMessageBytes, mechanism)
+    guard capacity <= limit else {
+      throw .tooLong(capacity, limit: limit, mechanism)
     }
     let locked = lock()
     // The message is filled in where it will stand in the buffer that it is written from, behind its header.
-    if !(coalesces && pending.count + capacity + overhead <= gatherLimit) {
+    if !(gathers && pending.count + capacity + overhead <= gatherLimit) {
       do {
         guard try flushAlone(until: deadline) else {
           unlock(locked)
@@ -86,7 +133,7 @@ package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @un
     let room = unsafe pending.room(capacity + overhead)
     reserved = capacity
     reservedLocked = locked
-    let offset = options.framing == .line ? 0 : FrameHeader.size
+    let offset = usesFrames ? FrameHeader.size : 0
     return unsafe UnsafeMutableRawBufferPointer(rebasing: room[offset..<(offset + capacity)])
   }
 
@@ -94,16 +141,16 @@ package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @un
     precondition(count <= reserved, "more bytes than were reserved")
     defer { unlock(reservedLocked) }
     let room = unsafe pending.room(reserved + overhead)
-    let offset = options.framing == .line ? 0 : FrameHeader.size
+    let offset = usesFrames ? FrameHeader.size : 0
     let body = unsafe UnsafeRawBufferPointer(rebasing: room[offset..<(offset + count)])
-    if options.framing == .line { unsafe try checkLine(body) }
-    if coalesces, pending.count + count + overhead <= gatherLimit {
+    if !usesFrames { unsafe try checkLine(body) }
+    if gathers, pending.count + count + overhead <= gatherLimit {
       unsafe finish(room, count)
       note()
       return true
     }
     // Nothing else is pending: reserve() flushed. What fits one write goes from where it stands.
-    if count + overhead <= sink.unitBytes, !sink.isStream || deadline.isNever, options.framing == .frames {
+    if count + overhead <= unitBytes, !isStream || deadline.isNever, usesFrames {
       unsafe finish(room, count)
       defer { pending.removeAll() }
       return unsafe try put(pending.bytes, Self.none, .whole, deadline)
@@ -114,8 +161,8 @@ package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @un
   private func sendUnbuffered(
     _ body: UnsafeRawBufferPointer, until deadline: Deadline
   ) throws(ChannelError) -> Bool {
-    if options.framing == .line { return unsafe try sendLine(body, until: deadline) }
-    if sink.isStream { return unsafe try sendStream(body, until: deadline) }
+    if !usesFrames { return unsafe try sendLine(body, until: deadline) }
+    if isStream { return unsafe try sendStream(body, until: deadline) }
     return unsafe try sendParts(body, until: deadline)
   }
 
@@ -192,7 +239,7 @@ package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @un
   /// While messages are held back, another thread of the process may flush them before it waits; the owner and
   /// that thread exclude each other. An end that holds nothing back needs no lock.
   private func lock() -> Bool {
-    guard coalesces || noted else { return false }
+    guard gathers || noted else { return false }
     while !busy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged {
       Futex.pause()
     }
@@ -207,13 +254,13 @@ package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @un
 
   private static var none: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: nil, count: 0) }
 
-  package var admitsMoreSenders: Bool { !sink.isStream }
+  package var admitsMoreSenders: Bool { !isStream }
 
-  private var overhead: Int { options.framing == .line ? 1 : FrameHeader.size }
+  private var overhead: Int { usesFrames ? FrameHeader.size : 1 }
 
   private func append(_ bytes: UnsafeRawBufferPointer) {
     let room = unsafe pending.room(bytes.count + overhead)
-    let offset = options.framing == .line ? 0 : FrameHeader.size
+    let offset = usesFrames ? FrameHeader.size : 0
     if bytes.count > 0 {
       unsafe UnsafeMutableRawBufferPointer(rebasing: room[offset...]).copyMemory(from: bytes)
     }
@@ -222,7 +269,7 @@ package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @un
 
   /// Writes the header in front of, or the newline behind, `count` bytes that stand in the room already.
   private func finish(_ room: UnsafeMutableRawBufferPointer, _ count: Int) {
-    if options.framing == .line {
+    if !usesFrames {
       unsafe room[count] = 10
     } else {
       unsafe room.storeBytes(
@@ -237,8 +284,8 @@ package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @un
         .notSupported, .send, mechanism,
         "lines go over byte streams only (pipe, fifo, unix, tcp): leave framing=line out")
     }
-    if !sink.isStream, bytes.count + 1 > sink.unitBytes {
-      throw .tooLong(bytes.count, limit: sink.unitBytes - 1, mechanism)
+    if !isStream, bytes.count + 1 > unitBytes {
+      throw .tooLong(bytes.count, limit: unitBytes - 1, mechanism)
     }
     if unsafe bytes.contains(10) {
       throw ChannelError(
@@ -278,7 +325,7 @@ package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @un
         }
       }
     }
-    bytesCarried += count
+    carried += count
     return count
   }
 
@@ -287,8 +334,15 @@ package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @un
     _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, _ position: PartPosition,
     _ deadline: Deadline
   ) throws(ChannelError) -> Bool {
-    var done = unsafe try write(head, body, position, deadline)
+    let done = unsafe try write(head, body, position, deadline)
     if done == 0 { return false }
+    return done == head.count + body.count ? true : unsafe try putRest(head, body, position, from: done)
+  }
+
+  @inline(never) private func putRest(
+    _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, _ position: PartPosition, from first: Int
+  ) throws(ChannelError) -> Bool {
+    var done = first
     let total = head.count + body.count
     // Only a stream cuts a write, and only one without a deadline comes here.
     while done < total {
@@ -306,7 +360,7 @@ package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @un
   private func sendParts(
     _ bytes: UnsafeRawBufferPointer, until deadline: Deadline
   ) throws(ChannelError) -> Bool {
-    let most = sink.unitBytes - FrameHeader.size
+    let most = unitBytes - FrameHeader.size
     var offset = 0
     repeat {
       let end = min(offset + most, bytes.count)
@@ -393,6 +447,7 @@ package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @un
       undone.more = true
       owedTail = Self.bytes(of: undone.bits).suffix(FrameHeader.size - (done - bodyEnd))
     }
+    owes = owedZeros > 0 || !owedTail.isEmpty
   }
 
   private static func bytes(of bits: UInt64) -> [UInt8] {
@@ -401,7 +456,7 @@ package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @un
 
   /// Pays what a message that was given up still owes the stream.
   private func settle(until deadline: Deadline) throws(ChannelError) -> Bool {
-    if owedTail.isEmpty && owedZeros == 0 { return true }
+    if !owes { return true }
     while !owedTail.isEmpty {
       var count = 0
       let tail = owedTail
@@ -420,6 +475,7 @@ package final class FramedSender<Sink: ByteSink>: SendingEnd, CoalescingEnd, @un
       if count == 0 { return false }
       owedZeros -= count
     }
+    owes = false
     return true
   }
 

@@ -14,6 +14,9 @@ package enum PendingFlushes {
   private static let count = Atomic<Int>(0)
   private static let ends = Mutex<[ObjectIdentifier: any CoalescingEnd]>([:])
 
+  /// Whether nobody holds anything back.
+  @inline(__always) static var areNone: Bool { count.load(ordering: .acquiring) == 0 }
+
   package static func note(_ end: any CoalescingEnd) {
     ends.withLock { ends in
       if ends.updateValue(end, forKey: ObjectIdentifier(end)) == nil { count.add(1, ordering: .releasing) }

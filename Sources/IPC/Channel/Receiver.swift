@@ -9,7 +9,7 @@
 /// cost one read; poll(2) or futex(2) to wait.
 public struct Receiver: ~Copyable, @unchecked Sendable {
   // Safe to send to another thread: the only reference to the end, and every use of it is mutating.
-  package let end: any ReceivingEnd
+  @usableFromInline package let end: any ReceivingEnd
   private var isForgotten = false
 
   package init(_ end: any ReceivingEnd) { self.end = end }
@@ -38,19 +38,21 @@ public struct Receiver: ~Copyable, @unchecked Sendable {
   /// Bytes taken from the mechanism so far, framing included.
   public var bytesCarried: Int { end.bytesCarried }
 
+  @usableFromInline var tooLate: ChannelError { .timedOut(.receive, mechanism) }
+
   // MARK: In place
 
   /// Waits for a message and lends it to `body`, where it lies: in the read-ahead buffer, or in shared memory,
   /// where a hostile sender could still change it, so read it once. It is taken even if `body` makes nothing of it.
-  public mutating func receive<Result>(
+  @inlinable public mutating func receive<Result>(
     _ body: (Span<UInt8>) -> Result
   ) throws(ChannelError) -> Result {
-    guard let result = try attempt(until: .never, body) else { throw .timedOut(.receive, mechanism) }
+    guard let result = try attempt(until: .never, body) else { throw tooLate }
     return result
   }
 
   /// Lends `body` a message if there is one; nil if not.
-  public mutating func tryReceive<Result>(
+  @inlinable public mutating func tryReceive<Result>(
     _ body: (Span<UInt8>) -> Result
   ) throws(ChannelError) -> Result? {
     try attempt(until: .now, body)
@@ -58,16 +60,16 @@ public struct Receiver: ~Copyable, @unchecked Sendable {
 
   /// Waits for a message, at most so long.
   /// - Throws: `timedOut`, having taken nothing.
-  public mutating func receive<Result>(
+  @inlinable public mutating func receive<Result>(
     within duration: Duration, _ body: (Span<UInt8>) -> Result
   ) throws(ChannelError) -> Result {
     guard let result = try attempt(until: .within(duration), body) else {
-      throw .timedOut(.receive, mechanism)
+      throw tooLate
     }
     return result
   }
 
-  private mutating func attempt<Result>(
+  @inlinable mutating func attempt<Result>(
     until deadline: Deadline, _ body: (Span<UInt8>) -> Result
   ) throws(ChannelError) -> Result? {
     guard let bytes = unsafe try end.take(until: deadline) else { return nil }
@@ -81,7 +83,7 @@ public struct Receiver: ~Copyable, @unchecked Sendable {
   /// Waits for a message and reads it as a value: `receive(String.self)`.
   /// - Throws: `invalidMessage` when its bytes aren't one; the message is taken.
   public mutating func receive<Value: Message>(_ type: Value.Type) throws(ChannelError) -> Value {
-    guard let value = try attempt(type, until: .never) else { throw .timedOut(.receive, mechanism) }
+    guard let value = try attempt(type, until: .never) else { throw tooLate }
     return value
   }
 
@@ -96,7 +98,7 @@ public struct Receiver: ~Copyable, @unchecked Sendable {
     _ type: Value.Type, within duration: Duration
   ) throws(ChannelError) -> Value {
     guard let value = try attempt(type, until: .within(duration)) else {
-      throw .timedOut(.receive, mechanism)
+      throw tooLate
     }
     return value
   }

@@ -8,7 +8,7 @@
 /// fits one, none where ``coalesces`` gathers it; poll(2) or futex(2) to wait.
 public struct Sender: ~Copyable, @unchecked Sendable {
   // Safe to send to another thread: the only reference to the end, and every use of it is mutating.
-  package let end: any SendingEnd
+  @usableFromInline package let end: any SendingEnd
   private var isForgotten = false
   private var writer = MessageWriter()
 
@@ -54,8 +54,8 @@ public struct Sender: ~Copyable, @unchecked Sendable {
   // MARK: Bytes
 
   /// Sends a message. Waits while the channel is full.
-  public mutating func send(_ bytes: Span<UInt8>) throws(ChannelError) {
-    guard try attempt(bytes, until: .never) else { throw .timedOut(.send, mechanism) }
+  @inlinable public mutating func send(_ bytes: Span<UInt8>) throws(ChannelError) {
+    guard try attempt(bytes, until: .never) else { throw tooLate }
   }
 
   /// Sends a message, or nothing: false when the channel is full.
@@ -69,11 +69,12 @@ public struct Sender: ~Copyable, @unchecked Sendable {
     guard try attempt(bytes, until: .within(duration)) else { throw .timedOut(.send, mechanism) }
   }
 
-  private mutating func attempt(
+  @usableFromInline var tooLate: ChannelError { .timedOut(.send, mechanism) }
+
+  @inlinable mutating func attempt(
     _ bytes: Span<UInt8>, until deadline: Deadline
   ) throws(ChannelError) -> Bool {
-    let end = self.end
-    return unsafe try bytes.withUnsafeBytes { bytes throws(ChannelError) in
+    unsafe try bytes.withUnsafeBytes { bytes throws(ChannelError) in
       unsafe try end.send(bytes, until: deadline)
     }
   }

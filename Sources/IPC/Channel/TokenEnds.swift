@@ -9,18 +9,18 @@ package protocol TokenPort: AnyObject {
 }
 
 /// The sending end of a mechanism whose messages have no bytes.
-package final class TokenSender<Port: TokenPort>: SendingEnd {
+package final class TokenSender: SendingEnd {
   package let mechanism: Mechanism
   package let options: ChannelOptions
   package let bytesCarried = 0
   package var coalesces = false
   package let admitsMoreSenders = true
-  private let port: Port
+  private let port: any TokenPort
   private var spinner: Spinner
   private var isClosed = false
   private let nothing = ByteBuffer(capacity: 16)
 
-  package init(_ mechanism: Mechanism, _ port: Port, _ options: ChannelOptions) {
+  package init(_ mechanism: Mechanism, _ port: any TokenPort, _ options: ChannelOptions) {
     self.mechanism = mechanism
     self.port = port
     self.options = options
@@ -77,15 +77,15 @@ package final class TokenSender<Port: TokenPort>: SendingEnd {
 }
 
 /// The receiving end of a mechanism whose messages have no bytes.
-package final class TokenReceiver<Port: TokenPort>: ReceivingEnd {
+package final class TokenReceiver: ReceivingEnd {
   package let mechanism: Mechanism
   package let options: ChannelOptions
   package let bytesCarried = 0
-  private let port: Port
+  private let port: any TokenPort
   private var spinner: Spinner
   private var isClosed = false
 
-  package init(_ mechanism: Mechanism, _ port: Port, _ options: ChannelOptions) {
+  package init(_ mechanism: Mechanism, _ port: any TokenPort, _ options: ChannelOptions) {
     self.mechanism = mechanism
     self.port = port
     self.options = options

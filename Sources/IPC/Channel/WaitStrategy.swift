@@ -11,18 +11,24 @@ public enum WaitStrategy: String, Hashable, Sendable, CaseIterable {
   case adaptive
 }
 
-/// How long an adaptive wait tries before it sleeps: twice as long after a try that helped, half as long after
-/// one that didn't, the longest once in a while so that it finds its way back. One process alone on one CPU never
-/// tries: nobody else could run meanwhile.
+/// Whether an adaptive wait tries before it sleeps. It tries for as long as a wake-up costs, so that at worst a wait
+/// costs twice what sleeping at once would have (the ski rental: Karlin, Li, Manasse and Owicki, "Empirical studies of
+/// competitive spinning", 1991). After a few times that didn't help it sleeps at once, for longer and longer, and then
+/// tries again: a peer that answers at once is found again within a few messages. On a machine of one CPU it never tries:
+/// nobody else could run meanwhile.
 package struct Spinner {
-  /// About what a wake-up costs: spinning longer than that can't pay.
-  static let longest: UInt64 = 40_000
-  static let shortest: UInt64 = 500
-  private static let alone = Processes.processors < 2
+  /// A bit over what a wake-up of the other side costs, in nanoseconds: a peer that slept can still answer within it.
+  static let patience: UInt64 = 60_000
+  /// Failures in a row before it stops trying.
+  private static let mostFailures = 3
+  private static let mostSkipped = 64
+  private static let alone = Processes.processorsOnline < 2
 
   package let strategy: WaitStrategy
-  private var budget = longest
-  private var waits = 0
+  private var failures = 0
+  /// Waits that sleep at once before the next that tries, and how many of them are left.
+  private var skips = 4
+  private var skipped = 0
 
   package init(_ strategy: WaitStrategy) { self.strategy = strategy }
 
@@ -42,20 +48,41 @@ package struct Spinner {
       }
     case .adaptive:
       if Self.alone { return false }
-      waits &+= 1
-      let start = Clock.now()
-      let end = min(start + (waits & 31 == 0 ? Self.longest : budget), deadline.nanoseconds)
-      repeat {
-        for _ in 0..<8 {
-          if try attempt() {
-            budget = min(Self.longest, budget * 2)
-            return true
-          }
-          Futex.pause()
-        }
-      } while Clock.now() < end
-      budget = max(Self.shortest, budget / 2)
+      if skipped > 0 {
+        skipped -= 1
+        return false
+      }
+      if try tries(until: deadline, attempt) {
+        failures = 0
+        skips = 4
+        return true
+      }
+      failures += 1
+      if failures >= Self.mostFailures {
+        // One try is left for the next time, so that one that fails is enough to stop again.
+        failures = Self.mostFailures - 1
+        skipped = skips
+        skips = min(Self.mostSkipped, skips * 2)
+      }
       return false
     }
+  }
+
+  private func tries(
+    until deadline: Deadline, _ attempt: () throws(ChannelError) -> Bool
+  ) throws(ChannelError) -> Bool {
+    // The clock isn't asked before it is likely to say something.
+    for _ in 0..<16 {
+      if try attempt() { return true }
+      Futex.pause()
+    }
+    let end = min(Clock.now() &+ Self.patience, deadline.nanoseconds)
+    repeat {
+      for _ in 0..<16 {
+        if try attempt() { return true }
+        Futex.pause()
+      }
+    } while Clock.now() < end
+    return false
   }
 }

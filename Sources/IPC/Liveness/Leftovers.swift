@@ -9,6 +9,20 @@ package enum Leftovers {
   package static func register(_ owner: AnyObject, _ remove: @escaping @Sendable () -> Void) {
     let key = ObjectIdentifier(owner)
     list.withLock { $0[key] = remove }
+    _ = Inheritance.leash
+  }
+
+  /// Whether an end with these parameters is of System V objects.
+  package static func areIn(_ parameters: [(key: String, value: String)]) -> Bool {
+    parameters.contains { ["queue", "set", "mutexes", "segment"].contains($0.key) }
+  }
+
+  /// What was handed over and isn't taken yet; called while the leash is being taken.
+  static func registerFirst(_ ends: [(owner: AnyObject, parameters: [String: String])]) {
+    for (owner, parameters) in ends {
+      let key = ObjectIdentifier(owner)
+      list.withLock { $0[key] = { remove(parameters) } }
+    }
   }
 
   package static func forget(_ owner: AnyObject) {

@@ -4,7 +4,9 @@ import SystemCalls
 package final class RingReceiver: ReceivingEnd {
   package let mechanism: Mechanism
   package let options: ChannelOptions
-  package private(set) var bytesCarried = 0
+  package var bytesCarried: Int { carried }
+  private var carried = 0
+  private let limit: Int
 
   private let link: RingLink
   private let ring: Ring
@@ -28,6 +30,7 @@ package final class RingReceiver: ReceivingEnd {
     ring = link.ring
     mechanism = link.mechanism
     self.options = options
+    limit = options.maximumMessageBytes
     spinner = Spinner(options.wait)
     head = ring.head.load()
     toldHead = head
@@ -62,13 +65,13 @@ package final class RingReceiver: ReceivingEnd {
       advance(record)
       return nil
     }
-    guard header.count <= options.maximumMessageBytes else {
+    guard header.count <= limit else {
       throw .violation(
-        mechanism, "\(header.count) bytes where a message has at most \(options.maximumMessageBytes)")
+        mechanism, "\(header.count) bytes where a message has at most \(limit)")
     }
     let body = unsafe UnsafeRawBufferPointer(start: start + FrameHeader.size, count: header.count)
     if !header.continues && !header.more {
-      partial = nil
+      if partial != nil { partial = nil }
       taken = record
       return unsafe body
     }
@@ -100,12 +103,12 @@ package final class RingReceiver: ReceivingEnd {
       advance(taken)
       taken = 0
     }
-    assembled = nil
+    if assembled != nil { assembled = nil }
   }
 
   @inline(__always) private func advance(_ bytes: Int) {
     head &+= UInt64(bytes)
-    bytesCarried &+= bytes
+    carried &+= bytes
     if head == knownTail || Int(head &- toldHead) >= ring.capacity / 4 { tell() }
   }
 

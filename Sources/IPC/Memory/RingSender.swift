@@ -5,9 +5,16 @@ package final class RingSender: SendingEnd, CoalescingEnd, @unchecked Sendable {
   // What another thread may call, flushWithoutWaiting(), touches nothing but the doorbell.
   package let mechanism: Mechanism
   package let options: ChannelOptions
-  package private(set) var bytesCarried = 0
+  package var bytesCarried: Int { carried }
   /// A message is in place at once and costs no call, but a receiver that sleeps is only woken for several together.
-  package var coalesces: Bool
+  package var coalesces: Bool {
+    get { gathers }
+    set { gathers = newValue }
+  }
+  // Not visible outside, so that the compiler knows every access: a message pays for no check.
+  private var carried = 0
+  private var gathers: Bool
+  private let limit: Int
   private var hasNews = false
   package let admitsMoreSenders = false
 
@@ -33,7 +40,8 @@ package final class RingSender: SendingEnd, CoalescingEnd, @unchecked Sendable {
     tail = ring.tail.load()
     knownHead = ring.head.load()
     longestRecord = ring.capacity / 2
-    coalesces = options.coalesces
+    gathers = options.coalesces
+    limit = options.maximumMessageBytes
     // An earlier sender of this name may have closed.
     ring.senderClosed.store(0)
     guard tail & 7 == 0, knownHead & 7 == 0, tail &- knownHead <= UInt64(ring.capacity) else {
@@ -49,8 +57,8 @@ package final class RingSender: SendingEnd, CoalescingEnd, @unchecked Sendable {
 
   package func send(_ bytes: UnsafeRawBufferPointer, until deadline: Deadline) throws(ChannelError) -> Bool {
     let count = bytes.count
-    guard count <= options.maximumMessageBytes else {
-      throw .tooLong(count, limit: options.maximumMessageBytes, mechanism)
+    guard count <= limit else {
+      throw .tooLong(count, limit: limit, mechanism)
     }
     if Self.recordBytes(count) > longestRecord { return unsafe try sendParts(bytes, until: deadline) }
     return unsafe try put(bytes, FrameHeader(stream: 0, count: count), until: deadline)
@@ -91,8 +99,8 @@ package final class RingSender: SendingEnd, CoalescingEnd, @unchecked Sendable {
   package func reserve(
     _ capacity: Int, until deadline: Deadline
   ) throws(ChannelError) -> UnsafeMutableRawBufferPointer? {
-    guard capacity <= options.maximumMessageBytes else {
-      throw .tooLong(capacity, limit: options.maximumMessageBytes, mechanism)
+    guard capacity <= limit else {
+      throw .tooLong(capacity, limit: limit, mechanism)
     }
     reserved = capacity
     if Self.recordBytes(capacity) > longestRecord {
@@ -140,9 +148,9 @@ package final class RingSender: SendingEnd, CoalescingEnd, @unchecked Sendable {
 
   @inline(__always) private func publish(_ bytes: Int) {
     tail &+= UInt64(bytes)
-    bytesCarried &+= bytes
+    carried &+= bytes
     ring.tail.store(tail)
-    if !coalesces {
+    if !gathers {
       ring.messages.ring()
     } else if !hasNews {
       hasNews = true

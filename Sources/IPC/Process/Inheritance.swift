@@ -6,12 +6,18 @@ import SystemCalls
 package enum Inheritance {
   private static let taken = Mutex<Set<String>>([])
 
-  /// Dies with the parent from now on, if it holds the leash. Done with the first inherited end.
+  /// Dies with the parent from now on, and removes first what would be left, if the parent holds a leash. Done with the
+  /// first end that the kernel wouldn't remove; until then the kernel itself ends this process (`CSystem.c`).
   package static let leash: Bool = {
     guard let text = Processes.variable(Spawn.prefix + "LEASH"), let number = Int32(text) else {
       return false
     }
     try? closeOnExec(number)
+    // From the kernel's hand into ours.
+    if let flags = try? system(.fcntl, { fcntl(number, F_GETFL) }) {
+      _ = fcntl(number, F_SETFL, flags & ~O_ASYNC)
+    }
+    var removals: [(Placeholder, [String: String])] = []
     // Whatever was handed over and isn't taken yet is this process's to remove too.
     for entry in Processes.environment where entry.hasPrefix(Spawn.prefix + "END_") {
       guard let equals = entry.firstIndex(of: "=") else { continue }
@@ -21,8 +27,9 @@ package enum Inheritance {
       let parameters = Dictionary(pairs(fields[3]), uniquingKeysWith: { first, _ in first })
       let placeholder = Placeholder()
       placeholders.withLock { $0[name] = placeholder }
-      Leftovers.register(placeholder) { Leftovers.remove(parameters) }
+      removals.append((placeholder, parameters))
     }
+    Leftovers.registerFirst(removals.map { ($0.0, $0.1) })
     let watch = try? HangUpMonitor.watch(number) {
       // The parent is gone. Nobody is left to take what this process makes: what would outlive it goes, and then
       // it does, wherever it is.
@@ -48,7 +55,7 @@ package enum Inheritance {
 
   /// The end with this name. Each can be taken once.
   package static func end(_ name: String, role: String) throws(ChannelError) -> InheritedEnd {
-    _ = leash
+    if Processes.variable(Spawn.prefix + "ENDS") != nil { _ = leash }
     guard let line = Processes.variable(Spawn.prefix + "END_" + name) else {
       throw ChannelError(
         .notSupported, .handOver, nil,

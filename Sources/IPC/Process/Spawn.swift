@@ -114,7 +114,8 @@ public struct Spawn: ~Copyable {
     let null = try Files.open("/dev/null", .readWrite)
     // 0, 1, 2, the leash, then the ends.
     var descriptors: [Int32] = [
-      input ?? (inheritsInput ? 0 : null.raw), output ?? (inheritsOutput ? 1 : null.raw), 2, leash.reading.raw,
+      input ?? (inheritsInput ? 0 : null.raw), output ?? (inheritsOutput ? 1 : null.raw), 2,
+      leash.reading.raw,
     ]
     descriptors += self.descriptors
     var variables = Processes.environment.filter { entry in
@@ -122,7 +123,9 @@ public struct Spawn: ~Copyable {
     }
     variables += environment.map { "\($0.key)=\($0.value)" }
     variables.append("\(Self.prefix)LEASH=3")
-    if !handovers.isEmpty { variables.append("\(Self.prefix)ENDS=\(handovers.count)") }
+    // What the kernel doesn't remove with its last user, the child must when this process dies.
+    let outliving = handovers.filter { Leftovers.areIn($0.handover.parameters) }
+    if !outliving.isEmpty { variables.append("\(Self.prefix)ENDS=\(outliving.count)") }
     for (name, line, handover, _) in handovers {
       let numbers = handover.descriptors.indices.map { String(descriptors.count + $0) }
       variables.append(

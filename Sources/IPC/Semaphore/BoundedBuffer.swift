@@ -104,13 +104,37 @@ final class BoundedBuffer: @unchecked Sendable {
     return unsafe UnsafeMutableRawBufferPointer(rebasing: segment.bytes[start..<(start + Self.slotBytes + 8)])
   }
 
-  /// The step that moves this side to its next slot.
-  func advance(_ index: Int) -> Semaphores.Operation {
-    if position == slots - 1 {
-      position = 0
-      return Semaphores.Operation(index, -(slots - 1))
+  /// The steps that end a side's turn at a slot: made once, since there are only four of them.
+  struct Leaving {
+    /// By whether the next slot is the first again, and whether the side goes on inside.
+    private let steps: [Semaphores.Steps]
+
+    /// - Parameters:
+    ///   - mine: the count that was taken with an undo, and is now taken for good.
+    ///   - theirs: the count that the other side waits for.
+    init(mutex: Int, mine: Int, theirs: Int, place: Int, slots: Int) {
+      typealias Step = Semaphores.Operation
+      steps = [1, -(slots - 1)].flatMap { move in
+        [
+          Semaphores.Steps(
+            Step(mine, 1, undo: true), Step(mine, -1), Step(theirs, 1), Step(place, move),
+            Step(mutex, 1, undo: true)),
+          Semaphores.Steps(Step(mine, 1, undo: true), Step(mine, -1), Step(theirs, 1), Step(place, move)),
+        ]
+      }
     }
-    position += 1
-    return Semaphores.Operation(index, 1)
+
+    fileprivate func steps(wraps: Bool, staysInside: Bool) -> Semaphores.Steps {
+      steps[(wraps ? 2 : 0) + (staysInside ? 1 : 0)]
+    }
+  }
+
+  /// Ends this side's turn at its slot, and moves it to the next. False: the set is gone.
+  func leave(
+    _ leaving: borrowing Leaving, staysInside: Bool, _ operation: ChannelOperation
+  ) throws(ChannelError) -> Bool {
+    let wraps = position == slots - 1
+    position = wraps ? 0 : position + 1
+    return try operate(leaving.steps(wraps: wraps, staysInside: staysInside), until: .now, operation)
   }
 }

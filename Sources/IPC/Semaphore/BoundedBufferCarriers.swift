@@ -16,7 +16,13 @@ final class BoundedBufferSink: ByteSink {
   private let goOn = Semaphores.Steps(Step(Index.free, -1, undo: true))
   private let leave = Semaphores.Steps(Step(Index.sending, 1, undo: true))
 
-  init(_ buffer: BoundedBuffer) { self.buffer = buffer }
+  private let leaving: BoundedBuffer.Leaving
+
+  init(_ buffer: BoundedBuffer) {
+    self.buffer = buffer
+    leaving = BoundedBuffer.Leaving(
+      mutex: Index.sending, mine: Index.free, theirs: Index.used, place: Index.tail, slots: buffer.slots)
+  }
 
   func write(
     _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, _ position: PartPosition,
@@ -34,17 +40,8 @@ final class BoundedBufferSink: ByteSink {
     if unsafe !body.isEmpty {
       unsafe UnsafeMutableRawBufferPointer(rebasing: slot[(8 + head.count)...]).copyMemory(from: body)
     }
-    let steps =
-      position.more
-      ? Semaphores.Steps(
-        Step(Index.free, 1, undo: true), Step(Index.free, -1), Step(Index.used, 1), buffer.advance(Index.tail)
-      )
-      : Semaphores.Steps(
-        Step(Index.free, 1, undo: true), Step(Index.free, -1), Step(Index.used, 1),
-        buffer.advance(Index.tail),
-        Step(Index.sending, 1, undo: true))
     inside = position.more
-    guard try buffer.operate(steps, until: .now, .send) else { throw .closed(.send, .semaphore) }
+    guard try buffer.leave(leaving, staysInside: inside, .send) else { throw .closed(.send, .semaphore) }
     return total
   }
 
@@ -77,7 +74,13 @@ final class BoundedBufferSource: ByteSource {
     Step(Index.receiving, -1, undo: true), Step(Index.used, -1, undo: true))
   private let goOn = Semaphores.Steps(Step(Index.used, -1, undo: true))
 
-  init(_ buffer: BoundedBuffer) { self.buffer = buffer }
+  private let leaving: BoundedBuffer.Leaving
+
+  init(_ buffer: BoundedBuffer) {
+    self.buffer = buffer
+    leaving = BoundedBuffer.Leaving(
+      mutex: Index.receiving, mine: Index.used, theirs: Index.free, place: Index.head, slots: buffer.slots)
+  }
 
   func read(
     into target: UnsafeMutableRawBufferPointer, until deadline: Deadline
@@ -101,17 +104,8 @@ final class BoundedBufferSource: ByteSource {
       // A part of a larger message fills its slot alone.
       more = FrameHeader(UInt64(littleEndian: unsafe target.loadUnaligned(as: UInt64.self))).more
     }
-    let steps =
-      more
-      ? Semaphores.Steps(
-        Step(Index.used, 1, undo: true), Step(Index.used, -1), Step(Index.free, 1), buffer.advance(Index.head)
-      )
-      : Semaphores.Steps(
-        Step(Index.used, 1, undo: true), Step(Index.used, -1), Step(Index.free, 1),
-        buffer.advance(Index.head),
-        Step(Index.receiving, 1, undo: true))
     inside = more
-    guard try buffer.operate(steps, until: .now, .receive) else {
+    guard try buffer.leave(leaving, staysInside: inside, .receive) else {
       throw .violation(.semaphore, "semaphores that don't add up")
     }
     guard valid else { throw .violation(.semaphore, "a slot of \(count) bytes") }

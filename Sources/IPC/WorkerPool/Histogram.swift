@@ -36,7 +36,9 @@ package struct Histogram: Sendable {
 
   /// How often each bucket was hit, by its number: what another process needs to add this up exactly.
   package var buckets: [Int: UInt32] {
-    Dictionary(uniqueKeysWithValues: counts.enumerated().lazy.filter { $0.element > 0 }.map { ($0.offset, $0.element) })
+    Dictionary(
+      uniqueKeysWithValues: counts.enumerated().lazy.filter { $0.element > 0 }.map { ($0.offset, $0.element) }
+    )
   }
 
   /// Adds what another process has recorded. Buckets that no histogram has are left out.

@@ -13,8 +13,8 @@ extension AllTests {
       let set: Int32
       /// The test's own mapping of the slots.
       let raw: Segment
-      let sender: FramedSender<BoundedBufferSink>
-      let receiver: FramedReceiver<BoundedBufferSource>
+      let sender: FramedSender
+      let receiver: FramedReceiver
 
       init(slots: Int = 4, wait: WaitStrategy = .block) throws {
         raw = try Segment(creating: BoundedBuffer.segmentBytes(slots: slots))

@@ -32,6 +32,22 @@ struct Arguments {
     return list.remove(at: index)
   }
 
+  /// Takes the first argument if it is this word.
+  mutating func takesWord(_ word: String) -> Bool {
+    guard list.first == word else { return false }
+    list.removeFirst()
+    return true
+  }
+
+  /// Seconds, also parts of one.
+  mutating func seconds(_ name: String) throws -> Double? {
+    guard let text = try value(name) else { return nil }
+    guard let seconds = Double(text), seconds >= 0.01, seconds <= 600 else {
+      throw wrong("\(name) \(text): seconds from 0.01 to 600 are possible")
+    }
+    return seconds
+  }
+
   /// A whole number in a range.
   mutating func number(_ name: String, _ range: ClosedRange<Int>) throws -> Int? {
     guard let text = try value(name) else { return nil }

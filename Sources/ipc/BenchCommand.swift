@@ -6,46 +6,96 @@ import SystemCalls
 enum BenchCommand: Command {
   static let name = "bench"
   static let summary = "what each mechanism costs on this machine"
-  static let help = ""
+  static let help = """
+    ipc bench [latency|throughput|fan-in|fan-out|jobs|wake|all] [--mechanism NAME,…|all] [--size 64,1K,64K,1M]
+              [--wait block|spin|adaptive,…] [--mode each|batched|in-place,…] [--processes N] [--pin 0,1|none]
+              [--repeats N] [--seconds S] [--rate N] [--raw] [--quick] [--seed N]
+              [--json|--csv|--markdown] [--html FILE] [--crawl CRAWL.json] [--compare EARLIER.json]
+    ipc bench advise --size 4K --pattern stream|request|jobs [--processes N] [--crosses machines] [--json]
+
+    Measures each mechanism between processes of its own, and beside it, in turn and in the same minute, the same
+    exchange in plain C (raw), so that what the library itself costs is a ratio and not an opinion. Without a
+    workload: the quick set, in under three minutes.
+
+    \(Workload.allCases.map { "  " + CommandLineTool.pad($0.rawValue, 13) + $0.summary }.joined(separator: "\n"))
+      all          all of them
+      advise       which mechanism to use here, and why
+
+      --mechanism   \(Mechanism.all.map(\.name).joined(separator: ", ")): all of them (all), or those named;
+                    also \(Mechanism.variants.map(\.name).joined(separator: ", "))
+      --size        bytes of a message, 0 to 16M (64)
+      --wait        what a side does while it can't go on (block; latency: block,spin)
+      --mode        one message per call, as many as fit one call, or written and read in shared memory (each)
+      --processes N senders of a fan-in, receivers of a fan-out, workers of jobs (2)
+      --pin         the CPUs of the two processes (the first two), or none
+      --repeats N   each with fresh processes (5)
+      --seconds S   how long each repeat measures each contestant (0.25)
+      --rate N      latency: so many messages a second at fixed instants, timed from the instant meant
+      --raw         plain C beside it (always in the quick set and in all)
+      --seed N      the order of the measurements, and the intervals (1)
+      --html FILE   the report as one file for a browser; --crawl adds what ipc crawl --json printed
+      --compare     against an earlier run's --json: what differs by more than the noise of both
+
+    Exit codes: 0 done, 1 a message was lost, doubled or damaged, 2 the call was wrong, 130 interrupted.
+
+    example: ipc bench latency --mechanism pipe,unix,memory --size 64,4K --wait block,spin --raw
+    """
+
+  /// What the processes of a measurement are started with.
   static let partArgument = "--bench-part"
 
   static func run(_ arguments: inout Arguments) throws {
-    let names = try arguments.value("--mechanism") ?? "all"
-    let mechanisms = try names.split(separator: ",").flatMap {
-      $0 == "all" ? Mechanism.all : [try Mechanism(named: String($0))]
+    if arguments.takesWord("advise") { return try AdviseCommand.run(&arguments) }
+    let options = try BenchOptions(&arguments)
+    let report = try BenchSession.measure(options.plan)
+    let comparison = options.earlier.map { Comparison(report, $0) }
+    switch options.format {
+    case .json: try JSONOutput.print(report)
+    case .csv: Terminal.print(CSVReport.text(report))
+    case .markdown: Terminal.print(MarkdownReport.text(report))
+    case .table: Terminal.print(TableReport.text(report, color: Terminal.hasColor))
     }
-    let sizes = try (arguments.value("--size") ?? "64").split(separator: ",").map {
-      ChannelOptions.bytes(String($0))!
+    if let comparison {
+      // Beside a document it is for people.
+      if options.format == .table { Terminal.print(comparison.text) } else { Terminal.note(comparison.text) }
     }
-    let waits = try (arguments.value("--wait") ?? "block").split(separator: ",").map {
-      WaitStrategy(rawValue: String($0))!
+    if let html = options.html {
+      try html.write(HTMLReport.text(report, crawl: options.crawl))
+      Terminal.note("the report is in \(html.path)")
     }
-    let modes = try (arguments.value("--mode") ?? "each").split(separator: ",").map {
-      SendMode(rawValue: String($0))!
+  }
+}
+
+/// Runs a plan, with progress and Ctrl-C.
+enum BenchSession {
+  static func measure(_ plan: BenchmarkPlan) throws -> BenchmarkReport {
+    let watch = BenchmarkWatch()
+    do throws(SystemError) {
+      try Interrupts.handle { _ in
+        if watch.isInterrupted { Processes.exitNow(130) }
+        watch.interrupt()
+      }
+    } catch {
+      throw Failure.work("Ctrl-C can't be handled: \(error.words)")
     }
-    let processes = try arguments.number("--processes", 1...64) ?? 2
-    let repeats = try arguments.number("--repeats", 1...100) ?? 5
-    let seconds = Double(try arguments.value("--seconds") ?? "0.2")!
-    let json = arguments.flag("--json")
-    let workload = Workload(rawValue: try arguments.rest().first ?? "latency")!
-    let choice = BenchmarkChoice(
-      workloads: [workload], mechanisms: mechanisms, mechanismsAreNamed: names != "all", sizes: sizes,
-      sizesAreNamed: true, waits: waits, modes: modes, processes: processes, rate: nil)
-    let (cases, left) = try choice.cases()
-    var plan = BenchmarkPlan(
-      cases: cases, repeats: repeats, seconds: seconds, cpus: [0, 1], raw: true, seed: 1,
-      partArguments: [partArgument])
-    plan.leftOut = left
-    let report = try Benchmark(plan, tool: "x", watch: BenchmarkWatch()).run {
-      Terminal.progress("\($0.done)/\($0.total) \($0.label)")
+    defer { Terminal.endProgress() }
+    do {
+      return try Benchmark(plan, tool: CommandLineTool.version, watch: watch).run { progress in
+        let left = progress.done == 0 ? "" : ", about \(Int(progress.secondsLeft.rounded(.up))) s left"
+        Terminal.progress("[\(progress.done + 1)/\(progress.total)] \(progress.label)\(left)")
+      }
+    } catch let error as BenchmarkError {
+      throw Failure(error)
     }
-    if json { return try JSONOutput.print(report) }
-    for r in report.results {
-      let ns = r.nanosecondsEach
-      Terminal.print(
-        "\(r.workload.rawValue) \(r.mechanism) \(r.wait.rawValue) \(Figure.size(r.size)) \(r.mode.rawValue) each \(Figure.time(nanoseconds: ns)) rate \(Figure.rate(r.figures.messagesPerSecond.median)) raw \(Figure.time(nanoseconds: Statistics.median(r.rawEach ?? []))) ratio \(r.rawRatio.map { "\(Figure.fixed($0.median, 3)) [\(Figure.fixed($0.low, 3)) \(Figure.fixed($0.high, 3))]" } ?? "") cpu \(Figure.short(r.figures.cpuMicroseconds)) sw \(Figure.short(r.figures.switches)) copy \(Figure.time(nanoseconds: r.copyNanoseconds ?? 0)) line \(r.cacheLine.map { Figure.short($0.median) } ?? "")"
-      )
+  }
+}
+
+extension Failure {
+  init(_ error: BenchmarkError) {
+    switch error.kind {
+    case .call: self = .call(error.description)
+    case .work: self = .work(error.description)
+    case .interrupted: self = .interrupted
     }
-    Terminal.print("line \(report.cacheLine?.median ?? 0) took \(report.method.secondsTaken)")
   }
 }

@@ -1,10 +1,14 @@
 import Glibc
 import Synchronization
+import SystemCalls
 
 /// What a person sees: results on standard output, progress and errors on standard error.
 enum Terminal {
   /// Progress only where somebody watches.
   static let hasProgress = isatty(2) == 1
+  /// Colour only where somebody sees it and nobody minds (https://no-color.org).
+  static let hasColor =
+    isatty(1) == 1 && (Processes.variable("NO_COLOR") ?? "").isEmpty && Processes.variable("TERM") != "dumb"
   private static let progressShown = Mutex(false)
 
   static func print(_ text: String) { write(1, text + "\n") }

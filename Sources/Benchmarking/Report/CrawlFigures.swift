@@ -1,0 +1,37 @@
+import Foundation
+
+/// What the report shows of a crawl: read from what `ipc crawl --json` printed.
+package struct CrawlFigures: Decodable, Sendable {
+  struct Workload: Decodable, Sendable {
+    let kind: String
+    let pages: Int
+    let workers: Int
+  }
+
+  struct Run: Decodable, Sendable {
+    let mechanism: String
+    let pages: Int
+    let wallSeconds: Double
+    let coordinationMicroseconds: Double
+
+    enum CodingKeys: String, CodingKey {
+      case mechanism, pages
+      case wallSeconds = "wall_s"
+      case coordinationMicroseconds = "coordination_us_per_page"
+    }
+  }
+
+  let workload: Workload
+  let runs: [Run]
+
+  package static func read(_ path: String) throws(BenchmarkError) -> CrawlFigures {
+    guard let data = FileManager.default.contents(atPath: path) else {
+      throw BenchmarkError(.call, "\(path) can't be read: name a file that ipc crawl --json wrote")
+    }
+    do {
+      return try JSONDecoder().decode(CrawlFigures.self, from: data)
+    } catch {
+      throw BenchmarkError(.call, "\(path) is no report of a crawl: name a file that ipc crawl --json wrote")
+    }
+  }
+}

@@ -1,0 +1,165 @@
+import IPC
+
+/// A table of the report, before anything knows how it will look: terminal, Markdown and HTML all show these.
+struct ReportSection {
+  struct Column {
+    let header: String
+    let isNumber: Bool
+  }
+
+  let title: String
+  let explanation: String
+  let columns: [Column]
+  let rows: [Row]
+
+  struct Row {
+    let cells: [String]
+    /// How long the row's bar is, 0 to 1: against the others of its kind.
+    let bar: Double
+    let isDoubtful: Bool
+  }
+}
+
+extension BenchmarkReport {
+  /// One section per workload, rows that compare with each other next to each other.
+  var sections: [ReportSection] {
+    Workload.allCases.compactMap { workload in
+      let results = results.filter { $0.workload == workload }
+      guard !results.isEmpty else { return nil }
+      return section(workload, sorted(results))
+    }
+  }
+
+  /// What the figure of a row is compared by.
+  private func sorted(_ results: [BenchmarkResult]) -> [BenchmarkResult] {
+    let places = Dictionary(
+      (Mechanism.all + Mechanism.variants).enumerated().map { ($0.element.name, $0.offset) },
+      uniquingKeysWith: { first, _ in first })
+    func rank(_ result: BenchmarkResult) -> (Int, Int, Int, Int, Int) {
+      (
+        result.size, SendMode.allCases.firstIndex(of: result.mode) ?? 0, result.processes,
+        WaitStrategy.allCases.firstIndex(of: result.wait) ?? 0, places[result.mechanism] ?? 99
+      )
+    }
+    return results.sorted { rank($0) < rank($1) }
+  }
+
+  private func section(_ workload: Workload, _ results: [BenchmarkResult]) -> ReportSection {
+    let hasRaw = results.contains { $0.rawRatio != nil }
+    func column(_ header: String, _ isNumber: Bool = true) -> ReportSection.Column {
+      ReportSection.Column(header: header, isNumber: isNumber)
+    }
+    var columns = [column("mechanism", false), column("wait", false), column("size")]
+    if workload.isTimed {
+      columns += ["p50", "±", "p90", "p99", "p99.9", "max"].map { column($0) }
+    } else {
+      columns += [column("sent", false)]
+      if [.fanIn, .fanOut, .jobs].contains(workload) { columns.append(column("processes")) }
+      columns += [
+        column(workload == .jobs ? "jobs/s" : "messages/s"), column("±"), column("bytes/s"), column("each"),
+      ]
+    }
+    columns += [column("CPU each"), column("switches")]
+    if hasRaw { columns.append(column("× raw C")) }
+    let rows = results.map { result in
+      row(result, columns: columns.count, hasRaw: hasRaw, among: results)
+    }
+    return ReportSection(
+      title: workload.rawValue, explanation: explanation(workload, results), columns: columns, rows: rows)
+  }
+
+  private func explanation(_ workload: Workload, _ results: [BenchmarkResult]) -> String {
+    switch workload {
+    case .latency:
+      if let rate = results.first?.rate {
+        return
+          "one way, sent at \(Figure.rate(rate, "messages ")) whatever comes back (an open loop), timed from the instant meant"
+      }
+      return "\(workload.summary) (a closed loop)"
+    default: return workload.summary
+    }
+  }
+
+  private func row(
+    _ result: BenchmarkResult, columns: Int, hasRaw: Bool, among results: [BenchmarkResult]
+  ) -> ReportSection.Row {
+    let figures = result.figures
+    var cells = [result.mechanism, result.wait.rawValue, Figure.size(result.size)]
+    if result.workload.isTimed {
+      let latency = figures.latency
+      cells.append(Figure.time(nanoseconds: latency?.p50 ?? 0))
+      cells.append(Figure.spread(Statistics.estimate(result.each, seed: method.seed)))
+      for value in [latency?.p90, latency?.p99, latency?.p999, latency?.max] {
+        cells.append(Figure.time(nanoseconds: value ?? 0))
+      }
+    } else {
+      cells.append(
+        result.mode == .batched ? "by \(result.batch)" : result.mode == .inPlace ? "in place" : "each")
+      if [.fanIn, .fanOut, .jobs].contains(result.workload) { cells.append(String(result.processes)) }
+      cells.append(Figure.rate(figures.messagesPerSecond.median))
+      cells.append(Figure.spread(figures.messagesPerSecond))
+      cells.append(result.workload == .jobs ? "" : "\(Figure.rate(figures.bytesPerSecond, "B"))")
+      cells.append(Figure.time(nanoseconds: result.nanosecondsEach))
+    }
+    cells.append(Figure.time(microseconds: figures.cpuMicroseconds))
+    cells.append(Figure.short(figures.switches))
+    if hasRaw { cells.append(result.rawRatio.map(Figure.ratio) ?? "") }
+    // A time is compared with those of its size, a rate too.
+    func value(_ result: BenchmarkResult) -> Double {
+      result.workload.isTimed ? result.nanosecondsEach : result.figures.messagesPerSecond.median
+    }
+    let largest = results.filter { $0.size == result.size && $0.mode == result.mode }.map(value).max() ?? 1
+    return ReportSection.Row(cells: cells, bar: value(result) / largest, isDoubtful: !result.warnings.isEmpty)
+  }
+
+  /// What no library can go under, and what else a reader must know, one line each.
+  var limitLines: [String] {
+    var lines: [String] = []
+    if let cacheLine {
+      lines.append(
+        "floor: a cache line goes to the other CPU and back in \(Figure.time(nanoseconds: cacheLine.median)) (\(Figure.time(nanoseconds: cacheLine.low)) to \(Figure.time(nanoseconds: cacheLine.high))); reading the clock costs \(Figure.time(nanoseconds: method.clockNanoseconds)) of each sample"
+      )
+    }
+    for result in results {
+      guard let copy = result.copyNanoseconds else { continue }
+      lines.append(
+        "floor: one memcpy of \(Figure.size(result.size)) takes \(Figure.time(nanoseconds: copy)) (\(Figure.rate(Double(result.size) / copy * 1e9, "B"))); through \(result.mechanism), written and read, \(Figure.fixed(result.nanosecondsEach / copy, 2)) of that"
+      )
+    }
+    return lines
+  }
+
+  /// One line for the machine.
+  var machineLine: String {
+    "\(machine.cpu), \(machine.cpus) CPUs\(machine.isVirtual ? " of a virtual machine" : ""), Linux \(machine.kernel), clock \(machine.clockSource), governor \(machine.governor)"
+  }
+
+  var methodLine: String {
+    let cpus =
+      method.cpus.isEmpty
+      ? "not pinned" : "pinned to CPUs \(method.cpus.map(String.init).joined(separator: ", "))"
+    return
+      "\(method.repeats) repeats of \(Figure.time(microseconds: method.secondsPerRepeat * 1e6)) in fresh processes, \(cpus), seed \(method.seed), \(Figure.time(microseconds: method.secondsTaken * 1e6)) in all"
+  }
+
+  /// Each warning once, with the rows that it is about.
+  var warningLines: [String] {
+    results.flatMap { result in
+      result.warnings.map {
+        "\(result.workload.rawValue) \(result.mechanism) \(result.wait.rawValue) \(Figure.size(result.size))\(result.mode == .each ? "" : " \(result.mode.rawValue)"): \($0)"
+      }
+    }
+  }
+}
+
+extension Figure {
+  /// `±3 %`
+  static func spread(_ estimate: Estimate) -> String {
+    estimate.spread == 0 ? "" : "±\(Figure.percent(estimate.spread))"
+  }
+
+  /// `1.03 (1.01–1.06)`
+  static func ratio(_ estimate: Estimate) -> String {
+    "\(fixed(estimate.median, 2)) (\(fixed(estimate.low, 2))–\(fixed(estimate.high, 2)))"
+  }
+}

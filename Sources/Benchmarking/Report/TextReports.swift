@@ -1,0 +1,118 @@
+import Foundation
+import IPC
+
+/// A way of writing a report down.
+package protocol ReportFormat {
+  static func text(_ report: BenchmarkReport) -> String
+}
+
+/// For a terminal: aligned, with bars.
+package enum TableReport {
+  package static func text(_ report: BenchmarkReport, color: Bool = false) -> String {
+    var parts = [report.machineLine, report.methodLine]
+    for section in report.sections {
+      parts.append("\n\(bold(section.title, color)): \(section.explanation)")
+      var columns: [(header: String, alignment: Table.Alignment)] = section.columns.map {
+        ($0.header, $0.isNumber ? .right : .left)
+      }
+      // Behind the figure that it shows.
+      let place =
+        1 + (section.columns.firstIndex { ["p50", "messages/s", "jobs/s"].contains($0.header) } ?? 2)
+      columns.insert(("", .left), at: place)
+      columns.append(("", .left))
+      var table = Table(columns)
+      for row in section.rows {
+        var cells = row.cells
+        cells.insert(Figure.bar(row.bar, of: 1, width: 10), at: place)
+        cells.append(row.isDoubtful ? "!" : "")
+        table.add(cells)
+      }
+      parts.append(table.text)
+    }
+    parts.append("")
+    parts += report.limitLines
+    let warnings = report.warningLines
+    if !warnings.isEmpty {
+      parts.append("! \(warnings.count) of the figures' warnings:")
+      parts += warnings.prefix(12).map { "  \($0)" }
+      if warnings.count > 12 {
+        parts.append("  and \(warnings.count - 12) more, in the JSON and the HTML report")
+      }
+    }
+    for left in report.method.leftOut { parts.append("left out: \(left)") }
+    parts.append(
+      "± is half the 95 % interval of the median over the repeats; × raw C is the time of the same exchange in plain C (1.00: the library costs nothing); CPU and switches are of all processes"
+    )
+    return parts.joined(separator: "\n")
+  }
+
+  private static func bold(_ text: String, _ color: Bool) -> String {
+    color ? "\u{1B}[1m\(text)\u{1B}[0m" : text
+  }
+}
+
+/// For an issue or a README.
+package enum MarkdownReport: ReportFormat {
+  package static func text(_ report: BenchmarkReport) -> String {
+    var lines: [String] = []
+    for section in report.sections {
+      lines.append("### \(section.title)\n\n\(section.explanation)\n")
+      lines.append("| " + section.columns.map { escaped($0.header) }.joined(separator: " | ") + " |")
+      lines.append("|" + section.columns.map { $0.isNumber ? " ---: |" : " --- |" }.joined())
+      for row in section.rows {
+        lines.append("| " + row.cells.map(escaped).joined(separator: " | ") + " |")
+      }
+      lines.append("")
+    }
+    lines += report.limitLines.map { "- \(escaped($0))" }
+    lines += report.warningLines.map { "- doubtful: \(escaped($0))" }
+    lines.append(
+      "\n\(escaped(report.machineLine)). \(escaped(report.methodLine)). Measured \(report.measuredAt).")
+    return lines.joined(separator: "\n")
+  }
+
+  private static func escaped(_ text: String) -> String {
+    text.replacingOccurrences(of: "|", with: "\\|").replacingOccurrences(of: "<", with: "&lt;")
+  }
+}
+
+/// For a spreadsheet: one row per result, plain numbers (RFC 4180).
+package enum CSVReport: ReportFormat {
+  package static func text(_ report: BenchmarkReport) -> String {
+    let header = [
+      "workload", "mechanism", "wait", "size", "mode", "batch", "processes", "rate", "repeats", "min_ns",
+      "p50_ns",
+      "p90_ns", "p99_ns", "p999_ns", "max_ns", "each_ns", "messages_per_s", "messages_per_s_low",
+      "messages_per_s_high", "bytes_per_s", "cpu_user_us", "cpu_system_us", "switches_voluntary",
+      "switches_involuntary", "raw_each_ns", "raw_ratio", "raw_ratio_low", "raw_ratio_high", "copy_ns",
+      "cache_line_ns", "warnings",
+    ]
+    let rows = report.results.map { result in
+      let (figures, latency) = (result.figures, result.figures.latency)
+      var cells = [
+        result.workload.rawValue, result.mechanism, result.wait.rawValue, String(result.size),
+        result.mode.rawValue,
+        String(result.batch), String(result.processes), number(result.rate), String(result.repeats),
+      ]
+      cells += [latency?.min, latency?.p50, latency?.p90, latency?.p99, latency?.p999, latency?.max].map(
+        number)
+      cells += [
+        result.nanosecondsEach, figures.messagesPerSecond.median, figures.messagesPerSecond.low,
+        figures.messagesPerSecond.high, figures.bytesPerSecond, figures.userMicroseconds,
+        figures.systemMicroseconds, figures.voluntarySwitches, figures.involuntarySwitches,
+        result.rawEach.map(Statistics.median), result.rawRatio?.median, result.rawRatio?.low,
+        result.rawRatio?.high,
+        result.copyNanoseconds, result.cacheLine?.median,
+      ].map(number)
+      cells.append(
+        "\"" + result.warnings.joined(separator: "; ").replacingOccurrences(of: "\"", with: "\"\"") + "\"")
+      return cells.joined(separator: ",")
+    }
+    return ([header.joined(separator: ",")] + rows).joined(separator: "\r\n")
+  }
+
+  private static func number(_ value: Double?) -> String {
+    guard let value else { return "" }
+    return value == value.rounded() && abs(value) < 1e15 ? String(Int(value)) : String(value)
+  }
+}

@@ -1,0 +1,196 @@
+import Benchmarking
+import Foundation
+import IPC
+import SystemCalls
+
+/// What the caller of `ipc bench` asked for, checked before anything is measured.
+struct BenchOptions {
+  enum Format { case table, json, csv, markdown }
+
+  let plan: BenchmarkPlan
+  let format: Format
+  let html: ReportFile?
+  let crawl: CrawlFigures?
+  let earlier: BenchmarkReport?
+
+  init(_ arguments: inout Arguments) throws {
+    let chosenMechanisms = try arguments.value("--mechanism")
+    let chosenSizes = try arguments.value("--size")
+    let chosenWaits = try arguments.value("--wait")
+    let chosenModes = try arguments.value("--mode")
+    let processes = try arguments.number("--processes", 1...64)
+    let pin = try arguments.value("--pin")
+    let repeats = try arguments.number("--repeats", 1...1000)
+    let seconds = try arguments.seconds("--seconds")
+    let rate = try arguments.number("--rate", 1...10_000_000)
+    let wantsRaw = arguments.flag("--raw")
+    let isQuick = arguments.flag("--quick")
+    let seed = try arguments.number("--seed", 0...Int.max) ?? 1
+    format = try Self.format(&arguments)
+    let htmlPath = try arguments.value("--html")
+    let crawlPath = try arguments.value("--crawl")
+    let earlierPath = try arguments.value("--compare")
+    let words = try arguments.rest()
+    guard words.count <= 1 else {
+      throw Failure.call("\"\(words[1])\" is one too many: one workload, or all")
+    }
+
+    let isWhole = words.isEmpty || words == ["all"] || isQuick
+    let workloads = try Self.workloads(words.first)
+    let mechanisms = try Self.mechanisms(chosenMechanisms ?? "all")
+    let sizes = try (chosenSizes.map { try Self.list($0, "--size") { ChannelOptions.bytes($0) } })
+    let waits = try chosenWaits.map { try Self.list($0, "--wait") { WaitStrategy(rawValue: $0) } }
+    let modes = try chosenModes.map { try Self.list($0, "--mode") { SendMode(rawValue: $0) } }
+    let cpus = try Self.cpus(pin)
+    if crawlPath != nil, htmlPath == nil {
+      throw Failure.call("--crawl is for the report: name it with --html FILE")
+    }
+
+    do {
+      let found: (cases: [BenchmarkCase], leftOut: [String])
+      if words.isEmpty || isQuick, sizes == nil, waits == nil, modes == nil, rate == nil {
+        found = QuickSet.cases(workloads, mechanisms)
+      } else {
+        found = try Self.cases(
+          workloads, mechanisms, areNamed: chosenMechanisms != nil && chosenMechanisms != "all", sizes, waits,
+          modes,
+          processes: processes ?? 2, rate: rate.map(Double.init), isWhole: isWhole)
+      }
+      guard !found.cases.isEmpty else {
+        throw Failure.call(found.leftOut.first ?? "nothing is left to measure: name other mechanisms")
+      }
+      var plan = BenchmarkPlan(
+        cases: found.cases, repeats: repeats ?? 5,
+        seconds: seconds ?? (isQuick || words.isEmpty ? 0.1 : 0.25), cpus: cpus,
+        raw: wantsRaw || isWhole, seed: UInt64(seed), partArguments: [BenchCommand.partArgument])
+      plan.leftOut = found.leftOut
+      plan.isQuick = isQuick || words.isEmpty
+      self.plan = plan
+      crawl = try crawlPath.map { try CrawlFigures.read($0) }
+      earlier = try earlierPath.map { try BenchmarkReport.read($0) }
+    } catch let error as BenchmarkError {
+      throw Failure(error)
+    }
+    html = try htmlPath.map { try ReportFile($0, option: "--html") }
+  }
+
+  /// The workloads' own defaults where the caller has none.
+  private static func cases(
+    _ workloads: [Workload], _ mechanisms: [Mechanism], areNamed: Bool, _ sizes: [Int]?,
+    _ waits: [WaitStrategy]?,
+    _ modes: [SendMode]?, processes: Int, rate: Double?, isWhole: Bool
+  ) throws(BenchmarkError) -> (cases: [BenchmarkCase], leftOut: [String]) {
+    var cases: [BenchmarkCase] = []
+    var leftOut: [String] = []
+    for workload in workloads {
+      let isWide = isWhole && [.latency, .throughput].contains(workload)
+      let choice = BenchmarkChoice(
+        workloads: [workload], mechanisms: mechanisms, mechanismsAreNamed: areNamed && !isWhole,
+        sizes: sizes ?? (isWide ? [64, 1024, 65536, 1 << 20] : [64]), sizesAreNamed: sizes != nil && !isWhole,
+        waits: waits ?? (workload == .latency && rate == nil ? [.block, .spin] : [.block]),
+        modes: modes ?? (isWide ? [.each, .batched] : [.each]), processes: processes, rate: rate)
+      do throws(BenchmarkError) {
+        let found = try choice.cases()
+        cases += found.cases
+        leftOut += found.leftOut
+      } catch {
+        // Where everything was asked for, a workload that none of the mechanisms can do is left out.
+        guard isWhole else { throw error }
+        leftOut.append(error.description)
+      }
+    }
+    return (cases, leftOut)
+  }
+
+  private static func format(_ arguments: inout Arguments) throws -> Format {
+    let wanted: [(Format, String)] = [(.json, "--json"), (.csv, "--csv"), (.markdown, "--markdown")].filter {
+      arguments.flag($0.1)
+    }
+    guard wanted.count <= 1 else {
+      throw Failure.call("\(wanted.map(\.1).joined(separator: " and ")): one of them fits standard output")
+    }
+    return wanted.first?.0 ?? .table
+  }
+
+  private static func workloads(_ word: String?) throws -> [Workload] {
+    guard let word, word != "all" else { return Workload.allCases }
+    guard let workload = Workload(rawValue: word) else {
+      let names = Workload.allCases.map(\.rawValue).joined(separator: ", ")
+      throw Failure.call("no workload \"\(word)\": there are \(names), all and advise")
+    }
+    return [workload]
+  }
+
+  static func mechanisms(_ names: String) throws -> [Mechanism] {
+    var seen: Set<Mechanism> = []
+    return try names.split(separator: ",", omittingEmptySubsequences: false).flatMap { name in
+      name == "all" ? Mechanism.all : [try Mechanism(named: String(name))]
+    }.filter { seen.insert($0).inserted }
+  }
+
+  private static func list<Value: Hashable>(
+    _ text: String, _ option: String, _ value: (String) -> Value?
+  ) throws -> [Value] {
+    var seen: Set<Value> = []
+    return try text.split(separator: ",", omittingEmptySubsequences: false).map { word in
+      guard let found = value(String(word)) else { throw Failure.call(wrong(option, String(word))) }
+      return found
+    }.filter { seen.insert($0).inserted }
+  }
+
+  private static func wrong(_ option: String, _ word: String) -> String {
+    let possible =
+      switch option {
+      case "--size": "write sizes such as 64,1K,64K,1M"
+      case "--wait": "there are \(WaitStrategy.allCases.map(\.rawValue).joined(separator: ", "))"
+      default: "there are \(SendMode.allCases.map(\.rawValue).joined(separator: ", "))"
+      }
+    return "\(option) \(word): \(possible)"
+  }
+
+  /// The first two CPUs, unless the caller has others in mind.
+  static func cpus(_ text: String?) throws -> [Int] {
+    if text == "none" { return [] }
+    guard let text else { return MachineCPUs.usable.count > 1 ? Array(MachineCPUs.usable.prefix(2)) : [] }
+    return try text.split(separator: ",", omittingEmptySubsequences: false).map { word in
+      guard let cpu = Int(word) else { throw Failure.call("--pin \(text): write CPUs such as 0,1, or none") }
+      guard MachineCPUs.usable.contains(cpu) else {
+        let there = MachineCPUs.usable.map(String.init).joined(separator: ", ")
+        throw Failure.call("--pin \(text): there is no CPU \(cpu) for this process: there are \(there)")
+      }
+      return cpu
+    }
+  }
+}
+
+/// A file for a report: whether it can be written is known before anything is measured, and what was in it stays until
+/// the report is there.
+final class ReportFile {
+  let path: String
+  private let wasMade: Bool
+  private var isWritten = false
+
+  init(_ path: String, option: String) throws {
+    self.path = path
+    wasMade = !FileManager.default.fileExists(atPath: path)
+    if wasMade { _ = FileManager.default.createFile(atPath: path, contents: nil) }
+    guard FileHandle(forWritingAtPath: path) != nil else {
+      throw Failure.call(
+        "\(option) \(path) can't be written: choose a file in a folder that exists and is yours")
+    }
+  }
+
+  deinit { if wasMade, !isWritten { try? FileManager.default.removeItem(atPath: path) } }
+
+  func write(_ text: String) throws {
+    do {
+      let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+      try? file.truncate(atOffset: 0)
+      try file.write(contentsOf: Data(text.utf8))
+      try file.close()
+      isWritten = true
+    } catch {
+      throw Failure.work("\(path) can't be written: \(error.localizedDescription)")
+    }
+  }
+}

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <mqueue.h>
 #include <poll.h>
 #include <sched.h>
@@ -287,6 +288,14 @@ __attribute__((constructor)) static void hold_leash(void) {
   fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_ASYNC);
   struct pollfd entry = {descriptor, 0, 0};
   if (poll(&entry, 1, 0) == 1 && (entry.revents & POLLHUP)) _exit(137);
+}
+
+int csystem_membarrier_register(void) {
+  return (int)syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0);
+}
+
+int csystem_membarrier_everywhere(void) {
+  return (int)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0);
 }
 
 int csystem_name_this_thread(const char *name) { return prctl(PR_SET_NAME, name); }

@@ -1,3 +1,4 @@
+import CSystem
 import Synchronization
 
 /// Atomic words in memory that processes share. Every mapping is page-aligned, so a word at an aligned offset is
@@ -76,4 +77,23 @@ extension SharedCounter {
       value = original
     }
   }
+}
+
+/// A barrier that the rare side pays for, so that the frequent side needn't (membarrier(2), Linux 4.16). Where one side
+/// stores and then loads, and the other too, each normally needs a full barrier between the two, or both can miss what
+/// the other stored. The frequent side registers its process and leaves its barrier out; the rare side, before its load,
+/// makes every CPU that runs a registered process pass one.
+package enum MemoryBarrier {
+  /// Whether this process is registered, and so may leave its barriers out towards peers that say they call
+  /// ``everywhere()``.
+  package static let isRegistered: Bool = csystem_membarrier_register() == 0
+
+  /// Whether this kernel lets this process call ``everywhere()``: some sandboxes don't.
+  package static let isAvailable: Bool = csystem_membarrier_everywhere() == 0
+
+  /// Passes a full barrier on every CPU that runs a registered process. About a microsecond.
+  package static func everywhere() { _ = csystem_membarrier_everywhere() }
+
+  /// What is left of the barrier on the frequent side: the compiler keeps the order.
+  @inline(__always) package static func left() { csystem_compiler_fence() }
 }

@@ -55,6 +55,10 @@ final class Contestant {
     var options = ChannelOptions()
     options.wait = benchmark.wait
     options.maximumMessageBytes = max(benchmark.size, 1 << 20)
+    // So that several large messages lie in shared memory at once, as several small ones do.
+    if ["memory", "memfd"].contains(benchmark.mechanism.name), benchmark.size > 1 << 16 {
+      options.capacityBytes = 8 * benchmark.size
+    }
     options.senders = benchmark.workload == .fanIn ? .many : .one
     options.receivers = benchmark.workload == .fanOut ? .many : .one
     return options

@@ -93,7 +93,8 @@ extension BenchmarkPart {
   init(_ spec: PartSpec) {
     unsafe source = .allocate(byteCount: max(spec.size, 64), alignment: 64)
     // As large as the ring that the stream goes through.
-    unsafe target = .allocate(byteCount: max(spec.size, 1 << 20), alignment: 4096)
+    unsafe target = .allocate(
+      byteCount: max(spec.size > 1 << 16 ? 8 * spec.size : spec.size, 1 << 20), alignment: 4096)
     unsafe source.initializeMemory(as: UInt8.self, repeating: 1)
     unsafe target.initializeMemory(as: UInt8.self, repeating: 0)
   }

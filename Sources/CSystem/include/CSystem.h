@@ -95,6 +95,14 @@ int csystem_sem_post(void *semaphore);
 int csystem_sem_wait(void *semaphore, int64_t timeout_nanoseconds);
 
 // rdtsc's pause: tells the core that this is a spin.
+// membarrier(2), which glibc has no function for: registers this process, and makes every CPU that runs a registered
+// process pass a memory barrier.
+int csystem_membarrier_register(void);
+int csystem_membarrier_everywhere(void);
+
+// Keeps the compiler, and only the compiler, from moving memory accesses across.
+static inline void csystem_compiler_fence(void) { __asm__ __volatile__("" ::: "memory"); }
+
 static inline void csystem_pause(void) {
 #if defined(__x86_64__)
   __builtin_ia32_pause();

@@ -16,6 +16,8 @@ package final class FrameDecoder {
   private var hasPartial = false
   /// The message in parts that was handed out last.
   private var assembled: ByteBuffer?
+  /// Memory for the next message in parts.
+  private var spare: ByteBuffer?
   /// What the message handed out last still occupies at the front of the buffer.
   private var taken = 0
   /// How far a search for a newline has come.
@@ -48,7 +50,12 @@ package final class FrameDecoder {
       buffer.dropFirst(taken)
       taken = 0
     }
-    if assembled != nil { assembled = nil }
+    if let whole = assembled {
+      // Its memory serves the next: a large one would else be fetched from the kernel page by page, each time.
+      assembled = nil
+      whole.removeAll()
+      spare = whole
+    }
   }
 
   /// The next whole message, readable until the next call; nil: more bytes are needed.
@@ -137,7 +144,8 @@ package final class FrameDecoder {
       guard partial.count < Self.mostStreams || partial[header.stream] != nil else {
         throw .violation(mechanism, "more than \(Self.mostStreams) messages begun at once")
       }
-      message = ByteBuffer(capacity: max(body.count * 2, 4096))
+      message = spare ?? ByteBuffer(capacity: max(body.count * 2, 4096))
+      spare = nil
       partial[header.stream] = message
     }
     guard message.count + body.count <= limit else {

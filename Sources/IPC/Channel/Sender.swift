@@ -100,16 +100,16 @@ public struct Sender: ~Copyable, @unchecked Sendable {
   /// where they are written from (the rest). What `fill` doesn't write goes as it stands there: in shared memory what
   /// an earlier message left, so that a megabyte of which only a part matters costs what a small message costs; zeros
   /// elsewhere, and in shared memory where a message is larger than half the ring.
-  public mutating func send(
+  @inlinable public mutating func send(
     count: Int, _ fill: (inout MutableSpan<UInt8>) -> Void
   ) throws(ChannelError) {
     guard let room = unsafe try end.reserve(count, until: .never) else {
-      throw .timedOut(.send, mechanism)
+      throw tooLate
     }
     if !end.reservesSharedMemory { unsafe room.initializeMemory(as: UInt8.self, repeating: 0) }
     var lent = unsafe MutableSpan<UInt8>(_unsafeBytes: room)
     fill(&lent)
-    guard try end.commit(count, until: .never) else { throw .timedOut(.send, mechanism) }
+    guard try end.commit(count, until: .never) else { throw tooLate }
   }
 
   // MARK: Messages

@@ -29,6 +29,12 @@ package struct Doorbell: Sendable {
     if word.relaxed() & 1 != 0 { wake() }
   }
 
+  /// The same towards a sleeper that passes the barrier for both (``MemoryBarrier``): costs a load.
+  @inline(__always) package func ringWithoutBarrier() {
+    MemoryBarrier.left()
+    if word.relaxed() & 1 != 0 { wake() }
+  }
+
   @inline(never) package func wake() {
     while true {
       let value = word.load()
@@ -43,10 +49,29 @@ package struct Doorbell: Sendable {
   package func wait(
     until deadline: Deadline, _ ready: () throws(ChannelError) -> Bool
   ) throws(ChannelError) -> Bool {
+    try wait(until: deadline, isAlone: false, ready)
+  }
+
+  /// The same where nobody else ever sleeps here: one that needn't sleep after all takes its bit back, and spares the
+  /// other side a system call that would wake nobody. It passes the barrier for both sides, so that the other may use
+  /// ``ringWithoutBarrier()``.
+  package func waitAlone(
+    until deadline: Deadline, _ ready: () throws(ChannelError) -> Bool
+  ) throws(ChannelError) -> Bool {
+    try wait(until: deadline, isAlone: true, ready)
+  }
+
+  @inline(__always) private func wait(
+    until deadline: Deadline, isAlone: Bool, _ ready: () throws(ChannelError) -> Bool
+  ) throws(ChannelError) -> Bool {
     while true {
       let value = word.load()
       guard value & 1 != 0 || word.compareExchange(value, value | 1) else { continue }
-      if try ready() { return true }
+      if isAlone, MemoryBarrier.isAvailable { MemoryBarrier.everywhere() }
+      if try ready() {
+        if isAlone { _ = word.compareExchange(value | 1, value & ~1) }
+        return true
+      }
       if deadline.hasPassed { return false }
       word.sleep(while: value | 1, nanoseconds: deadline.remaining(atMost: slice))
     }

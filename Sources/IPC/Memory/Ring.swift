@@ -4,7 +4,9 @@ import SystemCalls
 ///
 /// The layout, to the byte: 0 a magic number (8 bytes), 8 the capacity (8); 128 the tail, how many bytes were ever
 /// written (8); 136 whether the sender has closed (4); 256 the head, how many were ever read (8); 264 whether the
-/// receiver has closed (4); 384 the receiver's doorbell (4); 512 the sender's (4); 4096 the data. Everything
+/// receiver has closed (4); 268 whether the
+/// receiver calls membarrier(2) before it sleeps, so that a sender whose process is registered for that needs no barrier
+/// of its own between the tail and the doorbell (4); 384 the receiver's doorbell (4); 512 the sender's (4); 4096 the data. Everything
 /// that one side writes often has its own pair of cache lines.
 ///
 /// A record is the frame header, the part, and padding up to eight bytes; it never wraps. Where it wouldn't fit
@@ -19,6 +21,7 @@ import SystemCalls
   let head: SharedCounter
   let senderClosed: SharedWord
   let receiverClosed: SharedWord
+  let receiverPassesBarriers: SharedWord
   /// Rung by the sender.
   let messages: Doorbell
   /// Rung by the receiver.
@@ -56,6 +59,7 @@ import SystemCalls
     receiverClosed = unsafe SharedWord(memory, at: 264)
     messages = unsafe Doorbell(SharedWord(memory, at: 384))
     room = unsafe Doorbell(SharedWord(memory, at: 512))
+    receiverPassesBarriers = unsafe SharedWord(memory, at: 268)
     unsafe data = memory.baseAddress! + Self.dataOffset
   }
 

@@ -11,6 +11,7 @@ package final class RingReceiver: ReceivingEnd {
   private let link: RingLink
   private let ring: Ring
   private var spinner: Spinner
+  private var stride: Stride
   private var head: UInt64
   /// The head as the sender knows it: told when a quarter of the ring is free again, or nothing is left to read.
   private var toldHead: UInt64
@@ -20,6 +21,8 @@ package final class RingReceiver: ReceivingEnd {
   private var taken = 0
   private var partial: ByteBuffer?
   private var assembled: ByteBuffer?
+  /// Memory for the next message in parts.
+  private var spare: ByteBuffer?
   private var isClosed = false
   /// What else goes with this end, where it has a name.
   var onClose: (() -> Void)?
@@ -32,11 +35,13 @@ package final class RingReceiver: ReceivingEnd {
     self.options = options
     limit = options.maximumMessageBytes
     spinner = Spinner(options.wait)
+    stride = Stride(options.wait)
     head = ring.head.load()
     toldHead = head
     knownTail = head
     // An earlier receiver of this name may have closed.
     ring.receiverClosed.store(0)
+    ring.receiverPassesBarriers.store(MemoryBarrier.isAvailable ? 1 : 0)
     guard head & 7 == 0 else { throw .violation(mechanism, "a ring whose head is \(head)") }
   }
 
@@ -85,7 +90,11 @@ package final class RingReceiver: ReceivingEnd {
   private func gather(
     _ header: FrameHeader, _ body: UnsafeRawBufferPointer
   ) throws(ChannelError) -> ByteBuffer? {
-    if !header.continues { partial = ByteBuffer(capacity: body.count * 2) }
+    if !header.continues {
+      partial = spare ?? ByteBuffer(capacity: body.count * 2)
+      partial?.removeAll()
+      spare = nil
+    }
     guard let message = partial else { return nil }
     guard message.count + body.count <= options.maximumMessageBytes else {
       throw .violation(mechanism, "parts that add up to more than \(options.maximumMessageBytes) bytes")
@@ -103,7 +112,11 @@ package final class RingReceiver: ReceivingEnd {
       advance(taken)
       taken = 0
     }
-    if assembled != nil { assembled = nil }
+    if let whole = assembled {
+      assembled = nil
+      whole.removeAll()
+      spare = whole
+    }
   }
 
   @inline(__always) private func advance(_ bytes: Int) {
@@ -139,11 +152,17 @@ package final class RingReceiver: ReceivingEnd {
 
   private func wait(until deadline: Deadline) throws(ChannelError) -> Bool {
     if toldHead != head { tell() }
-    if try lookOrEnd() { return true }
+    if !deadline.isNow { stride.pause() }
+    if try lookOrEnd() {
+      stride.found(Int(knownTail &- head))
+      return true
+    }
+    stride.foundNothing()
     if deadline.isNow { return false }
     return try PendingFlushes.waiting(until: deadline) { limit throws(ChannelError) -> Bool? in
       if try spinner.spin(until: limit, { () throws(ChannelError) in try lookOrEnd() }) { return true }
-      return try ring.messages.wait(until: limit) { () throws(ChannelError) in try lookOrEnd() } ? true : nil
+      return try ring.messages.waitAlone(until: limit) { () throws(ChannelError) in try lookOrEnd() }
+        ? true : nil
     } ?? false
   }
 

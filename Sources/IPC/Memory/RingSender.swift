@@ -20,6 +20,7 @@ package final class RingSender: SendingEnd, CoalescingEnd, @unchecked Sendable {
 
   private let link: RingLink
   private let ring: Ring
+  private let isRegistered = MemoryBarrier.isRegistered
   private var spinner: Spinner
   private var tail: UInt64
   /// The head as last seen: read again only when the ring looks full.
@@ -151,7 +152,11 @@ package final class RingSender: SendingEnd, CoalescingEnd, @unchecked Sendable {
     carried &+= bytes
     ring.tail.store(tail)
     if !gathers {
-      ring.messages.ring()
+      if isRegistered, ring.receiverPassesBarriers.relaxed() == 1 {
+        ring.messages.ringWithoutBarrier()
+      } else {
+        ring.messages.ring()
+      }
     } else if !hasNews {
       hasNews = true
       PendingFlushes.note(self)
@@ -198,7 +203,7 @@ package final class RingSender: SendingEnd, CoalescingEnd, @unchecked Sendable {
     if deadline.isNow { return false }
     _ = PendingFlushes.flushBeforeWaiting()
     if try spinner.spin(until: deadline, { () throws(ChannelError) in try hasRoom(needed) }) { return true }
-    return try ring.room.wait(until: deadline) { () throws(ChannelError) in try hasRoom(needed) }
+    return try ring.room.waitAlone(until: deadline) { () throws(ChannelError) in try hasRoom(needed) }
   }
 
   package func close() {

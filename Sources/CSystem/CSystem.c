@@ -83,12 +83,6 @@ static struct timespec as_timespec(int64_t nanoseconds) {
 
 _Static_assert(sizeof(struct csystem_semaphore_operation) == sizeof(struct sembuf), "same layout as sembuf");
 
-int csystem_semaphore_operate(
-    int set, const struct csystem_semaphore_operation *operations, size_t count, int64_t timeout_nanoseconds) {
-  struct timespec timeout = as_timespec(timeout_nanoseconds < 0 ? 0 : timeout_nanoseconds);
-  return semtimedop(set, (struct sembuf *)operations, count, timeout_nanoseconds < 0 ? NULL : &timeout);
-}
-
 int csystem_futex_wait(const uint32_t *word, uint32_t expected, int64_t timeout_nanoseconds) {
   struct timespec timeout = as_timespec(timeout_nanoseconds < 0 ? 0 : timeout_nanoseconds);
   return (int)syscall(
@@ -97,67 +91,6 @@ int csystem_futex_wait(const uint32_t *word, uint32_t expected, int64_t timeout_
 
 int csystem_futex_wake(const uint32_t *word, int count) {
   return (int)syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
-}
-
-// Below, the calls that carry messages go to the kernel directly. In a process with threads the C library's own are
-// cancellation points, which costs up to 30 ns each, and nothing here is ever cancelled that way.
-
-ssize_t csystem_read(int descriptor, void *base, size_t count) {
-  return syscall(SYS_read, descriptor, base, count);
-}
-
-#ifdef SYS_msgsnd
-int csystem_message_send(int queue, const void *message, size_t count, int flags) {
-  return (int)syscall(SYS_msgsnd, queue, message, count, flags);
-}
-
-ssize_t csystem_message_receive(int queue, void *message, size_t capacity, long type, int flags) {
-  return syscall(SYS_msgrcv, queue, message, capacity, type, flags);
-}
-#else
-int csystem_message_send(int queue, const void *message, size_t count, int flags) {
-  return msgsnd(queue, message, count, flags);
-}
-
-ssize_t csystem_message_receive(int queue, void *message, size_t capacity, long type, int flags) {
-  return msgrcv(queue, message, capacity, type, flags);
-}
-#endif
-
-#ifndef RWF_NOWAIT
-#define RWF_NOWAIT 0x00000008
-#endif
-
-ssize_t csystem_readv_now(int descriptor, void *base, size_t count) {
-  struct iovec piece = {base, count};
-  return syscall(SYS_preadv2, descriptor, &piece, 1L, -1L, -1L, RWF_NOWAIT);
-}
-
-ssize_t csystem_writev_now(
-    int descriptor, const void *first, size_t first_count, const void *second, size_t second_count) {
-  struct iovec pieces[2] = {{(void *)first, first_count}, {(void *)second, second_count}};
-  return syscall(SYS_pwritev2, descriptor, pieces, second_count ? 2L : 1L, -1L, -1L, RWF_NOWAIT);
-}
-
-ssize_t csystem_writev(
-    int descriptor, const void *first, size_t first_count, const void *second, size_t second_count) {
-  struct iovec pieces[2] = {{(void *)first, first_count}, {(void *)second, second_count}};
-  return syscall(SYS_writev, descriptor, pieces, second_count ? 2L : 1L);
-}
-
-ssize_t csystem_socket_send(
-    int descriptor, const void *first, size_t first_count, const void *second, size_t second_count, bool wait) {
-  struct iovec pieces[2] = {{(void *)first, first_count}, {(void *)second, second_count}};
-  struct msghdr message = {.msg_iov = pieces, .msg_iovlen = second_count ? 2 : 1};
-  return syscall(SYS_sendmsg, descriptor, &message, MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT));
-}
-
-ssize_t csystem_socket_receive(int descriptor, void *base, size_t count, bool wait, bool *truncated) {
-  struct iovec piece = {base, count};
-  struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
-  ssize_t result = syscall(SYS_recvmsg, descriptor, &message, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
-  *truncated = result >= 0 && (message.msg_flags & MSG_TRUNC) != 0;
-  return result;
 }
 
 _Static_assert(sizeof(struct csystem_poll_entry) == sizeof(struct pollfd), "same layout as pollfd");

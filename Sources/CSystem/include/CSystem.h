@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "Carrying.h"
+
 // Glibc's Swift module leaves these headers out, so their calls and constants come through here.
 int csystem_pipe2(int descriptors[2], int flags);
 int csystem_memfd_create(const char *name, unsigned int flags);
@@ -20,37 +22,16 @@ int csystem_semaphore_value(int set, int index);
 int csystem_semaphore_set_all(int set, const unsigned short *values);
 int csystem_semaphore_remove(int set);
 int csystem_semaphore_count(int set);
-// semtimedop(2) is behind _GNU_SOURCE and a header that the Swift module leaves out.
-// A negative timeout waits for ever.
-struct csystem_semaphore_operation { unsigned short index; short change; short flags; };
-int csystem_semaphore_operate(
-    int set, const struct csystem_semaphore_operation *operations, size_t count, int64_t timeout_nanoseconds);
 extern const short csystem_sem_undo;
 
 // futex(2) has no wrapper in glibc. A negative timeout waits for ever.
 int csystem_futex_wait(const uint32_t *word, uint32_t expected, int64_t timeout_nanoseconds);
 int csystem_futex_wake(const uint32_t *word, int count);
 
-// preadv2/pwritev2 with RWF_NOWAIT: the way to try a pipe that other processes use in blocking mode.
-// read(2), msgsnd(2), msgrcv(2) without the C library's cancellation points.
-ssize_t csystem_read(int descriptor, void *base, size_t count);
-int csystem_message_send(int queue, const void *message, size_t count, int flags);
-ssize_t csystem_message_receive(int queue, void *message, size_t capacity, long type, int flags);
-
-ssize_t csystem_readv_now(int descriptor, void *base, size_t count);
-ssize_t csystem_writev_now(
-    int descriptor, const void *first, size_t first_count, const void *second, size_t second_count);
-ssize_t csystem_writev(
-    int descriptor, const void *first, size_t first_count, const void *second, size_t second_count);
 // ppoll(2) and accept4(2) are behind _GNU_SOURCE. A negative timeout waits for ever.
 struct csystem_poll_entry { int descriptor; short events; short found; };
 int csystem_poll(struct csystem_poll_entry *entries, size_t count, int64_t timeout_nanoseconds);
 int csystem_accept(int socket);
-// sendmsg(2) of two pieces. MSG_* are enumerators here and integers there; the flags are fixed in C.
-ssize_t csystem_socket_send(
-    int descriptor, const void *first, size_t first_count, const void *second, size_t second_count, bool wait);
-ssize_t csystem_socket_receive(int descriptor, void *base, size_t count, bool wait, bool *truncated);
-
 // CMSG_* are macros: a descriptor goes over a Unix socket, one at a time, with one byte.
 int csystem_send_descriptor(int socket, int descriptor);
 int csystem_receive_descriptor(int socket);

@@ -72,7 +72,7 @@ package final class DescriptorCarrier: ByteSink, ByteSource {
     return number
   }
 
-  package func write(
+  @inline(__always) package func write(
     _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, _ position: PartPosition,
     until deadline: Deadline
   ) throws(ChannelError) -> Int {
@@ -96,7 +96,7 @@ package final class DescriptorCarrier: ByteSink, ByteSource {
     }
   }
 
-  package func read(
+  @inline(__always) package func read(
     into buffer: UnsafeMutableRawBufferPointer, until deadline: Deadline
   ) throws(ChannelError) -> ReadOutcome {
     var raw = try raw(.receive)

@@ -46,7 +46,7 @@ package final class FramedReceiver: ReceivingEnd {
     }
   }
 
-  private func read(until deadline: Deadline) throws(ChannelError) -> ReadOutcome {
+  @inline(__always) private func read(until deadline: Deadline) throws(ChannelError) -> ReadOutcome {
     // A plain blocking read is one call where trying first would be two.
     if blocks, deadline.isNever {
       if PendingFlushes.areNone { return try readOnce(until: .never) }
@@ -69,7 +69,7 @@ package final class FramedReceiver: ReceivingEnd {
     } ?? .nothing
   }
 
-  private func readOnce(until deadline: Deadline) throws(ChannelError) -> ReadOutcome {
+  @inline(__always) private func readOnce(until deadline: Deadline) throws(ChannelError) -> ReadOutcome {
     let outcome = unsafe try source.read(
       into: decoder.room(source.unitBytes), until: deadline)
     if case .bytes(let count) = outcome {

@@ -48,6 +48,20 @@ final class QueueSink: ByteSink {
   ) throws(ChannelError) -> Bool {
     if unsafe try attempt(base, total) { return true }
     if deadline.isNow { return false }
+    if deadline.isNever, link.waitsInKernel {
+      do throws(SystemError) {
+        let sent: Void? = try link.inKernel { () throws(SystemError) in
+          unsafe try MessageQueues.send(link.queue, base, count: total, wait: true)
+        }
+        // What was sent while the last receiver went is lost with it, as in a pipe.
+        guard sent != nil, !link.lifeline.peersGone else { throw SystemError(brokenPipe, .msgsnd) }
+      } catch {
+        if link.lifeline.peersGone { throw .closed(.send, .queue) }
+        throw ChannelError(error, .send, .queue)
+      }
+      link.messages.ring()
+      return true
+    }
     return try link.room.wait(until: deadline) { () throws(ChannelError) in unsafe try attempt(base, total) }
   }
 
@@ -79,7 +93,11 @@ final class QueueSink: ByteSink {
 
 enum QueueType {
   static let whole = 1, part = 2
+  /// From a receiver's own monitor: all senders are gone.
+  static let hangUp = 3
 }
+
+private let brokenPipe: Int32 = 32
 
 /// Takes framed bytes from a System V queue, always the oldest, so that the queue's order is ours.
 ///
@@ -106,6 +124,10 @@ final class QueueSource: ByteSource {
   func read(
     into buffer: UnsafeMutableRawBufferPointer, until deadline: Deadline
   ) throws(ChannelError) -> ReadOutcome {
+    if deadline.isNever, link.waitsInKernel, !takesTurns, !inside {
+      // One call, whether there is a message or not.
+      if let outcome = unsafe try attemptWaiting(buffer) { return outcome }
+    }
     if let outcome = unsafe try attempt(buffer) { return outcome }
     if deadline.isNow { return .nothing }
     var outcome = ReadOutcome.nothing
@@ -115,6 +137,16 @@ final class QueueSource: ByteSource {
       return true
     }
     return outcome
+  }
+
+  /// Waits in the kernel. Nil: the other side is gone, and what it left is to be looked for without waiting.
+  private func attemptWaiting(_ buffer: UnsafeMutableRawBufferPointer) throws(ChannelError) -> ReadOutcome? {
+    guard let found = unsafe try take(buffer, wait: true) else { return nil }
+    if found.type == QueueType.part {
+      let header = FrameHeader(UInt64(littleEndian: unsafe buffer.loadUnaligned(as: UInt64.self)))
+      inside = header.more
+    }
+    return .bytes(found.count)
   }
 
   private func attempt(_ buffer: UnsafeMutableRawBufferPointer) throws(ChannelError) -> ReadOutcome? {
@@ -157,18 +189,31 @@ final class QueueSource: ByteSource {
     if foundSomething { link.messages.ring() }
   }
 
-  private func take(_ buffer: UnsafeMutableRawBufferPointer) throws(ChannelError) -> (type: Int, count: Int)?
-  {
+  private func take(
+    _ buffer: UnsafeMutableRawBufferPointer, wait: Bool = false
+  ) throws(ChannelError) -> (type: Int, count: Int)? {
     scratch.removeAll()
     let memory = unsafe scratch.room(unitBytes + 8)
+    let base = memory.baseAddress!
     let count: Int
     do throws(SystemError) {
-      count = unsafe try MessageQueues.receive(
-        link.queue, memory.baseAddress!, capacity: unitBytes, type: 0, wait: false)
+      if wait {
+        let received = try link.inKernel { () throws(SystemError) in
+          unsafe try MessageQueues.receive(link.queue, base, capacity: unitBytes, type: 0, wait: true)
+        }
+        guard let received else { return nil }
+        count = received
+      } else {
+        count = unsafe try MessageQueues.receive(link.queue, base, capacity: unitBytes, type: 0, wait: false)
+      }
     } catch {
       if error.meansNoMessage { return nil }
       if error.meansTooBig { throw .violation(.queue, "a queue message of more than \(unitBytes) bytes") }
       throw ChannelError(error, .receive, .queue)
+    }
+    if unsafe memory.load(as: Int.self) == QueueType.hangUp {
+      // Nothing of anybody's. Behind it there may be what another run of this name has sent since.
+      return wait ? nil : unsafe try take(buffer)
     }
     guard count >= FrameHeader.size else { throw .violation(.queue, "a queue message of \(count) bytes") }
     unsafe buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: memory[8..<(8 + count)]))

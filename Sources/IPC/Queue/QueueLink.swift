@@ -1,9 +1,13 @@
+import Synchronization
 import SystemCalls
 
 /// One end's hold on a System V queue: the queue, a small segment with a doorbell each way, and the lifeline.
 ///
-/// msgrcv(2) and msgsnd(2) have no deadline, and don't end when the other side dies. So they are always tried
-/// with IPC_NOWAIT, and the waiting is done at a doorbell, which costs a busy channel no call at all.
+/// msgrcv(2) and msgsnd(2) have no deadline, and don't end when the other side dies. So they are tried with IPC_NOWAIT,
+/// and the waiting is done at a doorbell, which costs a busy channel no call at all. Where a wait has no deadline and
+/// the strategy is to block, the kernel may do the waiting after all, which is one call where the doorbell takes four;
+/// when the other side dies, this process's monitor then ends the call: it sends the receiver a message of a type of
+/// its own, or takes away what fills the queue and nobody is left to read.
 final class QueueLink: @unchecked Sendable {
   let queue: Int32
   /// Two mutexes, which the kernel opens when their holder dies (SEM_UNDO): one for whoever sends a message in
@@ -15,10 +19,16 @@ final class QueueLink: @unchecked Sendable {
   let room: Doorbell
   let lifeline: Lifeline
   private let segment: Segment
+  /// Whether this end waits in the kernel.
+  let waitsInKernel: Bool
+  /// Whether it does so now.
+  private let isInKernel = Atomic<Bool>(false)
 
   static let segmentBytes = 4096
 
-  init(queue: Int32, mutexes: Int32, segment: consuming Segment, lifeline: Lifeline) throws(ChannelError) {
+  init(
+    queue: Int32, mutexes: Int32, segment: consuming Segment, lifeline: Lifeline, waitsInKernel: Bool
+  ) throws(ChannelError) {
     guard unsafe segment.bytes.count >= Self.segmentBytes else {
       throw ChannelError(
         .system, .open, .queue, "the segment beside queue \(queue) is too small: remove the name")
@@ -29,11 +39,56 @@ final class QueueLink: @unchecked Sendable {
     messages = unsafe Doorbell(SharedWord(segment.bytes, at: 128))
     room = unsafe Doorbell(SharedWord(segment.bytes, at: 256))
     self.segment = segment
+    self.waitsInKernel = waitsInKernel
     let bell = lifeline.side == .sender ? room : messages
-    try translating(.open, .queue) { () throws(SystemError) in try lifeline.start { bell.wake() } }
+    try translating(.open, .queue) { () throws(SystemError) in
+      try lifeline.start { [weak self] in
+        bell.wake()
+        self?.endKernelWait()
+      }
+    }
     let segmentID = self.segment.id
     if lifeline.isAnonymous {
       Leftovers.register(self) { Self.remove(queue: queue, mutexes: mutexes, segment: segmentID) }
+    }
+  }
+
+  /// Runs a call that may wait for ever. Nil: the other side is gone, and the call wasn't made, or was ended.
+  func inKernel<Result>(_ call: () throws(SystemError) -> Result) throws(SystemError) -> Result? {
+    isInKernel.store(true, ordering: .sequentiallyConsistent)
+    defer { isInKernel.store(false, ordering: .sequentiallyConsistent) }
+    // Looked at after it was said that this end is in the kernel: either this sees it, or the monitor sees that.
+    if lifeline.peersGone { return nil }
+    return try call()
+  }
+
+  /// Called by the monitor when the other side is gone.
+  private func endKernelWait() {
+    guard waitsInKernel else { return }
+    // A thousand milliseconds at most: one round ends it, unless this thread comes between the flag and the call.
+    for _ in 0..<1000 where isInKernel.load(ordering: .sequentiallyConsistent) {
+      if lifeline.side == .receiver {
+        var type = QueueType.hangUp
+        // A full queue has something to read, which ends the call as well.
+        unsafe withUnsafeBytes(of: &type) { bytes in
+          try? unsafe MessageQueues.send(queue, bytes.baseAddress!, count: 0, wait: false)
+        }
+      } else {
+        discardAll()
+      }
+      Clock.sleep(nanoseconds: 1_000_000)
+    }
+  }
+
+  private func discardAll() {
+    let scratch = ByteBuffer(capacity: 1 << 16)
+    let room = unsafe scratch.room(1 << 16)
+    for _ in 0..<100_000 {
+      guard
+        (try? unsafe MessageQueues.receive(
+          queue, room.baseAddress!, capacity: room.count - 8, type: 0, wait: false))
+          != nil
+      else { return }
     }
   }
 

@@ -44,8 +44,8 @@ package enum QueueMechanism: MechanismImplementation {
     do throws(ChannelError) {
       let lifelines = try translating(.open, mechanism) { () throws(SystemError) in try Lifeline.pair() }
       return EndPair(
-        try sender(link(parameters, lifelines.sender), options),
-        try receiver(link(parameters, lifelines.receiver), options))
+        try sender(link(parameters, lifelines.sender, options), options),
+        try receiver(link(parameters, lifelines.receiver, options), options))
     } catch {
       remove(parameters)
       throw error
@@ -73,9 +73,9 @@ package enum QueueMechanism: MechanismImplementation {
     return queue
   }
 
-  private static func link(_ parameters: [String: String], _ lifeline: Lifeline) throws(ChannelError)
-    -> QueueLink
-  {
+  private static func link(
+    _ parameters: [String: String], _ lifeline: Lifeline, _ options: ChannelOptions
+  ) throws(ChannelError) -> QueueLink {
     func id(_ key: String) throws(ChannelError) -> Int32 {
       guard let id = parameters[key].flatMap({ Int32($0) }) else {
         throw ChannelError(
@@ -90,7 +90,10 @@ package enum QueueMechanism: MechanismImplementation {
     } catch {
       throw ChannelError(error, .open, mechanism)
     }
-    return try QueueLink(queue: queue, mutexes: mutexes, segment: attached, lifeline: lifeline)
+    // What fills a queue with a name may be for a receiver that comes later: nobody throws it away.
+    let waitsInKernel = options.wait == .block && (lifeline.side == .receiver || lifeline.isAnonymous)
+    return try QueueLink(
+      queue: queue, mutexes: mutexes, segment: attached, lifeline: lifeline, waitsInKernel: waitsInKernel)
   }
 
   private static func sender(_ link: QueueLink, _ options: ChannelOptions) throws(ChannelError)
@@ -121,20 +124,22 @@ package enum QueueMechanism: MechanismImplementation {
   ) throws(ChannelError) -> any SendingEnd {
     let (record, lifeline) = try NameRecord.joinSending(
       mechanism, address.target, rules(address.options), until: deadline)
-    return try sender(link(record.parameters, lifeline), address.options)
+    return try sender(link(record.parameters, lifeline, address.options), address.options)
   }
 
   package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceivingEnd {
     let (record, lifeline) = try NameRecord.joinReceiving(mechanism, address.target, rules(address.options))
-    return try receiver(link(record.parameters, lifeline), address.options)
+    return try receiver(link(record.parameters, lifeline, address.options), address.options)
   }
 
   package static func adoptSender(_ inherited: InheritedEnd) throws(ChannelError) -> any SendingEnd {
-    try sender(link(inherited.parameters, Lifeline(.sender, inherited, at: 0)), inherited.options)
+    try sender(
+      link(inherited.parameters, Lifeline(.sender, inherited, at: 0), inherited.options), inherited.options)
   }
 
   package static func adoptReceiver(_ inherited: InheritedEnd) throws(ChannelError) -> any ReceivingEnd {
-    try receiver(link(inherited.parameters, Lifeline(.receiver, inherited, at: 0)), inherited.options)
+    try receiver(
+      link(inherited.parameters, Lifeline(.receiver, inherited, at: 0), inherited.options), inherited.options)
   }
 
   package static func limits() -> [MechanismLimit] {

@@ -21,10 +21,9 @@ struct baseline_end *baseline_open(const struct baseline_options *options) {
   end->nonblocking = -1;
   end->last_entry = UINT64_MAX;
   end->message = calloc(1, options->size + 16);
-  if (options->kind == baseline_ring || options->kind == baseline_eventfd ||
-      options->kind == baseline_semaphore_token) {
+  if (options->kind == baseline_ring) {
     end->whole = calloc(1, options->size + 16);
-    if (!end->message || !end->whole || (options->kind == baseline_ring && !ring_open(end))) return NULL;
+    if (!end->message || !end->whole || !ring_open(end)) return NULL;
     return end;
   }
   size_t gather = options->unit < 1 << 16 ? options->unit : 1 << 16;
@@ -37,21 +36,8 @@ struct baseline_end *baseline_open(const struct baseline_options *options) {
   return end;
 }
 
-static int way(const struct baseline_end *end) {
-  switch (end->options.kind) {
-  case baseline_ring: return 1;
-  case baseline_eventfd:
-  case baseline_semaphore_token: return 2;
-  default: return 0;
-  }
-}
-
-#define DISPATCH(end, function, ...)                                            \
-  switch (way(end)) {                                                          \
-  case 1: return ring_##function(__VA_ARGS__);                                  \
-  case 2: return token_##function(__VA_ARGS__);                                 \
-  default: return framed_##function(__VA_ARGS__);                               \
-  }
+#define DISPATCH(end, function, ...)                                                        \
+  return (end)->options.kind == baseline_ring ? ring_##function(__VA_ARGS__) : framed_##function(__VA_ARGS__);
 
 int baseline_send(struct baseline_end *end, uint64_t first, uint64_t count, bool every_byte) {
   DISPATCH(end, send, end, first, count, every_byte)

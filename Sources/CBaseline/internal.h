@@ -40,7 +40,7 @@ enum { baseline_patience = 40000 };
 
 uint64_t baseline_header(uint32_t stream, size_t count, bool continues, bool more);
 
-// The three ways of carrying a message, each with the loops over it.
+// The two ways of carrying a message, each with the loops over it.
 #define BASELINE_LOOPS(name)                                                                                   \
   int name##_send(struct baseline_end *, uint64_t, uint64_t, bool);                                            \
   int name##_flush(struct baseline_end *);                                                                     \
@@ -57,7 +57,6 @@ uint64_t baseline_header(uint32_t stream, size_t count, bool continues, bool mor
 
 BASELINE_LOOPS(framed)
 BASELINE_LOOPS(ring)
-BASELINE_LOOPS(token)
 
 bool ring_open(struct baseline_end *end);
 bool framed_open(struct baseline_end *end);

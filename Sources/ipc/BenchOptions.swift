@@ -88,7 +88,8 @@ struct BenchOptions {
         workloads: [workload], mechanisms: mechanisms, mechanismsAreNamed: areNamed && !isWhole,
         sizes: sizes ?? (isWide ? [64, 1024, 65536, 1 << 20] : [64]), sizesAreNamed: sizes != nil && !isWhole,
         waits: waits ?? (workload == .latency && rate == nil ? [.block, .spin] : [.block]),
-        modes: modes ?? (isWide ? [.each, .batched] : [.each]), processes: processes, rate: rate)
+        modes: modes ?? (isWide ? [.each, .batched] : [.each]), modesAreNamed: modes != nil && !isWhole,
+        processes: processes, rate: rate)
       do throws(BenchmarkError) {
         let found = try choice.cases()
         cases += found.cases

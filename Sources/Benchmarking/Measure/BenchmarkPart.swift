@@ -48,7 +48,7 @@ package enum BenchmarkPart {
   }
 
   private static func channelExchange(_ spec: PartSpec) throws -> ChannelExchange {
-    let twoWay = spec.workload == .latency
+    let twoWay = spec.isTwoWay
     if let address = spec.address {
       if spec.role == .receiver {
         return ChannelExchange(spec, out: nil, into: try Receiver.open(address))

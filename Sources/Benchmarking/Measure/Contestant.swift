@@ -26,8 +26,8 @@ final class Contestant {
   }
 
   init(
-    _ kind: ContestantKind, _ benchmark: BenchmarkCase, board: Board, cpus: [Int], arguments: [String],
-    watch: BenchmarkWatch
+    _ kind: ContestantKind, _ benchmark: BenchmarkCase, board: Board, raw: [RawChannel], cpus: [Int],
+    arguments: [String], watch: BenchmarkWatch
   ) throws {
     self.kind = kind
     self.benchmark = benchmark
@@ -43,15 +43,23 @@ final class Contestant {
       var spec = spec(.pool, 0)
       spec.cpu = nil
       parts = [try PartProcess(spec, arguments: arguments)]
-    case (.raw, _): try startRaw(spec, arguments)
-    case (.channel, _): try startChannel(spec, arguments)
+    case (.raw, _): try startRaw(raw, spec, arguments)
+    case (.channel, _): try startChannel(spec, arguments, keeping: raw)
     }
     try all { _ = $0 }
   }
 
   // MARK: Starting
 
-  private var options: ChannelOptions {
+  private var options: ChannelOptions { Self.options(benchmark) }
+
+  /// The channels of the baseline: the one there, and the one back.
+  static func rawChannels(_ benchmark: BenchmarkCase) throws -> [RawChannel] {
+    try (0..<(benchmark.isTwoWay ? 2 : 1)).map { _ in try RawChannel(benchmark.mechanism, options(benchmark))
+    }
+  }
+
+  private static func options(_ benchmark: BenchmarkCase) -> ChannelOptions {
     var options = ChannelOptions()
     options.wait = benchmark.wait
     options.maximumMessageBytes = max(benchmark.size, 1 << 20)
@@ -64,10 +72,19 @@ final class Contestant {
     return options
   }
 
-  private func startChannel(_ spec: (PartRole, Int) -> PartSpec, _ arguments: [String]) throws {
+  /// - Parameter keeping: the baseline's processes use nothing of the library, so that they can't remove what would be
+  ///   left if this process were killed. One of ours holds their ends, and does.
+  private func startChannel(
+    _ spec: (PartRole, Int) -> PartSpec, _ arguments: [String], keeping: [RawChannel]
+  ) throws {
+    func keep(_ spawn: inout Spawn) throws(ChannelError) {
+      for (index, channel) in keeping.enumerated() {
+        try channel.give(&spawn, "\(BenchmarkPart.kept)-\(index)")
+      }
+    }
     let mechanism = benchmark.mechanism
     switch benchmark.workload {
-    case .latency where benchmark.rate == nil:
+    case _ where benchmark.isTwoWay:
       let there = try Channel.make(over: mechanism, options: options)
       let back = try Channel.make(over: mechanism, options: options)
       var out: Sender? = there.sender
@@ -76,6 +93,7 @@ final class Contestant {
       var farOut: Sender? = back.sender
       parts.append(
         try PartProcess(spec(.sender, 0), arguments: arguments) { (spawn: inout Spawn) throws(ChannelError) in
+          try keep(&spawn)
           try spawn.give(out.take()!, as: BenchmarkPart.out)
           try spawn.give(into.take()!, as: BenchmarkPart.into)
         })
@@ -109,6 +127,7 @@ final class Contestant {
         let isLast = index == receivers - 1
         parts.append(
           try PartProcess(spec, arguments: arguments) { (spawn: inout Spawn) throws(ChannelError) in
+            if index == 0 { try keep(&spawn) }
             if isLast { return try spawn.give(receiver.take()!, as: BenchmarkPart.into) }
             try spawn.share(receiver!, as: BenchmarkPart.into)
           })
@@ -135,11 +154,11 @@ final class Contestant {
   }
 
   /// The same kernel objects as the library's, in processes that use nothing else of it.
-  private func startRaw(_ spec: (PartRole, Int) -> PartSpec, _ arguments: [String]) throws {
-    let twoWay = benchmark.workload == .latency && benchmark.rate == nil
-    let there = try RawChannel(benchmark.mechanism, options)
-    let back = twoWay ? try RawChannel(benchmark.mechanism, options) : nil
-    kept = [there] + (back.map { [$0] } ?? [])
+  private func startRaw(
+    _ channels: [RawChannel], _ spec: (PartRole, Int) -> PartSpec, _ arguments: [String]
+  ) throws {
+    kept = channels
+    let (there, back) = (channels[0], channels.count > 1 ? channels[1] : nil)
     let (senders, receivers) = counts
     for index in 0..<receivers {
       var spec = spec(.receiver, index)
@@ -226,7 +245,7 @@ final class Contestant {
     }
     let begin = replies.filter { $0.role != .receiver }.map(\.reply.begin).min() ?? 0
     let end =
-      benchmark.workload == .latency && benchmark.rate == nil
+      benchmark.isTwoWay
       ? replies.first { $0.role == .sender }?.reply.end ?? 0 : replies.map(\.reply.end).max() ?? 0
     var histogram: Histogram?
     for (_, reply) in replies {

@@ -24,6 +24,8 @@ struct PartSpec: Codable {
   var index = 0
   /// How many senders, receivers or workers.
   var processes: Int
+  /// Whether messages go both ways.
+  var isTwoWay: Bool
   var cpu: Int?
   /// The segment of the board.
   var board: Int32
@@ -56,6 +58,7 @@ struct PartSpec: Codable {
     size = benchmark.size
     mode = benchmark.mode
     processes = benchmark.processes
+    isTwoWay = benchmark.isTwoWay
     self.board = board
     self.cpu = cpu
   }

@@ -14,6 +14,12 @@ final class RawChannel {
     receiving = try pair.receiver.handOver()
   }
 
+  /// Hands the sending end to a process that removes what would be left, where the kernel wouldn't.
+  func give(_ spawn: inout Spawn, _ name: String) throws(ChannelError) {
+    guard ["queue", "semaphore"].contains(pair.sender.mechanism.name) else { return }
+    try spawn.give(Sender(pair.sender), as: name)
+  }
+
   deinit {
     pair.sender.close()
     pair.receiver.close()

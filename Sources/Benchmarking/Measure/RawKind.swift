@@ -13,7 +13,6 @@ struct RawKind {
     case "semaphore": kind = baseline_semaphore
     case "memory": kind = baseline_ring
     case "unix", "tcp": kind = baseline_socket
-    case "eventfd": kind = baseline_eventfd
     default: return nil
     }
   }

@@ -47,9 +47,10 @@ struct Trial {
     let kinds = Self.contestants(benchmark, plan).shuffled(using: &random)
     let steal = Machine.stolenTicks
     let isPinned = benchmark.parts <= plan.cpus.count
+    let raw = kinds.contains(.raw) ? try Contestant.rawChannels(benchmark) : []
     let contestants = try kinds.map {
       try Contestant(
-        $0, benchmark, board: board, cpus: isPinned ? plan.cpus : [], arguments: plan.partArguments,
+        $0, benchmark, board: board, raw: raw, cpus: isPinned ? plan.cpus : [], arguments: plan.partArguments,
         watch: watch)
     }
     var counts: [UInt64] = []

@@ -50,13 +50,15 @@ package struct BenchmarkChoice: Sendable {
   package var sizesAreNamed: Bool
   package var waits: [WaitStrategy]
   package var modes: [SendMode]
+  /// Modes that the caller gave, likewise.
+  package var modesAreNamed: Bool
   package var processes: Int
   package var rate: Double?
 
   package init(
     workloads: [Workload], mechanisms: [Mechanism], mechanismsAreNamed: Bool, sizes: [Int],
     sizesAreNamed: Bool,
-    waits: [WaitStrategy], modes: [SendMode], processes: Int, rate: Double?
+    waits: [WaitStrategy], modes: [SendMode], modesAreNamed: Bool = false, processes: Int, rate: Double?
   ) {
     self.workloads = workloads
     self.mechanisms = mechanisms
@@ -65,6 +67,7 @@ package struct BenchmarkChoice: Sendable {
     self.sizesAreNamed = sizesAreNamed
     self.waits = waits
     self.modes = modes
+    self.modesAreNamed = modesAreNamed
     self.processes = processes
     self.rate = rate
   }
@@ -83,7 +86,7 @@ package struct BenchmarkChoice: Sendable {
               var each = BenchmarkCase(
                 workload, mechanism, wait: wait, size: size, mode: mode,
                 processes: [.fanIn, .fanOut, .jobs].contains(workload) ? processes : 2,
-                rate: workload == .latency ? rate : nil)
+                rate: workload == .latency || workloads.count == 1 ? rate : nil)
               // Tokens and integers have one size; asked for along with others, they get theirs.
               if !sizesAreNamed, size == sizes.first, mechanism.traits.carries != .messages {
                 each.size = mechanism.traits.carries == .tokens ? 0 : 4
@@ -92,12 +95,14 @@ package struct BenchmarkChoice: Sendable {
                 if seen.insert(each).inserted { cases.append(each) }
                 continue
               }
-              // A mode that only some can do was asked of all; a size or a mechanism was meant.
-              let isMeant =
-                (mechanismsAreNamed || sizesAreNamed && each.mechanism.traits.carries == .messages)
-                && mode == .each && workloads.count == 1
-              if isMeant { throw BenchmarkError(.call, obstacle) }
-              if mode == .each, !leftOut.contains(obstacle) { leftOut.append(obstacle) }
+              // What was named one by one was meant; the rest was asked of all, and some can't.
+              let isNamed =
+                mechanismsAreNamed
+                || (sizesAreNamed && mechanism.traits.carries == .messages && mode == .each)
+              if isNamed, workloads.count == 1, mode == .each || modesAreNamed {
+                throw BenchmarkError(.call, obstacle)
+              }
+              if mode == .each || modesAreNamed, !leftOut.contains(obstacle) { leftOut.append(obstacle) }
             }
           }
         }

@@ -74,6 +74,9 @@ package struct BenchmarkCase: Hashable, Sendable {
     return words.joined(separator: " ")
   }
 
+  /// Whether messages go both ways.
+  var isTwoWay: Bool { workload == .latency && rate == nil }
+
   /// How many processes run at once.
   package var parts: Int {
     switch workload {

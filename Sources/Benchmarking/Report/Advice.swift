@@ -57,7 +57,7 @@ package struct Advice: Sendable, Encodable {
       let figure =
         pattern == .request
         ? "\(Figure.time(nanoseconds: result.nanosecondsEach)) a round trip"
-        : "\(Figure.rate(result.figures.messagesPerSecond.median, pattern == .jobs ? "jobs" : "messages "))"
+        : "\(Figure.rate(result.figures.messagesPerSecond.median, pattern == .jobs ? " jobs" : " messages"))"
       return Candidate(
         mechanism: result.mechanism, nanosecondsEach: result.nanosecondsEach,
         cpuMicroseconds: result.figures.cpuMicroseconds,

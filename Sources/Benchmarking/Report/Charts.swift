@@ -30,7 +30,7 @@ struct Charts {
       ($0.wait.rawValue, $0.nanosecondsEach) < ($1.wait.rawValue, $1.nanosecondsEach)
     }
     let title =
-      "\(workload == .wake ? "Waking a sleeper" : "Latency") of \(Figure.size(size)), from the fastest tenth of a percent to the slowest"
+      "\(workload == .wake ? "Waking a sleeper" : "Latency") of \(Figure.size(size))"
     let bottom = 26 + Double(rows.count) * rowHeight
     var svg = SVG(
       height: bottom + 30, name: title,
@@ -58,7 +58,7 @@ struct Charts {
     }
     return (
       svg,
-      "\(title): the mark is the median, the strokes are p90, p99 and p99.9, the line ends at the slowest. Logarithmic."
+      "The mark is the median, the strokes are p90, p99 and p99.9, the line ends at the slowest. Logarithmic."
     )
   }
 
@@ -117,7 +117,7 @@ struct Charts {
     }
     return (
       svg,
-      "\(title): one message per call, \(wait). Both axes are logarithmic; each mechanism has its own mark."
+      "One message per call, \(wait). Both axes are logarithmic; each mechanism has its own mark."
     )
   }
 
@@ -135,20 +135,21 @@ struct Charts {
     }
     let title = "CPU time of both processes per message of \(Figure.size(size))"
     return Self.bars(title, rows) { Figure.time(microseconds: $0) }.map {
-      ($0, "\(title), in a stream of one message per call, \(wait).")
+      ($0, "In a stream of one message per call, \(wait).")
     }
   }
 
   // MARK: Overhead
 
-  func overhead() -> (svg: SVG, caption: String)? {
-    let rows = report.results.filter { $0.rawRatio != nil && $0.mode != .inPlace }.sorted {
+  func overhead(_ workloads: [Workload]) -> (svg: SVG, caption: String)? {
+    let rows = report.results.filter { $0.rawRatio != nil && workloads.contains($0.workload) }.sorted {
       ($0.workload.rawValue, $0.size, Self.place($0.mechanism)) < (
         $1.workload.rawValue, $1.size, Self.place($1.mechanism)
       )
     }
     guard !rows.isEmpty else { return nil }
-    let title = "What the library adds to the same exchange in plain C"
+    let shown = workloads.filter { workload in rows.contains { $0.workload == workload } }
+    let title = "What the library adds to plain C: \(shown.map(\.rawValue).joined(separator: ", "))"
     let left = 212.0
     let bottom = 26 + Double(rows.count) * 19
     var svg = SVG(
@@ -157,15 +158,15 @@ struct Charts {
         "The median of the ratios is \(Figure.fixed(Statistics.median(rows.map { $0.rawRatio!.median }), 2)) over \(rows.count) comparisons."
     )
     let scale = Scale(low: 0.5, high: 2, from: left, to: right, isLogarithmic: true)
-    for value in [0.5, 0.8, 1, 1.25, 1.6, 2] {
+    for (value, words) in [(0.5, "×0.5"), (0.7, "×0.7"), (1, "×1"), (1.4, "×1.4"), (2, "×2")] {
       svg.line(scale.place(value), 16, scale.place(value), bottom, value == 1 ? "one" : "grid")
-      svg.text(scale.place(value), bottom + 16, "×\(Figure.short(value))", .middle, "small")
+      svg.text(scale.place(value), bottom + 16, words, .middle, "small")
     }
     for (index, row) in rows.enumerated() {
       let ratio = row.rawRatio!
       let y = 28 + Double(index) * 19
       let what =
-        "\(row.workload.rawValue) \(row.mechanism) \(Figure.size(row.size)) \(row.mode == .batched ? "batched" : row.wait.rawValue)"
+        "\(row.workload.rawValue) \(row.mechanism) \(Figure.size(row.size)) \(row.mode == .each ? row.wait.rawValue : row.mode.rawValue)"
       let outside =
         ratio.median < 0.5
         ? " ◂ \(Figure.fixed(ratio.median, 2))"
@@ -173,7 +174,7 @@ struct Charts {
       svg.group("\(what): \(Figure.ratio(ratio)) times plain C") { svg in
         svg.rect(0, y - 9.5, SVG.width, 19, "row")
         svg.text(left - 8, y + 4, what, .end, "small")
-        svg.line(scale.place(ratio.low), y, scale.place(ratio.high), y, "whisker")
+        if outside.isEmpty { svg.line(scale.place(ratio.low), y, scale.place(ratio.high), y, "whisker") }
         svg.mark(
           Self.place(row.mechanism), scale.place(ratio.median), y, "fill \(Self.style(row.mechanism))",
           size: 3.8)
@@ -186,7 +187,7 @@ struct Charts {
     }
     return (
       svg,
-      "\(title): at 1 it costs nothing, right of it so many times as much; the line is the 95 % interval. Left of 1 the library is faster."
+      "The same exchange, in the same minute: at 1 the library costs nothing, right of it so many times as much; the line is the 95 % interval. Left of 1 the library is faster."
     )
   }
 
@@ -204,7 +205,7 @@ struct Charts {
     return bars(title, rows) { Figure.time(microseconds: $0) }.map {
       (
         $0,
-        "\(title), with \(crawl.workload.workers) worker processes and \(Figure.grouped(crawl.workload.pages)) pages."
+        "With \(crawl.workload.workers) worker processes and \(Figure.grouped(crawl.workload.pages)) pages."
       )
     }
   }

@@ -6,11 +6,12 @@ package enum HTMLReport {
   package static func text(_ report: BenchmarkReport, crawl: CrawlFigures? = nil) -> String {
     let charts = Charts(report)
     var drawings = [
-      charts.latency(.latency), charts.latency(.wake), charts.throughput(), charts.cpu(), charts.overhead(),
+      charts.latency(.latency), charts.latency(.wake), charts.throughput(), charts.cpu(),
+      charts.overhead([.latency, .wake]), charts.overhead([.throughput, .fanIn, .fanOut]),
     ].compactMap { $0 }
     if let crawl, let drawing = Charts.crawl(crawl) { drawings.append(drawing) }
     let figures = drawings.map { drawing in
-      "<figure>\(drawing.svg.markup)<figcaption>\(escaped(drawing.caption))</figcaption></figure>"
+      "<figure><h3>\(escaped(drawing.svg.name))</h3>\(drawing.svg.markup)<figcaption>\(escaped(drawing.caption))</figcaption></figure>"
     }
     let warnings = report.warningLines
     return """
@@ -73,13 +74,13 @@ package enum HTMLReport {
         "Fastest stream of \(Figure.size(size)), one by one",
         streams.filter { $0.size == size && $0.mode == .each }
       ) {
-        Figure.rate($0.figures.messagesPerSecond.median, "messages ")
+        Figure.rate($0.figures.messagesPerSecond.median, " messages")
       }
       fastest(
         "Fastest stream of \(Figure.size(size)), batched",
         streams.filter { $0.size == size && $0.mode == .batched }
       ) {
-        Figure.rate($0.figures.messagesPerSecond.median, "messages ")
+        Figure.rate($0.figures.messagesPerSecond.median, " messages")
       }
     }
     let ratios = report.results.compactMap { $0.mode == .each ? $0.rawRatio?.median : nil }
@@ -143,7 +144,7 @@ package enum HTMLReport {
     p{margin:.3rem 0 .6rem}.lead,.note,figcaption,h3+p{color:var(--dim)}.note{font-size:.9rem}
     ul{padding-left:1.2rem;margin:.4rem 0}li{margin:.2rem 0;overflow-wrap:anywhere}
     .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,27rem),1fr));gap:1.5rem 2rem;align-items:start;margin-top:1.5rem}
-    figure{margin:0;min-width:0}figcaption{font-size:.9rem;margin-top:.3rem}
+    figure{margin:0;min-width:0}figure h3{margin:0 0 .3rem}figcaption{font-size:.9rem;margin-top:.3rem}
     svg{width:100%;max-width:540px;height:auto;display:block;overflow:visible}
     svg text{font:12px system-ui,sans-serif;fill:var(--fg)}svg text.small{font-size:11px;fill:var(--dim)}
     .grid{stroke:var(--line);stroke-width:1}.axis{stroke:var(--dim);stroke-width:1}.one{stroke:var(--one);stroke-width:1.5}

@@ -73,7 +73,7 @@ extension BenchmarkReport {
     case .latency:
       if let rate = results.first?.rate {
         return
-          "one way, sent at \(Figure.rate(rate, "messages ")) whatever comes back (an open loop), timed from the instant meant"
+          "one way, sent at \(Figure.rate(rate, " messages")) whatever comes back (an open loop), timed from the instant meant"
       }
       return "\(workload.summary) (a closed loop)"
     default: return workload.summary

@@ -75,7 +75,7 @@ package enum Figure {
     return "\(bytes) B"
   }
 
-  /// A rate with the SI prefix that fits: `1.23 M/s`.
+  /// A rate with the SI prefix that fits: `1.23 M/s`, `1.23 MB/s` with the unit "B", `1.23 M jobs/s` with " jobs".
   package static func rate(_ perSecond: Double, _ unit: String = "") -> String {
     let (value, prefix): (Double, String) =
       switch perSecond {
@@ -84,7 +84,8 @@ package enum Figure {
       case 1e3...: (perSecond / 1e3, "k")
       default: (perSecond, "")
       }
-    return "\(short(value)) \(prefix)\(unit)/s"
+    return
+      "\(short(value)) \(prefix.isEmpty && unit.first == " " ? String(unit.dropFirst()) : prefix + unit)/s"
   }
 
   package static func percent(_ part: Double) -> String { "\(short(part * 100)) %" }

@@ -16,8 +16,6 @@ enum baseline_kind {
   baseline_semaphore,
   baseline_ring,
   baseline_posix_queue,
-  baseline_eventfd,
-  baseline_semaphore_token,
 };
 
 enum baseline_wait { baseline_block, baseline_spin, baseline_adaptive };

@@ -74,6 +74,8 @@ package struct Doorbell: Sendable {
       }
       if deadline.hasPassed { return false }
       word.sleep(while: value | 1, nanoseconds: deadline.remaining(atMost: slice))
+      // Woken by news, most likely: nothing has to be said before they are looked at.
+      if try ready() { return true }
     }
   }
 }

@@ -3,6 +3,7 @@
 SWIFT ?= swift
 PREFIX ?= /usr/local
 CONFIGURATION ?= release
+HTML ?= .build/bench.html
 NEEDED := 6.3
 
 .DEFAULT_GOAL := help
@@ -13,7 +14,7 @@ help:
 	@echo
 	@echo "  make run               the same crawl over every mechanism, and what each cost"
 	@echo "  make test              every test"
-	@echo "  make bench             what a job that does nothing costs over each mechanism"
+	@echo "  make bench             what each mechanism costs here, beside plain C: a table, and $(HTML)"
 	@echo "  make demo-NAME         one demo: pipe, fifo, queue, semaphore, memory, socket, tcp"
 	@echo "  make demos             all of them"
 	@echo "  make build             the library and the tool, optimized"
@@ -40,7 +41,7 @@ run: build
 	@$(SWIFT) run -c $(CONFIGURATION) --skip-build ipc crawl
 
 bench: build
-	@$(SWIFT) run -c $(CONFIGURATION) --skip-build ipc crawl --work nothing --pages 200000 --workers 2
+	@$(SWIFT) run -c $(CONFIGURATION) --skip-build ipc bench --html $(HTML)
 
 demo-%: build
 	@$(SWIFT) run -c $(CONFIGURATION) --skip-build ipc demo $*

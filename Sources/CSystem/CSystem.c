@@ -231,6 +231,12 @@ int csystem_membarrier_everywhere(void) {
   return (int)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0);
 }
 
+int csystem_membarrier_process_register(void) {
+  return (int)syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
+}
+
+int csystem_membarrier_process(void) { return (int)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0); }
+
 int csystem_name_this_thread(const char *name) { return prctl(PR_SET_NAME, name); }
 
 

@@ -96,4 +96,10 @@ package enum MemoryBarrier {
 
   /// What is left of the barrier on the frequent side: the compiler keeps the order.
   @inline(__always) package static func left() { csystem_compiler_fence() }
+
+  /// Whether ``amongThreads()`` works in this process.
+  package static let worksAmongThreads: Bool = csystem_membarrier_process_register() == 0
+
+  /// Passes a full barrier on every CPU that runs a thread of this process. Next to nothing where there is one thread.
+  package static func amongThreads() { _ = csystem_membarrier_process() }
 }

@@ -21,7 +21,7 @@ final class PoolExchange: Exchange {
   func run(_ side: Side, first: UInt64, count: UInt64, verifies: Bool, pace: PartCommand.Pace?) throws
     -> Int32
   {
-    let size = max(8, side.spec.size)
+    let size = side.spec.size
     let jobs = (first..<(first + count)).lazy.map { number in
       var bytes = [UInt8](repeating: 0, count: size)
       for index in 0..<8 { bytes[index] = UInt8(truncatingIfNeeded: number >> (8 * UInt64(index))) }

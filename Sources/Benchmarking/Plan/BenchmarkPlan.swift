@@ -88,7 +88,7 @@ package struct BenchmarkChoice: Sendable {
                 processes: [.fanIn, .fanOut, .jobs].contains(workload) ? processes : 2,
                 rate: workload == .latency || workloads.count == 1 ? rate : nil)
               // Tokens and integers have one size; asked for along with others, they get theirs.
-              if !sizesAreNamed, size == sizes.first, mechanism.traits.carries != .messages {
+              if !sizesAreNamed, mechanism.traits.carries != .messages {
                 each.size = mechanism.traits.carries == .tokens ? 0 : 4
               }
               guard let obstacle = each.obstacle else {

@@ -128,6 +128,7 @@ extension BenchmarkCase {
       if traits.carries != .messages { return "\(name) carries no messages" }
     case .jobs:
       if traits.carries != .messages { return "\(name) carries no jobs" }
+      if size < 8 { return "jobs are numbered: ask for 8 bytes or more" }
     }
     if rate != nil {
       if workload != .latency { return "--rate is for latency: the other workloads have no instants to keep" }

@@ -80,6 +80,9 @@ int csystem_sem_wait(void *semaphore, int64_t timeout_nanoseconds);
 // process pass a memory barrier.
 int csystem_membarrier_register(void);
 int csystem_membarrier_everywhere(void);
+// The same among the threads of this process.
+int csystem_membarrier_process_register(void);
+int csystem_membarrier_process(void);
 
 // Keeps the compiler, and only the compiler, from moving memory accesses across.
 static inline void csystem_compiler_fence(void) { __asm__ __volatile__("" ::: "memory"); }

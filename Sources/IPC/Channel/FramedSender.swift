@@ -34,7 +34,7 @@ package final class FramedSender: SendingEnd, CoalescingEnd, @unchecked Sendable
   /// Whether any of it is left.
   private var owes = false
   private var isClosed = false
-  private let busy = Atomic<Bool>(false)
+  private let lockOfOwner = OwnerLock()
   private var noted = false
   private var reservedLocked = false
 
@@ -173,10 +173,8 @@ package final class FramedSender: SendingEnd, CoalescingEnd, @unchecked Sendable
   }
 
   package func flushWithoutWaiting() -> Bool {
-    guard busy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged else {
-      return false
-    }
-    defer { unlock(true) }
+    guard lockOfOwner.visit() else { return false }
+    defer { lockOfOwner.endVisit() }
     if isClosed { return true }
     do {
       return try flushAlone(until: .now)
@@ -216,12 +214,10 @@ package final class FramedSender: SendingEnd, CoalescingEnd, @unchecked Sendable
 
   /// After this no other thread touches the sink: one that is about to flush finds the end closed.
   private func end() {
-    while !busy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged {
-      Futex.pause()
-    }
+    lockOfOwner.enter()
     isClosed = true
     pending.removeAll()
-    busy.store(false, ordering: .releasing)
+    lockOfOwner.leave()
     PendingFlushes.forget(self)
   }
 
@@ -240,14 +236,12 @@ package final class FramedSender: SendingEnd, CoalescingEnd, @unchecked Sendable
   /// that thread exclude each other. An end that holds nothing back needs no lock.
   private func lock() -> Bool {
     guard gathers || noted else { return false }
-    while !busy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged {
-      Futex.pause()
-    }
+    lockOfOwner.enter()
     return true
   }
 
   private func unlock(_ locked: Bool) {
-    if locked { busy.store(false, ordering: .releasing) }
+    if locked { lockOfOwner.leave() }
   }
 
   // MARK: Framing

@@ -9,11 +9,12 @@ import SystemCalls
 struct OwnerLock: ~Copyable {
   private let isInside = Atomic<Bool>(false)
   private let isVisited = Atomic<Bool>(false)
+  private let visitorPassesBarrier = MemoryBarrier.worksAmongThreads
 
   /// Taken by the owner, who waits for a visitor to go.
   @inline(__always) func enter() {
     isInside.store(true, ordering: .relaxed)
-    if MemoryBarrier.worksAmongThreads { MemoryBarrier.left() } else { sharedMemoryFence() }
+    if visitorPassesBarrier { MemoryBarrier.left() } else { sharedMemoryFence() }
     if isVisited.load(ordering: .acquiring) { waitForVisitor() }
   }
 
@@ -32,9 +33,10 @@ struct OwnerLock: ~Copyable {
   /// Taken by another thread, or by the owner while it is inside already. False: somebody is inside.
   func visit() -> Bool {
     if isInside.load(ordering: .acquiring) { return false }
-    guard isVisited.compareExchange(expected: false, desired: true, ordering: .sequentiallyConsistent).exchanged
+    guard
+      isVisited.compareExchange(expected: false, desired: true, ordering: .sequentiallyConsistent).exchanged
     else { return false }
-    if MemoryBarrier.worksAmongThreads { MemoryBarrier.amongThreads() } else { sharedMemoryFence() }
+    if visitorPassesBarrier { MemoryBarrier.amongThreads() } else { sharedMemoryFence() }
     if isInside.load(ordering: .acquiring) {
       isVisited.store(false, ordering: .releasing)
       return false

@@ -24,6 +24,8 @@ package struct Benchmark {
 
   /// Measures. Interrupted, it reports what it has, as long as every case has a repeat.
   package func run(_ progress: (Progress) -> Void = { _ in }) throws -> BenchmarkReport {
+    // A process that was killed is an error with words, and not this one's end.
+    Streams.ignoreBrokenPipe
     let start = Clock.now()
     var trials = [[Trial.Result]](repeating: [], count: plan.cases.count)
     var random = SeededRandom(seed: plan.seed &+ 1)

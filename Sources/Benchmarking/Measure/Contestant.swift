@@ -11,6 +11,7 @@ final class Contestant {
   let kind: ContestantKind
   private let benchmark: BenchmarkCase
   private let watch: BenchmarkWatch
+  private let expectedSeconds: Double
   private var parts: [PartProcess] = []
   /// The number of the next message, by sender.
   private var next: UInt64 = 0
@@ -27,8 +28,10 @@ final class Contestant {
 
   init(
     _ kind: ContestantKind, _ benchmark: BenchmarkCase, board: Board, raw: [RawChannel], cpus: [Int],
-    arguments: [String], watch: BenchmarkWatch
+    plan: BenchmarkPlan, watch: BenchmarkWatch
   ) throws {
+    let arguments = plan.partArguments
+    expectedSeconds = plan.seconds
     self.kind = kind
     self.benchmark = benchmark
     self.watch = watch
@@ -298,7 +301,9 @@ final class Contestant {
     _ body: ((role: PartRole, reply: PartReply)) throws -> Void
   ) throws {
     var waiting = (indices ?? Array(parts.indices)).filter { only(parts[$0].spec) }
-    let deadline = Clock.now() + watch.patience + UInt64(nanoseconds)
+    // A slice was planned to last a fourth of this; a machine that is many times slower than a moment ago still passes.
+    let patience = watch.patience + UInt64(expectedSeconds * 10e9) + UInt64(nanoseconds)
+    let deadline = Clock.now() + patience
     while !waiting.isEmpty {
       if watch.isInterrupted { throw BenchmarkError(.interrupted, "") }
       var entries = waiting.map { PollEntry(parts[$0].pollable, read: true) }
@@ -311,7 +316,7 @@ final class Contestant {
       if Clock.now() > deadline, let index = waiting.first {
         throw BenchmarkError(
           .work,
-          "\(benchmark.label): the \(parts[index].spec.role.rawValue) of \(kind.rawValue) has waited \(watch.patience / 1_000_000_000) s for a message: one was lost, or the machine is far too busy"
+          "\(benchmark.label): the \(parts[index].spec.role.rawValue) of \(kind.rawValue) has waited \(patience / 1_000_000_000) s for a message: one was lost, or the machine is far too busy"
         )
       }
     }

@@ -50,7 +50,7 @@ struct Trial {
     let raw = kinds.contains(.raw) ? try Contestant.rawChannels(benchmark) : []
     let contestants = try kinds.map {
       try Contestant(
-        $0, benchmark, board: board, raw: raw, cpus: isPinned ? plan.cpus : [], arguments: plan.partArguments,
+        $0, benchmark, board: board, raw: raw, cpus: isPinned ? plan.cpus : [], plan: plan,
         watch: watch)
     }
     var counts: [UInt64] = []

@@ -7,7 +7,7 @@ public enum WaitStrategy: String, Hashable, Sendable, CaseIterable {
   /// Tries again and again until it can. The fastest answer, and a whole CPU for as long as it waits.
   case spin
   /// Tries for a few microseconds, then sleeps. How long it tries follows how often trying helped. A sleeper costs
-  /// nothing on descriptors, and wakes 10 to 20 times a second on the rest to look whether the other side lives.
+  /// nothing on descriptors, and wakes 4 to 13 times a second on the rest to look whether the other side lives.
   case adaptive
 }
 

@@ -7,7 +7,7 @@ package import SystemCalls
 package struct Doorbell: Sendable {
   /// A sleeper looks again this often by itself: a process killed between its news and the ring can't leave it
   /// asleep.
-  private static let slice: UInt64 = 100_000_000
+  private static let slice: UInt64 = 250_000_000
 
   private let word: SharedWord
   private let slice: UInt64

@@ -16,7 +16,7 @@ final class BoundedBuffer: @unchecked Sendable {
   static let slotBytes = 4096
   static let headerBytes = 4096
   /// A wait looks this often whether the other side is still there; the kernel wakes it for everything else.
-  static let slice: UInt64 = 50_000_000
+  static let slice: UInt64 = 80_000_000
 
   let set: Int32
   let slots: Int

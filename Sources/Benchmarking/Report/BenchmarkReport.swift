@@ -78,7 +78,12 @@ package struct BenchmarkReport: Codable, Sendable {
         throw BenchmarkError(
           .call, "\(path) has \(found), and this reads version \(version): measure again with this version")
       }
-      return try JSONDecoder().decode(BenchmarkReport.self, from: data)
+      let report = try JSONDecoder().decode(BenchmarkReport.self, from: data)
+      let times = report.results.flatMap { [$0.each] + ($0.rawEach.map { [$0] } ?? []) }
+      guard times.allSatisfy({ !$0.isEmpty && $0.allSatisfy { $0 > 0 && $0.isFinite } }) else {
+        throw BenchmarkError(.call, "\(path) has rows without times: name a file that ipc bench --json wrote")
+      }
+      return report
     } catch let error as BenchmarkError {
       throw error
     } catch {

@@ -45,7 +45,8 @@ let package = Package(
     .testTarget(
       name: "IPCTests", dependencies: ["IPC", "SystemCalls", "ipc-peer"], swiftSettings: strict),
     .testTarget(
-      name: "ToolTests", dependencies: ["IPC", "Crawling", "Concurrency", "SystemCalls", "ipc"],
+      name: "ToolTests",
+      dependencies: ["IPC", "Crawling", "Concurrency", "Benchmarking", "SystemCalls", "ipc"],
       swiftSettings: strict),
     .testTarget(name: "SystemCallsTests", dependencies: ["SystemCalls", "CSystem"], swiftSettings: strict),
   ],

@@ -2,8 +2,8 @@ import Foundation
 import Testing
 
 extension AllToolTests {
-  /// Calls of `ipc bench` that can't be done: one line, exit code 2, and nothing is measured before it. Each asks for
-  /// runs of hours, so one that began to measure would be a hang.
+  /// Calls of `ipc bench` that can't be done: one line, exit code 2, and nothing is measured before it. Each asks
+  /// for runs of hours, so one that began to measure would be a hang.
   @Suite(.serialized, .watched) struct BenchBadInputTests {
     static let hours = ["--repeats", "1000", "--seconds", "600"]
 

@@ -2,8 +2,8 @@ import Foundation
 import Testing
 
 extension AllToolTests {
-  /// `ipc bench` that nobody disturbs. The runs are as short as they can be: that the figures are there and belong
-  /// together is looked at, never how large they are.
+  /// `ipc bench` that nobody disturbs. The runs are as short as they can be: that the figures are there and
+  /// belong together is looked at, never how large they are.
   @Suite(.serialized, .watched) struct BenchCommandTests {
     static let tiny = ["--repeats", "2", "--seconds", "0.02"]
 

@@ -84,7 +84,7 @@ extension AllToolTests {
       #expect(numbers(7) == numbers(7))
       #expect(numbers(7) != numbers(8))
       #expect(Set(numbers(0)).count == 100)
-      // The first of splitmix64 from 0, as its authors publish it: the order of an old report can be had again.
+      // The first of splitmix64 from 0, as others have it: the order of an old report can be had again.
       #expect(numbers(0).first == 0xE220_A839_7B1D_CDAF)
     }
 

@@ -58,7 +58,7 @@ package struct BenchmarkChoice: Sendable {
   package init(
     workloads: [Workload], mechanisms: [Mechanism], mechanismsAreNamed: Bool, sizes: [Int],
     sizesAreNamed: Bool,
-    waits: [WaitStrategy], modes: [SendMode], modesAreNamed: Bool = false, processes: Int, rate: Double?
+    waits: [WaitStrategy], modes: [SendMode], modesAreNamed: Bool = true, processes: Int, rate: Double?
   ) {
     self.workloads = workloads
     self.mechanisms = mechanisms

@@ -30,7 +30,15 @@ package struct Comparison: Sendable {
   static let leastByFigure = 0.35
 
   package init(_ now: BenchmarkReport, _ earlier: BenchmarkReport) {
-    let before = Dictionary(earlier.results.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+    // Figures of nothing say nothing.
+    func isUsable(_ result: BenchmarkResult) -> Bool {
+      let times = result.each + (result.rawEach ?? [])
+      return !result.each.isEmpty && result.rawEach?.isEmpty != true
+        && times.allSatisfy { $0 > 0 && $0.isFinite }
+    }
+    let before = Dictionary(
+      earlier.results.filter(isUsable).map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+    let current = now.results.filter(isUsable)
     var doubts: [String] = []
     if now.machine.cpu != earlier.machine.cpu || now.machine.cpus != earlier.machine.cpus {
       doubts.append("another machine: \(earlier.machine.cpu), \(earlier.machine.cpus) CPUs")
@@ -40,7 +48,7 @@ package struct Comparison: Sendable {
     }
     if now.method.cpus != earlier.method.cpus { doubts.append("other CPUs: \(earlier.method.cpus)") }
     // By how much everything has moved: the median over all rows, of plain C where there is some.
-    let shifts = now.results.compactMap { result -> Double? in
+    let shifts = current.compactMap { result -> Double? in
       guard let old = before[result.key] else { return nil }
       if let raw = result.rawEach, let oldRaw = old.rawEach {
         return log(Statistics.median(raw) / Statistics.median(oldRaw))
@@ -48,7 +56,7 @@ package struct Comparison: Sendable {
       return log(result.nanosecondsEach / old.nanosecondsEach)
     }
     let drift = shifts.count >= 5 ? Statistics.median(shifts) : 0
-    rows = now.results.compactMap { result in
+    rows = current.compactMap { result in
       guard let old = before[result.key] else { return nil }
       return Self.row(result, old, drift: drift)
     }

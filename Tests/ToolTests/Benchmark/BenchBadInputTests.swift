@@ -67,7 +67,6 @@ extension AllToolTests {
     }
 
     @Test(
-      .disabled("known bug: the rate is ignored"),
       arguments: ["throughput", "jobs", "wake", "fan-in", "fan-out"])
     func aRateForWhatHasNoInstantsIsRefused(_ workload: String) throws {
       try expectRefused([workload, "--mechanism", "queue", "--rate", "1000"] + Self.hours, "--rate")

@@ -142,7 +142,6 @@ extension AllToolTests {
     }
 
     @Test(
-      .disabled("known bug: the receiver looks for an end to answer with"),
       arguments: ["pipe", "queue", "memory"]) func aRateIsAnOpenLoop(_ mechanism: String) throws
     {
       let document = try bench(["latency", "--mechanism", mechanism, "--rate", "1000", "--raw"])

@@ -99,7 +99,6 @@ extension AllToolTests {
 
     /// Whoever is measured just then: the library's processes, or those of the baseline beside it.
     @Test(
-      .disabled("known bug: a command to a process that has died ends the benchmark, SIGPIPE"),
       arguments: 0..<4)
     func aProcessThatWaitsForItsTurnAndDiesIsTold(_ which: Int) throws {
       try expectDeathIsTold("latency --mechanism memory --wait block --raw", 4, which)
@@ -149,7 +148,6 @@ extension AllToolTests {
     }
 
     @Test(
-      .disabled("known bug: nobody removes the baseline's queues and semaphores"),
       arguments: [
         ("throughput --mechanism queue --raw", 4), ("latency --mechanism semaphore --wait block --raw", 4),
         ("fan-out --mechanism queue --processes 2 --raw", 6),

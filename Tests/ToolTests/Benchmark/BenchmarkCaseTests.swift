@@ -142,19 +142,19 @@ extension AllToolTests {
       expectRefused(try choice(.latency, ["pipe"], modes: [.batched]), "")
     }
 
-    @Test(.disabled("known bug: the reason is lost"))
+    @Test
     func aModeThatANamedMechanismCannotIsNamed() throws {
       expectRefused(try choice(.throughput, ["pipe"], modes: [.inPlace]), "pipe can't be written in place")
     }
 
-    @Test(.disabled("known bug: what can't is dropped without a word"))
+    @Test
     func aModeThatSomeCannotIsLeftOutWithItsReason() throws {
       let found = try choice(.throughput, ["pipe", "memory"], named: false, modes: [.inPlace]).cases()
       #expect(found.cases.map(\.mechanism) == [.memory])
       #expect(found.leftOut.contains { $0.contains("pipe can't be written in place") })
     }
 
-    @Test(.disabled("known bug: the rate is ignored"))
+    @Test
     func aRateForWhatHasNoInstantsIsRefused() throws {
       expectRefused(try choice(.throughput, ["pipe"], rate: 1000), "--rate is for latency")
     }
@@ -172,7 +172,7 @@ extension AllToolTests {
       #expect(sizes == ["pipe": [64, 1024], "eventfd": [0], "signal": [4]])
     }
 
-    @Test(.disabled("known bug: the other sizes are told as left out, though it was measured"))
+    @Test
     func whatWasMeasuredIsNotLeftOut() throws {
       let found = try choice(.latency, ["pipe", "eventfd"], named: false, sizes: [64, 1024]).cases()
       #expect(found.leftOut.isEmpty)

@@ -211,7 +211,7 @@ extension AllToolTests {
           #expect(parser.numbers > 0)
         }
       }
-      #expect(drawings(HTMLReport.text(try SampleReport.whole.report)).count == 5)
+      #expect(drawings(HTMLReport.text(try SampleReport.whole.report)).count == 6)
     }
 
     /// The crawl's chart comes from a file that another command wrote.
@@ -226,7 +226,7 @@ extension AllToolTests {
       let crawl = try CrawlFigures.read(folder.path + "/crawl")
       let html = HTMLReport.text(try SampleReport.whole.report, crawl: crawl)
       let all = drawings(html)
-      #expect(all.count == 6)
+      #expect(all.count == 7)
       #expect(Drawing().read(String(try #require(all.last))))
       #expect(html.contains("a&lt;b") && !html.contains("a<b"))
     }

@@ -16,9 +16,9 @@ package final class FramedSender: SendingEnd, CoalescingEnd, @unchecked Sendable
   // Not generic and not visible outside, so that the compiler knows every access: a message pays for no check.
   private var carried = 0
   private var gathers: Bool
-  private let stream: UInt32
+  let stream: UInt32
   private let isStream: Bool
-  private let unitBytes: Int
+  let unitBytes: Int
   private let usesFrames: Bool
   private let blocks: Bool
   private let limit: Int
@@ -27,11 +27,9 @@ package final class FramedSender: SendingEnd, CoalescingEnd, @unchecked Sendable
   private let pending: ByteBuffer
   private let gatherLimit: Int
   private var reserved = 0
-  /// On a stream: bytes still owed to a frame that was given up, written as zeros, and the rest of the frame
-  /// behind it, whose last byte says that the message never ended.
-  private var owedZeros = 0
-  private var owedTail: [UInt8] = []
-  /// Whether any of it is left.
+  /// On a stream: what a message that was given up still owes it.
+  private var debt = FrameDebt()
+  /// Whether anything is owed. Apart from it, so that a message's look at it pays for no check.
   private var owes = false
   private var isClosed = false
   private let lockOfOwner = OwnerLock()
@@ -246,7 +244,7 @@ package final class FramedSender: SendingEnd, CoalescingEnd, @unchecked Sendable
 
   // MARK: Framing
 
-  private static var none: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: nil, count: 0) }
+  static var none: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: nil, count: 0) }
 
   package var admitsMoreSenders: Bool { !isStream }
 
@@ -288,7 +286,7 @@ package final class FramedSender: SendingEnd, CoalescingEnd, @unchecked Sendable
     }
   }
 
-  private func withHeader(
+  func withHeader(
     _ header: FrameHeader, _ body: (UnsafeRawBufferPointer) throws(ChannelError) -> Int
   ) throws(ChannelError) -> Int {
     var bits = header.bits.littleEndian
@@ -298,7 +296,7 @@ package final class FramedSender: SendingEnd, CoalescingEnd, @unchecked Sendable
   // MARK: Writing
 
   /// One write, spinning first where the strategy says so. 0: the deadline passed.
-  private func write(
+  func write(
     _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, _ position: PartPosition,
     _ deadline: Deadline
   ) throws(ChannelError) -> Int {
@@ -324,7 +322,7 @@ package final class FramedSender: SendingEnd, CoalescingEnd, @unchecked Sendable
   }
 
   /// A write that goes whole or not at all.
-  private func put(
+  func put(
     _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, _ position: PartPosition,
     _ deadline: Deadline
   ) throws(ChannelError) -> Bool {
@@ -350,127 +348,24 @@ package final class FramedSender: SendingEnd, CoalescingEnd, @unchecked Sendable
     return true
   }
 
-  /// To a channel that others send into too: parts that each go whole.
-  private func sendParts(
-    _ bytes: UnsafeRawBufferPointer, until deadline: Deadline
-  ) throws(ChannelError) -> Bool {
-    let most = unitBytes - FrameHeader.size
-    var offset = 0
-    repeat {
-      let end = min(offset + most, bytes.count)
-      let header = FrameHeader(
-        stream: stream, count: end - offset, continues: offset > 0, more: end < bytes.count)
-      let body = unsafe UnsafeRawBufferPointer(rebasing: bytes[offset..<end])
-      // Given up between two parts: the next message begins without `continues`, and the receiver drops this one.
-      do throws(ChannelError) {
-        let sent = unsafe try withHeader(header) { head throws(ChannelError) in
-          unsafe try put(head, body, PartPosition(header), deadline) ? 1 : 0
-        }
-        if sent == 0 {
-          sink.abandon()
-          return false
-        }
-      } catch {
-        sink.abandon()
-        throw error
-      }
-      offset = end
-    } while offset < bytes.count
-    return true
-  }
-
-  /// To a byte stream of ours alone.
-  private func sendStream(
-    _ bytes: UnsafeRawBufferPointer, until deadline: Deadline
-  ) throws(ChannelError) -> Bool {
-    if deadline.isNever {
-      return unsafe try withHeader(FrameHeader(stream: stream, count: bytes.count)) {
-        head throws(ChannelError) in
-        unsafe try put(head, bytes, .whole, .never) ? 1 : 0
-      } > 0
-    }
-    // It may have to give up when some bytes are out already. So the message goes as a part with `more`, and
-    // behind it an empty last part: until the very last byte, the flags, is out, the message can still be undone.
-    let first = FrameHeader(stream: stream, count: bytes.count, more: true)
-    let last = FrameHeader(stream: stream, count: 0, continues: true)
-    let total = FrameHeader.size + bytes.count + FrameHeader.size
-    var done = 0
-    while done < total {
-      let count = unsafe try writeFrom(done, first, bytes, last, until: deadline)
-      if count == 0 { break }
-      done += count
-    }
-    if done == total { return true }
-    if done > 0 { owe(from: done, first: first, bytes: bytes.count, last: last) }
-    return false
-  }
-
-  /// Writes what is left of header, message and last part behind the first `done` bytes.
-  private func writeFrom(
-    _ done: Int, _ first: FrameHeader, _ bytes: UnsafeRawBufferPointer, _ last: FrameHeader,
-    until deadline: Deadline
-  ) throws(ChannelError) -> Int {
-    let bodyEnd = FrameHeader.size + bytes.count
-    if done < FrameHeader.size {
-      return unsafe try withHeader(first) { head throws(ChannelError) in
-        unsafe try write(UnsafeRawBufferPointer(rebasing: head[done...]), bytes, .whole, deadline)
-      }
-    }
-    return unsafe try withHeader(last) { tail throws(ChannelError) in
-      if done < bodyEnd {
-        let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[(done - FrameHeader.size)...])
-        return unsafe try write(rest, tail, .whole, deadline)
-      }
-      let rest = unsafe UnsafeRawBufferPointer(rebasing: tail[(done - bodyEnd)...])
-      return unsafe try write(rest, Self.none, .whole, deadline)
-    }
-  }
-
   /// The message was given up after `done` of its bytes: what the stream still has to get so that the receiver
   /// finds the next message.
-  private func owe(from done: Int, first: FrameHeader, bytes: Int, last: FrameHeader) {
-    let bodyEnd = FrameHeader.size + bytes
-    if done < FrameHeader.size {
-      owedTail = Self.bytes(of: first.bits).suffix(FrameHeader.size - done)
-      owedZeros = bytes
-    } else if done < bodyEnd {
-      owedZeros = bodyEnd - done
-    } else if done > bodyEnd {
-      // Part of the last part is out: end it as one more part that isn't the last.
-      var undone = last
-      undone.more = true
-      owedTail = Self.bytes(of: undone.bits).suffix(FrameHeader.size - (done - bodyEnd))
-    }
-    owes = owedZeros > 0 || !owedTail.isEmpty
-  }
-
-  private static func bytes(of bits: UInt64) -> [UInt8] {
-    (0..<8).map { UInt8(truncatingIfNeeded: bits >> (8 * UInt64($0))) }
+  func owe(from done: Int, first: FrameHeader, bytes: Int, last: FrameHeader) {
+    debt = FrameDebt(from: done, first: first, bytes: bytes, last: last)
+    owes = debt.isOwed
   }
 
   /// Pays what a message that was given up still owes the stream.
   private func settle(until deadline: Deadline) throws(ChannelError) -> Bool {
     if !owes { return true }
-    while !owedTail.isEmpty {
-      var count = 0
-      let tail = owedTail
-      count = unsafe try tail.span.withUnsafeBytes { bytes throws(ChannelError) in
-        unsafe try write(bytes, Self.none, .whole, deadline)
-      }
-      if count == 0 { return false }
-      owedTail.removeFirst(count)
+    var left = debt
+    defer {
+      debt = left
+      owes = left.isOwed
     }
-    let zeros = [UInt8](repeating: 0, count: min(owedZeros, 1 << 16))
-    while owedZeros > 0 {
-      let most = min(owedZeros, zeros.count)
-      let count = unsafe try zeros.span.withUnsafeBytes { bytes throws(ChannelError) in
-        unsafe try write(UnsafeRawBufferPointer(rebasing: bytes[..<most]), Self.none, .whole, deadline)
-      }
-      if count == 0 { return false }
-      owedZeros -= count
+    return unsafe try left.settle { bytes throws(ChannelError) in
+      unsafe try write(bytes, Self.none, .whole, deadline)
     }
-    owes = false
-    return true
   }
 
   /// Half a line can't be taken back: once its first byte is out the rest follows, also past a deadline.

@@ -1,8 +1,6 @@
 #include "internal.h"
 
 #include <sched.h>
-#include <signal.h>
-#include <sys/prctl.h>
 
 void baseline_fill(uint8_t *bytes, size_t size, uint64_t number) {
   for (size_t i = 8; i + 8 < size; i++) bytes[i] = (uint8_t)(number * 31 + i * 7 + (i >> 8));
@@ -163,10 +161,4 @@ int baseline_pin(int cpu) {
 bool baseline_may_run_on(int cpu) {
   cpu_set_t set;
   return cpu >= 0 && cpu < CPU_SETSIZE && sched_getaffinity(0, sizeof set, &set) == 0 && CPU_ISSET(cpu, &set);
-}
-
-void baseline_end_with_parent(void) {
-  pid_t parent = getppid();
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parent) _exit(137);
 }

@@ -3,7 +3,6 @@
 #include "internal.h"
 
 #include <fcntl.h>
-#include <mqueue.h>
 #include <stdio.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
@@ -42,10 +41,9 @@ bool framed_open(struct baseline_end *end) {
     end->nonblocking = open(path, (options->sends ? O_WRONLY : O_RDONLY) | O_NONBLOCK | O_CLOEXEC);
     if (end->nonblocking < 0) return false;
   }
-  if (options->kind == baseline_posix_queue && options->wait != baseline_block) {
-    struct mq_attr attributes = {.mq_flags = O_NONBLOCK};
-    if (mq_setattr(options->id, &attributes, NULL) < 0) return false;
-  }
+  // A queue's message has its type in front.
+  end->scratch = malloc(options->unit + 16);
+  if (!end->scratch) return false;
   return true;
 }
 
@@ -62,7 +60,7 @@ static ssize_t write_once(struct baseline_end *end, const uint8_t *head, const u
     return sendmsg(options->id, &message, MSG_NOSIGNAL | (now ? MSG_DONTWAIT : 0));
   }
   case baseline_queue: {
-    static _Thread_local uint8_t scratch[1 << 17];
+    uint8_t *scratch = end->scratch;
     uint64_t header;
     memcpy(&header, head, 8);
     long type = header >> 62 ? 2 : 1;
@@ -70,12 +68,6 @@ static ssize_t write_once(struct baseline_end *end, const uint8_t *head, const u
     memcpy(scratch + 8, head, 8);
     memcpy(scratch + 16, body, count);
     return msgsnd(options->id, scratch, 8 + count, now ? IPC_NOWAIT : 0) < 0 ? -1 : (ssize_t)(8 + count);
-  }
-  case baseline_posix_queue: {
-    static _Thread_local uint8_t scratch[1 << 17];
-    memcpy(scratch, head, 8);
-    memcpy(scratch + 8, body, count);
-    return mq_send(options->id, (char *)scratch, 8 + count, 0) < 0 ? -1 : (ssize_t)(8 + count);
   }
   case baseline_semaphore: {
     struct sembuf enter[2] = {{sending, -1, SEM_UNDO}, {free_slots, -1, SEM_UNDO}};
@@ -112,12 +104,11 @@ static ssize_t read_once(struct baseline_end *end, uint8_t *buffer, size_t count
     return recvmsg(options->id, &message, MSG_CMSG_CLOEXEC | (now ? MSG_DONTWAIT : 0));
   }
   case baseline_queue: {
-    static _Thread_local uint8_t scratch[(1 << 17) + 8];
+    uint8_t *scratch = end->scratch;
     ssize_t got = msgrcv(options->id, scratch, options->unit, 0, now ? IPC_NOWAIT : 0);
     if (got > 0) memcpy(buffer, scratch + 8, (size_t)got);
     return got;
   }
-  case baseline_posix_queue: return mq_receive(options->id, (char *)buffer, count, NULL);
   case baseline_semaphore: {
     struct sembuf enter[2] = {{receiving, -1, SEM_UNDO}, {used_slots, -1, SEM_UNDO}};
     for (int i = 0; i < 2; i++) enter[i].sem_flg |= now ? IPC_NOWAIT : 0;
@@ -141,14 +132,14 @@ static ssize_t read_once(struct baseline_end *end, uint8_t *buffer, size_t count
   }
 }
 
-// As the wait strategy has it. A POSIX queue in non-blocking mode can only be tried.
+// As the wait strategy has it.
 static ssize_t wait_write(struct baseline_end *end, const uint8_t *head, const uint8_t *body, size_t count) {
   if (end->options.wait == baseline_block) return write_once(end, head, body, count, false);
   uint64_t until = 0;
   for (uint64_t tries = 0;; tries++) {
     ssize_t result = write_once(end, head, body, count, true);
     if (result >= 0 || !would_block()) return result;
-    if (end->options.wait == baseline_adaptive && end->options.kind != baseline_posix_queue && (tries & 7) == 7) {
+    if (end->options.wait == baseline_adaptive && (tries & 7) == 7) {
       uint64_t now = baseline_now();
       if (!until) until = now + baseline_patience;
       if (now >= until) return write_once(end, head, body, count, false);
@@ -163,7 +154,7 @@ static ssize_t wait_read(struct baseline_end *end, uint8_t *buffer, size_t count
   for (uint64_t tries = 0;; tries++) {
     ssize_t result = read_once(end, buffer, count, true);
     if (result >= 0 || !would_block()) return result;
-    if (end->options.wait == baseline_adaptive && end->options.kind != baseline_posix_queue && (tries & 7) == 7) {
+    if (end->options.wait == baseline_adaptive && (tries & 7) == 7) {
       uint64_t now = baseline_now();
       if (!until) until = now + baseline_patience;
       if (now >= until) return read_once(end, buffer, count, false);

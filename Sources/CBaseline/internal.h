@@ -11,6 +11,7 @@ struct baseline_end {
   // A FIFO's second, non-blocking descriptor.
   int nonblocking;
   uint8_t *message;
+  uint8_t *scratch;
   // Sender: frames that wait to go out together. Receiver: bytes that were read ahead, from `start` on.
   uint8_t *buffer;
   size_t start, filled, capacity;
@@ -36,7 +37,7 @@ static inline void baseline_pause(void) {
 }
 
 // How long an adaptive wait tries before it sleeps, in nanoseconds.
-enum { baseline_patience = 40000 };
+enum { baseline_patience = 60000 };
 
 uint64_t baseline_header(uint32_t stream, size_t count, bool continues, bool more);
 

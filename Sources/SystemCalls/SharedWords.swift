@@ -92,7 +92,8 @@ package enum MemoryBarrier {
   package static let isAvailable: Bool = csystem_membarrier_everywhere() == 0
 
   /// Passes a full barrier on every CPU that runs a registered process. About a microsecond.
-  package static func everywhere() { _ = csystem_membarrier_everywhere() }
+  /// False: the kernel doesn't let this process any more.
+  package static func everywhere() -> Bool { csystem_membarrier_everywhere() == 0 }
 
   /// What is left of the barrier on the frequent side: the compiler keeps the order.
   @inline(__always) package static func left() { csystem_compiler_fence() }
@@ -101,5 +102,6 @@ package enum MemoryBarrier {
   package static let worksAmongThreads: Bool = csystem_membarrier_process_register() == 0
 
   /// Passes a full barrier on every CPU that runs a thread of this process. Next to nothing where there is one thread.
-  package static func amongThreads() { _ = csystem_membarrier_process() }
+  /// False: the kernel doesn't let this process any more, as when a filter of system calls was installed since.
+  package static func amongThreads() -> Bool { csystem_membarrier_process() == 0 }
 }

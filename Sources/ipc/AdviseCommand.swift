@@ -41,6 +41,8 @@ enum AdviseCommand {
     if json { return try JSONOutput.print(advice) }
     Terminal.print(advice.text)
     let left = cases.filter { $0.obstacle != nil }
-    if !left.isEmpty { Terminal.print("  not asked: \(left.compactMap(\.obstacle).joined(separator: "; "))") }
+    if !left.isEmpty {
+      Terminal.print("  not measured: \(left.compactMap(\.obstacle).joined(separator: "; "))")
+    }
   }
 }

@@ -42,6 +42,9 @@ struct BenchOptions {
     let waits = try chosenWaits.map { try Self.list($0, "--wait") { WaitStrategy(rawValue: $0) } }
     let modes = try chosenModes.map { try Self.list($0, "--mode") { SendMode(rawValue: $0) } }
     let cpus = try Self.cpus(pin)
+    if processes != nil, !workloads.contains(where: { [.fanIn, .fanOut, .jobs].contains($0) }) {
+      throw Failure.call("--processes is for fan-in, fan-out and jobs: \(words[0]) has two")
+    }
     if crawlPath != nil, htmlPath == nil {
       throw Failure.call("--crawl is for the report: name it with --html FILE")
     }
@@ -49,7 +52,7 @@ struct BenchOptions {
     do {
       let found: (cases: [BenchmarkCase], leftOut: [String])
       if words.isEmpty || isQuick, sizes == nil, waits == nil, modes == nil, rate == nil {
-        found = QuickSet.cases(workloads, mechanisms)
+        found = QuickSet.cases(workloads, mechanisms, processes: processes ?? 2)
       } else {
         found = try Self.cases(
           workloads, mechanisms, areNamed: chosenMechanisms != nil && chosenMechanisms != "all", sizes, waits,
@@ -64,6 +67,7 @@ struct BenchOptions {
         seconds: seconds ?? (isQuick || words.isEmpty ? 0.1 : 0.25), cpus: cpus,
         raw: wantsRaw || isWhole, seed: UInt64(seed), partArguments: [BenchCommand.partArgument])
       plan.leftOut = found.leftOut
+      plan.pinsAll = pin != nil && pin != "none"
       plan.isQuick = isQuick || words.isEmpty
       self.plan = plan
       crawl = try crawlPath.map { try CrawlFigures.read($0) }
@@ -89,7 +93,7 @@ struct BenchOptions {
         sizes: sizes ?? (isWide ? [64, 1024, 65536, 1 << 20] : [64]), sizesAreNamed: sizes != nil && !isWhole,
         waits: waits ?? (workload == .latency && rate == nil ? [.block, .spin] : [.block]),
         modes: modes ?? (isWide ? [.each, .batched] : [.each]), modesAreNamed: modes != nil && !isWhole,
-        processes: processes, rate: rate)
+        processes: processes, rate: workload == .latency || !isWhole ? rate : nil)
       do throws(BenchmarkError) {
         let found = try choice.cases()
         cases += found.cases

@@ -22,7 +22,7 @@ package struct Benchmark {
     self.watch = watch
   }
 
-  /// Measures. Interrupted, it reports what it has, as long as every case has a repeat.
+  /// Measures all of it, or throws.
   package func run(_ progress: (Progress) -> Void = { _ in }) throws -> BenchmarkReport {
     // A process that was killed is an error with words, and not this one's end.
     Streams.ignoreBrokenPipe
@@ -60,7 +60,7 @@ package struct Benchmark {
     let probes = trials.flatMap { $0.flatMap(\.probes) }
     var method = BenchmarkReport.Method(
       seed: plan.seed, repeats: plan.repeats, secondsPerRepeat: plan.seconds, slices: Trial.slices,
-      cpus: plan.cpus,
+      cpus: plan.cpus, pinsAll: plan.pinsAll,
       raw: plan.raw, isQuick: plan.isQuick, order: order, clockNanoseconds: baseline_clock_cost(),
       secondsTaken: 0,
       leftOut: plan.leftOut, notes: BenchmarkReport.notes)

@@ -36,6 +36,8 @@ package enum BenchmarkPart {
       reply.failure = words(error)
       control.answer(reply)
     }
+    // Told to quit, or not: what this process keeps for the baseline goes with it, before anybody looks.
+    Leftovers.removeAll()
   }
 
   private static func words(_ error: any Error) -> String {

@@ -33,10 +33,10 @@ import SystemCalls
   {
     unsafe side.tally.pointee.every_byte = verifies
     switch (side.spec.workload, side.isSender) {
-    case (.latency, true):
+    case (.latency, true) where side.spec.isTwoWay || pace != nil:
       if let pace { return try send(paced: pace, first, count, verifies) }
       return try side.chunks(count) { done, part in try pingpong(side, first + done, part) }
-    case (.latency, false):
+    case (.latency, false) where side.spec.isTwoWay || pace != nil:
       guard let pace else { return try echo(side, count) }
       return try side.chunks(count) { done, part in try receive(paced: pace, side, done, part) }
     case (.wake, true): return try wake(side, first, count, verifies)

@@ -12,6 +12,7 @@ final class Contestant {
   private let benchmark: BenchmarkCase
   private let watch: BenchmarkWatch
   private let expectedSeconds: Double
+  private let cpus: [Int]
   private var parts: [PartProcess] = []
   /// The number of the next message, by sender.
   private var next: UInt64 = 0
@@ -35,7 +36,7 @@ final class Contestant {
     self.kind = kind
     self.benchmark = benchmark
     self.watch = watch
-    func cpu(_ index: Int) -> Int? { cpus.isEmpty ? nil : cpus[index % cpus.count] }
+    self.cpus = cpus
     func spec(_ role: PartRole, _ index: Int) -> PartSpec {
       PartSpec(benchmark, role, board: board.id, cpu: cpu(index))
     }
@@ -51,6 +52,8 @@ final class Contestant {
     }
     try all { _ = $0 }
   }
+
+  private func cpu(_ index: Int) -> Int? { cpus.isEmpty ? nil : cpus[index % cpus.count] }
 
   // MARK: Starting
 
@@ -166,11 +169,14 @@ final class Contestant {
     for index in 0..<receivers {
       var spec = spec(.receiver, index)
       spec.index = index
+      // On the same CPU as in the library's pair.
+      if benchmark.isTwoWay { spec.cpu = cpu(1) }
       parts.append(try part(spec, arguments, sending: back, receiving: there))
     }
     for index in 0..<senders {
       var spec = spec(.sender, receivers + index)
       spec.index = index
+      if benchmark.isTwoWay { spec.cpu = cpu(0) }
       parts.append(try part(spec, arguments, sending: there, receiving: back))
     }
   }
@@ -201,7 +207,8 @@ final class Contestant {
     let (senders, receivers) = counts
     let share = count / UInt64(senders)
     let total = share * UInt64(senders)
-    let pace = benchmark.rate.map {
+    // What is checked in every byte goes as fast as it goes.
+    let pace = (verifies ? nil : benchmark.rate).map {
       PartCommand.Pace(start: Clock.now() + 3_000_000, interval: 1e9 / $0)
     }
     // Receivers first: what they wait for isn't there yet.
@@ -258,7 +265,9 @@ final class Contestant {
       histogram = sum
     }
     var cost = Cost()
-    for (_, reply) in replies { cost.add(reply) }
+    // A sender that waits for an instant, or for the other side to sleep, spins: that is the measuring's cost.
+    let isSpent = benchmark.workload == .wake || benchmark.rate != nil
+    for (role, reply) in replies where !isSpent || role == .receiver { cost.add(reply) }
     return Slice(messages: total, nanoseconds: max(1, end &- begin), histogram: histogram, cost: cost)
   }
 

@@ -124,14 +124,14 @@ let sleepersGap: UInt64 = 250_000
     unsafe side.tally.pointee.every_byte = verifies
     let board = unsafe side.board.pointer
     switch (side.spec.workload, side.isSender) {
-    case (.latency, true):
+    case (.latency, true) where side.spec.isTwoWay || pace != nil:
       if let pace {
         return unsafe baseline_send_paced(out, first, count, pace.start, pace.interval, verifies)
       }
       return side.chunks(count) { done, part in
         unsafe baseline_pingpong(out, into, side.tally, first + done, part, side.samples)
       }
-    case (.latency, false):
+    case (.latency, false) where side.spec.isTwoWay || pace != nil:
       guard let pace else { return unsafe baseline_echo(into, out, side.tally, count) }
       return side.chunks(count) { done, part in
         unsafe baseline_receive_paced(

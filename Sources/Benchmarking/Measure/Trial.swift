@@ -46,7 +46,7 @@ struct Trial {
     let board = try Board()
     let kinds = Self.contestants(benchmark, plan).shuffled(using: &random)
     let steal = Machine.stolenTicks
-    let isPinned = benchmark.parts <= plan.cpus.count
+    let isPinned = !plan.cpus.isEmpty && (plan.pinsAll || benchmark.parts <= plan.cpus.count)
     let raw = kinds.contains(.raw) ? try Contestant.rawChannels(benchmark) : []
     let contestants = try kinds.map {
       try Contestant(
@@ -56,7 +56,8 @@ struct Trial {
     var counts: [UInt64] = []
     for contestant in contestants { counts.append(try prepare(contestant)) }
     var result = Result()
-    let probing = isPinned && plan.cpus.count > 1 ? contestants.first { $0.kind == .channel } : nil
+    let probing =
+      isPinned && Set(plan.cpus.prefix(2)).count > 1 ? contestants.first { $0.kind == .channel } : nil
     if let probe = try probing?.probe() { result.probes.append(probe) }
     for slice in 0..<Self.slices {
       // There and back, so that none is always first.
@@ -89,7 +90,9 @@ struct Trial {
       let took = Double(trial.nanoseconds)
       // Long enough to tell, or as long as a slice itself.
       if took >= min(slice / 3, 8e6) {
-        return max(senders, UInt64(Double(count) * slice / took))
+        // Twice: the first may have met with a hiccup of the machine, and made every slice too short.
+        let again = try contestant.exchange(count)
+        return max(senders, UInt64(Double(count) * slice / min(took, Double(again.nanoseconds))))
       }
       count = UInt64(Double(count) * min(8, max(2, slice / 2 / max(took, 1))))
     }

@@ -11,6 +11,8 @@ package struct BenchmarkPlan: Sendable {
   package var seconds: Double
   /// The CPUs of the parts, in turn; empty: wherever the kernel puts them.
   package var cpus: [Int]
+  /// The caller named the CPUs: also more processes than CPUs go on them, several on one.
+  package var pinsAll = false
   /// Also the same in plain C.
   package var raw: Bool
   package var seed: UInt64

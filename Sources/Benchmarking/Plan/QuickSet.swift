@@ -4,7 +4,7 @@ package import IPC
 /// minutes.
 package enum QuickSet {
   package static func cases(
-    _ workloads: [Workload], _ mechanisms: [Mechanism]
+    _ workloads: [Workload], _ mechanisms: [Mechanism], processes: Int = 2
   ) -> (cases: [BenchmarkCase], leftOut: [String]) {
     var wanted: [BenchmarkCase] = []
     for mechanism in mechanisms {
@@ -25,10 +25,10 @@ package enum QuickSet {
         wanted.append(BenchmarkCase(.throughput, mechanism, wait: .block, size: bytes, mode: .inPlace))
       }
       wanted.append(BenchmarkCase(.wake, mechanism, wait: .block, size: size))
-      wanted.append(BenchmarkCase(.jobs, mechanism, wait: .adaptive, size: size))
+      wanted.append(BenchmarkCase(.jobs, mechanism, wait: .adaptive, size: size, processes: processes))
       if workloads.count < Workload.allCases.count {
-        wanted.append(BenchmarkCase(.fanIn, mechanism, wait: .block, size: size))
-        wanted.append(BenchmarkCase(.fanOut, mechanism, wait: .block, size: size))
+        wanted.append(BenchmarkCase(.fanIn, mechanism, wait: .block, size: size, processes: processes))
+        wanted.append(BenchmarkCase(.fanOut, mechanism, wait: .block, size: size, processes: processes))
       }
     }
     wanted.removeAll { !workloads.contains($0.workload) }

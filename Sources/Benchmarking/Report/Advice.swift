@@ -69,7 +69,10 @@ package struct Advice: Sendable, Encodable {
     self.size = size
     // Among those that can't be told apart, the one that costs less CPU.
     let interval = Statistics.estimate(best.each, seed: 1)
-    let equals = ranked.filter { Statistics.estimate($0.each, seed: 1).low <= interval.high }
+    let equals = ranked.filter {
+      Statistics.estimate($0.each, seed: 1).low <= interval.high
+        && $0.nanosecondsEach <= best.nanosecondsEach * 1.2
+    }
     let chosen = equals.min { $0.figures.cpuMicroseconds < $1.figures.cpuMicroseconds } ?? best
     choice = candidate(chosen)
     let second = ranked.first { $0.mechanism != chosen.mechanism }

@@ -137,7 +137,8 @@ extension BenchmarkReport {
   var methodLine: String {
     let cpus =
       method.cpus.isEmpty
-      ? "not pinned" : "pinned to CPUs \(method.cpus.map(String.init).joined(separator: ", "))"
+      ? "not pinned"
+      : "pinned to CPUs \(method.cpus.map(String.init).joined(separator: ", "))\(method.pinsAll ? "" : " (more processes than that: not pinned)")"
     return
       "\(method.repeats) repeats of \(Figure.time(microseconds: method.secondsPerRepeat * 1e6)) in fresh processes, \(cpus), seed \(method.seed), \(Figure.time(microseconds: method.secondsTaken * 1e6)) in all"
   }
@@ -160,6 +161,8 @@ extension Figure {
 
   /// `1.03 (1.01–1.06)`
   static func ratio(_ estimate: Estimate) -> String {
-    "\(fixed(estimate.median, 2)) (\(fixed(estimate.low, 2))–\(fixed(estimate.high, 2)))"
+    // One repeat has no interval.
+    if estimate.low == estimate.high { return fixed(estimate.median, 2) }
+    return "\(fixed(estimate.median, 2)) (\(fixed(estimate.low, 2))–\(fixed(estimate.high, 2)))"
   }
 }

@@ -61,7 +61,7 @@ extension BenchmarkResult {
     if estimate.spread > 0.15 {
       doubts.append("the repeats differ by ±\(Figure.percent(estimate.spread)): take more (--repeats)")
     }
-    if let rawRatio, rawRatio.high - rawRatio.low > 0.2 {
+    if let rawRatio, rawRatio.high - rawRatio.low > 0.1 {
       doubts.append(
         "the ratio to raw is only known to ±\(Figure.percent((rawRatio.high - rawRatio.low) / 2))")
     }
@@ -83,7 +83,7 @@ extension BenchmarkResult.Figures {
       for outcome in outcomes { if let histogram = outcome.histogram { sum.add(histogram) } }
       let middle = Statistics.estimate(each, seed: seed)
       latency = BenchmarkResult.Latency(
-        min: Double(sum.count == 0 ? 0 : sum.min), p50: Double(sum.percentile(0.5)),
+        min: Double(sum.count == 0 ? 0 : sum.min), p50: middle.median,
         p90: Double(sum.percentile(0.9)), p99: Double(sum.percentile(0.99)),
         p999: Double(sum.percentile(0.999)), max: Double(sum.max), p50Low: middle.low, p50High: middle.high)
     }

@@ -15,7 +15,6 @@ enum baseline_kind {
   baseline_queue,
   baseline_semaphore,
   baseline_ring,
-  baseline_posix_queue,
 };
 
 enum baseline_wait { baseline_block, baseline_spin, baseline_adaptive };
@@ -196,5 +195,3 @@ double baseline_clock_cost(void);
 // Pins this process to a CPU. -1 with errno.
 int baseline_pin(int cpu);
 bool baseline_may_run_on(int cpu);
-// Ends this process when the one that started it ends.
-void baseline_end_with_parent(void);

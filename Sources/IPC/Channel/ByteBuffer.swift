@@ -51,6 +51,9 @@
     return unsafe UnsafeMutableRawBufferPointer(rebasing: memory[end...])
   }
 
+  /// Whether it may be kept for the next message: a single huge one must not stay for ever.
+  var isWorthKeeping: Bool { capacity <= 8 << 20 }
+
   func filled(_ count: Int) { end += count }
 
   func dropFirst(_ count: Int) { start += count }

@@ -35,7 +35,8 @@ struct FrameDebt {
     _ write: (UnsafeRawBufferPointer) throws(ChannelError) -> Int
   ) throws(ChannelError) -> Bool {
     while !tail.isEmpty {
-      let count = unsafe try tail.span.withUnsafeBytes { bytes throws(ChannelError) in unsafe try write(bytes) }
+      let count = unsafe try tail.span.withUnsafeBytes { bytes throws(ChannelError) in unsafe try write(bytes)
+      }
       if count == 0 { return false }
       tail.removeFirst(count)
     }

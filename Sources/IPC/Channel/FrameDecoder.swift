@@ -54,7 +54,7 @@ package final class FrameDecoder {
       // Its memory serves the next: a large one would else be fetched from the kernel page by page, each time.
       assembled = nil
       whole.removeAll()
-      spare = whole
+      if whole.isWorthKeeping { spare = whole }
     }
   }
 

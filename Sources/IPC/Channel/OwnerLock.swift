@@ -36,8 +36,9 @@ struct OwnerLock: ~Copyable {
     guard
       isVisited.compareExchange(expected: false, desired: true, ordering: .sequentiallyConsistent).exchanged
     else { return false }
-    if visitorPassesBarrier { MemoryBarrier.amongThreads() } else { sharedMemoryFence() }
-    if isInside.load(ordering: .acquiring) {
+    var isOrdered = true
+    if visitorPassesBarrier { isOrdered = MemoryBarrier.amongThreads() } else { sharedMemoryFence() }
+    if !isOrdered || isInside.load(ordering: .acquiring) {
       isVisited.store(false, ordering: .releasing)
       return false
     }

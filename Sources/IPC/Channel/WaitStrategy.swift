@@ -2,7 +2,8 @@ import SystemCalls
 
 /// What a call does while it can't go on.
 public enum WaitStrategy: String, Hashable, Sendable, CaseIterable {
-  /// Sleeps in the kernel at once. Costs no CPU; a wake-up costs tens of microseconds.
+  /// Sleeps in the kernel at once. Costs no CPU; a wake-up costs tens of microseconds. Through shared memory a receiver
+  /// that keeps up with a stream message by message waits 0.7 µs first, to find many at once.
   case block
   /// Tries again and again until it can. The fastest answer, and a whole CPU for as long as it waits.
   case spin

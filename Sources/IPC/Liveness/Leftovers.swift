@@ -17,6 +17,9 @@ package enum Leftovers {
     parameters.contains { ["queue", "set", "mutexes", "segment"].contains($0.key) }
   }
 
+  /// Call it before making what the kernel wouldn't remove: from now on this process isn't ended before it has.
+  package static func prepare() { _ = Inheritance.leash }
+
   /// What was handed over and isn't taken yet; called while the leash is being taken.
   static func registerFirst(_ ends: [(owner: AnyObject, parameters: [String: String])]) {
     for (owner, parameters) in ends {
@@ -33,9 +36,10 @@ package enum Leftovers {
   /// Removes the System V objects that an end's parameters name.
   package static func remove(_ parameters: [String: String]) {
     func id(_ key: String) -> Int32? { parameters[key].flatMap { Int32($0) } }
-    if let queue = id("queue") { try? MessageQueues.remove(queue) }
-    for key in ["set", "mutexes"] { if let set = id(key) { try? Semaphores.remove(set) } }
+    // What wakes nobody first.
     if let segment = id("segment") { try? Segment.remove(segment) }
+    for key in ["set", "mutexes"] { if let set = id(key) { try? Semaphores.remove(set) } }
+    if let queue = id("queue") { try? MessageQueues.remove(queue) }
   }
 
   package static func removeAll() {

@@ -115,7 +115,7 @@ package final class RingReceiver: ReceivingEnd {
     if let whole = assembled {
       assembled = nil
       whole.removeAll()
-      spare = whole
+      if whole.isWorthKeeping { spare = whole }
     }
   }
 

@@ -13,10 +13,6 @@ package enum Inheritance {
       return false
     }
     try? closeOnExec(number)
-    // From the kernel's hand into ours.
-    if let flags = try? system(.fcntl, { fcntl(number, F_GETFL) }) {
-      _ = fcntl(number, F_SETFL, flags & ~O_ASYNC)
-    }
     var removals: [(Placeholder, [String: String])] = []
     // Whatever was handed over and isn't taken yet is this process's to remove too.
     for entry in Processes.environment where entry.hasPrefix(Spawn.prefix + "END_") {
@@ -36,7 +32,12 @@ package enum Inheritance {
       Leftovers.removeAll()
       Processes.exitNow(137)
     }
-    return watch != nil
+    guard watch != nil else { return false }
+    // From the kernel's hand into ours, once we have it.
+    if let flags = try? system(.fcntl, { fcntl(number, F_GETFL) }) {
+      _ = fcntl(number, F_SETFL, flags & ~O_ASYNC)
+    }
+    return true
   }()
 
   private static func closeOnExec(_ descriptor: Int32) throws(SystemError) {

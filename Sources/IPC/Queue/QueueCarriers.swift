@@ -113,6 +113,8 @@ final class QueueSource: ByteSource {
   private var inside = false
   var holdsTurn: Bool { takesTurns && inside }
   let unitBytes: Int
+  private var hangUps = 0
+  private static let mostHangUps = 100
 
   init(_ link: QueueLink, unitBytes: Int, takesTurns: Bool) {
     self.link = link
@@ -212,9 +214,13 @@ final class QueueSource: ByteSource {
       throw ChannelError(error, .receive, .queue)
     }
     if unsafe memory.load(as: Int.self) == QueueType.hangUp {
-      // Nothing of anybody's. Behind it there may be what another run of this name has sent since.
+      // Nothing of anybody's. Behind it there may be what another run of this name has sent since; more than a few of
+      // them are no monitor's.
+      hangUps += 1
+      guard hangUps <= Self.mostHangUps else { throw .violation(.queue, "\(hangUps) hang-ups in a row") }
       return wait ? nil : unsafe try take(buffer)
     }
+    hangUps = 0
     guard count >= FrameHeader.size else { throw .violation(.queue, "a queue message of \(count) bytes") }
     unsafe buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: memory[8..<(8 + count)]))
     link.room.ring()

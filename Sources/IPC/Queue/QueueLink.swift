@@ -44,7 +44,13 @@ final class QueueLink: @unchecked Sendable {
     try translating(.open, .queue) { () throws(SystemError) in
       try lifeline.start { [weak self] in
         bell.wake()
-        self?.endKernelWait()
+        guard let self, waitsInKernel else { return }
+        // Not on the monitor's thread, which others wait for.
+        do throws(SystemError) {
+          try Threads.start(name: "ipc-hang-up") { self.endKernelWait() }
+        } catch {
+          self.endKernelWait()
+        }
       }
     }
     let segmentID = self.segment.id
@@ -62,11 +68,9 @@ final class QueueLink: @unchecked Sendable {
     return try call()
   }
 
-  /// Called by the monitor when the other side is gone.
+  /// Runs when the other side is gone. One round ends the call, unless it comes between the flag and the call.
   private func endKernelWait() {
-    guard waitsInKernel else { return }
-    // A thousand milliseconds at most: one round ends it, unless this thread comes between the flag and the call.
-    for _ in 0..<1000 where isInKernel.load(ordering: .sequentiallyConsistent) {
+    while isInKernel.load(ordering: .sequentiallyConsistent) {
       if lifeline.side == .receiver {
         var type = QueueType.hangUp
         // A full queue has something to read, which ends the call as well.
@@ -81,21 +85,21 @@ final class QueueLink: @unchecked Sendable {
   }
 
   private func discardAll() {
-    let scratch = ByteBuffer(capacity: 1 << 16)
-    let room = unsafe scratch.room(1 << 16)
+    // No message is longer than this; one that didn't fit would stay.
+    guard let longest = (try? MessageQueues.status(queue))?.capacityBytes else { return }
+    let scratch = ByteBuffer(capacity: longest + 16)
+    let base = unsafe scratch.room(longest + 16).baseAddress!
     for _ in 0..<100_000 {
-      guard
-        (try? unsafe MessageQueues.receive(
-          queue, room.baseAddress!, capacity: room.count - 8, type: 0, wait: false))
-          != nil
-      else { return }
+      let taken = try? unsafe MessageQueues.receive(queue, base, capacity: longest, type: 0, wait: false)
+      if taken == nil { return }
     }
   }
 
   static func remove(queue: Int32, mutexes: Int32, segment: Int32) {
+    // The queue last: removing it wakes who waits in it, and this process may end with that.
+    try? Segment.remove(segment)
     try? Semaphores.remove(mutexes)
     try? MessageQueues.remove(queue)
-    try? Segment.remove(segment)
   }
 
   func close() {

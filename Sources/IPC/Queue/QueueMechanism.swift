@@ -18,6 +18,7 @@ package enum QueueMechanism: MechanismImplementation {
 
   /// Makes the kernel's objects, and says where they are.
   private static func create(_ options: ChannelOptions) throws(ChannelError) -> [String: String] {
+    Leftovers.prepare()
     let queue = try makeQueue(options)
     do throws(SystemError) {
       let mutexes = try Semaphores.create([1, 1])

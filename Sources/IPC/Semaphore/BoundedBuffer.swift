@@ -50,8 +50,9 @@ final class BoundedBuffer: @unchecked Sendable {
   deinit { close() }
 
   static func remove(set: Int32, segment: Int32) {
-    try? Semaphores.remove(set)
+    // The set last: removing it wakes who waits in it, and this process may end with that.
     try? Segment.remove(segment)
+    try? Semaphores.remove(set)
   }
 
   func close() {

@@ -38,6 +38,7 @@ package enum SemaphoreMechanism: MechanismImplementation {
 
   /// Makes the kernel's objects, and says where they are.
   private static func create(_ options: ChannelOptions) throws(ChannelError) -> [String: String] {
+    Leftovers.prepare()
     do throws(SystemError) {
       if options.type == "tokens" {
         let set = try Semaphores.create([UInt16(SemaphoreTokens.capacity), 0])

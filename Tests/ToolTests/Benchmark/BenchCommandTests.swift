@@ -217,16 +217,27 @@ extension AllToolTests {
     private struct Advice: Decodable {
       struct Candidate: Decodable {
         let mechanism: String
-        let each_ns: Double
-        let cpu_us: Double
+        let eachNs: Double
+        let cpuUs: Double
         let text: String
+
+        enum CodingKeys: String, CodingKey {
+          case mechanism, text
+          case eachNs = "each_ns"
+          case cpuUs = "cpu_us"
+        }
       }
       let pattern: String
       let size: Int
       let choice: Candidate
-      let runner_up: Candidate?
+      let runnerUp: Candidate?
       let reason: String
       let unless: [String]
+
+      enum CodingKeys: String, CodingKey {
+        case pattern, size, choice, reason, unless
+        case runnerUp = "runner_up"
+      }
     }
 
     @Test func adviceNamesAMechanism() throws {
@@ -236,8 +247,8 @@ extension AllToolTests {
       #expect(advice.pattern == "request")
       #expect(advice.size == 4096)
       #expect(sevenMechanisms.contains(advice.choice.mechanism))
-      #expect(advice.choice.each_ns > 0)
-      let second = try #require(advice.runner_up)
+      #expect(advice.choice.eachNs > 0)
+      let second = try #require(advice.runnerUp)
       #expect(second.mechanism != advice.choice.mechanism)
       #expect(!advice.reason.isEmpty)
     }
@@ -248,7 +259,7 @@ extension AllToolTests {
       try #require(result.code == 0, "\(result.errors)")
       let advice = try JSONDecoder().decode(Advice.self, from: Data(result.output.utf8))
       #expect(advice.choice.mechanism == "tcp")
-      #expect(advice.runner_up == nil)
+      #expect(advice.runnerUp == nil)
     }
   }
 }

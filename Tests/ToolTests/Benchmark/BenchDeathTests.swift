@@ -28,14 +28,13 @@ extension AllToolTests {
       let tool = try Tool(["bench"] + words + ["--repeats", "1000", "--seconds", "4"] + more)
       var found: [Int32] = []
       var below: [Int32] = []
-      let areThere = eventually {
-        found = ProcessTable.children(of: tool.id, with: "--bench-part")
+      // Each repeat has fresh ones, and on a busy machine a repeat may be short.
+      let measures = eventually {
+        found = ProcessTable.children(of: tool.id, with: "--bench-part").sorted()
         below = found.flatMap { ProcessTable.children(of: $0, with: "--bench-worker") }
-        return found.count == count && below.count == workers || !tool.isRunning
+        let areThere = found.count == count && below.count == workers
+        return areThere && ticks(found) > 8 * count || !tool.isRunning
       }
-      try #require(areThere && tool.isRunning, "the benchmark doesn't begin: \(tool.errors)")
-      let begun = ticks(found)
-      let measures = eventually { ticks(found) > begun + 15 || !tool.isRunning }
       try #require(measures && tool.isRunning, "the benchmark doesn't measure: \(tool.errors)")
       return Middle(
         tool: tool, parts: found, workers: below, made: SystemVObjects.now().subtracting(before))
@@ -49,6 +48,16 @@ extension AllToolTests {
         let fields = text[name...].dropFirst(2).split(separator: " ")
         guard fields.count > 12 else { return sum }
         return sum + (Int(fields[11]) ?? 0) + (Int(fields[12]) ?? 0)
+      }
+    }
+
+    /// Ends one of the processes, in the order in which they were started. If it was about to end anyway, it is
+    /// one of those that came after it.
+    private func killOne(_ middle: Middle, _ which: Int) {
+      for _ in 0..<5 {
+        let parts = ProcessTable.children(of: middle.tool.id, with: "--bench-part").sorted()
+        if parts.indices.contains(which) { kill(parts[which], SIGKILL) }
+        if eventually(within: 5, { !middle.tool.isRunning }) { return }
       }
     }
 
@@ -80,7 +89,7 @@ extension AllToolTests {
     private func expectDeathIsTold(_ arguments: String, _ parts: Int, _ which: Int) throws {
       let isPool = arguments.hasPrefix("jobs")
       let middle = try middle(arguments, parts: parts, workers: isPool ? 1 : 0)
-      kill(middle.parts.sorted()[which], SIGKILL)
+      killOne(middle, which)
       let result = middle.tool.wait()
       #expect(result.code == 1)
       #expect(result.errorLines.count == 1, "\(result.errors)")
@@ -107,20 +116,18 @@ extension AllToolTests {
     /// A pool gives a dead worker's jobs to another: the figure is worse, and still one of all jobs.
     @Test func aPoolOutlivesItsWorker() throws {
       let tool = try Tool([
-        "bench", "jobs", "--mechanism", "memory", "--processes", "2", "--repeats", "1", "--seconds", "1.5",
+        "bench", "jobs", "--mechanism", "memory", "--processes", "2", "--repeats", "3", "--seconds", "1",
         "--json",
       ])
       var workers: [Int32] = []
-      var used = 0
-      let hasBegun = eventually {
+      let wasKilled = eventually {
         workers = ProcessTable.children(of: tool.id, with: "--bench-part").flatMap {
           ProcessTable.children(of: $0, with: "--bench-worker")
         }
-        used = ticks(workers)
-        return workers.count == 2 && used > 20 || !tool.isRunning
+        let works = workers.count == 2 && ticks(workers) > 12
+        return works && kill(workers[0], SIGKILL) == 0 || !tool.isRunning
       }
-      try #require(hasBegun && tool.isRunning, "\(tool.errors)")
-      kill(workers[0], SIGKILL)
+      #expect(wasKilled)
       let result = tool.wait()
       #expect(result.code == 0, "\(result.errors)")
       if result.code == 0 { #expect(try BenchDocument(result.output).results.count == 1) }
@@ -184,8 +191,8 @@ extension AllToolTests {
     }
 
     @Test func aRunThatFailsLeavesTheFileAsItWas() throws {
-      #expect(try file(nil) { kill($0.parts[0], SIGKILL) } == nil)
-      #expect(try file("what was there") { kill($0.parts[0], SIGKILL) } == "what was there")
+      #expect(try file(nil) { killOne($0, 0) } == nil)
+      #expect(try file("what was there") { killOne($0, 0) } == "what was there")
     }
 
     @Test(arguments: [SIGINT, SIGTERM]) func aRunThatIsInterruptedLeavesTheFileAsItWas(_ signal: Int32) throws

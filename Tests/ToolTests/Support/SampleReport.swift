@@ -83,7 +83,8 @@ struct SampleReport {
           "limits": ["PIPE_BUF": 4096],
         ] as [String: Any],
         "method": [
-          "seed": 1, "repeats": 5, "seconds_per_repeat": 0.25, "slices": 4, "cpus": pinned, "raw": true,
+          "seed": 1, "repeats": 5, "seconds_per_repeat": 0.25, "slices": 4, "cpus": pinned, "pins_all": false,
+          "raw": true,
           "quick": false, "order": [Array(rows.indices)], "clock_ns": 25.5, "seconds_taken": 12.5,
           "left_out": leftOut, "notes": ["a note"],
         ] as [String: Any],

@@ -138,7 +138,7 @@ extension BenchmarkReport {
     let cpus =
       method.cpus.isEmpty
       ? "not pinned"
-      : "pinned to CPUs \(method.cpus.map(String.init).joined(separator: ", "))\(method.pinsAll ? "" : " (more processes than that: not pinned)")"
+      : "pinned to CPUs \(method.cpus.map(String.init).joined(separator: ", "))\(method.pinsAll ? "" : " (where there are no more processes than that)")"
     return
       "\(method.repeats) repeats of \(Figure.time(microseconds: method.secondsPerRepeat * 1e6)) in fresh processes, \(cpus), seed \(method.seed), \(Figure.time(microseconds: method.secondsTaken * 1e6)) in all"
   }

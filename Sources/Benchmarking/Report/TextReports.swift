@@ -33,7 +33,7 @@ package enum TableReport {
     parts += report.limitLines
     let warnings = report.warningLines
     if !warnings.isEmpty {
-      parts.append("! \(warnings.count) of the figures' warnings:")
+      parts.append("! \(warnings.count) warnings:")
       parts += warnings.prefix(12).map { "  \($0)" }
       if warnings.count > 12 {
         parts.append("  and \(warnings.count - 12) more, in the JSON and the HTML report")

@@ -9,18 +9,32 @@ package final class PageFetcher: Sendable {
   private static let longest: TimeInterval = 30
   private static let largest = 16 << 20
 
-  private let session: URLSession
-  private let delegate = FetchDelegate(limit: PageFetcher.largest)
+  /// A session, and who hears from it.
+  private final class Line: Sendable {
+    let session: URLSession
+    let delegate = FetchDelegate(limit: PageFetcher.largest)
 
-  package init() {
-    let configuration = URLSessionConfiguration.ephemeral
-    configuration.timeoutIntervalForRequest = Self.longest
-    configuration.timeoutIntervalForResource = Self.longest
-    configuration.urlCache = nil
-    configuration.httpCookieStorage = nil
-    configuration.httpShouldSetCookies = false
-    configuration.httpAdditionalHeaders = ["User-Agent": "swift-ipc-crawl/1"]
-    session = URLSession(configuration: configuration, delegate: delegate, delegateQueue: nil)
+    init() {
+      let configuration = URLSessionConfiguration.ephemeral
+      configuration.timeoutIntervalForRequest = PageFetcher.longest
+      configuration.timeoutIntervalForResource = PageFetcher.longest
+      configuration.urlCache = nil
+      configuration.httpCookieStorage = nil
+      configuration.httpShouldSetCookies = false
+      configuration.httpAdditionalHeaders = ["User-Agent": "swift-ipc-crawl/1"]
+      session = URLSession(configuration: configuration, delegate: delegate, delegateQueue: nil)
+    }
+  }
+
+  private let line = Mutex(Line())
+
+  package init() {}
+
+  /// A page was given up in its middle. What its session is still at, and how long ending it takes, is no matter of the
+  /// next page's.
+  private func hangUp(_ old: Line) {
+    line.withLock { $0 = Line() }
+    DispatchQueue.global().async { old.session.invalidateAndCancel() }
   }
 
   /// Fetches, and takes the links out. What goes wrong is part of the answer.
@@ -32,7 +46,9 @@ package final class PageFetcher: Sendable {
     }
     let clock = ContinuousClock()
     let start = clock.now
-    let fetched = delegate.wait(for: session.dataTask(with: url), longest: Self.longest + 5)
+    let line = self.line.withLock { $0 }
+    let fetched = line.delegate.wait(for: line.session.dataTask(with: url), longest: Self.longest + 5)
+    if fetched.isCutOff { hangUp(line) }
     if let response = fetched.response {
       page.status = Int32(clamping: response.statusCode)
       page.bytes = Int64(fetched.body.count)
@@ -68,6 +84,8 @@ private final class FetchDelegate: NSObject, URLSessionDataDelegate, Sendable {
     var response: HTTPURLResponse?
     var body = Data()
     var failure: String?
+    /// The session is still at it.
+    var isCutOff = false
   }
 
   private let limit: Int
@@ -87,9 +105,8 @@ private final class FetchDelegate: NSObject, URLSessionDataDelegate, Sendable {
     } while came && fetched.withLock { $0.task == task.taskIdentifier }
     return fetched.withLock { state in
       if !came {
-        // A late answer must not be taken for the next page's.
-        task.cancel()
         state.result.failure = "no answer within \(Int(longest)) s"
+        state.result.isCutOff = true
       }
       state.task = -1
       return state.result
@@ -122,16 +139,13 @@ private final class FetchDelegate: NSObject, URLSessionDataDelegate, Sendable {
       state.result.body.append(data)
       if state.result.body.count > limit {
         state.result.failure = "the body is over \(limit >> 20) MiB"
+        state.result.isCutOff = true
         state.task = -1
         return true
       }
       return false
     }
-    if isOver {
-      // First: cancelling can wait for what the session has still queued.
-      done.signal()
-      dataTask.cancel()
-    }
+    if isOver { done.signal() }
   }
 
   func urlSession(_ session: URLSession, task: URLSessionTask, didCompleteWithError error: (any Error)?) {

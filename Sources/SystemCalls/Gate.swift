@@ -17,6 +17,9 @@ package struct SystemError: Error, Hashable, Sendable {
   }
 
   package var wouldBlock: Bool { number == EAGAIN || number == EWOULDBLOCK }
+
+  /// A try that found nothing to do: EAGAIN, or ENOMSG of a message queue.
+  package var foundNothing: Bool { number == EAGAIN || number == ENOMSG }
 }
 
 /// The calls that pass through the gate, by the names of their man pages.
@@ -33,11 +36,15 @@ package enum SystemCall: String, Sendable, CaseIterable {
 }
 
 /// The one gate from errno to an error: runs the call, runs it again when a signal interrupted it, throws what
-/// the kernel says otherwise. In debug builds ``Faults`` can answer in the kernel's stead.
+/// what the kernel says otherwise. In debug builds ``Faults`` can answer in the kernel's stead.
+///
+/// - Parameter tries: how often a call that found nothing to do is made before that is thrown: a spin, as close to the
+///   kernel as one gets.
 @inline(__always) @discardableResult
 package func system<Result: FixedWidthInteger & SignedInteger>(
-  _ call: SystemCall, _ body: () -> Result
+  _ call: SystemCall, tries: Int = 1, _ body: () -> Result
 ) throws(SystemError) -> Result {
+  var left = tries
   while true {
     if let forced = Faults.errno(for: call) {
       if forced == EINTR { continue }
@@ -47,6 +54,9 @@ package func system<Result: FixedWidthInteger & SignedInteger>(
     if result != -1 { return result }
     let number = Glibc.errno
     if number == EINTR { continue }
-    throw SystemError(number, call)
+    let error = SystemError(number, call)
+    left &-= 1
+    guard left > 0, error.foundNothing else { throw error }
+    Futex.pause()
   }
 }

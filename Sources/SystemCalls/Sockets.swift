@@ -82,10 +82,11 @@ package enum Sockets {
 
   /// recvmsg(2). 0 is the end of a stream; `truncated` tells that a packet was larger than the buffer.
   package static func receive(
-    _ socket: Int32, into buffer: UnsafeMutableRawBufferPointer, wait: Bool, truncated: inout Bool
+    _ socket: Int32, into buffer: UnsafeMutableRawBufferPointer, wait: Bool, tries: Int = 1,
+    truncated: inout Bool
   ) throws(SystemError) -> Int {
     let count = Faults.count(for: .recvmsg, buffer.count)
-    return try system(.recvmsg) {
+    return try system(.recvmsg, tries: tries) {
       unsafe csystem_socket_receive(socket, buffer.baseAddress, count, wait, &truncated)
     }
   }

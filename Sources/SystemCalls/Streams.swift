@@ -13,10 +13,10 @@ package enum Streams {
 
   /// read(2), or preadv2(2) with RWF_NOWAIT. 0 is the end.
   package static func read(
-    _ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, wait: Bool
+    _ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, wait: Bool, tries: Int = 1
   ) throws(SystemError) -> Int {
     let count = Faults.count(for: .readv, buffer.count)
-    return try system(.readv) {
+    return try system(.readv, tries: tries) {
       wait
         ? unsafe csystem_read(descriptor, buffer.baseAddress, count)
         : unsafe csystem_readv_now(descriptor, buffer.baseAddress, count)

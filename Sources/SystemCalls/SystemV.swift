@@ -41,9 +41,9 @@ package enum MessageQueues {
 
   /// Takes the first message of `type` (0: of any). Throws ENOMSG when there is none.
   package static func receive(
-    _ id: Int32, _ buffer: UnsafeMutableRawPointer, capacity: Int, type: Int, wait: Bool
+    _ id: Int32, _ buffer: UnsafeMutableRawPointer, capacity: Int, type: Int, wait: Bool, tries: Int = 1
   ) throws(SystemError) -> Int {
-    try system(.msgrcv) {
+    try system(.msgrcv, tries: tries) {
       unsafe csystem_message_receive(id, buffer, capacity, type, wait ? 0 : Int32(IPC_NOWAIT))
     }
   }
@@ -88,8 +88,8 @@ package enum Semaphores {
     }
 
     /// One semtimedop(2). Throws EAGAIN when it would wait.
-    @inline(__always) fileprivate func tries(_ id: Int32) throws(SystemError) {
-      try operate(id, trying.span.extracting(..<count), nanoseconds: nil)
+    @inline(__always) fileprivate func tries(_ id: Int32, _ times: Int) throws(SystemError) {
+      try operate(id, trying.span.extracting(..<count), nanoseconds: nil, tries: times)
     }
 
     @inline(__always) fileprivate func wait(_ id: Int32, nanoseconds: UInt64) throws(SystemError) {
@@ -100,10 +100,10 @@ package enum Semaphores {
   /// Tries, and then waits: a semtimedop(2) with a timeout reads the clock before it looks. Throws EAGAIN when it would
   /// wait longer than `nanoseconds`; 0: when it would wait.
   package static func operate(
-    _ id: Int32, _ steps: borrowing Steps, nanoseconds: UInt64
+    _ id: Int32, _ steps: borrowing Steps, nanoseconds: UInt64, tries: Int = 1
   ) throws(SystemError) {
     do throws(SystemError) {
-      try steps.tries(id)
+      try steps.tries(id, tries)
     } catch {
       guard nanoseconds > 0, error.wouldBlock else { throw error }
       try steps.wait(id, nanoseconds: nanoseconds)
@@ -135,10 +135,10 @@ package enum Semaphores {
 
   /// semtimedop(2). Throws EAGAIN when the time passed (or at once, for an operation that doesn't wait).
   package static func operate(
-    _ id: Int32, _ operations: Span<Operation>, nanoseconds: UInt64? = nil
+    _ id: Int32, _ operations: Span<Operation>, nanoseconds: UInt64? = nil, tries: Int = 1
   ) throws(SystemError) {
     let timeout = nanoseconds.map { Int64(clamping: $0) } ?? -1
-    try system(.semop) {
+    try system(.semop, tries: tries) {
       unsafe operations.withUnsafeBytes { bytes in
         unsafe csystem_semaphore_operate(
           id, bytes.baseAddress!.assumingMemoryBound(to: csystem_semaphore_operation.self),

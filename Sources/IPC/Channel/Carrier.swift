@@ -1,3 +1,5 @@
+import SystemCalls
+
 /// Where a part stands in its message: mechanisms with several receivers keep the parts of one together.
 package struct PartPosition {
   package let stream: UInt32
@@ -47,6 +49,17 @@ package protocol ByteSink: AnyObject {
 
 extension ByteSource {
   package var holdsTurn: Bool { false }
+
+  package func read(
+    into buffer: UnsafeMutableRawBufferPointer, trying times: Int
+  ) throws(ChannelError) -> ReadOutcome {
+    for _ in 0..<times {
+      let outcome = unsafe try read(into: buffer, until: .now)
+      if case .nothing = outcome {} else { return outcome }
+      Futex.pause()
+    }
+    return .nothing
+  }
 }
 
 extension ByteSink {
@@ -71,6 +84,10 @@ package protocol ByteSource: AnyObject {
   /// Reads what there is, at most the buffer; the spinning comes from outside.
   func read(
     into buffer: UnsafeMutableRawBufferPointer, until deadline: Deadline
+  ) throws(ChannelError) -> ReadOutcome
+  /// Reads without waiting until there is something, at most so many times: a spin, close to the system call.
+  func read(
+    into buffer: UnsafeMutableRawBufferPointer, trying times: Int
   ) throws(ChannelError) -> ReadOutcome
   func close()
   func handOver() throws(ChannelError) -> Handover

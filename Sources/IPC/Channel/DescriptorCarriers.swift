@@ -21,6 +21,7 @@ package final class DescriptorCarrier: ByteSink, ByteSource {
   /// Its number; -1 once it is closed.
   private var number: Int32
   private var nonblocking: Descriptor?
+  private var numberOfNonblocking: Int32 = -1
   /// A FIFO that nobody has opened for writing yet reads as ended: wait for the first sender before the first read.
   package var awaitsFirstSender: Bool {
     get { isAwaiting }
@@ -45,7 +46,13 @@ package final class DescriptorCarrier: ByteSink, ByteSource {
   }
 
   /// The FIFO's second, non-blocking descriptor.
-  private func rawNonblocking(_ operation: ChannelOperation) throws(ChannelError) -> Int32 {
+  @inline(__always) private func rawNonblocking(
+    _ operation: ChannelOperation
+  ) throws(ChannelError) -> Int32 {
+    numberOfNonblocking >= 0 ? numberOfNonblocking : try openNonblocking(operation)
+  }
+
+  @inline(never) private func openNonblocking(_ operation: ChannelOperation) throws(ChannelError) -> Int32 {
     if nonblocking == nil {
       switch descriptor {
       case .some(let descriptor):
@@ -60,7 +67,9 @@ package final class DescriptorCarrier: ByteSink, ByteSource {
       }
     }
     switch nonblocking {
-    case .some(let nonblocking): return nonblocking.raw
+    case .some(let nonblocking):
+      numberOfNonblocking = nonblocking.raw
+      return nonblocking.raw
     case .none: throw .closed(operation, mechanism)
     }
   }
@@ -76,62 +85,107 @@ package final class DescriptorCarrier: ByteSink, ByteSource {
     _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, _ position: PartPosition,
     until deadline: Deadline
   ) throws(ChannelError) -> Int {
-    var raw = try raw(.send)
-    if kind == .fifoWriter, !deadline.isNever { raw = try rawNonblocking(.send) }
+    let raw = kind == .fifoWriter && !deadline.isNever ? try rawNonblocking(.send) : try raw(.send)
+    do throws(SystemError) {
+      return unsafe try put(raw, head, body, wait: deadline.isNever)
+    } catch {
+      if error.wouldBlock, deadline.isNow { return 0 }
+      return unsafe try writeInTime(raw, head, body, until: deadline, after: error)
+    }
+  }
+
+  @inline(never) private func writeInTime(
+    _ raw: Int32, _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, until deadline: Deadline,
+    after first: SystemError
+  ) throws(ChannelError) -> Int {
+    var error = first
     while true {
-      do throws(SystemError) {
-        return switch kind {
-        case .pipe: unsafe try Streams.write(raw, head, body, wait: deadline.isNever)
-        case .fifoReader, .fifoWriter: unsafe try Streams.write(raw, head, body, wait: true)
-        case .socket: unsafe try Sockets.send(raw, head, body, wait: deadline.isNever)
-        }
-      } catch {
-        guard error.wouldBlock else { throw ChannelError(error, .send, mechanism) }
-      }
-      if deadline.isNow { return 0 }
+      guard error.wouldBlock else { throw ChannelError(error, .send, mechanism) }
       let ready = try translating(.send, mechanism) { () throws(SystemError) in
         try waitReady(raw, write: true, nanoseconds: deadline.remaining)
       }
       if !ready { return 0 }
+      do throws(SystemError) {
+        return unsafe try put(raw, head, body, wait: deadline.isNever)
+      } catch let another {
+        error = another
+      }
     }
+  }
+
+  @inline(__always) private func put(
+    _ raw: Int32, _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, wait: Bool
+  ) throws(SystemError) -> Int {
+    // A FIFO that isn't to wait is written through a descriptor of its own, which never does.
+    kind == .socket
+      ? unsafe try Sockets.send(raw, head, body, wait: wait)
+      : unsafe try Streams.write(raw, head, body, wait: wait || kind != .pipe)
   }
 
   @inline(__always) package func read(
     into buffer: UnsafeMutableRawBufferPointer, until deadline: Deadline
   ) throws(ChannelError) -> ReadOutcome {
-    var raw = try raw(.receive)
-    if isAwaiting {
-      let came = try translating(.receive, mechanism) { () throws(SystemError) in
-        try waitReady(raw, read: true, nanoseconds: deadline.remaining)
-      }
-      if !came { return .nothing }
-      isAwaiting = false
+    guard deadline.isNever, !isAwaiting else { return unsafe try readInTime(buffer, until: deadline) }
+    let raw = try raw(.receive)
+    do throws(SystemError) {
+      return unsafe try take(raw, buffer, wait: true)
+    } catch {
+      // A blocking read that found nothing: the open file is in non-blocking mode.
+      if error.wouldBlock { return unsafe try readInTime(buffer, until: deadline) }
+      return try failed(error)
     }
-    if kind == .fifoReader, !deadline.isNever { raw = try rawNonblocking(.receive) }
+  }
+
+  @inline(__always) package func read(
+    into buffer: UnsafeMutableRawBufferPointer, trying times: Int
+  ) throws(ChannelError) -> ReadOutcome {
+    if isAwaiting { return unsafe try readInTime(buffer, until: .now) }
+    let raw = kind == .fifoReader ? try rawNonblocking(.receive) : try raw(.receive)
+    do throws(SystemError) {
+      return unsafe try take(raw, buffer, wait: false, tries: times)
+    } catch {
+      return error.wouldBlock ? .nothing : try failed(error)
+    }
+  }
+
+  @inline(never) private func readInTime(
+    _ buffer: UnsafeMutableRawBufferPointer, until deadline: Deadline
+  ) throws(ChannelError) -> ReadOutcome {
+    let raw = try raw(.receive)
     while true {
-      do throws(SystemError) {
-        var truncated = false
-        let count =
-          switch kind {
-          case .pipe: unsafe try Streams.read(raw, into: buffer, wait: deadline.isNever)
-          case .fifoReader, .fifoWriter: unsafe try Streams.read(raw, into: buffer)
-          case .socket:
-            unsafe try Sockets.receive(raw, into: buffer, wait: deadline.isNever, truncated: &truncated)
-          }
-        if truncated { throw SystemError.packetTooLong }
-        return count == 0 ? .ended : .bytes(count)
-      } catch {
-        if error == .packetTooLong { throw .violation(mechanism, "a packet of more than \(unitBytes) bytes") }
-        // A reset is how a socket tells that its peer died with bytes of ours unread.
-        if error.meansClosed { return .ended }
-        guard error.wouldBlock else { throw ChannelError(error, .receive, mechanism) }
+      if !isAwaiting {
+        let outcome = unsafe try read(into: buffer, trying: 1)
+        if case .nothing = outcome {} else { return outcome }
+        if deadline.isNow { return .nothing }
       }
-      if deadline.isNow { return .nothing }
       let ready = try translating(.receive, mechanism) { () throws(SystemError) in
         try waitReady(raw, read: true, nanoseconds: deadline.remaining)
       }
       if !ready { return .nothing }
+      isAwaiting = false
     }
+  }
+
+  @inline(__always) private func take(
+    _ raw: Int32, _ buffer: UnsafeMutableRawBufferPointer, wait: Bool, tries: Int = 1
+  ) throws(SystemError) -> ReadOutcome {
+    if kind == .socket {
+      var truncated = false
+      let count = unsafe try Sockets.receive(
+        raw, into: buffer, wait: wait, tries: tries, truncated: &truncated)
+      if truncated { throw SystemError.packetTooLong }
+      return count == 0 ? .ended : .bytes(count)
+    }
+    // A FIFO that isn't to wait is read through a descriptor of its own, which never does.
+    let count = unsafe try Streams.read(raw, into: buffer, wait: wait || kind != .pipe, tries: tries)
+    return count == 0 ? .ended : .bytes(count)
+  }
+
+  @inline(never) private func failed(_ error: SystemError) throws(ChannelError) -> ReadOutcome {
+    if error == .packetTooLong { throw .violation(mechanism, "a packet of more than \(unitBytes) bytes") }
+    // A reset is how a socket tells that its peer died with bytes of ours unread.
+    if error.meansClosed { return .ended }
+    throw ChannelError(error, .receive, mechanism)
   }
 
   package func close() {
@@ -139,6 +193,7 @@ package final class DescriptorCarrier: ByteSink, ByteSource {
     descriptor = nil
     number = -1
     nonblocking = nil
+    numberOfNonblocking = -1
     onClose()
   }
 
@@ -154,6 +209,7 @@ package final class DescriptorCarrier: ByteSink, ByteSource {
         self.descriptor = nil
         self.number = -1
         self.nonblocking = nil
+        self.numberOfNonblocking = -1
         return nil
       })
   }

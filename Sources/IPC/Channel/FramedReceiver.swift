@@ -9,6 +9,9 @@ package final class FramedReceiver: ReceivingEnd {
   private let decoder: FrameDecoder
   private var spinner: Spinner
   private let blocks: Bool
+  private let unitBytes: Int
+  /// A receiver that spins anyway begins with it.
+  private let firstTries: Int
   private var ended = false
   private var isClosed = false
 
@@ -18,15 +21,17 @@ package final class FramedReceiver: ReceivingEnd {
     self.options = options
     spinner = Spinner(options.wait)
     blocks = options.wait == .block
+    unitBytes = source.unitBytes
+    firstTries = options.wait == .spin ? Spinner.triesAtOnce : 1
     decoder = FrameDecoder(
-      mechanism: mechanism, options: options, bufferBytes: max(source.unitBytes, 1 << 16))
+      mechanism: mechanism, options: options, bufferBytes: max(unitBytes, 1 << 16))
   }
 
   /// A receiver that has begun a message that others wait behind doesn't give up in its middle at once: its sender
   /// is at it.
   private static var patience: Duration { .seconds(1) }
 
-  package func take(until deadline: Deadline) throws(ChannelError) -> UnsafeRawBufferPointer? {
+  @inline(__always) package func take(until deadline: Deadline) throws(ChannelError) -> UnsafeRawBufferPointer? {
     var deadline = deadline
     var wasPatient = false
     while true {
@@ -46,37 +51,38 @@ package final class FramedReceiver: ReceivingEnd {
     }
   }
 
-  @inline(__always) private func read(until deadline: Deadline) throws(ChannelError) -> ReadOutcome {
+  private func read(until deadline: Deadline) throws(ChannelError) -> ReadOutcome {
+    let room = unsafe decoder.room(unitBytes)
     // A plain blocking read is one call where trying first would be two.
-    if blocks, deadline.isNever {
-      if PendingFlushes.areNone { return try readOnce(until: .never) }
-    } else {
-      let first = try readOnce(until: .now)
-      if case .nothing = first {} else { return first }
-      if deadline.isNow { return .nothing }
-    }
-    return try PendingFlushes.waiting(until: deadline) { limit throws(ChannelError) in
-      var outcome = ReadOutcome.nothing
-      let done = try spinner.spin(until: limit) { () throws(ChannelError) in
-        outcome = try readOnce(until: .now)
-        if case .nothing = outcome { return false }
-        return true
-      }
-      if done { return outcome }
-      outcome = try readOnce(until: limit)
-      if case .nothing = outcome { return nil }
-      return outcome
-    } ?? .nothing
-  }
-
-  @inline(__always) private func readOnce(until deadline: Deadline) throws(ChannelError) -> ReadOutcome {
-    let outcome = unsafe try source.read(
-      into: decoder.room(source.unitBytes), until: deadline)
+    let waitsAtOnce = blocks && deadline.isNever && PendingFlushes.areNone
+    let outcome =
+      waitsAtOnce ? unsafe try source.read(into: room, until: .never) : unsafe try read(room, until: deadline)
     if case .bytes(let count) = outcome {
       decoder.filled(count)
       carried += count
     }
     return outcome
+  }
+
+  private func read(
+    _ room: UnsafeMutableRawBufferPointer, until deadline: Deadline
+  ) throws(ChannelError) -> ReadOutcome {
+    let first = unsafe try source.read(into: room, trying: deadline.isNow ? 1 : firstTries)
+    if case .nothing = first {} else { return first }
+    if deadline.isNow { return .nothing }
+    let source = self.source
+    return try PendingFlushes.waiting(until: deadline) { limit throws(ChannelError) in
+      var outcome = ReadOutcome.nothing
+      let done = try spinner.spin(until: limit) { times throws(ChannelError) in
+        outcome = unsafe try source.read(into: room, trying: times)
+        if case .nothing = outcome { return false }
+        return true
+      }
+      if done { return outcome }
+      outcome = unsafe try source.read(into: room, until: limit)
+      if case .nothing = outcome { return nil }
+      return outcome
+    } ?? .nothing
   }
 
   package func release() { decoder.release() }

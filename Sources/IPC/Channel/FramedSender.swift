@@ -54,7 +54,7 @@ package final class FramedSender: SendingEnd, CoalescingEnd, @unchecked Sendable
 
   // MARK: SendingEnd
 
-  package func send(_ bytes: UnsafeRawBufferPointer, until deadline: Deadline) throws(ChannelError) -> Bool {
+  @inline(__always) package func send(_ bytes: UnsafeRawBufferPointer, until deadline: Deadline) throws(ChannelError) -> Bool {
     // The common case: nothing is held back, and it goes in one call.
     if !gathers, !noted, pending.count == 0, usesFrames, !owes, bytes.count <= limit,
       isStream ? deadline.isNever : bytes.count + FrameHeader.size <= unitBytes
@@ -296,7 +296,7 @@ package final class FramedSender: SendingEnd, CoalescingEnd, @unchecked Sendable
   // MARK: Writing
 
   /// One write, spinning first where the strategy says so. 0: the deadline passed.
-  func write(
+  @inline(__always) func write(
     _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, _ position: PartPosition,
     _ deadline: Deadline
   ) throws(ChannelError) -> Int {

@@ -7,8 +7,9 @@ public enum WaitStrategy: String, Hashable, Sendable, CaseIterable {
   case block
   /// Tries again and again until it can. The fastest answer, and a whole CPU for as long as it waits.
   case spin
-  /// Tries for a few microseconds, then sleeps. How long it tries follows how often trying helped. A sleeper costs
-  /// nothing on descriptors, and wakes 4 to 13 times a second on the rest to look whether the other side lives.
+  /// Tries for 60 µs, a bit more than a wake-up costs, then sleeps. Where three tries in a row didn't help, the next 4
+  /// waits sleep at once, then 8, up to 64, until a try helps again. A sleeper costs nothing on descriptors, and wakes 4
+  /// to 13 times a second on the rest to look whether the other side lives.
   case adaptive
 }
 
@@ -20,6 +21,8 @@ public enum WaitStrategy: String, Hashable, Sendable, CaseIterable {
 package struct Spinner {
   /// A bit over what a wake-up of the other side costs, in nanoseconds: a peer that slept can still answer within it.
   static let patience: UInt64 = 60_000
+  /// Tries between two looks at the clock.
+  static let triesAtOnce = 64
   /// Failures in a row before it stops trying.
   private static let mostFailures = 3
   private static let mostSkipped = 64
@@ -34,26 +37,36 @@ package struct Spinner {
   package init(_ strategy: WaitStrategy) { self.strategy = strategy }
 
   /// Tries until it succeeds (true), or it is time to sleep or to give up (false).
-  package mutating func spin(
+  @inline(__always) package mutating func spin(
     until deadline: Deadline, _ attempt: () throws(ChannelError) -> Bool
+  ) throws(ChannelError) -> Bool {
+    try spin(until: deadline) { times throws(ChannelError) in
+      for _ in 0..<times {
+        if try attempt() { return true }
+        Futex.pause()
+      }
+      return false
+    }
+  }
+
+  /// The same, of what makes several tries at once: as many as it is told, unless one succeeds.
+  package mutating func spin(
+    until deadline: Deadline, tries attempts: (_ times: Int) throws(ChannelError) -> Bool
   ) throws(ChannelError) -> Bool {
     switch strategy {
     case .block: return false
     case .spin:
-      while true {
-        for _ in 0..<64 {
-          if try attempt() { return true }
-          Futex.pause()
-        }
-        if deadline.hasPassed { return false }
-      }
+      repeat {
+        if try attempts(Self.triesAtOnce) { return true }
+      } while !deadline.hasPassed
+      return false
     case .adaptive:
       if Self.alone { return false }
       if skipped > 0 {
         skipped -= 1
         return false
       }
-      if try tries(until: deadline, attempt) {
+      if try hasHelped(until: deadline, attempts) {
         failures = 0
         skips = 4
         return true
@@ -69,20 +82,14 @@ package struct Spinner {
     }
   }
 
-  private func tries(
-    until deadline: Deadline, _ attempt: () throws(ChannelError) -> Bool
+  private func hasHelped(
+    until deadline: Deadline, _ attempts: (Int) throws(ChannelError) -> Bool
   ) throws(ChannelError) -> Bool {
     // The clock isn't asked before it is likely to say something.
-    for _ in 0..<16 {
-      if try attempt() { return true }
-      Futex.pause()
-    }
+    if try attempts(16) { return true }
     let end = min(Clock.now() &+ Self.patience, deadline.nanoseconds)
     repeat {
-      for _ in 0..<16 {
-        if try attempt() { return true }
-        Futex.pause()
-      }
+      if try attempts(16) { return true }
     } while Clock.now() < end
     return false
   }

@@ -89,6 +89,9 @@ package final class Lifeline: @unchecked Sendable {
   /// The last peer has closed or died. False while none has come yet.
   @inline(__always) package var peersGone: Bool { gone.load(ordering: .acquiring) }
 
+  /// The same, in one order with everything else that is sequentially consistent.
+  package var peersGoneInOrder: Bool { gone.load(ordering: .sequentiallyConsistent) }
+
   /// For who saw the hang-up in a poll(2) of its own.
   package func notePeersGone() { gone.store(true, ordering: .sequentiallyConsistent) }
 

@@ -50,15 +50,14 @@ final class QueueSink: ByteSink {
     if deadline.isNow { return false }
     if deadline.isNever, link.waitsInKernel {
       do throws(SystemError) {
-        let sent: Void? = try link.inKernel { () throws(SystemError) in
+        _ = try link.inKernel { () throws(SystemError) in
           unsafe try MessageQueues.send(link.queue, base, count: total, wait: true)
         }
-        // What was sent while the last receiver went is lost with it, as in a pipe.
-        guard sent != nil, !link.lifeline.peersGone else { throw SystemError(brokenPipe, .msgsnd) }
       } catch {
-        if link.lifeline.peersGone { throw .closed(.send, .queue) }
-        throw ChannelError(error, .send, .queue)
+        if !link.lifeline.peersGone { throw ChannelError(error, .send, .queue) }
       }
+      // What was sent while the last receiver went is lost with it, as in a pipe.
+      if link.lifeline.peersGone { throw .closed(.send, .queue) }
       link.messages.ring()
       return true
     }
@@ -96,8 +95,6 @@ enum QueueType {
   /// From a receiver's own monitor: all senders are gone.
   static let hangUp = 3
 }
-
-private let brokenPipe: Int32 = 32
 
 /// Takes framed bytes from a System V queue, always the oldest, so that the queue's order is ours.
 ///
@@ -141,14 +138,36 @@ final class QueueSource: ByteSource {
     return outcome
   }
 
-  /// Waits in the kernel. Nil: the other side is gone, and what it left is to be looked for without waiting.
-  private func attemptWaiting(_ buffer: UnsafeMutableRawBufferPointer) throws(ChannelError) -> ReadOutcome? {
-    guard let found = unsafe try take(buffer, wait: true) else { return nil }
+  func read(
+    into buffer: UnsafeMutableRawBufferPointer, trying times: Int
+  ) throws(ChannelError) -> ReadOutcome {
+    if takesTurns || inside {
+      for _ in 0..<times {
+        if let outcome = unsafe try attempt(buffer) { return outcome }
+        Futex.pause()
+      }
+      return .nothing
+    }
+    // Asked before the queue is: what a sender sent before it died is there by then.
+    let gone = link.lifeline.peersGone
+    guard let found = unsafe try take(buffer, tries: times) else { return gone ? .ended : .nothing }
+    return unsafe taken(found, buffer)
+  }
+
+  @inline(__always) private func taken(
+    _ found: (type: Int, count: Int), _ buffer: UnsafeMutableRawBufferPointer
+  ) -> ReadOutcome {
     if found.type == QueueType.part {
       let header = FrameHeader(UInt64(littleEndian: unsafe buffer.loadUnaligned(as: UInt64.self)))
       inside = header.more
     }
     return .bytes(found.count)
+  }
+
+  /// Waits in the kernel. Nil: the other side is gone, and what it left is to be looked for without waiting.
+  private func attemptWaiting(_ buffer: UnsafeMutableRawBufferPointer) throws(ChannelError) -> ReadOutcome? {
+    guard let found = unsafe try take(buffer, wait: true) else { return nil }
+    return unsafe taken(found, buffer)
   }
 
   private func attempt(_ buffer: UnsafeMutableRawBufferPointer) throws(ChannelError) -> ReadOutcome? {
@@ -174,12 +193,9 @@ final class QueueSource: ByteSource {
       if !inside { leave(foundSomething: false) }
       return gone ? .ended : nil
     }
-    if found.type == QueueType.part {
-      let header = FrameHeader(UInt64(littleEndian: unsafe buffer.loadUnaligned(as: UInt64.self)))
-      inside = header.more
-    }
+    let outcome = unsafe taken(found, buffer)
     if !inside { leave(foundSomething: true) }
-    return .bytes(found.count)
+    return outcome
   }
 
   /// Lets the next receiver have its turn; wakes it if there may be more for it. After finding nothing there isn't,
@@ -192,7 +208,7 @@ final class QueueSource: ByteSource {
   }
 
   private func take(
-    _ buffer: UnsafeMutableRawBufferPointer, wait: Bool = false
+    _ buffer: UnsafeMutableRawBufferPointer, wait: Bool = false, tries: Int = 1
   ) throws(ChannelError) -> (type: Int, count: Int)? {
     scratch.removeAll()
     let memory = unsafe scratch.room(unitBytes + 8)
@@ -206,7 +222,8 @@ final class QueueSource: ByteSource {
         guard let received else { return nil }
         count = received
       } else {
-        count = unsafe try MessageQueues.receive(link.queue, base, capacity: unitBytes, type: 0, wait: false)
+        count = unsafe try MessageQueues.receive(
+          link.queue, base, capacity: unitBytes, type: 0, wait: false, tries: tries)
       }
     } catch {
       if error.meansNoMessage { return nil }

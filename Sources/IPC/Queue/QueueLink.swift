@@ -44,7 +44,7 @@ final class QueueLink: @unchecked Sendable {
     try translating(.open, .queue) { () throws(SystemError) in
       try lifeline.start { [weak self] in
         bell.wake()
-        guard let self, waitsInKernel else { return }
+        guard let self, waitsInKernel, isInKernel.load(ordering: .sequentiallyConsistent) else { return }
         // Not on the monitor's thread, which others wait for.
         do throws(SystemError) {
           try Threads.start(name: "ipc-hang-up") { self.endKernelWait() }
@@ -64,7 +64,7 @@ final class QueueLink: @unchecked Sendable {
     isInKernel.store(true, ordering: .sequentiallyConsistent)
     defer { isInKernel.store(false, ordering: .sequentiallyConsistent) }
     // Looked at after it was said that this end is in the kernel: either this sees it, or the monitor sees that.
-    if lifeline.peersGone { return nil }
+    if lifeline.peersGoneInOrder { return nil }
     return try call()
   }
 

@@ -75,12 +75,13 @@ final class BoundedBuffer: @unchecked Sendable {
 
   /// One semop(2), waiting in slices. False: the deadline passed, or the other side is gone.
   func operate(
-    _ operations: Semaphores.Steps, until deadline: Deadline, _ operation: ChannelOperation
+    _ operations: Semaphores.Steps, until deadline: Deadline, tries: Int = 1, _ operation: ChannelOperation
   ) throws(ChannelError) -> Bool {
     while true {
       do throws(SystemError) {
         try Semaphores.operate(
-          set, operations, nanoseconds: deadline.isNow ? 0 : deadline.remaining(atMost: Self.slice))
+          set, operations, nanoseconds: deadline.isNow ? 0 : deadline.remaining(atMost: Self.slice),
+          tries: tries)
         return true
       } catch {
         guard error.wouldBlock else { throw ChannelError(error, operation, .semaphore) }

@@ -85,8 +85,20 @@ final class BoundedBufferSource: ByteSource {
   func read(
     into target: UnsafeMutableRawBufferPointer, until deadline: Deadline
   ) throws(ChannelError) -> ReadOutcome {
+    unsafe try read(target, until: deadline)
+  }
+
+  func read(
+    into target: UnsafeMutableRawBufferPointer, trying times: Int
+  ) throws(ChannelError) -> ReadOutcome {
+    unsafe try read(target, until: .now, tries: times)
+  }
+
+  private func read(
+    _ target: UnsafeMutableRawBufferPointer, until deadline: Deadline, tries: Int = 1
+  ) throws(ChannelError) -> ReadOutcome {
     let gone = buffer.lifeline.peersGone
-    if try !buffer.operate(inside ? goOn : enter, until: deadline, .receive) {
+    if try !buffer.operate(inside ? goOn : enter, until: deadline, tries: tries, .receive) {
       if !gone {
         // Gone while this waited: once more, for what the last sender left.
         guard buffer.lifeline.peersGone else { return .nothing }

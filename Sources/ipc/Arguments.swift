@@ -1,3 +1,5 @@
+import IPC
+
 /// A command's arguments: options taken one by one, then what is left.
 struct Arguments {
   private let command: String
@@ -56,6 +58,16 @@ struct Arguments {
       throw wrong("\(name) \(text): a number from \(range.lowerBound) to \(range.upperBound) is possible")
     }
     return number
+  }
+
+  /// The mechanisms of `--mechanism pipe,memory`, each once; `areNamed`: not just all of them.
+  mutating func mechanisms() throws -> (list: [Mechanism], areNamed: Bool)? {
+    guard let text = try value("--mechanism") else { return nil }
+    var seen: Set<Mechanism> = []
+    let list = try text.split(separator: ",", omittingEmptySubsequences: false).flatMap { name in
+      name == "all" ? Mechanism.all : [try Mechanism(named: String(name))]
+    }
+    return (list.filter { seen.insert($0).inserted }, text != "all")
   }
 
   /// One of a few words.

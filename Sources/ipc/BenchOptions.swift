@@ -14,7 +14,7 @@ struct BenchOptions {
   let earlier: BenchmarkReport?
 
   init(_ arguments: inout Arguments) throws {
-    let chosenMechanisms = try arguments.value("--mechanism")
+    let chosenMechanisms = try arguments.mechanisms()
     let chosenSizes = try arguments.value("--size")
     let chosenWaits = try arguments.value("--wait")
     let chosenModes = try arguments.value("--mode")
@@ -37,7 +37,7 @@ struct BenchOptions {
 
     let isWhole = words.isEmpty || words == ["all"] || isQuick
     let workloads = try Self.workloads(words.first)
-    let mechanisms = try Self.mechanisms(chosenMechanisms ?? "all")
+    let mechanisms = chosenMechanisms?.list ?? Mechanism.all
     let sizes = try (chosenSizes.map { try Self.list($0, "--size") { ChannelOptions.bytes($0) } })
     let waits = try chosenWaits.map { try Self.list($0, "--wait") { WaitStrategy(rawValue: $0) } }
     let modes = try chosenModes.map { try Self.list($0, "--mode") { SendMode(rawValue: $0) } }
@@ -55,7 +55,7 @@ struct BenchOptions {
         found = QuickSet.cases(workloads, mechanisms, processes: processes ?? 2)
       } else {
         found = try Self.cases(
-          workloads, mechanisms, areNamed: chosenMechanisms != nil && chosenMechanisms != "all", sizes, waits,
+          workloads, mechanisms, areNamed: chosenMechanisms?.areNamed ?? false, sizes, waits,
           modes,
           processes: processes ?? 2, rate: rate.map(Double.init), isWhole: isWhole)
       }
@@ -126,13 +126,6 @@ struct BenchOptions {
     return [workload]
   }
 
-  static func mechanisms(_ names: String) throws -> [Mechanism] {
-    var seen: Set<Mechanism> = []
-    return try names.split(separator: ",", omittingEmptySubsequences: false).flatMap { name in
-      name == "all" ? Mechanism.all : [try Mechanism(named: String(name))]
-    }.filter { seen.insert($0).inserted }
-  }
-
   private static func list<Value: Hashable>(
     _ text: String, _ option: String, _ value: (String) -> Value?
   ) throws -> [Value] {
@@ -164,38 +157,6 @@ struct BenchOptions {
         throw Failure.call("--pin \(text): there is no CPU \(cpu) for this process: there are \(there)")
       }
       return cpu
-    }
-  }
-}
-
-/// A file for a report: whether it can be written is known before anything is measured, and what was in it stays until
-/// the report is there.
-final class ReportFile {
-  let path: String
-  private let wasMade: Bool
-  private var isWritten = false
-
-  init(_ path: String, option: String) throws {
-    self.path = path
-    wasMade = !FileManager.default.fileExists(atPath: path)
-    if wasMade { _ = FileManager.default.createFile(atPath: path, contents: nil) }
-    guard FileHandle(forWritingAtPath: path) != nil else {
-      throw Failure.call(
-        "\(option) \(path) can't be written: choose a file in a folder that exists and is yours")
-    }
-  }
-
-  deinit { if wasMade, !isWritten { try? FileManager.default.removeItem(atPath: path) } }
-
-  func write(_ text: String) throws {
-    do {
-      let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
-      try? file.truncate(atOffset: 0)
-      try file.write(contentsOf: Data(text.utf8))
-      try file.close()
-      isWritten = true
-    } catch {
-      throw Failure.work("\(path) can't be written: \(error.localizedDescription)")
     }
   }
 }

@@ -35,7 +35,7 @@ enum CrawlCommand: Command {
 
   static func run(_ arguments: inout Arguments) throws {
     let options = try CrawlOptions(&arguments)
-    let output = try options.output.map { try OutputFile($0) }
+    let output = try options.output.map { try ReportFile($0, option: "--output") }
     let session = CrawlSession(options)
     do throws(SystemError) {
       try Interrupts.handle { _ in session.interrupt() }
@@ -44,7 +44,7 @@ enum CrawlCommand: Command {
     }
     let outcome = session.run()
     let report = CrawlReport(options, outcome)
-    if let output, let first = outcome.pages.first { try output.write(first) }
+    if let output, let first = outcome.pages.first { try output.write(JSONOutput.lines(first)) }
     if options.json {
       try JSONOutput.print(report)
     } else if !outcome.runs.isEmpty {
@@ -64,8 +64,11 @@ struct CrawlOptions {
   var json: Bool
 
   init(_ arguments: inout Arguments) throws {
-    let names = try arguments.value("--mechanism") ?? "all"
-    mechanisms = try Self.mechanisms(names)
+    mechanisms = try arguments.mechanisms()?.list ?? Mechanism.all
+    for mechanism in mechanisms where mechanism.traits.carries != .messages || !mechanism.traits.anonymous {
+      throw Failure.call(
+        "--mechanism \(mechanism) carries no jobs: choose one that carries messages, such as memory")
+    }
     let workers = try arguments.number("--workers", 1...1000) ?? 4
     let chosen = try arguments.choice("--work", ["slow", "site", "nothing"])
     let pages = try arguments.number("--pages", 1...100_000_000)
@@ -105,49 +108,6 @@ struct CrawlOptions {
           "\"\(url)\" is no URL that can be crawled: write http://host/path or https://host/path")
       }
       return normalized
-    }
-  }
-
-  private static func mechanisms(_ names: String) throws -> [Mechanism] {
-    var list: [Mechanism] = []
-    for name in names.split(separator: ",", omittingEmptySubsequences: false) {
-      if name == "all" {
-        list += Mechanism.all
-        continue
-      }
-      let mechanism = try Mechanism(named: String(name))
-      guard mechanism.traits.carries == .messages, mechanism.traits.anonymous else {
-        throw Failure.call(
-          "--mechanism \(name) carries no jobs: choose one that carries messages, such as memory")
-      }
-      list.append(mechanism)
-    }
-    var seen: Set<Mechanism> = []
-    return list.filter { seen.insert($0).inserted }
-  }
-}
-
-/// A file that is opened before anything is measured.
-final class OutputFile {
-  private let handle: FileHandle
-  private let path: String
-
-  init(_ path: String) throws {
-    self.path = path
-    guard FileManager.default.createFile(atPath: path, contents: nil),
-      let handle = FileHandle(forWritingAtPath: path)
-    else { throw Failure.call("--output \(path) can't be written: choose a folder that exists and is yours") }
-    self.handle = handle
-  }
-
-  func write(_ pages: [PageRecord]) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    do {
-      for page in pages { try handle.write(contentsOf: try encoder.encode(page) + Data([10])) }
-      try handle.close()
-    } catch {
-      throw Failure.work("\(path) can't be written: \(error.localizedDescription)")
     }
   }
 }

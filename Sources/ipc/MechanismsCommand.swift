@@ -90,12 +90,3 @@ enum MechanismsCommand: Command {
     }
   }
 }
-
-/// One JSON document on standard output, and nothing else there.
-enum JSONOutput {
-  static func print(_ value: some Encodable) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    Terminal.print(String(decoding: try encoder.encode(value), as: UTF8.self))
-  }
-}

@@ -111,7 +111,6 @@ package enum BenchmarkPart {
     let after = Processes.usageOfThisProcess()
     if result == Int32(baseline_damaged) {
       reply.failure = side.damage
-      reply.damaged = true
     } else if result < 0 {
       reply.failure = "the baseline failed: \(SystemError(errno, .read).words)"
     }

@@ -20,6 +20,6 @@ import SystemCalls
     guard unsafe segment.bytes.count >= MemoryLayout<baseline_board>.size else {
       throw SystemError(22, .shmat)
     }
-    unsafe pointer = unsafe segment.bytes.baseAddress!.assumingMemoryBound(to: baseline_board.self)
+    unsafe pointer = segment.bytes.baseAddress!.assumingMemoryBound(to: baseline_board.self)
   }
 }

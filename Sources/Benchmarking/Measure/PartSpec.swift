@@ -84,8 +84,6 @@ enum PartCommand: Codable {
 /// What a process answers: one line each.
 struct PartReply: Codable {
   var failure: String?
-  /// A message was lost, doubled or damaged.
-  var damaged = false
   var begin: UInt64 = 0
   var end: UInt64 = 0
   var user: UInt64 = 0

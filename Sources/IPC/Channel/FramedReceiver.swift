@@ -31,7 +31,9 @@ package final class FramedReceiver: ReceivingEnd {
   /// is at it.
   private static var patience: Duration { .seconds(1) }
 
-  @inline(__always) package func take(until deadline: Deadline) throws(ChannelError) -> UnsafeRawBufferPointer? {
+  @inline(__always) package func take(until deadline: Deadline) throws(ChannelError)
+    -> UnsafeRawBufferPointer?
+  {
     var deadline = deadline
     var wasPatient = false
     while true {

@@ -54,7 +54,9 @@ package final class FramedSender: SendingEnd, CoalescingEnd, @unchecked Sendable
 
   // MARK: SendingEnd
 
-  @inline(__always) package func send(_ bytes: UnsafeRawBufferPointer, until deadline: Deadline) throws(ChannelError) -> Bool {
+  @inline(__always) package func send(_ bytes: UnsafeRawBufferPointer, until deadline: Deadline)
+    throws(ChannelError) -> Bool
+  {
     // The common case: nothing is held back, and it goes in one call.
     if !gathers, !noted, pending.count == 0, usesFrames, !owes, bytes.count <= limit,
       isStream ? deadline.isNever : bytes.count + FrameHeader.size <= unitBytes

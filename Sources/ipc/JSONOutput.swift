@@ -1,0 +1,17 @@
+import Foundation
+
+/// One JSON document on standard output, and nothing else there.
+enum JSONOutput {
+  static func print(_ value: some Encodable) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    Terminal.print(String(decoding: try encoder.encode(value), as: UTF8.self))
+  }
+
+  /// One object per line.
+  static func lines(_ values: [some Encodable]) throws -> [Data] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return try values.map { try encoder.encode($0) + Data([10]) }
+  }
+}

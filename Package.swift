@@ -14,6 +14,7 @@ let package = Package(
   name: "swift-ipc",
   products: [
     .library(name: "IPC", targets: ["IPC"]),
+    .library(name: "Concurrency", targets: ["Concurrency"]),
     .executable(name: "ipc", targets: ["ipc"]),
   ],
   targets: [
@@ -44,9 +45,15 @@ let package = Package(
       name: "ipc-peer", dependencies: ["IPC", "SystemCalls"], path: "Tests/IPCPeer", swiftSettings: strict),
     .testTarget(
       name: "IPCTests", dependencies: ["IPC", "SystemCalls", "ipc-peer"], swiftSettings: strict),
+    // What the tests of several targets share.
+    .target(
+      name: "TestSupport", dependencies: ["SystemCalls"], path: "Tests/Support", swiftSettings: strict),
+    .testTarget(
+      name: "ConcurrencyTests", dependencies: ["Concurrency", "SystemCalls", "TestSupport"],
+      swiftSettings: strict),
     .testTarget(
       name: "ToolTests",
-      dependencies: ["IPC", "Crawling", "Concurrency", "Benchmarking", "SystemCalls", "ipc"],
+      dependencies: ["TestSupport", "IPC", "Crawling", "Concurrency", "Benchmarking", "SystemCalls", "ipc"],
       swiftSettings: strict),
     .testTarget(name: "SystemCallsTests", dependencies: ["SystemCalls", "CSystem"], swiftSettings: strict),
   ],

@@ -36,3 +36,8 @@ package enum Threads {
     pthread_detach(thread)
   }
 }
+
+extension Threads {
+  /// The calling thread; never 0.
+  @inline(__always) package static var current: UInt { pthread_self() }
+}

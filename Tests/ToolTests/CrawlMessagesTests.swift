@@ -1,5 +1,6 @@
 import Crawling
 import IPC
+import TestSupport
 import Testing
 
 extension AllToolTests {

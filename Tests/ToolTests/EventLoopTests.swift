@@ -1,6 +1,7 @@
 import Concurrency
 import Synchronization
 import SystemCalls
+import TestSupport
 import Testing
 
 extension AllToolTests {

@@ -1,4 +1,5 @@
 import Crawling
+import TestSupport
 import Testing
 
 @testable import IPC

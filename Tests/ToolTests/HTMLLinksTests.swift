@@ -1,5 +1,6 @@
 import Crawling
 import Foundation
+import TestSupport
 import Testing
 
 extension AllToolTests {

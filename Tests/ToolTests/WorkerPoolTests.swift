@@ -2,6 +2,7 @@ import Crawling
 import IPC
 import Synchronization
 import SystemCalls
+import TestSupport
 import Testing
 
 extension AllToolTests {

@@ -1,6 +1,7 @@
 import Benchmarking
 import Foundation
 import FoundationXML
+import TestSupport
 import Testing
 
 extension AllToolTests {

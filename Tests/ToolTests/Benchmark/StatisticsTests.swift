@@ -1,5 +1,6 @@
 import Benchmarking
 import IPC
+import TestSupport
 import Testing
 
 extension AllToolTests {

@@ -1,0 +1,67 @@
+/// A generator's function's way to its caller.
+public struct Yielder<Yield, Send> {
+  @usableFromInline let exchange: GeneratorExchange<Yield, Send>
+
+  @inlinable init(_ exchange: GeneratorExchange<Yield, Send>) { self.exchange = exchange }
+
+  /// Hands the value to the caller, and waits until it resumes the generator.
+  /// - Returns: what was sent; nil when the caller called `next()`.
+  /// - Throws: what the caller threw in; ``GeneratorExit`` when it asks for the end; `notInside`.
+  @discardableResult
+  @inlinable nonisolated(nonsending) public func yield(_ value: Yield) async throws -> Send? {
+    try exchange.stepper.enter()
+    exchange.yielded = value
+    try await exchange.stepper.wait()
+    return exchange.sent.take()
+  }
+
+  /// Delegates: what the other generator yields goes to the caller as if it were yielded here; what the caller sends,
+  /// throws and closes goes to the other. PEP 380.
+  /// - Returns: what the other returned.
+  /// - Throws: what the other throws; `hasEnded` if it had ended before, without a value.
+  @discardableResult
+  @inlinable nonisolated(nonsending) public func yield<Return>(
+    from other: Generator<Yield, Send, Return>
+  ) async throws -> Return {
+    var next = try other.next()
+    while let value = next {
+      let sent: Send?
+      do {
+        sent = try await yield(value)
+      } catch let exit as GeneratorExit {
+        // The other first; what it throws meanwhile goes before.
+        try other.close()
+        throw exit
+      } catch {
+        next = try other.throw(error)
+        continue
+      }
+      next = try other.send(sent)
+    }
+    guard let result = other.result else { throw GeneratorError(.hasEnded) }
+    return result
+  }
+
+  /// Hands out every value of a sequence. What the caller sends is nobody's; what it throws is thrown here.
+  @inlinable nonisolated(nonsending) public func yield(from values: some Sequence<Yield>) async throws {
+    for value in values { try await yield(value) }
+  }
+}
+
+/// What goes between a generator's function and its caller.
+@usableFromInline final class GeneratorExchange<Yield, Send> {
+  @usableFromInline let stepper: Stepper
+  @usableFromInline var yielded: Yield?
+  @usableFromInline var sent: Send?
+
+  @inlinable init(_ stepper: Stepper) { self.stepper = stepper }
+}
+
+/// How a generator's function ended.
+@usableFromInline final class GeneratorOutcome<Return> {
+  @usableFromInline var value: Return?
+  /// Told once.
+  @usableFromInline var error: (any Error)?
+
+  @inlinable init() {}
+}

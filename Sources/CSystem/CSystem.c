@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
+#include <malloc.h>
 #include <mqueue.h>
 #include <poll.h>
 #include <sched.h>
@@ -291,4 +292,10 @@ int csystem_sem_wait(void *semaphore, int64_t timeout_nanoseconds) {
   clock_gettime(CLOCK_REALTIME, &now);
   struct timespec until = as_timespec((int64_t)now.tv_sec * 1000000000 + now.tv_nsec + timeout_nanoseconds);
   return sem_timedwait(semaphore, &until);
+}
+
+void csystem_trim_heap(void) {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
 }

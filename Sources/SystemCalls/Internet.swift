@@ -65,22 +65,11 @@ package enum Internet {
   ) throws(SystemError) {
     // In non-blocking mode, so that it can be waited for; a signal can't leave it half done either.
     try socket.setNonblocking(true)
-    do throws(SystemError) {
-      try system(.connect) {
-        unsafe address.bytes.withUnsafeBytes { bytes in
-          unsafe Glibc.connect(
-            socket.raw, bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
-        }
-      }
-    } catch {
-      guard error.number == EINPROGRESS else { throw error }
-      guard try waitReady(socket.raw, write: true, nanoseconds: nanoseconds) else {
-        throw SystemError(ETIMEDOUT, .connect)
-      }
-      // SOL_SOCKET, SO_ERROR.
-      let result = try Sockets.option(socket, level: 1, 4)
-      if result != 0 { throw SystemError(result, .connect) }
+    try beginConnecting(socket, address)
+    guard try waitReady(socket.raw, write: true, nanoseconds: nanoseconds) else {
+      throw SystemError(ETIMEDOUT, .connect)
     }
+    try checkConnected(socket)
     try socket.setNonblocking(false)
   }
 
@@ -133,5 +122,29 @@ package enum Internet {
 
   private static func port(_ field: Substring) -> Int? {
     field.split(separator: ":").last.flatMap { Int($0, radix: 16) }
+  }
+}
+
+extension Internet {
+  /// connect(2) of a socket in non-blocking mode: done, or begun. When it is writable, ``checkConnected(_:)`` says which.
+  package static func beginConnecting(
+    _ socket: borrowing Descriptor, _ address: Address
+  ) throws(SystemError) {
+    do throws(SystemError) {
+      try system(.connect) {
+        unsafe address.bytes.withUnsafeBytes { bytes in
+          unsafe Glibc.connect(
+            socket.raw, bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
+        }
+      }
+    } catch {
+      guard error.number == EINPROGRESS else { throw error }
+    }
+  }
+
+  /// Throws why a connection that was begun couldn't be made. SO_ERROR of SOL_SOCKET.
+  package static func checkConnected(_ socket: borrowing Descriptor) throws(SystemError) {
+    let result = try Sockets.option(socket, level: 1, 4)
+    if result != 0 { throw SystemError(result, .connect) }
   }
 }

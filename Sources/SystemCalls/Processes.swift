@@ -147,3 +147,28 @@ extension Processes {
   /// _exit(2): at once, without running anything.
   package static func exitNow(_ code: Int32) -> Never { _exit(code) }
 }
+
+extension Processes.Usage {
+  /// What was used since then.
+  package func since(_ before: Processes.Usage) -> Processes.Usage {
+    var used = self
+    used.userNanoseconds -= before.userNanoseconds
+    used.systemNanoseconds -= before.systemNanoseconds
+    used.voluntarySwitches -= before.voluntarySwitches
+    used.involuntarySwitches -= before.involuntarySwitches
+    return used
+  }
+}
+
+extension Processes {
+  /// Raises this process's limit of descriptors to what its user may have (RLIMIT_NOFILE; setrlimit(2)).
+  package static func raiseDescriptorLimit() {
+    var limit = rlimit()
+    guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+    limit.rlim_cur = limit.rlim_max
+    _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+  }
+
+  /// Gives the heap's free pages back to the kernel. malloc_trim(3).
+  package static func trimHeap() { csystem_trim_heap() }
+}

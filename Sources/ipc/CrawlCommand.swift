@@ -6,29 +6,35 @@ import SystemCalls
 /// `ipc crawl`: the same crawl over each mechanism in turn.
 enum CrawlCommand: Command {
   static let name = "crawl"
-  static let summary = "the same crawl over every mechanism, and what each cost"
+  static let summary = "the same crawl over every mechanism and in every model, and what each cost"
   static let help = """
-    ipc crawl [URL…] [--mechanism NAME,…|all] [--workers N] [--work slow|site|nothing] [--pages N] [--delay MS]
-              [--depth N] [--limit N] [--seed S] [--output PAGES.jsonl] [--json]
+    ipc crawl [URL…] [--model NAME,…|all] [--mechanism NAME,…|all] [--workers N] [--work slow|site|nothing]
+              [--pages N] [--delay MS] [--depth N] [--limit N] [--seed S] [--output PAGES.jsonl] [--json]
 
     Worker processes fetch pages; a coordinator hands the work out over one mechanism after the other, and a table
-    says what each cost. Without a URL a generated site is started on this machine, and ended again.
+    says what each cost. With --model, the same in one process, in one model of concurrency after the other. Without
+    a URL a generated site is started on this machine, and ended again.
+
+      --model       processes (the default), or what fetches many pages in one process:
+    \(CrawlModels.all.map { "                " + CommandLineTool.pad($0.name, 12) + $0.summary }.joined(separator: "\n"))
+                    all: all of them, and then the processes
 
       --mechanism   \(Mechanism.all.map(\.name).joined(separator: ", ")): all of them (all), or those named;
                     also \(Mechanism.variants.filter { $0.traits.carries == .messages && $0.traits.anonymous }.map(\.name).joined(separator: ", "))
-      --workers N   worker processes (4)
+      --workers N   worker processes; in the other models, how many pages at once (4)
       --work        slow: ten known pages that each answer after a second; site: a site of linked pages, no delay
                     (the default); nothing: jobs that do nothing, which is coordination alone
       --pages N     how many pages or jobs (slow 10, site 1000, nothing 100000)
       --delay MS    what a page of the generated site takes (slow 1000, site 0)
       --depth N     how many links away from the first page (no limit)
       --limit N     how many pages at most (10000 for a URL, no limit for the generated site)
-      --output FILE one JSON object per page; with several mechanisms, those of the first
+      --output FILE one JSON object per page; of several crawls, those of the first
       --json        one JSON document instead of the table
 
     Stays on the sites of the URLs. Exit codes: 0 done, 1 the work failed, 2 the call was wrong, 130 interrupted.
 
     example: ipc crawl --work site --pages 2000 --workers 4 --mechanism memory,pipe
+             ipc crawl --work slow --model all --workers 10
     """
 
   static let workerArgument = "--crawl-worker"
@@ -57,14 +63,17 @@ enum CrawlCommand: Command {
 
 /// What the caller asked for, checked.
 struct CrawlOptions {
-  var mechanisms: [Mechanism]
+  /// What is compared, in this order.
+  var entrants: [CrawlEntrant]
   var plan: CrawlPlan
   var isEmbedded: Bool
   var output: String?
   var json: Bool
 
   init(_ arguments: inout Arguments) throws {
-    mechanisms = try arguments.mechanisms()?.list ?? Mechanism.all
+    let chosenMechanisms = try arguments.mechanisms()?.list
+    let chosenModels = try arguments.value("--model")
+    let mechanisms = chosenMechanisms ?? Mechanism.all
     for mechanism in mechanisms where mechanism.traits.carries != .messages || !mechanism.traits.anonymous {
       throw Failure.call(
         "--mechanism \(mechanism) carries no jobs: choose one that carries messages, such as memory")
@@ -76,6 +85,11 @@ struct CrawlOptions {
     let depth = try arguments.number("--depth", 0...1_000_000)
     let limit = try arguments.number("--limit", 1...100_000_000)
     let seed = try arguments.number("--seed", 0...Int.max) ?? 1
+    entrants = try Self.entrants(chosenModels ?? CrawlModels.processes, mechanisms)
+    if let chosenModels, chosenMechanisms != nil, !entrants.contains(where: \.areProcesses) {
+      throw Failure.call(
+        "--mechanism is what carries work between processes, and --model \(chosenModels) has one: leave it out")
+    }
     output = try arguments.value("--output")
     json = arguments.flag("--json")
     let urls = try arguments.rest()
@@ -110,4 +124,22 @@ struct CrawlOptions {
       return normalized
     }
   }
+
+  private static func entrants(_ models: String, _ mechanisms: [Mechanism]) throws -> [CrawlEntrant] {
+    var seen: Set<String> = []
+    return try models.split(separator: ",", omittingEmptySubsequences: false).flatMap { word in
+      word == "all" ? CrawlModels.names : [String(word)]
+    }.filter { seen.insert($0).inserted }.flatMap { name -> [CrawlEntrant] in
+      if name == CrawlModels.processes { return mechanisms.map { .processes($0) } }
+      guard let model = CrawlModels.all.first(where: { $0.name == name }) else {
+        throw Failure.call(
+          "no model \"\(name)\": there are \(CrawlModels.names.joined(separator: ", ")) and all")
+      }
+      return [.model(model)]
+    }
+  }
+}
+
+extension CrawlEntrant {
+  var areProcesses: Bool { if case .processes = self { true } else { false } }
 }

@@ -20,7 +20,7 @@ struct CrawlReport: Encodable {
   let workload: Workload
   let machine = Machine()
   let runs: [CrawlRun]
-  /// Whether every mechanism found the same pages, each once; nil where a limit or Ctrl-C left some out.
+  /// Whether every crawl found the same pages, each once; nil where a limit or Ctrl-C left some out.
   let samePages: Bool?
   private let firstFailure: PageRecord?
   private let allFailed: Bool
@@ -54,7 +54,7 @@ struct CrawlReport: Encodable {
       return .work("every page failed; the first: \(page.url): \(page.failure ?? "status \(page.status)")")
     }
     if samePages == false {
-      return .work("the mechanisms didn't find the same pages, each once: that is a bug, please report it")
+      return .work("the crawls didn't find the same pages, each once: that is a bug, please report it")
     }
     return nil
   }
@@ -62,23 +62,33 @@ struct CrawlReport: Encodable {
   var table: String {
     let largest = runs.map(\.coordinationMicroseconds).max() ?? 0
     let unit = workload.kind == "nothing" ? "jobs" : "pages"
-    var table = Table([
-      ("mechanism", .left), (unit, .right), ("wall", .right), ("\(unit)/s", .right), ("cost each", .right),
-      ("", .left),
-      ("CPU", .right), ("switches", .right), ("dispatch p50", .right), ("p99", .right), ("channel", .right),
-      ("memory", .right),
-    ])
+    // Each kind of crawl has columns of its own; those of kinds that aren't there are left out.
+    let haveModels = runs.contains { $0.mechanism == nil }
+    let haveProcesses = runs.contains { $0.mechanism != nil }
+    var table = Table(
+      [
+        (haveModels ? "model" : "mechanism", .left), (unit, .right), ("wall", .right), ("\(unit)/s", .right),
+        ("cost each", .right), ("", .left), ("CPU", .right), ("switches", .right),
+      ] + (haveModels ? [("processes", .right), ("threads", .right)] : [])
+        + (haveProcesses ? [("dispatch p50", .right), ("p99", .right), ("channel", .right)] : [])
+        + [("memory", .right)] + (haveModels ? [("grown", .right)] : []))
     for run in runs {
-      table.add([
-        run.mechanism, Figure.grouped(run.pages), Figure.time(microseconds: run.wallSeconds * 1e6),
-        Figure.short(run.pagesPerSecond), Figure.time(microseconds: run.coordinationMicroseconds),
-        Figure.bar(run.coordinationMicroseconds, of: largest, width: 10),
-        Figure.time(microseconds: (run.cpuUserSeconds + run.cpuSystemSeconds) * 1e6),
-        Figure.grouped(run.voluntarySwitches + run.involuntarySwitches),
-        Figure.time(microseconds: run.dispatch.p50),
-        Figure.time(microseconds: run.dispatch.p99), Figure.bytes(run.channelBytes),
-        Figure.bytes(run.peakKilobytes * 1024),
-      ])
+      let label = haveModels && run.mechanism != nil ? "\(run.model), \(run.label)" : run.label
+      table.add(
+        [
+          label, Figure.grouped(run.pages), Figure.time(microseconds: run.wallSeconds * 1e6),
+          Figure.short(run.pagesPerSecond), Figure.time(microseconds: run.coordinationMicroseconds),
+          Figure.bar(run.coordinationMicroseconds, of: largest, width: 10),
+          Figure.time(microseconds: (run.cpuUserSeconds + run.cpuSystemSeconds) * 1e6),
+          Figure.grouped(run.voluntarySwitches + run.involuntarySwitches),
+        ] + (haveModels ? [Figure.grouped(run.processes), Figure.grouped(run.threads)] : [])
+          + (haveProcesses
+            ? [
+              run.dispatch.map { Figure.time(microseconds: $0.p50) } ?? "",
+              run.dispatch.map { Figure.time(microseconds: $0.p99) } ?? "",
+              run.channelBytes.map { Figure.bytes($0) } ?? "",
+            ] : []) + [Figure.bytes(run.peakKilobytes * 1024)]
+          + (haveModels ? [Figure.bytes(run.grownKilobytes * 1024)] : []))
     }
     return "\(heading)\n\n\(table.text)\n\n\(reading)"
   }
@@ -92,7 +102,7 @@ struct CrawlReport: Encodable {
       default: "a real site"
       }
     return
-      "\(what), \(workload.workers) worker processes, \(machine.cpus) CPUs (\(machine.cpu)), Linux \(machine.kernel)"
+      "\(what), \(workload.workers) \(runs.contains { $0.mechanism == nil } ? "at once" : "worker processes"), \(machine.cpus) CPUs (\(machine.cpu)), Linux \(machine.kernel)"
   }
 
   /// The one sentence that says what to see.
@@ -108,13 +118,13 @@ struct CrawlReport: Encodable {
       switch workload.kind {
       case "slow":
         text =
-          "The pages take their time whatever carries the work: beyond it, each cost \(cheap) (\(least.mechanism)) to \(dear) (\(most.mechanism))."
+          "The pages take their time however they are waited for: beyond it, each cost \(cheap) (\(least.label)) to \(dear) (\(most.label))."
       case "nothing":
         text =
-          "A job that does nothing costs \(cheap) over \(least.mechanism) and \(dear) over \(most.mechanism): that is coordination alone."
+          "A job that does nothing costs \(cheap) over \(least.label) and \(dear) over \(most.label): that is coordination alone."
       default:
         text =
-          "The same pages over every mechanism: handing one out cost \(cheap) more than its own work over \(least.mechanism), \(dear) over \(most.mechanism)."
+          "The same pages each time: handing one out cost \(cheap) more than its own work over \(least.label), \(dear) over \(most.label)."
       }
     } else {
       text =

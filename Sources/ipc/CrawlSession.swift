@@ -4,7 +4,7 @@ import IPC
 import Synchronization
 import SystemCalls
 
-/// The crawls of one call, one mechanism after the other.
+/// The crawls of one call, one after the other.
 final class CrawlSession: Sendable {
   struct Outcome {
     var runs: [CrawlRun] = []
@@ -15,7 +15,7 @@ final class CrawlSession: Sendable {
   }
 
   private let options: CrawlOptions
-  private let current = Mutex<Crawl?>(nil)
+  private let current = Mutex<(any RunnableCrawl)?>(nil)
   private let interrupted = Interrupted()
 
   init(_ options: CrawlOptions) { self.options = options }
@@ -56,13 +56,14 @@ final class CrawlSession: Sendable {
   }
 
   private func run(_ plan: CrawlPlan, _ outcome: inout Outcome) throws {
-    for (index, mechanism) in options.mechanisms.enumerated() {
+    let entrants = options.entrants
+    for (index, entrant) in entrants.enumerated() {
       if interrupted.isSet { return }
-      let crawl = Crawl(plan, over: mechanism)
+      let crawl = try entrant.crawl(plan)
       current.withLock { $0 = crawl }
       // The signal may have come between the two.
       if interrupted.isSet { crawl.cancel() }
-      let watcher = ProgressWatcher("[\(index + 1)/\(options.mechanisms.count)] \(mechanism.name)", crawl)
+      let watcher = ProgressWatcher("[\(index + 1)/\(entrants.count)] \(entrant.name)", crawl)
       defer { watcher.stop() }
       let (run, pages) = try crawl.run()
       outcome.runs.append(run)
@@ -75,11 +76,42 @@ final class CrawlSession: Sendable {
   }
 }
 
+/// One of the crawls that are compared: a model in this process, or worker processes over a mechanism.
+enum CrawlEntrant {
+  case model(any CrawlModel.Type)
+  case processes(Mechanism)
+
+  var name: String {
+    switch self {
+    case .model(let model): model.name
+    case .processes(let mechanism): mechanism.name
+    }
+  }
+
+  func crawl(_ plan: CrawlPlan) throws -> any RunnableCrawl {
+    switch self {
+    case .model(let model): try ModelCrawl(plan, in: model)
+    case .processes(let mechanism): Crawl(plan, over: mechanism)
+    }
+  }
+}
+
+/// What both kinds of crawl can be asked.
+protocol RunnableCrawl: AnyObject, Sendable {
+  func run() throws -> (run: CrawlRun, pages: [PageRecord])
+  func cancel()
+  var progress: (done: Int, known: Int) { get }
+  var isCutOff: Bool { get }
+}
+
+extension Crawl: RunnableCrawl {}
+extension ModelCrawl: RunnableCrawl {}
+
 /// Writes how far a crawl is, four times a second, to a terminal.
 final class ProgressWatcher: Sendable {
   private let stopped = Interrupted()
 
-  init(_ label: String, _ crawl: Crawl) {
+  init(_ label: String, _ crawl: any RunnableCrawl) {
     guard Terminal.hasProgress else { return }
     let stopped = self.stopped
     try? Threads.start(name: "ipc-progress") {

@@ -52,7 +52,7 @@ enum SiteCommand: Command {
 
     let loop: EventLoop
     let server: SiteServer
-    do throws(SystemError) {
+    do {
       loop = try EventLoop()
       let interrupted = Interrupted()
       if !isEmbedded {
@@ -77,7 +77,7 @@ enum SiteCommand: Command {
       try loop.run()
       withExtendedLifetime(server) {}
       if interrupted.isSet { throw SystemError(EINTR, .epoll) }
-    } catch {
+    } catch let error as SystemError {
       if error.number == EINTR { throw Failure.interrupted }
       if error.number == EADDRINUSE {
         throw Failure.work("port \(port) is in use: end what listens there, or choose another with --port")

@@ -197,9 +197,9 @@ struct Charts {
     let title = "The crawl: what coordination costs per page"
     let rows = crawl.runs.map {
       (
-        name: $0.mechanism, value: $0.coordinationMicroseconds,
+        name: $0.label, value: $0.coordinationMicroseconds,
         says:
-          "\($0.mechanism): \(Figure.time(microseconds: $0.coordinationMicroseconds)) per page beyond the work itself, \(Figure.short($0.wallSeconds)) s in all"
+          "\($0.label): \(Figure.time(microseconds: $0.coordinationMicroseconds)) per page beyond the work itself, \(Figure.short($0.wallSeconds)) s in all"
       )
     }
     return bars(title, rows) { Figure.time(microseconds: $0) }.map {

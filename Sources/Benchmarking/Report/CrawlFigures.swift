@@ -9,16 +9,20 @@ package struct CrawlFigures: Decodable, Sendable {
   }
 
   struct Run: Decodable, Sendable {
-    let mechanism: String
+    let model: String?
+    let mechanism: String?
     let pages: Int
     let wallSeconds: Double
     let coordinationMicroseconds: Double
 
     enum CodingKeys: String, CodingKey {
-      case mechanism, pages
+      case model, mechanism, pages
       case wallSeconds = "wall_s"
       case coordinationMicroseconds = "coordination_us_per_page"
     }
+
+    /// What carried the work, or the model that needed nothing to carry it.
+    var label: String { mechanism ?? model ?? "?" }
   }
 
   let workload: Workload

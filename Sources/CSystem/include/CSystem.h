@@ -24,6 +24,9 @@ int csystem_semaphore_remove(int set);
 int csystem_semaphore_count(int set);
 extern const short csystem_sem_undo;
 
+// malloc.h isn't in Glibc's module either. Where there is no malloc_trim, nothing happens.
+void csystem_trim_heap(void);
+
 // futex(2) has no wrapper in glibc. A negative timeout waits for ever.
 int csystem_futex_wait(const uint32_t *word, uint32_t expected, int64_t timeout_nanoseconds);
 int csystem_futex_wake(const uint32_t *word, int count);

@@ -2,18 +2,20 @@ import Synchronization
 package import SystemCalls
 
 /// One thread that waits for many descriptors: readiness callbacks, timers, and work from other threads.
-/// epoll(7), eventfd(2).
+/// epoll(7), eventfd(2). It is also an executor: tasks and actors can live on it (LoopExecutor.swift).
 ///
-/// Everything but ``submit(_:)`` and ``stop()`` is called on the loop's own thread: before `run()`, or from a
-/// callback.
+/// Everything but ``submit(_:)``, ``stop()`` and the executor's side is called on the loop's own thread: before
+/// `run()`, or from a callback.
 package final class EventLoop: @unchecked Sendable {
-  // What other threads touch is behind the mutex; the rest belongs to the thread that runs the loop.
-  package typealias Callback = () -> Void
+  // What other threads touch is behind the mutex or atomic; the rest belongs to the thread that runs the loop.
+
+  /// What a callback throws ends ``run()``, after the turn it was called in.
+  package typealias Callback = () throws -> Void
 
   private struct Registration {
     let descriptor: Int32
     var interest: Epoll.Interest
-    let callback: (Epoll.Interest) -> Void
+    let callback: (Epoll.Interest) throws -> Void
   }
 
   private let epoll: Epoll
@@ -22,13 +24,19 @@ package final class EventLoop: @unchecked Sendable {
   private var nextToken: UInt64 = 1
   private var timers = TimerHeap()
   private var soon: [Callback] = []
-  private var running = false
+  private var jobs: [UnownedJob] = []
+  private var failure: (any Error)?
 
   private struct Shared {
-    var submitted: [@Sendable () -> Void] = []
+    var submitted: [@Sendable () throws -> Void] = []
+    var jobs: [UnownedJob] = []
     var isStopping = false
+    /// The loop has been woken and hasn't looked yet: once is enough.
+    var isWoken = false
   }
   private let shared = Mutex(Shared())
+  /// The thread that runs the loop, or made it; never 0.
+  private let thread = Atomic<UInt>(Threads.current)
 
   package init() throws(SystemError) {
     epoll = try Epoll()
@@ -37,11 +45,14 @@ package final class EventLoop: @unchecked Sendable {
     try epoll.add(wakeUp.raw, .read, token: 0)
   }
 
+  /// Whether the calling thread is the loop's.
+  package var isOnLoop: Bool { thread.load(ordering: .relaxed) == Threads.current }
+
   // MARK: Descriptors
 
   /// Calls back whenever the descriptor is ready for what is asked, until ``remove(_:)``. Level-triggered.
   package func watch(
-    _ descriptor: Int32, _ interest: Epoll.Interest, _ callback: @escaping (Epoll.Interest) -> Void
+    _ descriptor: Int32, _ interest: Epoll.Interest, _ callback: @escaping (Epoll.Interest) throws -> Void
   ) throws(SystemError) -> UInt64 {
     let token = nextToken
     nextToken += 1
@@ -80,111 +91,95 @@ package final class EventLoop: @unchecked Sendable {
   // MARK: From other threads
 
   /// Runs something on the loop's thread.
-  package func submit(_ work: @escaping @Sendable () -> Void) {
-    shared.withLock { $0.submitted.append(work) }
-    wake()
-  }
+  package func submit(_ work: @escaping @Sendable () throws -> Void) { wake { $0.submitted.append(work) } }
 
   /// Ends ``run()`` after the turn it is in.
-  package func stop() {
-    shared.withLock { $0.isStopping = true }
-    wake()
+  package func stop() { wake { $0.isStopping = true } }
+
+  private func wake(_ change: (inout Shared) -> Void) {
+    let wasWoken = shared.withLock { shared in
+      change(&shared)
+      defer { shared.isWoken = true }
+      return shared.isWoken
+    }
+    if !wasWoken { Events.signal(wakeUp) }
   }
 
-  private func wake() { Events.signal(wakeUp) }
+  /// Runs a job of a task's or an actor's, in the next turn.
+  func add(_ job: UnownedJob) {
+    if isOnLoop { jobs.append(job) } else { wake { $0.jobs.append(job) } }
+  }
 
   // MARK: Turning
 
-  /// Turns until ``stop()``.
-  package func run() throws(SystemError) {
-    while !shared.withLock({ $0.isStopping }) { try turn() }
-    shared.withLock { $0.isStopping = false }
+  /// Turns until ``stop()``, on the calling thread, which is the loop's from then on.
+  /// - Throws: what a callback threw; what epoll_wait(2) says.
+  package func run() throws {
+    thread.store(Threads.current, ordering: .relaxed)
+    while !takeStop() { try turn() }
   }
 
-  private func turn() throws(SystemError) {
-    let wait: Int32? =
-      if !soon.isEmpty {
-        0
-      } else {
-        timers.next.map { next in
-          let now = Clock.now()
-          // Rounded up, or a timer would be waited for in several turns of no time.
-          return next <= now ? 0 : Int32(clamping: (next - now + 999_999) / 1_000_000)
-        }
-      }
-    for event in try epoll.wait(milliseconds: wait) {
+  private func takeStop() -> Bool {
+    shared.withLock { shared in
+      defer { shared.isStopping = false }
+      return shared.isStopping
+    }
+  }
+
+  private func turn() throws {
+    for event in try epoll.wait(milliseconds: patience) {
       if event.token == 0 {
-        Events.drain(wakeUp)
-        let work = shared.withLock { shared in
-          defer { shared.submitted = [] }
-          return shared.submitted
-        }
-        for item in work { item() }
-      } else {
-        // Removed by a callback of this same turn: nothing to call.
-        registrations[event.token]?.callback(event.found)
+        takeSubmitted()
+      } else if let registration = registrations[event.token] {
+        // Otherwise a callback of this same turn has removed it.
+        attempt { try registration.callback(event.found) }
       }
     }
-    for callback in timers.due(Clock.now()) { callback() }
+    for callback in timers.due(Clock.now()) { attempt(callback) }
     let now = soon
     soon = []
-    for callback in now { callback() }
-  }
-}
-
-/// Timers by time: a binary heap.
-struct TimerHeap {
-  private struct Timer {
-    let at: UInt64
-    let id: UInt64
-  }
-
-  private var heap: [Timer] = []
-  private var callbacks: [UInt64: EventLoop.Callback] = [:]
-  private var nextID: UInt64 = 1
-
-  mutating func add(at: UInt64, _ callback: @escaping EventLoop.Callback) -> UInt64 {
-    let id = nextID
-    nextID += 1
-    callbacks[id] = callback
-    heap.append(Timer(at: at, id: id))
-    var child = heap.count - 1
-    while child > 0, heap[(child - 1) / 2].at > heap[child].at {
-      heap.swapAt((child - 1) / 2, child)
-      child = (child - 1) / 2
+    for callback in now { attempt(callback) }
+    let due = jobs
+    jobs = []
+    for job in due {
+      unsafe job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
     }
-    return id
-  }
-
-  mutating func cancel(_ id: UInt64) { callbacks[id] = nil }
-
-  /// When the next one rings.
-  var next: UInt64? { heap.first?.at }
-
-  /// Takes those that ring by now; cancelled ones fall away.
-  mutating func due(_ now: UInt64) -> [EventLoop.Callback] {
-    var due: [EventLoop.Callback] = []
-    while let first = heap.first, first.at <= now {
-      removeFirst()
-      if let callback = callbacks.removeValue(forKey: first.id) { due.append(callback) }
+    if let error = failure {
+      failure = nil
+      throw error
     }
-    return due
   }
 
-  private mutating func removeFirst() {
-    let last = heap.removeLast()
-    guard !heap.isEmpty else { return }
-    heap[0] = last
-    var parent = 0
-    while true {
-      var least = parent
-      for child in [2 * parent + 1, 2 * parent + 2]
-      where child < heap.count && heap[child].at < heap[least].at {
-        least = child
+  /// How long the next turn may wait, in milliseconds; nil: for ever.
+  private var patience: Int32? {
+    if !soon.isEmpty || !jobs.isEmpty { return 0 }
+    return timers.next.map { next in
+      let now = Clock.now()
+      // Rounded up, or a timer would be waited for in several turns of no time.
+      return next <= now ? 0 : Int32(clamping: (next - now + 999_999) / 1_000_000)
+    }
+  }
+
+  private func takeSubmitted() {
+    Events.drain(wakeUp)
+    let (work, more) = shared.withLock { shared in
+      defer {
+        shared.submitted = []
+        shared.jobs = []
+        shared.isWoken = false
       }
-      if least == parent { return }
-      heap.swapAt(parent, least)
-      parent = least
+      return (shared.submitted, shared.jobs)
+    }
+    jobs += more
+    for item in work { attempt(item) }
+  }
+
+  /// The others of the turn have theirs, whatever one throws.
+  private func attempt(_ callback: Callback) {
+    do {
+      try callback()
+    } catch {
+      if failure == nil { failure = error }
     }
   }
 }

@@ -53,6 +53,8 @@ package final class Crawl: Sendable {
   /// For jobs that do nothing: how many were done.
   private let done = Atomic<Int>(0)
   private let failed = Atomic<Int>(0)
+  /// The most threads that were seen.
+  private let threads = Atomic<Int>(0)
 
   package init(_ plan: CrawlPlan, over mechanism: Mechanism) {
     self.plan = plan
@@ -93,9 +95,13 @@ package final class Crawl: Sendable {
   /// The workers' process ids, while it runs.
   package var workerProcesses: [Int: Int32] { work.withLock { $0.pool }?.workerProcesses ?? [:] }
 
+  private func countThreads() {
+    let count = workerProcesses.values.reduce(CrawlMeter.threads()) { $0 + CrawlMeter.threads(of: $1) }
+    threads.max(count, ordering: .relaxed)
+  }
+
   package func run() throws(ChannelError) -> (run: CrawlRun, pages: [PageRecord]) {
-    MemoryPeak.reset()
-    let before = Processes.usageOfThisProcess()
+    var meter = CrawlMeter()
     var options = WorkerPoolOptions(workers: plan.workers, over: mechanism)
     options.arguments = plan.workerArguments
     let starting = Clock.now()
@@ -108,6 +114,7 @@ package final class Crawl: Sendable {
     let start = Clock.now()
     if plan.work == .nothing {
       pool.process(repeatElement(CrawlJob(url: ""), count: plan.pages)) { [self] outcome in
+        if done.load(ordering: .relaxed).nonzeroBitCount <= 1 { countThreads() }
         switch outcome.result {
         case .success: done.add(1, ordering: .relaxed)
         case .failure(.cancelled): break
@@ -118,36 +125,25 @@ package final class Crawl: Sendable {
         return []
       }
     } else {
-      pool.process(frontier.seed(plan.seeds)) { [self] outcome in frontier.take(outcome) }
+      pool.process(frontier.seed(plan.seeds)) { [self] outcome in
+        // Looked at while the workers are at it; not with every page.
+        if frontier.progress.done.nonzeroBitCount <= 1 { countThreads() }
+        return frontier.take(outcome)
+      }
     }
     let wall = Double(Clock.now() - start) / 1e9
     pool.close()
     work.withLock { $0.pool = nil }
-    let after = Processes.usageOfThisProcess()
+    let cost = meter.end()
     let pages = frontier.pages
-    let run = CrawlRun(
-      mechanism: mechanism.name, workers: plan.workers,
-      pages: plan.work == .nothing ? done.load(ordering: .relaxed) : pages.count,
-      failed: plan.work == .nothing ? failed.load(ordering: .relaxed) : pages.count { $0.hasFailed },
-      wall: wall, start: Double(start - starting) / 1e9, statistics: pool.statistics, before: before,
-      after: after,
-      peakKilobytes: MemoryPeak.kilobytes)
+    let isNothing = plan.work == .nothing
+    var run = CrawlRun(
+      model: CrawlModels.processes, workers: plan.workers,
+      pages: isNothing ? done.load(ordering: .relaxed) : pages.count,
+      failed: isNothing ? failed.load(ordering: .relaxed) : pages.count { $0.hasFailed },
+      wall: wall, work: pool.statistics.workNanoseconds, cost: cost,
+      threads: threads.load(ordering: .relaxed), processes: 1 + plan.workers)
+    run.add(pool.statistics, over: mechanism, start: Double(start - starting) / 1e9)
     return (run, pages)
-  }
-}
-
-/// The most memory that this process has had since it was last asked to forget: proc(5), clear_refs and VmHWM.
-enum MemoryPeak {
-  static func reset() {
-    guard let file = try? Files.open("/proc/self/clear_refs", .write) else { return }
-    try? Files.writeText(file, "5")
-  }
-
-  static var kilobytes: Int {
-    guard let text = try? Files.readText("/proc/self/status") else { return 0 }
-    for line in text.split(separator: "\n") where line.hasPrefix("VmHWM:") {
-      return line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) } ?? 0
-    }
-    return 0
   }
 }

@@ -1,8 +1,8 @@
 import IPC
 import SystemCalls
 
-/// What one crawl cost. Processor time, switches and memory are of the coordinator and all workers together, from
-/// the moment the workers were ready.
+/// What one crawl cost. Processor time, switches and memory are of all its processes together, from the moment the
+/// workers were ready.
 package struct CrawlRun: Sendable, Encodable {
   package struct Dispatch: Sendable, Encodable {
     package let p50: Double
@@ -10,28 +10,37 @@ package struct CrawlRun: Sendable, Encodable {
     package let max: Double
   }
 
-  package let mechanism: String
+  /// How the work was spread: `processes`, or one of ``CrawlModels``.
+  package let model: String
+  /// What carried it between processes; nil: there is one process.
+  package private(set) var mechanism: String?
+  /// How many pages were fetched at once, at most: worker processes, threads, tasks.
   package let workers: Int
   package let pages: Int
   package let failed: Int
-  package let requeued: Int
+  package private(set) var requeued = 0
   package let wallSeconds: Double
   package let pagesPerSecond: Double
   /// How much longer the crawl took, per page, than the workers' own work would have.
   package let coordinationMicroseconds: Double
-  package let cpuUserSeconds: Double
-  package let cpuSystemSeconds: Double
-  package let voluntarySwitches: Int
-  package let involuntarySwitches: Int
+  package private(set) var cpuUserSeconds: Double
+  package private(set) var cpuSystemSeconds: Double
+  package private(set) var voluntarySwitches: Int
+  package private(set) var involuntarySwitches: Int
+  /// Threads at most, of all processes, as far as was seen.
+  package let threads: Int
+  package let processes: Int
   /// From the coordinator's send to the worker's receive, waiting behind other jobs included, in microseconds.
-  package let dispatch: Dispatch
-  package let channelBytes: Int
-  package let peakKilobytes: Int
+  package private(set) var dispatch: Dispatch?
+  package private(set) var channelBytes: Int?
+  package private(set) var peakKilobytes: Int
+  /// How much of it came with the crawl.
+  package private(set) var grownKilobytes: Int
   /// Starting the workers, which isn't in `wallSeconds`.
-  package let startSeconds: Double
+  package private(set) var startSeconds: Double = 0
 
   enum CodingKeys: String, CodingKey {
-    case mechanism, workers, pages, failed, requeued
+    case model, mechanism, workers, pages, failed, requeued, threads, processes
     case wallSeconds = "wall_s"
     case pagesPerSecond = "pages_per_s"
     case coordinationMicroseconds = "coordination_us_per_page"
@@ -42,36 +51,53 @@ package struct CrawlRun: Sendable, Encodable {
     case dispatch = "dispatch_us"
     case channelBytes = "channel_bytes"
     case peakKilobytes = "peak_rss_kb"
+    case grownKilobytes = "grown_rss_kb"
     case startSeconds = "start_s"
   }
 
+  /// What a crawl is called in a table: what carries it, or its model.
+  package var label: String { mechanism ?? model }
+
+  /// - Parameter work: what the pages took together, in nanoseconds.
   init(
-    mechanism: String, workers: Int, pages: Int, failed: Int, wall: Double, start: Double,
-    statistics: PoolStatistics,
-    before: Processes.Usage, after: Processes.Usage, peakKilobytes: Int
+    model: String, workers: Int, pages: Int, failed: Int, wall: Double, work: UInt64, cost: CrawlCost,
+    threads: Int, processes: Int
   ) {
-    self.mechanism = mechanism
+    self.model = model
     self.workers = workers
     self.pages = pages
     self.failed = failed
-    requeued = statistics.requeued
+    self.threads = threads
+    self.processes = processes
     wallSeconds = wall
-    startSeconds = start
     pagesPerSecond = wall > 0 ? Double(pages) / wall : 0
-    let work = Double(statistics.workNanoseconds) / 1e9 / Double(workers)
-    coordinationMicroseconds = pages > 0 ? max(0, wall - work) * 1e6 / Double(pages) : 0
+    let each = Double(work) / 1e9 / Double(workers)
+    coordinationMicroseconds = pages > 0 ? max(0, wall - each) * 1e6 / Double(pages) : 0
+    cpuUserSeconds = Double(cost.usage.userNanoseconds) / 1e9
+    cpuSystemSeconds = Double(cost.usage.systemNanoseconds) / 1e9
+    voluntarySwitches = cost.usage.voluntarySwitches
+    involuntarySwitches = cost.usage.involuntarySwitches
+    peakKilobytes = cost.peakKilobytes
+    grownKilobytes = cost.grownKilobytes
+  }
+
+  /// Adds what only processes have: the workers' own cost, and what it took to reach them.
+  mutating func add(_ statistics: PoolStatistics, over mechanism: Mechanism, start: Double) {
+    self.mechanism = mechanism.name
+    requeued = statistics.requeued
+    startSeconds = start
     let used = statistics.workers
-    cpuUserSeconds = Double(after.userNanoseconds - before.userNanoseconds + used.userNanoseconds) / 1e9
-    cpuSystemSeconds =
-      Double(after.systemNanoseconds - before.systemNanoseconds + used.systemNanoseconds) / 1e9
-    voluntarySwitches = after.voluntarySwitches - before.voluntarySwitches + used.voluntarySwitches
-    involuntarySwitches = after.involuntarySwitches - before.involuntarySwitches + used.involuntarySwitches
+    cpuUserSeconds += Double(used.userNanoseconds) / 1e9
+    cpuSystemSeconds += Double(used.systemNanoseconds) / 1e9
+    voluntarySwitches += used.voluntarySwitches
+    involuntarySwitches += used.involuntarySwitches
     func microseconds(_ fraction: Double) -> Double {
       Double(statistics.dispatch.percentile(fraction)) / 1000
     }
     dispatch = Dispatch(
       p50: microseconds(0.5), p99: microseconds(0.99), max: Double(statistics.dispatch.max) / 1000)
     channelBytes = statistics.channelBytes
-    self.peakKilobytes = peakKilobytes + used.peakKilobytes
+    peakKilobytes += used.peakKilobytes
+    grownKilobytes += used.peakKilobytes
   }
 }

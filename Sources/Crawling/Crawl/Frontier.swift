@@ -84,23 +84,25 @@ package final class Frontier: Sendable {
     return jobs
   }
 
-  /// Writes a page down, and returns the jobs that it leads to.
+  /// Writes down what a worker made of a job, and returns the jobs that it leads to.
   package func take(_ outcome: JobOutcome<CrawlJob, CrawlPage>) -> [CrawlJob] {
-    let job = outcome.job
-    return state.withLock { state in
-      switch outcome.result {
-      case .failure(.cancelled): return []
-      case .failure(let failure):
-        var page = CrawlPage()
-        page.failure = failure.description
-        state.pages.append(PageRecord(job, page, worker: outcome.worker))
-        return []
-      case .success(let page):
-        state.pages.append(PageRecord(job, page, worker: outcome.worker))
-        guard followsLinks, page.failure.isEmpty else { return [] }
-        state.links[job.url] = (page.links, page.isRedirect, job.hops)
-        return expand(job.url, &state)
-      }
+    switch outcome.result {
+    case .failure(.cancelled): return []
+    case .failure(let failure):
+      var page = CrawlPage()
+      page.failure = failure.description
+      return take(outcome.job, page, worker: outcome.worker)
+    case .success(let page): return take(outcome.job, page, worker: outcome.worker)
+    }
+  }
+
+  /// Writes a page down, and returns the jobs that it leads to.
+  package func take(_ job: CrawlJob, _ page: CrawlPage, worker: Int = 0) -> [CrawlJob] {
+    state.withLock { state in
+      state.pages.append(PageRecord(job, page, worker: worker))
+      guard followsLinks, page.failure.isEmpty else { return [] }
+      state.links[job.url] = (page.links, page.isRedirect, job.hops)
+      return expand(job.url, &state)
     }
   }
 

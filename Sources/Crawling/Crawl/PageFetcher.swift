@@ -52,29 +52,14 @@ package final class PageFetcher: Sendable {
     if let response = fetched.response {
       page.status = Int32(clamping: response.statusCode)
       page.bytes = Int64(fetched.body.count)
-      read(response, fetched.body, at: url, into: &page)
+      page.read(
+        fetched.body, at: url, location: response.value(forHTTPHeaderField: "Location"),
+        type: response.value(forHTTPHeaderField: "Content-Type"))
     }
     page.failure = fetched.failure ?? ""
     let took = clock.now - start
     page.microseconds = took.components.seconds * 1_000_000 + took.components.attoseconds / 1_000_000_000_000
     return page
-  }
-
-  private func read(_ response: HTTPURLResponse, _ body: Data, at url: URL, into page: inout CrawlPage) {
-    if (300..<400).contains(response.statusCode), let target = response.value(forHTTPHeaderField: "Location")
-    {
-      page.isRedirect = true
-      page.links = HTMLLinks.normalized(target, relativeTo: url).map { [$0] } ?? []
-      return
-    }
-    let type = response.value(forHTTPHeaderField: "Content-Type")?.lowercased() ?? "text/html"
-    guard type.contains("html") else { return }
-    page.isHTML = true
-    let charset = type.split(separator: ";").map { $0.trimmingCharacters(in: .whitespaces) }
-      .first { $0.hasPrefix("charset=") }?.dropFirst(8)
-    let found = HTMLLinks(body, at: url, charset: charset.map { $0.trimmingCharacters(in: ["\""]) })
-    page.title = found.title
-    page.links = found.links
   }
 }
 

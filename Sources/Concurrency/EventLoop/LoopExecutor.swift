@@ -1,0 +1,113 @@
+package import SystemCalls
+
+/// Tasks and actors that live on the loop's thread.
+///
+/// `Task(executorPreference: loop) { … }` runs a task and its children there; an actor whose `unownedExecutor` is
+/// `loop.asUnownedSerialExecutor()` lives there. Their jobs run between the callbacks, in the order in which they became
+/// ready, so that what they do needs no lock.
+extension EventLoop: TaskExecutor, SerialExecutor {
+  package func enqueue(_ job: consuming ExecutorJob) { add(UnownedJob(job)) }
+
+  package func asUnownedSerialExecutor() -> UnownedSerialExecutor {
+    unsafe UnownedSerialExecutor(ordinary: self)
+  }
+
+  package func checkIsolated() { precondition(isOnLoop, "not on the event loop's thread") }
+
+  /// Runs the loop until an async function, on the loop, has ended.
+  package func run<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) throws -> Value {
+    let end = End<Value>()
+    let task = Task(executorPreference: self) {
+      do {
+        end.result = .success(try await body())
+      } catch {
+        end.result = .failure(error)
+      }
+      self.stop()
+    }
+    do {
+      // A stop of somebody else's ends it as well: it is cancelled, and goes on to its end.
+      repeat {
+        try run()
+        if end.result == nil { task.cancel() }
+      } while end.result == nil
+    } catch {
+      task.cancel()
+      throw error
+    }
+    return try end.result!.get()
+  }
+
+  /// Touched on the loop's thread alone.
+  private final class End<Value>: @unchecked Sendable {
+    var result: Result<Value, any Error>?
+  }
+
+  // MARK: Waiting
+
+  /// Waits until the descriptor is ready. A cancelled task is told at once, also where it waits already.
+  /// - Throws: `CancellationError`; what epoll_ctl(2) says.
+  package func ready(_ descriptor: Int32, _ interest: Epoll.Interest) async throws -> Epoll.Interest {
+    try await wait { loop, wait in
+      let token = try loop.watch(descriptor, interest) { found in wait.end(.success(found)) }
+      return { loop.remove(token) }
+    }
+  }
+
+  /// Waits so long. A cancelled task is told at once.
+  package func sleep(nanoseconds: UInt64) async throws {
+    _ = try await wait { (loop, wait: LoopWait<Void>) in
+      let timer = loop.after(nanoseconds) { wait.end(.success(())) }
+      return { loop.cancel(timer: timer) }
+    }
+  }
+
+  /// Waits for a callback of the loop's. `begin` asks for it, and returns how to take that back.
+  private func wait<Value: Sendable>(
+    _ begin: @escaping @Sendable (EventLoop, LoopWait<Value>) throws -> () -> Void
+  ) async throws -> Value {
+    let wait = LoopWait<Value>()
+    return try await withTaskCancellationHandler {
+      try await unsafe withUnsafeThrowingContinuation { continuation in
+        onLoop {
+          unsafe wait.begin(continuation) { try begin(self, wait) }
+        }
+      }
+    } onCancel: {
+      onLoop { wait.end(.failure(CancellationError())) }
+    }
+  }
+
+  private func onLoop(_ work: @escaping @Sendable () -> Void) {
+    if isOnLoop { work() } else { submit(work) }
+  }
+}
+
+/// A task that waits for a callback. Touched on the loop's thread alone.
+@safe private final class LoopWait<Value: Sendable>: @unchecked Sendable {
+  private var continuation: UnsafeContinuation<Value, any Error>?
+  private var takeBack: (() -> Void)?
+  /// What came before it waited: it was cancelled already.
+  private var early: Result<Value, any Error>?
+
+  func begin(_ continuation: UnsafeContinuation<Value, any Error>, _ ask: () throws -> () -> Void) {
+    if let early { return unsafe continuation.resume(with: early) }
+    do {
+      takeBack = try ask()
+      unsafe self.continuation = unsafe continuation
+    } catch {
+      unsafe continuation.resume(throwing: error)
+    }
+  }
+
+  func end(_ result: Result<Value, any Error>) {
+    guard let waiting = unsafe continuation else {
+      early = result
+      return
+    }
+    unsafe continuation = nil
+    takeBack?()
+    takeBack = nil
+    unsafe waiting.resume(with: result)
+  }
+}

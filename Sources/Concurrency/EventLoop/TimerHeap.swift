@@ -1,0 +1,56 @@
+/// Timers by time: a binary heap.
+struct TimerHeap {
+  private struct Timer {
+    let at: UInt64
+    let id: UInt64
+  }
+
+  private var heap: [Timer] = []
+  private var callbacks: [UInt64: EventLoop.Callback] = [:]
+  private var nextID: UInt64 = 1
+
+  mutating func add(at: UInt64, _ callback: @escaping EventLoop.Callback) -> UInt64 {
+    let id = nextID
+    nextID += 1
+    callbacks[id] = callback
+    heap.append(Timer(at: at, id: id))
+    var child = heap.count - 1
+    while child > 0, heap[(child - 1) / 2].at > heap[child].at {
+      heap.swapAt((child - 1) / 2, child)
+      child = (child - 1) / 2
+    }
+    return id
+  }
+
+  mutating func cancel(_ id: UInt64) { callbacks[id] = nil }
+
+  /// When the next one rings.
+  var next: UInt64? { heap.first?.at }
+
+  /// Takes those that ring by now; cancelled ones fall away.
+  mutating func due(_ now: UInt64) -> [EventLoop.Callback] {
+    var due: [EventLoop.Callback] = []
+    while let first = heap.first, first.at <= now {
+      removeFirst()
+      if let callback = callbacks.removeValue(forKey: first.id) { due.append(callback) }
+    }
+    return due
+  }
+
+  private mutating func removeFirst() {
+    let last = heap.removeLast()
+    guard !heap.isEmpty else { return }
+    heap[0] = last
+    var parent = 0
+    while true {
+      var least = parent
+      for child in [2 * parent + 1, 2 * parent + 2]
+      where child < heap.count && heap[child].at < heap[least].at {
+        least = child
+      }
+      if least == parent { return }
+      heap.swapAt(parent, least)
+      parent = least
+    }
+  }
+}

@@ -1,0 +1,69 @@
+/// Steps a coroutine to its end: starts it, waits for the future that it yields, and steps it again when that is there.
+/// With an event loop that resolves the futures, that is all that concurrency takes on one thread.
+///
+/// Belongs to one thread. System calls: none.
+public final class CoroutineTask<Value> {
+  /// What the coroutine returned or threw, once it has ended.
+  public let outcome = Future<Value>()
+  private let coroutine: Coroutine<Value>
+  /// Which wait the next callback ends; callbacks of earlier ones come to nothing.
+  private var round = 0
+  private var isCancelled = false
+  private var isStepping = false
+  /// The cancellation was thrown in.
+  private var wasTold = false
+
+  /// Takes the first step.
+  public init(_ coroutine: Coroutine<Value>) {
+    self.coroutine = coroutine
+    step()
+  }
+
+  /// Throws `CancellationError` into the coroutine where it waits, or, called by itself, where it waits next. One that
+  /// has ended stays as it is.
+  public func cancel() {
+    guard !outcome.isDone, !isCancelled else { return }
+    isCancelled = true
+    if isStepping { return }
+    round += 1
+    wasTold = true
+    step(throwing: CancellationError())
+  }
+
+  private func step(throwing error: (any Error)? = nil) {
+    var error = error
+    isStepping = true
+    defer { isStepping = false }
+    do {
+      while true {
+        let next: (any Awaitable)?
+        if let thrown = error {
+          error = nil
+          next = try coroutine.throw(thrown)
+        } else {
+          next = try coroutine.next()
+        }
+        guard let awaited = next else { break }
+        if isCancelled, !wasTold {
+          wasTold = true
+          error = CancellationError()
+          continue
+        }
+        // What is there already costs no callback, and no stack.
+        if awaited.isDone { continue }
+        round += 1
+        let mine = round
+        return awaited.whenDone { if self.round == mine { self.step() } }
+      }
+    } catch {
+      return finish(.failure(error))
+    }
+    guard let value = coroutine.result else { return finish(.failure(GeneratorError(.hasEnded))) }
+    finish(.success(value))
+  }
+
+  private func finish(_ result: Result<Value, any Error>) {
+    round += 1
+    outcome.resolve(result)
+  }
+}

@@ -1,0 +1,43 @@
+import SystemCalls
+
+/// What a crawl cost this process.
+struct CrawlCost {
+  var usage = Processes.Usage()
+  /// The most memory of the process, and how much of it came with the crawl.
+  var peakKilobytes = 0
+  var grownKilobytes = 0
+}
+
+/// Measures what a crawl costs this process: from its making to ``end()``.
+struct CrawlMeter {
+  private let before: Processes.Usage
+  private let resident: Int
+
+  init() {
+    // What an earlier crawl has left in the heap is given back, and the kernel's mark forgotten: proc(5), clear_refs.
+    Processes.trimHeap()
+    if let file = try? Files.open("/proc/self/clear_refs", .write) { try? Files.writeText(file, "5") }
+    resident = Self.status("VmRSS:")
+    before = Processes.usageOfThisProcess()
+  }
+
+  mutating func end() -> CrawlCost {
+    let peak = Self.status("VmHWM:")
+    return CrawlCost(
+      usage: Processes.usageOfThisProcess().since(before), peakKilobytes: peak,
+      grownKilobytes: max(0, peak - resident))
+  }
+
+  /// How many threads a process has; 0: there is none of that number.
+  static func threads(of process: Int32? = nil) -> Int {
+    status("Threads:", process.map(String.init) ?? "self")
+  }
+
+  private static func status(_ key: String, _ process: String = "self") -> Int {
+    guard let text = try? Files.readText("/proc/\(process)/status") else { return 0 }
+    for line in text.split(separator: "\n") where line.hasPrefix(key) {
+      return line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) } ?? 0
+    }
+    return 0
+  }
+}

@@ -1,0 +1,44 @@
+import Concurrency
+import SystemCalls
+
+/// async and await on the event loop, with structured concurrency: the coroutines are the language's own, each page is a
+/// task of a group, and none outlives it. All of them run on the loop's one thread.
+enum AsyncModel: CrawlModel {
+  static let name = "async"
+  static let summary = "async functions in a task group, on an event loop"
+
+  static func crawl(_ work: CrawlWork) throws {
+    let loop = try EventLoop()
+    work.whenCancelled { loop.stop() }
+    try loop.run {
+      await withTaskGroup(of: Void.self) { group in
+        repeat {
+          while let job = work.next() {
+            group.addTask { work.finish(job, await fetch(job, work, loop)) }
+          }
+          // One has ended: perhaps it led to others.
+        } while await group.next() != nil || !work.isOver
+      }
+    }
+  }
+
+  private static func fetch(_ job: CrawlJob, _ work: CrawlWork, _ loop: EventLoop) async -> CrawlPage {
+    let visit = PageVisit(job)
+    if visit.isNothing { return visit.nothing }
+    do {
+      let answer = try await loop.timeout(nanoseconds: CrawlWork.patience) {
+        let socket = try PageSocket(PageAddress(job.url, work.servers))
+        repeat { _ = try await loop.ready(socket.descriptor, .write) } while try !socket.send()
+        repeat { _ = try await loop.ready(socket.descriptor, .read) } while try !socket.receive()
+        return socket.answer
+      }
+      return visit.page(.success(answer))
+    } catch is TimeoutError {
+      return visit.page(.failure(PageFailure.tooLate))
+    } catch is CancellationError {
+      return visit.page(.failure(PageFailure.cancelled))
+    } catch {
+      return visit.page(.failure(error))
+    }
+  }
+}

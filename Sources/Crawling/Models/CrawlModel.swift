@@ -1,0 +1,50 @@
+import Concurrency
+import SystemCalls
+
+/// A model of concurrency: a way in which one program has many pages on their way at once.
+package protocol CrawlModel: SendableMetatype {
+  static var name: String { get }
+  /// How it waits, in a few words.
+  static var summary: String { get }
+  /// Crawls until nothing is left, or the work is cancelled.
+  static func crawl(_ work: CrawlWork) throws
+}
+
+/// Every model there is but the processes, which are ``Crawl``'s: in the order in which one leads to the next.
+package enum CrawlModels {
+  package static let all: [any CrawlModel.Type] = [
+    SequentialModel.self, ThreadsModel.self, CallbacksModel.self, FuturesModel.self, GeneratorsModel.self,
+    AsyncModel.self,
+  ]
+
+  /// The worker processes of ``Crawl``, which have their mechanisms.
+  package static let processes = "processes"
+
+  package static var names: [String] { all.map { $0.name } + [processes] }
+}
+
+/// What the models on an event loop share: as many pages at once as may be, each begun by `fetch`, which calls back.
+enum LoopCrawl {
+  static func run(
+    _ work: CrawlWork, fetch: @escaping (EventLoop, CrawlJob, _ done: @escaping (CrawlPage) -> Void) -> Void
+  ) throws {
+    let loop = try EventLoop()
+    work.whenCancelled { loop.stop() }
+    var isPumping = false
+    func pump() {
+      // A page that is there at once must not begin the next on its own stack.
+      if isPumping { return }
+      isPumping = true
+      defer { isPumping = false }
+      while let job = work.next() {
+        fetch(loop, job) { page in
+          work.finish(job, page)
+          pump()
+        }
+      }
+      if work.isOver { loop.stop() }
+    }
+    loop.callSoon { pump() }
+    try loop.run()
+  }
+}

@@ -1,0 +1,74 @@
+import Concurrency
+import SystemCalls
+
+/// Futures, tasks and generators: coroutines as they were before async and await. The function is whole again: where it
+/// has to wait it yields a future, and whoever steps it comes back when that is there.
+enum FuturesModel: CrawlModel {
+  static let name = "futures"
+  static let summary = "coroutines of generators that yield futures, on an event loop"
+
+  static func crawl(_ work: CrawlWork) throws {
+    try LoopCrawl.run(work) { loop, job, done in
+      let task = CoroutineTask(fetch(job, work, loop))
+      task.outcome.whenDone { done((try? task.outcome.result?.get()) ?? CrawlPage()) }
+    }
+  }
+
+  private static func fetch(_ job: CrawlJob, _ work: CrawlWork, _ loop: EventLoop) -> Coroutine<CrawlPage> {
+    Coroutine { context in
+      let visit = PageVisit(job)
+      if visit.isNothing { return visit.nothing }
+      do {
+        let socket = try PageSocket(PageAddress(job.url, work.servers))
+        let late = loop.timer(CrawlWork.patience)
+        defer { late.cancel() }
+        repeat {
+          try await context.wait(for: loop.ready(socket.descriptor, .write, unless: late))
+        } while try !socket.send()
+        repeat {
+          try await context.wait(for: loop.ready(socket.descriptor, .read, unless: late))
+        } while try !socket.receive()
+        return visit.page(.success(socket.answer))
+      } catch {
+        return visit.page(.failure(error))
+      }
+    }
+  }
+}
+
+extension EventLoop {
+  /// A future of a descriptor's readiness, which fails when the timer rings before.
+  func ready(_ descriptor: Int32, _ interest: Epoll.Interest, unless late: LateTimer) -> Future<Void> {
+    let future = Future<Void>()
+    do throws(SystemError) {
+      var token: UInt64 = 0
+      token = try watch(descriptor, interest) { _ in future.succeed(()) }
+      late.pending = future
+      future.whenDone { self.remove(token) }
+    } catch {
+      future.fail(error)
+    }
+    return future
+  }
+
+  /// A timer that fails what is waited for then.
+  func timer(_ nanoseconds: UInt64) -> LateTimer { LateTimer(self, nanoseconds) }
+}
+
+/// Fails the future that a coroutine waits for, when its time is over.
+final class LateTimer {
+  private let loop: EventLoop
+  private var timer: UInt64 = 0
+  /// What is waited for now.
+  var pending: Future<Void>?
+
+  init(_ loop: EventLoop, _ nanoseconds: UInt64) {
+    self.loop = loop
+    timer = loop.after(nanoseconds) { [weak self] in self?.pending?.fail(PageFailure.tooLate) }
+  }
+
+  func cancel() {
+    loop.cancel(timer: timer)
+    pending = nil
+  }
+}

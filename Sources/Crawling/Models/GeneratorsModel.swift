@@ -1,0 +1,68 @@
+import Concurrency
+import SystemCalls
+
+/// Coroutines made of coroutines: what fetches a page delegates to `connect`, to `read` and to `readAll`, as a function
+/// calls functions. Each waits by itself; nobody above has to know. Python's `yield from`.
+enum GeneratorsModel: CrawlModel {
+  static let name = "generators"
+  static let summary = "coroutines that delegate to coroutines, on an event loop"
+
+  static func crawl(_ work: CrawlWork) throws {
+    try LoopCrawl.run(work) { loop, job, done in
+      let task = CoroutineTask(GeneratorFetch(loop, work).fetch(job))
+      task.outcome.whenDone { done((try? task.outcome.result?.get()) ?? CrawlPage()) }
+    }
+  }
+}
+
+/// The steps of one page's way.
+private struct GeneratorFetch {
+  private let loop: EventLoop
+  private let work: CrawlWork
+
+  init(_ loop: EventLoop, _ work: CrawlWork) {
+    self.loop = loop
+    self.work = work
+  }
+
+  func fetch(_ job: CrawlJob) -> Coroutine<CrawlPage> {
+    Coroutine { context in
+      let visit = PageVisit(job)
+      if visit.isNothing { return visit.nothing }
+      let late = loop.timer(CrawlWork.patience)
+      defer { late.cancel() }
+      do {
+        let socket = try await context.wait(for: connect(job.url, late))
+        return visit.page(.success(try await context.wait(for: readAll(socket, late))))
+      } catch {
+        return visit.page(.failure(error))
+      }
+    }
+  }
+
+  /// A connection over which the page has been asked for.
+  private func connect(_ url: String, _ late: LateTimer) -> Coroutine<PageSocket> {
+    Coroutine { context in
+      let socket = try PageSocket(PageAddress(url, work.servers))
+      repeat {
+        try await context.wait(for: loop.ready(socket.descriptor, .write, unless: late))
+      } while try !socket.send()
+      return socket
+    }
+  }
+
+  /// Whether the answer is whole.
+  private func read(_ socket: PageSocket, _ late: LateTimer) -> Coroutine<Bool> {
+    Coroutine { context in
+      try await context.wait(for: loop.ready(socket.descriptor, .read, unless: late))
+      return try socket.receive()
+    }
+  }
+
+  private func readAll(_ socket: PageSocket, _ late: LateTimer) -> Coroutine<PageAnswer> {
+    Coroutine { context in
+      while try await !context.wait(for: read(socket, late)) {}
+      return socket.answer
+    }
+  }
+}

@@ -1,0 +1,128 @@
+import Synchronization
+import SystemCalls
+
+/// Where a page is: what an `http` address says, with the server's network address beside it.
+struct PageAddress: Sendable {
+  let url: String
+  let server: Internet.Address
+  private let host: String
+  private let path: String
+
+  init(_ url: String, _ servers: Servers) throws(PageFailure) {
+    guard url.hasPrefix("http://") else {
+      throw PageFailure("only http here: an https page is fetched by --model processes")
+    }
+    let site = Frontier.site(url)
+    host = String(site.dropFirst(7))
+    let rest = url.dropFirst(site.count)
+    path = rest.isEmpty ? "/" : rest.hasPrefix("?") ? "/" + rest : String(rest)
+    self.url = url
+    server = try servers.address(host)
+  }
+
+  /// HTTP/1.0: the server closes behind the answer, and sends it in one piece.
+  var request: [UInt8] {
+    Array("GET \(path) HTTP/1.0\r\nHost: \(host)\r\nUser-Agent: swift-ipc-crawl/1\r\nAccept: text/html\r\n\r\n".utf8)
+  }
+}
+
+/// A page's connection, in non-blocking mode: what is done between two waits. How to wait is the model's matter.
+final class PageSocket {
+  private static let chunk = 16 << 10
+
+  private let socket: Descriptor
+  private let request: [UInt8]
+  private var sent = 0
+  private(set) var answer = PageAnswer()
+
+  /// Begins to connect. connect(2).
+  init(_ address: PageAddress) throws(PageFailure) {
+    do throws(SystemError) {
+      socket = try Internet.stream(address.server)
+      try socket.setNonblocking(true)
+      try Internet.beginConnecting(socket, address.server)
+    } catch {
+      throw PageFailure(error)
+    }
+    request = address.request
+  }
+
+  /// For whoever waits: writable, it is connected; readable, there is something to receive.
+  var descriptor: Int32 { socket.raw }
+
+  /// Sends what can be sent of the request. True: all of it is sent. The first time it says whether it connected at all.
+  func send() throws(PageFailure) -> Bool {
+    do throws(SystemError) {
+      let request = request
+      if sent == 0 { try Internet.checkConnected(socket) }
+      while sent < request.count {
+        sent += unsafe try request.span.extracting(sent...).withUnsafeBytes { bytes throws(SystemError) in
+          unsafe try Sockets.send(socket.raw, bytes, UnsafeRawBufferPointer(start: nil, count: 0), wait: false)
+        }
+      }
+      return true
+    } catch {
+      if error.wouldBlock { return false }
+      throw PageFailure(error)
+    }
+  }
+
+  /// Receives what there is. True: the answer is whole.
+  func receive() throws(PageFailure) -> Bool {
+    unsafe try withUnsafeTemporaryAllocation(byteCount: Self.chunk, alignment: 16) { room throws(PageFailure) in
+      while true {
+        let count: Int
+        do throws(SystemError) {
+          var truncated = false
+          count = unsafe try Sockets.receive(socket.raw, into: room, wait: false, truncated: &truncated)
+        } catch {
+          if error.wouldBlock { return false }
+          throw PageFailure(error)
+        }
+        if count == 0 {
+          try answer.end()
+          return true
+        }
+        let filled = unsafe UnsafeRawBufferPointer(rebasing: room[..<count])
+        let chunk = unsafe Span<UInt8>(_unsafeBytes: filled)
+        if try answer.take(chunk) { return true }
+      }
+    }
+  }
+}
+
+/// The network addresses of the servers that are crawled, each asked for once.
+final class Servers: Sendable {
+  private let known = Mutex<[String: Result<Internet.Address, PageFailure>]>([:])
+
+  init() {}
+
+  /// - Parameter host: as in a URL: a name, or a number, with a port or without.
+  func address(_ host: String) throws(PageFailure) -> Internet.Address {
+    if let found = known.withLock({ $0[host] }) { return try found.get() }
+    let found = Self.resolve(host)
+    known.withLock { $0[host] = found }
+    return try found.get()
+  }
+
+  private static func resolve(_ host: String) -> Result<Internet.Address, PageFailure> {
+    var name = host[...]
+    var port = 80
+    if let colon = host.lastIndex(of: ":"), !host.hasSuffix("]") {
+      name = host[..<colon]
+      guard let number = Int(host[host.index(after: colon)...]), (1...65535).contains(number) else {
+        return .failure(PageFailure("no port \"\(host[host.index(after: colon)...])\""))
+      }
+      port = number
+    }
+    if name.hasPrefix("["), name.hasSuffix("]") { name = name.dropFirst().dropLast() }
+    do throws(SystemError) {
+      guard let first = try Internet.resolve(host: String(name), port: port, passive: false).first else {
+        return .failure(PageFailure("the host isn't known"))
+      }
+      return .success(first)
+    } catch {
+      return .failure(PageFailure(error))
+    }
+  }
+}

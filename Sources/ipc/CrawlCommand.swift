@@ -78,7 +78,7 @@ struct CrawlOptions {
       throw Failure.call(
         "--mechanism \(mechanism) carries no jobs: choose one that carries messages, such as memory")
     }
-    let workers = try arguments.number("--workers", 1...1000) ?? 4
+    let workers = try arguments.number("--workers", 1...100_000) ?? 4
     let chosen = try arguments.choice("--work", ["slow", "site", "nothing"])
     let pages = try arguments.number("--pages", 1...100_000_000)
     let delay = try arguments.number("--delay", 0...600_000)
@@ -86,6 +86,10 @@ struct CrawlOptions {
     let limit = try arguments.number("--limit", 1...100_000_000)
     let seed = try arguments.number("--seed", 0...Int.max) ?? 1
     entrants = try Self.entrants(chosenModels ?? CrawlModels.processes, mechanisms)
+    if workers > Self.mostProcesses, entrants.contains(where: \.areProcesses) {
+      throw Failure.call(
+        "--workers \(workers): at most \(Self.mostProcesses) processes; the other models can have more at once")
+    }
     if let chosenModels, chosenMechanisms != nil, !entrants.contains(where: \.areProcesses) {
       throw Failure.call(
         "--mechanism is what carries work between processes, and --model \(chosenModels) has one: leave it out")
@@ -124,6 +128,8 @@ struct CrawlOptions {
       return normalized
     }
   }
+
+  private static let mostProcesses = 1000
 
   private static func entrants(_ models: String, _ mechanisms: [Mechanism]) throws -> [CrawlEntrant] {
     var seen: Set<String> = []

@@ -41,3 +41,31 @@ extension Threads {
   /// The calling thread; never 0.
   @inline(__always) package static var current: UInt { pthread_self() }
 }
+
+/// A mutex that is taken and let go in different places. pthread_mutex_lock(3).
+@safe package final class Lock: @unchecked Sendable {
+  private let raw: UnsafeMutablePointer<pthread_mutex_t>
+
+  package init() {
+    unsafe raw = .allocate(capacity: 1)
+    unsafe raw.initialize(to: pthread_mutex_t())
+    unsafe pthread_mutex_init(raw, nil)
+  }
+
+  deinit {
+    unsafe pthread_mutex_destroy(raw)
+    unsafe raw.deallocate()
+  }
+
+  package func acquire() { unsafe pthread_mutex_lock(raw) }
+  package func release() { unsafe pthread_mutex_unlock(raw) }
+
+  package func with<Result>(_ body: () throws -> Result) rethrows -> Result {
+    acquire()
+    defer { release() }
+    return try body()
+  }
+
+  /// Where this lock stands in the order in which several are taken.
+  package var order: UInt { UInt(bitPattern: unsafe raw) }
+}

@@ -25,6 +25,9 @@ package final class EventLoop: @unchecked Sendable {
   private var timers = TimerHeap()
   private var soon: [Callback] = []
   private var jobs: [UnownedJob] = []
+  /// Room for the next jobs, while these run.
+  private var spareJobs: [UnownedJob] = []
+  private static let mostRounds = 64
   private var failure: (any Error)?
 
   private struct Shared {
@@ -139,14 +142,24 @@ package final class EventLoop: @unchecked Sendable {
     let now = soon
     soon = []
     for callback in now { attempt(callback) }
-    let due = jobs
-    jobs = []
-    for job in due {
-      unsafe job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
-    }
+    runJobs()
     if let error = failure {
       failure = nil
       throw error
+    }
+  }
+
+  /// Runs the jobs that are there, and those that they lead to, for a while: asking the kernel again costs more than a
+  /// job does, and whoever waits for a descriptor waits for this.
+  private func runJobs() {
+    for _ in 0..<Self.mostRounds {
+      if jobs.isEmpty { return }
+      swap(&jobs, &spareJobs)
+      for index in spareJobs.indices {
+        unsafe spareJobs[index].runSynchronously(
+          isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+      }
+      spareJobs.removeAll(keepingCapacity: true)
     }
   }
 

@@ -66,12 +66,14 @@ package final class Crawl: Sendable {
 
   /// A worker's life: call it where the program was started with the worker arguments.
   package static func serve() throws(ChannelError) {
-    // Made with the first page: jobs that do nothing need no network.
-    var fetcher: PageFetcher?
+    // As every model here fetches a page, so that they can be compared. URLSession, which takes a few threads and wakes
+    // them ten thousand times a second while it waits, does what takes TLS.
+    let plain = WaitingFetch(Servers())
+    var secure: PageFetcher?
     try WorkerPool<CrawlJob, CrawlPage>.serve { job in
-      if job.url.isEmpty { return CrawlPage() }
-      let ready = fetcher ?? PageFetcher()
-      fetcher = ready
+      guard job.url.hasPrefix("https:") else { return plain.page(job) }
+      let ready = secure ?? PageFetcher()
+      secure = ready
       return ready.fetch(job.url)
     }
   }

@@ -51,6 +51,9 @@ package final class CrawlWork: Sendable {
     try cancelled.setNonblocking(true)
   }
 
+  /// For the models whose calls wait.
+  var waitingFetch: WaitingFetch { WaitingFetch(servers, cancelled: cancelled.raw) }
+
   // MARK: Taking and finishing
 
   /// The next page to fetch, which counts as running then; nil: none is to be begun now.

@@ -8,13 +8,14 @@ enum ThreadsModel: CrawlModel {
   static let summary = "a thread for each, in calls that wait"
 
   static func crawl(_ work: CrawlWork) throws {
+    let fetch = work.waitingFetch
     let running = DispatchGroup()
     var started = 0
     for _ in 0..<work.limit {
       running.enter()
       do throws(SystemError) {
         try Threads.start(name: "crawl") {
-          while let job = work.waitForNext() { work.finish(job, SequentialModel.fetch(job, work)) }
+          while let job = work.waitForNext() { work.finish(job, fetch.page(job)) }
           running.leave()
         }
         started += 1

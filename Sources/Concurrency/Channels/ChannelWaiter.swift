@@ -4,24 +4,24 @@ import Synchronization
 @usableFromInline @safe final class ChannelWaiter: @unchecked Sendable {
   private static let idle = 0, parked = 1, claimed = 2
   /// What ``outcome`` says where the task was cancelled.
-  static let cancelled = -1
+  @usableFromInline static let cancelled = -1
 
   private let state = Atomic<Int>(0)
   private var continuation: UnsafeContinuation<Void, Never>?
   /// Which of its cases it was; written by who claimed it, read when it goes on.
-  private(set) var outcome = 0
+  @usableFromInline private(set) var outcome = 0
 
-  init() {}
+  @usableFromInline init() {}
 
   /// Its task suspends. False: it was cancelled before, and goes on at once.
-  func park(_ continuation: UnsafeContinuation<Void, Never>) -> Bool {
+  @usableFromInline func park(_ continuation: UnsafeContinuation<Void, Never>) -> Bool {
     unsafe self.continuation = unsafe continuation
     return state.compareExchange(expected: Self.idle, desired: Self.parked, ordering: .acquiringAndReleasing)
       .exchanged
   }
 
   /// One of those who could go on with it takes it for itself: it is theirs to resume.
-  func claim(_ outcome: Int) -> Bool {
+  @usableFromInline func claim(_ outcome: Int) -> Bool {
     guard
       state.compareExchange(expected: Self.parked, desired: Self.claimed, ordering: .acquiringAndReleasing)
         .exchanged
@@ -30,13 +30,13 @@ import Synchronization
     return true
   }
 
-  var isClaimed: Bool { state.load(ordering: .acquiring) == Self.claimed }
+  @usableFromInline var isClaimed: Bool { state.load(ordering: .acquiring) == Self.claimed }
 
   /// After ``claim(_:)``, and after every lock was let go.
-  func resume() { unsafe continuation?.resume() }
+  @usableFromInline func resume() { unsafe continuation?.resume() }
 
   /// The task was cancelled, from whichever thread.
-  func cancel() {
+  @usableFromInline func cancel() {
     if state.compareExchange(expected: Self.idle, desired: Self.claimed, ordering: .acquiringAndReleasing).exchanged {
       outcome = Self.cancelled
       return
@@ -45,7 +45,7 @@ import Synchronization
   }
 
   /// Its own task has found something before it suspended.
-  func withdraw() -> Bool {
+  @usableFromInline func withdraw() -> Bool {
     state.compareExchange(expected: Self.parked, desired: Self.claimed, ordering: .acquiringAndReleasing).exchanged
   }
 }
@@ -53,14 +53,14 @@ import Synchronization
 /// One case of a waiter at one channel: the value that goes one way or the other.
 @usableFromInline @safe final class ChannelSlot<Value>: @unchecked Sendable {
   // Whoever has claimed the waiter writes, and its task reads when it goes on.
-  let waiter: ChannelWaiter
-  let index: Int
+  @usableFromInline let waiter: ChannelWaiter
+  @usableFromInline let index: Int
   /// What is to be sent, or was received; nil after a receive: the channel is closed.
-  var value: Value?
+  @usableFromInline var value: Value?
   /// A send that found the channel closed.
-  var isClosed = false
+  @usableFromInline var isClosed = false
 
-  init(_ waiter: ChannelWaiter, _ index: Int, _ value: Value? = nil) {
+  @inlinable init(_ waiter: ChannelWaiter, _ index: Int, _ value: Value? = nil) {
     self.waiter = waiter
     self.index = index
     self.value = value
@@ -68,14 +68,16 @@ import Synchronization
 }
 
 /// Who waits at a channel, first come first served.
-struct WaitingLine<Value> {
-  private var slots: [ChannelSlot<Value>?] = []
-  private var first = 0
+@usableFromInline struct WaitingLine<Value> {
+  @usableFromInline var slots: [ChannelSlot<Value>?] = []
+  @usableFromInline var first = 0
 
-  mutating func append(_ slot: ChannelSlot<Value>) { slots.append(slot) }
+  @inlinable init() {}
+
+  @inlinable mutating func append(_ slot: ChannelSlot<Value>) { slots.append(slot) }
 
   /// The first whose waiter nobody else has claimed; it is claimed now.
-  mutating func claimFirst() -> ChannelSlot<Value>? {
+  @inlinable mutating func claimFirst() -> ChannelSlot<Value>? {
     while first < slots.count {
       let slot = slots[first]
       slots[first] = nil
@@ -90,7 +92,7 @@ struct WaitingLine<Value> {
   }
 
   /// Its waiter went on elsewhere.
-  mutating func remove(_ slot: ChannelSlot<Value>) {
+  @inlinable mutating func remove(_ slot: ChannelSlot<Value>) {
     // It is mostly the last one that came.
     guard let index = slots[first...].lastIndex(where: { $0 === slot }) else { return }
     slots.remove(at: index)
@@ -100,8 +102,8 @@ struct WaitingLine<Value> {
     }
   }
 
-  var isEmpty: Bool { first == slots.count }
+  @inlinable var isEmpty: Bool { first == slots.count }
 
   /// Whether somebody waits who could be claimed: the last word has the claim itself.
-  var hasAny: Bool { slots[first...].contains { $0.map { !$0.waiter.isClaimed } ?? false } }
+  @inlinable var hasAny: Bool { slots[first...].contains { $0.map { !$0.waiter.isClaimed } ?? false } }
 }

@@ -1,5 +1,3 @@
-import SystemCalls
-
 /// Why an operation on a channel between tasks couldn't be done.
 public struct LocalChannelError: Error, Hashable, Sendable, CustomStringConvertible {
   public enum Code: Hashable, Sendable {
@@ -22,7 +20,7 @@ public struct LocalChannelError: Error, Hashable, Sendable, CustomStringConverti
 }
 
 /// What a try to receive found.
-public enum Received<Value> {
+@frozen public enum Received<Value> {
   case value(Value)
   /// Nothing, yet.
   case nothing
@@ -50,179 +48,121 @@ extension Received: Sendable where Value: Sendable {}
 ///
 /// Nothing here waits in the kernel: a task that waits is resumed on its executor. System calls: none but futex(2), of
 /// the lock and of an executor that has to be woken.
-public final class LocalChannel<Value: Sendable>: @unchecked Sendable {
-  // Everything below is touched under the lock.
-  let lock = Lock()
-  /// A ring of `capacity` places.
-  private var buffer: [Value?]
-  private var start = 0
-  private var filled = 0
-  private var isClosed = false
-  private var senders = WaitingLine<Value>()
-  private var receivers = WaitingLine<Value>()
+@safe public final class LocalChannel<Value: Sendable>: @unchecked Sendable {
+  @usableFromInline let lock = ChannelLock()
+  // Touched under the lock. Behind a pointer, because the compiler would check each access to a class's own.
+  @usableFromInline let state: UnsafeMutablePointer<ChannelState<Value>>
 
   /// How many values it holds for receivers that haven't come; 0: a sender meets its receiver.
   public let capacity: Int
 
   /// Makes a channel. A capacity under 0 counts as 0.
-  public init(capacity: Int = 0) {
+  @inlinable public init(capacity: Int = 0) {
     self.capacity = Swift.max(0, capacity)
-    buffer = Array(repeating: nil, count: self.capacity)
+    unsafe state = .allocate(capacity: 1)
+    unsafe state.initialize(to: ChannelState(capacity: self.capacity))
+  }
+
+  deinit {
+    unsafe state.pointee.destroy()
+    unsafe state.deinitialize(count: 1)
+    unsafe state.deallocate()
   }
 
   /// How many values wait in the buffer.
-  public var count: Int { lock.with { filled } }
+  @inlinable public var count: Int { lock.with { unsafe state.pointee.filled } }
 
   // MARK: Sending
 
   /// Sends a value. Waits while the buffer is full, or, without one, until somebody receives.
   /// - Throws: `sendOnClosed`, also when it is closed meanwhile; `CancellationError` when the task is cancelled while it
   ///   waits: nothing was sent then.
-  public func send(_ value: Value) async throws {
+  @inlinable nonisolated(nonsending) public func send(_ value: Value) async throws {
     if try trySend(value) { return }
-    let waiter = ChannelWaiter()
-    let slot = ChannelSlot<Value>(waiter, 0, value)
-    try await waiter.wait { [self] in
-      lock.acquire()
-      let isDone: Bool
-      do {
-        isDone = try putLocked(value)
-      } catch {
-        slot.isClosed = true
-        isDone = true
+    let slot = ChannelSlot<Value>(ChannelWaiter(), 0, value)
+    try await slot.waiter.wait {
+      self.lock.acquire()
+      let found = unsafe self.state.pointee.put(value)
+      if case .full = found { unsafe self.state.pointee.senders.append(slot) }
+      self.lock.release()
+      switch found {
+      case .full: return true
+      case .closed: slot.isClosed = true
+      case .given(let receiver): receiver.waiter.resume()
+      case .done: break
       }
-      if !isDone { senders.append(slot) }
-      lock.release()
-      return !isDone
-    } remove: { [self] in
-      lock.with { senders.remove(slot) }
+      return false
+    } leave: {
+      self.lock.with { unsafe self.state.pointee.senders.remove(slot) }
     }
     if slot.isClosed { throw LocalChannelError(.sendOnClosed) }
   }
 
   /// Sends a value if that needs no wait; false: it would have.
   /// - Throws: `sendOnClosed`.
-  public func trySend(_ value: Value) throws -> Bool {
+  @inlinable public func trySend(_ value: Value) throws -> Bool {
     lock.acquire()
-    if let receiver = try nextReceiver() {
-      lock.release()
-      receiver.value = value
-      receiver.waiter.resume()
-      return true
-    }
-    let isPut = put(value)
+    let found = unsafe state.pointee.put(value)
     lock.release()
-    return isPut
-  }
-
-  /// Under the lock, which it lets go of to throw.
-  private func nextReceiver() throws -> ChannelSlot<Value>? {
-    if isClosed {
-      lock.release()
-      throw LocalChannelError(.sendOnClosed)
-    }
-    return receivers.isEmpty ? nil : receivers.claimFirst()
-  }
-
-  private func put(_ value: Value) -> Bool {
-    guard filled < capacity else { return false }
-    var end = start + filled
-    if end >= capacity { end -= capacity }
-    buffer[end] = value
-    filled += 1
-    return true
-  }
-
-  /// All that a send can do under the lock. The receiver goes on at once: its executor takes it from here.
-  func putLocked(_ value: Value) throws -> Bool {
-    if isClosed { throw LocalChannelError(.sendOnClosed) }
-    if let receiver = receivers.claimFirst() {
-      receiver.value = value
+    switch found {
+    case .done: return true
+    case .given(let receiver):
       receiver.waiter.resume()
       return true
+    case .full: return false
+    case .closed: throw LocalChannelError(.sendOnClosed)
     }
-    return put(value)
   }
 
   // MARK: Receiving
 
   /// Takes a value. Waits until there is one; nil: the channel is closed, and everything was taken.
   /// - Throws: `CancellationError` when the task is cancelled while it waits: nothing was taken then.
-  public func receive() async throws -> Value? {
+  @inlinable nonisolated(nonsending) public func receive() async throws -> Value? {
     switch tryReceive() {
     case .value(let value): return value
     case .closed: return nil
     case .nothing: break
     }
-    let waiter = ChannelWaiter()
-    let slot = ChannelSlot<Value>(waiter, 0)
-    try await waiter.wait { [self] in
-      lock.acquire()
-      let found = takeLocked()
-      if case .value(let value) = found { slot.value = value }
-      let waits = if case .nothing = found { true } else { false }
-      if waits { receivers.append(slot) }
-      lock.release()
-      return waits
-    } remove: { [self] in
-      lock.with { receivers.remove(slot) }
+    let slot = ChannelSlot<Value>(ChannelWaiter(), 0)
+    try await slot.waiter.wait {
+      self.lock.acquire()
+      let (found, sender) = unsafe self.state.pointee.take()
+      if case .nothing = found { unsafe self.state.pointee.receivers.append(slot) }
+      self.lock.release()
+      sender?.waiter.resume()
+      switch found {
+      case .nothing: return true
+      case .value(let value): slot.value = value
+      case .closed: break
+      }
+      return false
+    } leave: {
+      self.lock.with { unsafe self.state.pointee.receivers.remove(slot) }
     }
     return slot.value
   }
 
   /// Takes a value if there is one.
-  public func tryReceive() -> Received<Value> {
+  @inlinable public func tryReceive() -> Received<Value> {
     lock.acquire()
-    defer { lock.release() }
-    return takeLocked()
-  }
-
-  /// All that a receive can do under the lock.
-  func takeLocked() -> Received<Value> {
-    if filled > 0, let value = buffer[start].take() {
-      start = start + 1 == capacity ? 0 : start + 1
-      filled -= 1
-      // Whoever waited to send has room now.
-      if !senders.isEmpty, let sender = senders.claimFirst() {
-        if let waiting = sender.value.take() { _ = put(waiting) }
-        sender.waiter.resume()
-      }
-      return .value(value)
-    }
-    if let sender = senders.claimFirst(), let value = sender.value.take() {
-      sender.waiter.resume()
-      return .value(value)
-    }
-    return isClosed ? .closed : .nothing
+    let (found, sender) = unsafe state.pointee.take()
+    lock.release()
+    sender?.waiter.resume()
+    return found
   }
 
   // MARK: Closing
 
   /// Nothing more is sent. Receivers take what is left, and then get nil; senders that wait get `sendOnClosed`.
   /// - Throws: `closedTwice`.
-  public func close() throws {
+  @inlinable public func close() throws {
     lock.acquire()
-    if isClosed {
-      lock.release()
-      throw LocalChannelError(.closedTwice)
-    }
-    isClosed = true
-    var waiting: [ChannelSlot<Value>] = []
-    while let receiver = receivers.claimFirst() { waiting.append(receiver) }
-    while let sender = senders.claimFirst() {
-      sender.isClosed = true
-      waiting.append(sender)
-    }
+    let waiting = unsafe state.pointee.close()
     lock.release()
+    guard let waiting else { throw LocalChannelError(.closedTwice) }
     for slot in waiting { slot.waiter.resume() }
   }
-
-  // MARK: For select, under the lock
-
-  func addReceiver(_ slot: ChannelSlot<Value>) { receivers.append(slot) }
-  func addSender(_ slot: ChannelSlot<Value>) { senders.append(slot) }
-  func removeReceiver(_ slot: ChannelSlot<Value>) { receivers.remove(slot) }
-  func removeSender(_ slot: ChannelSlot<Value>) { senders.remove(slot) }
 }
 
 /// `for try await value in channel`: to the end of a channel that is closed. Several loops share its values.
@@ -240,10 +180,10 @@ extension ChannelWaiter {
   /// Suspends the task until the waiter is claimed, or the task cancelled.
   ///
   /// - Parameters:
-  ///   - line up: looks once more and, if there is nothing, stands in line; false: there was.
-  ///   - remove: leaves the line.
-  func wait(
-    _ lineUp: @escaping () -> Bool, remove: () -> Void
+  ///   - lineUp: looks once more and, if there is nothing, stands in line; false: there was something.
+  ///   - leave: leaves the line.
+  @usableFromInline nonisolated(nonsending) func wait(
+    _ lineUp: @escaping () -> Bool, leave: () -> Void
   ) async throws {
     nonisolated(unsafe) let lineUp = lineUp
     nonisolated(unsafe) var isDone = false
@@ -259,7 +199,7 @@ extension ChannelWaiter {
       cancel()
     }
     guard unsafe !isDone, outcome == Self.cancelled else { return }
-    remove()
+    leave()
     throw CancellationError()
   }
 }

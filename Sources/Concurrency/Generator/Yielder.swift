@@ -23,6 +23,20 @@ public struct Yielder<Yield, Send> {
   @inlinable nonisolated(nonsending) public func yield<Return>(
     from other: Generator<Yield, Send, Return>
   ) async throws -> Return {
+    try await delegate(to: other) { try other.send($0) }
+  }
+
+  /// The same for a generator that takes values of another type, or none: what the caller sends is nobody's.
+  @discardableResult
+  @inlinable nonisolated(nonsending) public func yield<Other, Return>(
+    from other: Generator<Yield, Other, Return>
+  ) async throws -> Return {
+    try await delegate(to: other) { _ in try other.next() }
+  }
+
+  @inlinable nonisolated(nonsending) func delegate<Other, Return>(
+    to other: Generator<Yield, Other, Return>, _ resume: (Send?) throws -> Yield?
+  ) async throws -> Return {
     var next = try other.next()
     while let value = next {
       let sent: Send?
@@ -36,7 +50,7 @@ public struct Yielder<Yield, Send> {
         next = try other.throw(error)
         continue
       }
-      next = try other.send(sent)
+      next = try resume(sent)
     }
     guard let result = other.result else { throw GeneratorError(.hasEnded) }
     return result

@@ -189,10 +189,9 @@ enum PEP380Cases {
     }
   }
 
-  private static let kinds = ofAnotherKind(["from_another_kind_values": "next; next"])
-
-  /// Not among the others as long as `yield(from:)` doesn't take them for generators.
-  static let ofAnotherKind = ofAnotherKind([
+  /// Their inner generators take values of another type.
+  private static let kinds = ofAnotherKind([
+    "from_another_kind_values": "next; next",
     "from_another_kind_error": "next; throw Alarm; next",
     "from_another_kind_fails": "next; next; next; next",
     "from_another_kind_close": "next; close; next",

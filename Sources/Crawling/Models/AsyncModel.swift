@@ -22,7 +22,7 @@ enum AsyncModel: CrawlModel {
     }
   }
 
-  private static func fetch(_ job: CrawlJob, _ work: CrawlWork, _ loop: EventLoop) async -> CrawlPage {
+  static func fetch(_ job: CrawlJob, _ work: CrawlWork, _ loop: EventLoop) async -> CrawlPage {
     let visit = PageVisit(job)
     if visit.isNothing { return visit.nothing }
     do {

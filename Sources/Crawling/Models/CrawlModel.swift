@@ -14,7 +14,7 @@ package protocol CrawlModel: SendableMetatype {
 package enum CrawlModels {
   package static let all: [any CrawlModel.Type] = [
     SequentialModel.self, ThreadsModel.self, CallbacksModel.self, FuturesModel.self, GeneratorsModel.self,
-    AsyncModel.self,
+    AsyncModel.self, ChannelsModel.self,
   ]
 
   /// The worker processes of ``Crawl``, which have their mechanisms.

@@ -1,0 +1,81 @@
+/// A case of a ``select(_:)``: ``Receive``, ``Send``, ``After`` or ``Otherwise``.
+public protocol SelectCase<Outcome> {
+  /// What the select returns when this case is the one.
+  associatedtype Outcome
+  /// The case as a select sees it.
+  var arm: SelectArm<Outcome> { get }
+}
+
+/// Receives from a channel; the closure gets nil when the channel is closed. A channel that is nil is never ready.
+public struct Receive<Value: Sendable, Outcome>: SelectCase {
+  private let channel: LocalChannel<Value>?
+  private let body: (Value?) async throws -> Outcome
+
+  /// - Parameter body: runs after the select has chosen this case.
+  public init(
+    _ channel: LocalChannel<Value>?, _ body: @escaping (Value?) async throws -> Outcome
+  ) {
+    self.channel = channel
+    self.body = body
+  }
+
+  public var arm: SelectArm<Outcome> {
+    guard let channel else { return SelectArm(nil, body: { throw CancellationError() }) }
+    return ReceiveArm(channel, body)
+  }
+}
+
+/// Sends to a channel. A channel that is nil is never ready; one that is closed makes the select throw `sendOnClosed`.
+public struct Send<Value: Sendable, Outcome>: SelectCase {
+  private let value: Value
+  private let channel: LocalChannel<Value>?
+  private let body: () async throws -> Outcome
+
+  /// - Parameter body: runs after the value was sent.
+  public init(
+    _ value: Value, to channel: LocalChannel<Value>?, _ body: @escaping () async throws -> Outcome
+  ) {
+    self.value = value
+    self.channel = channel
+    self.body = body
+  }
+
+  public var arm: SelectArm<Outcome> {
+    guard let channel else { return SelectArm(nil, body: body) }
+    return SendArm(channel, value, body)
+  }
+}
+
+/// Is ready when so much time has passed and nothing else was.
+public struct After<Outcome>: SelectCase {
+  private let duration: Duration
+  private let body: () async throws -> Outcome
+
+  /// - Parameter body: runs then.
+  public init(_ duration: Duration, _ body: @escaping () async throws -> Outcome) {
+    self.duration = duration
+    self.body = body
+  }
+
+  public var arm: SelectArm<Outcome> { TimerArm(duration, body) }
+}
+
+/// Is taken when no other case is ready: the select doesn't wait. Go's `default`.
+public struct Otherwise<Outcome>: SelectCase {
+  private let body: () async throws -> Outcome
+
+  /// - Parameter body: runs then.
+  public init(_ body: @escaping () async throws -> Outcome) { self.body = body }
+
+  public var arm: SelectArm<Outcome> { OtherwiseArm(nil, body: body) }
+}
+
+/// The cases between the braces of a ``select(_:)``.
+@resultBuilder public enum SelectBuilder<Outcome> {
+  public static func buildExpression(_ one: some SelectCase<Outcome>) -> [SelectArm<Outcome>] { [one.arm] }
+  public static func buildBlock(_ parts: [SelectArm<Outcome>]...) -> [SelectArm<Outcome>] { parts.flatMap { $0 } }
+  public static func buildOptional(_ part: [SelectArm<Outcome>]?) -> [SelectArm<Outcome>] { part ?? [] }
+  public static func buildEither(first part: [SelectArm<Outcome>]) -> [SelectArm<Outcome>] { part }
+  public static func buildEither(second part: [SelectArm<Outcome>]) -> [SelectArm<Outcome>] { part }
+  public static func buildArray(_ parts: [[SelectArm<Outcome>]]) -> [SelectArm<Outcome>] { parts.flatMap { $0 } }
+}

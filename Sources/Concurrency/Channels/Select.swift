@@ -18,77 +18,84 @@
 nonisolated(nonsending) public func select<Outcome>(
   @SelectBuilder<Outcome> _ cases: () -> [SelectArm<Outcome>]
 ) async throws -> Outcome {
-  let select = SelectRun(cases())
-  if let chosen = select.attempt() { return try await chosen.finish() }
-  if let otherwise = select.otherwise { return try await otherwise.finish() }
-  return try await select.wait().finish()
+  let arms = cases()
+  let select = SelectRun(arms)
+  let chosen =
+    if let ready = select.attempt() ?? select.otherwise { ready } else { try await select.wait() }
+  return try await arms[chosen].finish()
 }
 
-/// One select on its way.
-private final class SelectRun<Outcome> {
-  private let arms: [SelectArm<Outcome>]
+/// One select on its way. Cases are known by their place.
+private final class SelectRun {
+  private let parts: [SelectPart]
   /// Of all its channels, each once, in the order in which everybody takes them: two selects over the same channels must
   /// not wait for each other.
-  private let locks: [ChannelLock]
-  private var random = SelectOrder()
+  private var locks: [ChannelLock] = []
 
-  init(_ arms: [SelectArm<Outcome>]) {
-    self.arms = arms
-    var seen: Set<UInt> = []
-    locks = arms.compactMap(\.lock).filter { seen.insert($0.order).inserted }.sorted { $0.order < $1.order }
+  init(_ parts: [SelectPart]) {
+    self.parts = parts
+    for part in parts {
+      guard let lock = part.lock else { continue }
+      // There are few: a search beats a set.
+      var place = locks.count
+      while place > 0, locks[place - 1].order > lock.order { place -= 1 }
+      if place == 0 || locks[place - 1] !== lock { locks.insert(lock, at: place) }
+    }
   }
 
-  var otherwise: SelectArm<Outcome>? { arms.first { $0.isOtherwise } }
+  var otherwise: Int? { parts.firstIndex { $0.isOtherwise } }
 
   /// Does what can be done at once. Nil: nothing.
-  func attempt() -> SelectArm<Outcome>? {
+  func attempt() -> Int? {
     acquire()
     let chosen = attemptLocked()
     release()
-    chosen?.resumePeer()
+    if let chosen { parts[chosen].resumePeer() }
     return chosen
   }
 
-  private func attemptLocked() -> SelectArm<Outcome>? {
-    random.shuffled(arms.count).lazy.map { self.arms[$0] }.first { $0.attempt() }
+  private func attemptLocked() -> Int? {
+    if parts.count == 1 { return parts[0].attempt() ? 0 : nil }
+    // Each order is as likely as the others.
+    var order = Array(parts.indices)
+    var left = order.count
+    while left > 0 {
+      let place = left == 1 ? 0 : Int.random(in: 0..<left)
+      let index = order[place]
+      if parts[index].attempt() { return index }
+      left -= 1
+      order[place] = order[left]
+    }
+    return nil
   }
 
   /// Stands in every line until somebody claims it.
-  nonisolated(nonsending) func wait() async throws -> SelectArm<Outcome> {
+  nonisolated(nonsending) func wait() async throws -> Int {
     let waiter = ChannelWaiter()
-    var chosen: SelectArm<Outcome>?
+    var ready: Int?
     try await waiter.wait {
       self.acquire()
-      chosen = self.attemptLocked()
-      if chosen == nil {
-        for (index, arm) in self.arms.enumerated() { arm.lineUp(waiter, index) }
+      ready = self.attemptLocked()
+      if ready == nil {
+        for index in self.parts.indices { self.parts[index].lineUp(waiter, index) }
       }
       self.release()
-      chosen?.resumePeer()
-      return chosen == nil
+      if let ready { self.parts[ready].resumePeer() }
+      return ready == nil
     } leave: {
       self.leave()
     }
-    if let chosen { return chosen }
+    if let ready { return ready }
     leave()
-    return arms[waiter.outcome]
+    return waiter.outcome
   }
 
   private func leave() {
     acquire()
-    for arm in arms { arm.leave() }
+    for part in parts { part.leave() }
     release()
   }
 
   private func acquire() { for lock in locks { lock.acquire() } }
   private func release() { for lock in locks { lock.release() } }
-}
-
-/// The order in which a select looks at its cases: a new one each time, each as likely as the others.
-private struct SelectOrder {
-  private var generator = SystemRandomNumberGenerator()
-
-  mutating func shuffled(_ count: Int) -> [Int] {
-    count < 2 ? Array(0..<count) : (0..<count).shuffled(using: &generator)
-  }
 }

@@ -1,13 +1,10 @@
-/// A case while its select runs: one that is never ready, unless a subclass says otherwise.
-public class SelectArm<Outcome> {
-  private let body: () async throws -> Outcome
-  /// The lock under which the next four are called; nil: none is needed.
+/// A case while its select runs, apart from what the caller wants done: one that is never ready, unless a subclass says
+/// otherwise. Not generic, so that a select looks up no types.
+public class SelectPart {
+  /// The lock under which `attempt`, `lineUp` and `leave` are called; nil: none is needed.
   final let lock: ChannelLock?
 
-  init(_ lock: ChannelLock?, body: @escaping () async throws -> Outcome) {
-    self.lock = lock
-    self.body = body
-  }
+  init(_ lock: ChannelLock?) { self.lock = lock }
 
   /// Is taken when nothing else is ready.
   var isOtherwise: Bool { false }
@@ -20,7 +17,17 @@ public class SelectArm<Outcome> {
 
   /// After ``attempt()``, without the lock: whom it claimed goes on.
   func resumePeer() {}
-  /// What the caller wanted done.
+}
+
+/// A case, with what the caller wants done.
+public class SelectArm<Outcome>: SelectPart {
+  private let body: () async throws -> Outcome
+
+  init(_ lock: ChannelLock?, body: @escaping () async throws -> Outcome) {
+    self.body = body
+    super.init(lock)
+  }
+
   nonisolated(nonsending) func finish() async throws -> Outcome { try await body() }
 }
 

@@ -12,12 +12,16 @@ enum AsyncModel: CrawlModel {
     work.whenCancelled { loop.stop() }
     try loop.run {
       await withTaskGroup(of: Void.self) { group in
+        var running = 0
         repeat {
-          while let job = work.next() {
+          while running < work.limit, let job = work.next() {
+            running += 1
             group.addTask { work.finish(job, await fetch(job, work, loop)) }
           }
           // One has ended: perhaps it led to others.
-        } while await group.next() != nil || !work.isOver
+          await group.next()
+          running -= 1
+        } while running > 0 || !work.isOver
       }
     }
   }

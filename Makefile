@@ -15,7 +15,7 @@ help:
 	@echo "  make run               the same crawl over every mechanism, and what each cost"
 	@echo "  make test              every test"
 	@echo "  make bench             what each mechanism costs here, beside plain C: a table, and $(HTML)"
-	@echo "  make demo-NAME         one demo: pipe, fifo, queue, semaphore, memory, socket, tcp"
+	@echo "  make demo-NAME         one demo: pipe, fifo, …; 'ipc demo' lists them"
 	@echo "  make demos             all of them"
 	@echo "  make build             the library and the tool, optimized"
 	@echo "  make lint              whether the sources are formatted as they should be"
@@ -47,7 +47,7 @@ demo-%: build
 	@$(SWIFT) run -c $(CONFIGURATION) --skip-build ipc demo $*
 
 demos: build
-	@for demo in pipe fifo queue semaphore memory socket tcp; do \
+	@for demo in pipe fifo queue semaphore memory socket tcp callbacks generators futures async channels; do \
 	  echo "== $$demo"; $(SWIFT) run -c $(CONFIGURATION) --skip-build ipc demo $$demo || exit 1; done
 
 # One at a time: each test looks whether it left anything behind.

@@ -34,7 +34,9 @@ let package = Package(
     .target(
       name: "Benchmarking", dependencies: ["IPC", "SystemCalls", "Crawling", "CBaseline"],
       swiftSettings: strict),
-    .target(name: "Demos", dependencies: ["IPC"], path: "Demos", swiftSettings: strict),
+    .target(
+      name: "Demos", dependencies: ["IPC", "Concurrency", "SystemCalls"], path: "Demos", swiftSettings: strict
+    ),
     .executableTarget(
       name: "ipc",
       dependencies: ["IPC", "Concurrency", "Crawling", "Benchmarking", "Demos", "SystemCalls"],

@@ -11,6 +11,9 @@ package protocol Demo: SendableMetatype {
 }
 
 extension Demo {
+  /// A demo of a model has one process.
+  package static func other(_ role: String) throws {}
+
   /// The arguments with which this program is the demo's other process.
   static func arguments(_ role: String) -> [String] { ["demo", name, role] }
 }
@@ -19,7 +22,8 @@ extension Demo {
 package enum DemoCatalogue {
   package static let all: [any Demo.Type] = [
     PipeDemo.self, FIFODemo.self, QueueDemo.self, SemaphoreDemo.self, MemoryDemo.self, SocketDemo.self,
-    TCPDemo.self,
+    TCPDemo.self, CallbacksDemo.self, GeneratorsDemo.self, FuturesDemo.self, AsyncDemo.self,
+    ChannelsDemo.self,
   ]
 }
 

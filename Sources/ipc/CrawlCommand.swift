@@ -88,11 +88,13 @@ struct CrawlOptions {
     entrants = try Self.entrants(chosenModels ?? CrawlModels.processes, mechanisms)
     if workers > Self.mostProcesses, entrants.contains(where: \.areProcesses) {
       throw Failure.call(
-        "--workers \(workers): at most \(Self.mostProcesses) processes; the other models can have more at once")
+        "--workers \(workers): at most \(Self.mostProcesses) processes; the other models can have more at once"
+      )
     }
     if let chosenModels, chosenMechanisms != nil, !entrants.contains(where: \.areProcesses) {
       throw Failure.call(
-        "--mechanism is what carries work between processes, and --model \(chosenModels) has one: leave it out")
+        "--mechanism is what carries work between processes, and --model \(chosenModels) has one: leave it out"
+      )
     }
     output = try arguments.value("--output")
     json = arguments.flag("--json")

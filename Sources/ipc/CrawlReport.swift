@@ -117,14 +117,18 @@ struct CrawlReport: Encodable {
       let dear = Figure.time(microseconds: most.coordinationMicroseconds)
       switch workload.kind {
       case "slow":
+        let quick = runs.min { $0.wallSeconds < $1.wallSeconds } ?? least
+        let slow = runs.max { $0.wallSeconds < $1.wallSeconds } ?? most
+        let fastest = Figure.time(microseconds: quick.wallSeconds * 1e6)
+        let slowest = Figure.time(microseconds: slow.wallSeconds * 1e6)
         text =
-          "The pages take their time however they are waited for: beyond it, each cost \(cheap) (\(least.label)) to \(dear) (\(most.label))."
+          "Each page takes its time: in all, that was \(fastest) at best (\(quick.label)) and \(slowest) at worst (\(slow.label)); beyond it, each cost \(cheap) (\(least.label)) to \(dear) (\(most.label))."
       case "nothing":
         text =
-          "A job that does nothing costs \(cheap) over \(least.label) and \(dear) over \(most.label): that is coordination alone."
+          "A job that does nothing costs \(cheap) (\(least.label)) to \(dear) (\(most.label)): that is coordination alone."
       default:
         text =
-          "The same pages each time: handing one out cost \(cheap) more than its own work over \(least.label), \(dear) over \(most.label)."
+          "The same pages each time: beyond its own work, each cost \(cheap) (\(least.label)) to \(dear) (\(most.label))."
       }
     } else {
       text =

@@ -31,7 +31,11 @@ extension AllToolTests {
       }
     }
 
-    @Test(arguments: ["pipe", "fifo", "queue", "semaphore", "memory", "socket", "tcp"])
+    @Test(
+      arguments: [
+        "pipe", "fifo", "queue", "semaphore", "memory", "socket", "tcp", "callbacks", "generators", "futures",
+        "async", "channels",
+      ])
     func aDemoShowsSomething(_ name: String) throws {
       let result = try Tool.run("demo", name)
       #expect(result.code == 0, "\(result.errors)")

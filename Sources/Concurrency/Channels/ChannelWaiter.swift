@@ -37,7 +37,9 @@ import Synchronization
 
   /// The task was cancelled, from whichever thread.
   @usableFromInline func cancel() {
-    if state.compareExchange(expected: Self.idle, desired: Self.claimed, ordering: .acquiringAndReleasing).exchanged {
+    if state.compareExchange(expected: Self.idle, desired: Self.claimed, ordering: .acquiringAndReleasing)
+      .exchanged
+    {
       outcome = Self.cancelled
       return
     }
@@ -46,7 +48,8 @@ import Synchronization
 
   /// Its own task has found something before it suspended.
   @usableFromInline func withdraw() -> Bool {
-    state.compareExchange(expected: Self.parked, desired: Self.claimed, ordering: .acquiringAndReleasing).exchanged
+    state.compareExchange(expected: Self.parked, desired: Self.claimed, ordering: .acquiringAndReleasing)
+      .exchanged
   }
 }
 

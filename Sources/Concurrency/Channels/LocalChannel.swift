@@ -1,5 +1,6 @@
 /// Why an operation on a channel between tasks couldn't be done.
 public struct LocalChannelError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// What was wrong.
   public enum Code: Hashable, Sendable {
     /// A value was sent to a channel that is closed.
     case sendOnClosed
@@ -7,10 +8,13 @@ public struct LocalChannelError: Error, Hashable, Sendable, CustomStringConverti
     case closedTwice
   }
 
+  /// What was wrong.
   public let code: Code
 
+  /// An error of this kind.
   public init(_ code: Code) { self.code = code }
 
+  /// What happened, and what to do.
   public var description: String {
     switch code {
     case .sendOnClosed: "the channel is closed: whoever closes it must know that nobody sends any more"
@@ -167,12 +171,15 @@ extension Received: Sendable where Value: Sendable {}
 
 /// `for try await value in channel`: to the end of a channel that is closed. Several loops share its values.
 extension LocalChannel: AsyncSequence {
+  /// Receives.
   public struct AsyncIterator: AsyncIteratorProtocol {
     fileprivate let channel: LocalChannel
 
+    /// The next value; nil: the channel is closed, and everything was taken.
     public mutating func next() async throws -> Value? { try await channel.receive() }
   }
 
+  /// Receives what comes from now on.
   public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(channel: self) }
 }
 

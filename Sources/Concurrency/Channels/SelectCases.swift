@@ -19,6 +19,7 @@ public struct Receive<Value: Sendable, Outcome>: SelectCase {
     self.body = body
   }
 
+  /// The case as a select sees it.
   public var arm: SelectArm<Outcome> {
     guard let channel else { return SelectArm(nil, body: { throw CancellationError() }) }
     return ReceiveArm(channel, body)
@@ -40,6 +41,7 @@ public struct Send<Value: Sendable, Outcome>: SelectCase {
     self.body = body
   }
 
+  /// The case as a select sees it.
   public var arm: SelectArm<Outcome> {
     guard let channel else { return SelectArm(nil, body: body) }
     return SendArm(channel, value, body)
@@ -57,6 +59,7 @@ public struct After<Outcome>: SelectCase {
     self.body = body
   }
 
+  /// The case as a select sees it.
   public var arm: SelectArm<Outcome> { TimerArm(duration, body) }
 }
 
@@ -67,15 +70,26 @@ public struct Otherwise<Outcome>: SelectCase {
   /// - Parameter body: runs then.
   public init(_ body: @escaping () async throws -> Outcome) { self.body = body }
 
+  /// The case as a select sees it.
   public var arm: SelectArm<Outcome> { OtherwiseArm(nil, body: body) }
 }
 
 /// The cases between the braces of a ``select(_:)``.
 @resultBuilder public enum SelectBuilder<Outcome> {
+  /// A case.
   public static func buildExpression(_ one: some SelectCase<Outcome>) -> [SelectArm<Outcome>] { [one.arm] }
-  public static func buildBlock(_ parts: [SelectArm<Outcome>]...) -> [SelectArm<Outcome>] { parts.flatMap { $0 } }
+  /// Cases behind each other.
+  public static func buildBlock(_ parts: [SelectArm<Outcome>]...) -> [SelectArm<Outcome>] {
+    parts.flatMap { $0 }
+  }
+  /// An `if` without an `else`.
   public static func buildOptional(_ part: [SelectArm<Outcome>]?) -> [SelectArm<Outcome>] { part ?? [] }
+  /// An `if` with one.
   public static func buildEither(first part: [SelectArm<Outcome>]) -> [SelectArm<Outcome>] { part }
+  /// Its `else`.
   public static func buildEither(second part: [SelectArm<Outcome>]) -> [SelectArm<Outcome>] { part }
-  public static func buildArray(_ parts: [[SelectArm<Outcome>]]) -> [SelectArm<Outcome>] { parts.flatMap { $0 } }
+  /// A `for`: a case for each of several channels.
+  public static func buildArray(_ parts: [[SelectArm<Outcome>]]) -> [SelectArm<Outcome>] {
+    parts.flatMap { $0 }
+  }
 }

@@ -102,9 +102,11 @@ public final class Generator<Yield, Send, Return> {
 
 /// `for value in generator`: the values to the end. An error ends the loop, and is then in ``Generator/failure``.
 extension Generator: Sequence {
+  /// Steps the generator.
   public struct Iterator: IteratorProtocol {
     fileprivate let generator: Generator
 
+    /// The next value; nil: it has ended, or thrown.
     public mutating func next() -> Yield? {
       do {
         return try generator.next()
@@ -115,5 +117,6 @@ extension Generator: Sequence {
     }
   }
 
+  /// Goes on where the generator stands.
   public func makeIterator() -> Iterator { Iterator(generator: self) }
 }

@@ -1,11 +1,13 @@
 /// Thrown into a generator's function where it waits, to ask it to end: by ``Generator/close()``, and when the last
 /// reference to the generator goes. Let it pass; catch it only to clean up, and throw it on. Python's `GeneratorExit`.
 public struct GeneratorExit: Error, Hashable, Sendable {
+  /// An exit.
   public init() {}
 }
 
 /// A generator was used in a way that it can't serve.
 public struct GeneratorError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// What was wrong.
   public enum Code: Hashable, Sendable {
     /// It was resumed from within its own function.
     case alreadyRunning
@@ -21,10 +23,13 @@ public struct GeneratorError: Error, Hashable, Sendable, CustomStringConvertible
     case hasEnded
   }
 
+  /// What was wrong.
   public let code: Code
 
+  /// An error of this kind.
   public init(_ code: Code) { self.code = code }
 
+  /// What happened, and what to do.
   public var description: String {
     switch code {
     case .alreadyRunning: "the generator is running already: it can't be resumed from within itself"

@@ -6,8 +6,14 @@ package protocol CrawlModel: SendableMetatype {
   static var name: String { get }
   /// How it waits, in a few words.
   static var summary: String { get }
+  /// How many pages it has on their way at most, whatever is asked for.
+  static var most: Int { get }
   /// Crawls until nothing is left, or the work is cancelled.
   static func crawl(_ work: CrawlWork) throws
+}
+
+extension CrawlModel {
+  package static var most: Int { .max }
 }
 
 /// Every model there is but the processes, which are ``Crawl``'s: in the order in which one leads to the next.

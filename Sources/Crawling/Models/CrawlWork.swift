@@ -1,6 +1,6 @@
 import Foundation
-package import SystemCalls
 import Synchronization
+package import SystemCalls
 
 /// What a model of concurrency is given to crawl: pages to fetch, how many at once, and where to put what was found.
 /// Any thread may ask.
@@ -172,7 +172,10 @@ struct PageVisit {
         page.read(Data(answer.body), at: url, location: answer.location, type: answer.contentType)
       }
     case .failure(let error):
-      page.failure = (error as? PageFailure)?.words ?? "\(error)"
+      let failure = error as? PageFailure
+      page.failure = failure?.words ?? "\(error)"
+      page.status = Int32(failure?.status ?? 0)
+      page.bytes = Int64(failure?.bytes ?? 0)
     }
     page.microseconds = Int64((Clock.now() - start) / 1000)
     return page

@@ -1,10 +1,9 @@
 import Concurrency
-package import SystemCalls
 import Synchronization
+package import SystemCalls
 
 /// One crawl in one model, in this process.
 package final class ModelCrawl: Sendable {
-  private let plan: CrawlPlan
   private let model: any CrawlModel.Type
   private let work: CrawlWork
   private let threads: ThreadCount
@@ -19,8 +18,9 @@ package final class ModelCrawl: Sendable {
   }
 
   package init(_ plan: CrawlPlan, in model: any CrawlModel.Type) throws(SystemError) {
-    self.plan = plan
     self.model = model
+    var plan = plan
+    plan.workers = min(plan.workers, model.most)
     let threads = ThreadCount()
     self.threads = threads
     work = try CrawlWork(plan) { done in threads.look(done) }

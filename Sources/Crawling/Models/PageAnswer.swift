@@ -4,6 +4,9 @@ package import SystemCalls
 /// Why a page could not be fetched.
 package struct PageFailure: Error, Hashable, Sendable {
   package let words: String
+  /// What had come by then.
+  private(set) var status = 0
+  private(set) var bytes = 0
 
   package init(_ words: String) { self.words = words }
 
@@ -14,9 +17,18 @@ package struct PageFailure: Error, Hashable, Sendable {
       case EADDRNOTAVAIL where error.call == .getaddrinfo: "the host isn't known"
       case ETIMEDOUT: "the answer took too long"
       case ECONNRESET, EPIPE: "the connection was closed before the answer was whole"
-      case EMFILE: "this process has as many descriptors as ulimit -n allows: raise it, or use fewer --workers"
+      case EMFILE:
+        "this process has as many descriptors as ulimit -n allows: raise it, or use fewer --workers"
       default: error.words
       }
+  }
+
+  /// The same, of an answer that had begun.
+  func after(_ answer: PageAnswer) -> PageFailure {
+    var failure = self
+    failure.status = answer.status
+    failure.bytes = answer.body.count
+    return failure
   }
 
   static let cutOff = PageFailure("the connection was closed before the answer was whole")
@@ -86,15 +98,16 @@ package struct PageAnswer {
     guard let first = lines.popFirst() else { throw .noHTTP }
     let words = first.split(separator: 32, maxSplits: 2)
     guard words.count >= 2, words[0].starts(with: "HTTP/1.".utf8),
-      let code = Int(String(decoding: words[1].prefix { $0 != 13 }, as: UTF8.self)), (100..<1000).contains(code)
+      let code = Int(String(decoding: words[1].prefix { $0 != 13 }, as: UTF8.self)),
+      (100..<1000).contains(code)
     else { throw .noHTTP }
     status = code
     for line in lines {
       guard let colon = line.firstIndex(of: 58) else { continue }
       let name = String(decoding: line[..<colon], as: UTF8.self).lowercased()
       guard name == "content-length" || name == "location" || name == "content-type" else { continue }
-      let value = String(decoding: line[(colon + 1)...], as: UTF8.self).trimmingCharacters(in: .whitespaces)
-        .trimmingCharacters(in: .newlines)
+      let value = String(decoding: line[(colon + 1)...], as: UTF8.self).trimmingCharacters(
+        in: .whitespacesAndNewlines)
       switch name {
       case "content-length":
         guard let length = Int(value), length >= 0 else { throw .noHTTP }

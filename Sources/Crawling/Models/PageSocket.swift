@@ -22,7 +22,9 @@ struct PageAddress: Sendable {
 
   /// HTTP/1.0: the server closes behind the answer, and sends it in one piece.
   var request: [UInt8] {
-    Array("GET \(path) HTTP/1.0\r\nHost: \(host)\r\nUser-Agent: swift-ipc-crawl/1\r\nAccept: text/html\r\n\r\n".utf8)
+    Array(
+      "GET \(path) HTTP/1.0\r\nHost: \(host)\r\nUser-Agent: swift-ipc-crawl/1\r\nAccept: text/html\r\n\r\n"
+        .utf8)
   }
 }
 
@@ -57,7 +59,8 @@ final class PageSocket {
       if sent == 0 { try Internet.checkConnected(socket) }
       while sent < request.count {
         sent += unsafe try request.span.extracting(sent...).withUnsafeBytes { bytes throws(SystemError) in
-          unsafe try Sockets.send(socket.raw, bytes, UnsafeRawBufferPointer(start: nil, count: 0), wait: false)
+          unsafe try Sockets.send(
+            socket.raw, bytes, UnsafeRawBufferPointer(start: nil, count: 0), wait: false)
         }
       }
       return true
@@ -69,7 +72,8 @@ final class PageSocket {
 
   /// Receives what there is. True: the answer is whole.
   func receive() throws(PageFailure) -> Bool {
-    unsafe try withUnsafeTemporaryAllocation(byteCount: Self.chunk, alignment: 16) { room throws(PageFailure) in
+    unsafe try withUnsafeTemporaryAllocation(byteCount: Self.chunk, alignment: 16) {
+      room throws(PageFailure) in
       while true {
         let count: Int
         do throws(SystemError) {
@@ -79,13 +83,17 @@ final class PageSocket {
           if error.wouldBlock { return false }
           throw PageFailure(error)
         }
-        if count == 0 {
-          try answer.end()
-          return true
+        do throws(PageFailure) {
+          if count == 0 {
+            try answer.end()
+            return true
+          }
+          let filled = unsafe UnsafeRawBufferPointer(rebasing: room[..<count])
+          let chunk = unsafe Span<UInt8>(_unsafeBytes: filled)
+          if try answer.take(chunk) { return true }
+        } catch {
+          throw error.after(answer)
         }
-        let filled = unsafe UnsafeRawBufferPointer(rebasing: room[..<count])
-        let chunk = unsafe Span<UInt8>(_unsafeBytes: filled)
-        if try answer.take(chunk) { return true }
       }
     }
   }

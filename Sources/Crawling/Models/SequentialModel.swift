@@ -3,6 +3,7 @@
 enum SequentialModel: CrawlModel {
   static let name = "sequential"
   static let summary = "one after the other, in calls that wait"
+  static let most = 1
 
   static func crawl(_ work: CrawlWork) throws {
     let fetch = work.waitingFetch

@@ -21,6 +21,15 @@ enum ProcessTable {
     return state != "Z" && state != "X"
   }
 
+  /// How many sockets it has open.
+  static func sockets(of id: Int32) -> Int {
+    let names = (try? Files.names(in: "/proc/\(id)/fd")) ?? []
+    return names.count { name in
+      let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(id)/fd/\(name)")
+      return target?.hasPrefix("socket:") ?? false
+    }
+  }
+
   private static func stat(_ id: Int32) -> (state: String, parent: Int32)? {
     guard let text = try? Files.readText("/proc/\(id)/stat"), let name = text.lastIndex(of: ")") else {
       return nil

@@ -70,6 +70,10 @@ final class Tool {
     return Result(code: code, output: output, errors: errors)
   }
 
+  static func run(_ arguments: [String], at location: SourceLocation = #_sourceLocation) throws -> Result {
+    try Tool(arguments).wait(at: location)
+  }
+
   static func run(_ arguments: String..., at location: SourceLocation = #_sourceLocation) throws -> Result {
     try Tool(arguments).wait(at: location)
   }

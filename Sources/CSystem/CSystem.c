@@ -299,3 +299,8 @@ void csystem_trim_heap(void) {
   malloc_trim(0);
 #endif
 }
+
+static _Thread_local void *thread_slot;
+
+void *csystem_thread_slot(void) { return thread_slot; }
+void csystem_thread_slot_set(void *pointer) { thread_slot = pointer; }

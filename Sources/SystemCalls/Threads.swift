@@ -40,6 +40,12 @@ package enum Threads {
 extension Threads {
   /// The calling thread; never 0.
   @inline(__always) package static var current: UInt { pthread_self() }
+
+  /// A pointer of the calling thread's own; nil until it is set.
+  @unsafe package static var slot: UnsafeMutableRawPointer? {
+    get { unsafe csystem_thread_slot() }
+    set { unsafe csystem_thread_slot_set(newValue) }
+  }
 }
 
 /// A mutex that is taken and let go in different places. pthread_mutex_lock(3).

@@ -1,0 +1,74 @@
+import Concurrency
+import SystemCalls
+
+/// A scheduler as in Go: tasks (G), threads (M), and processors (P), of which a thread needs one to run tasks. Its own
+/// trait: a task that enters a call that blocks keeps its thread and loses its processor, so that the rest goes on. Here
+/// six tasks compute and three wait in nanosleep(2); the lines are samples of who had what.
+enum SchedulerDemo: Demo {
+  static let name = "scheduler"
+  static let summary = "tasks, threads and processors, and what becomes of a processor when its task blocks"
+
+  static func run() throws {
+    let scheduler = try Scheduler(processors: 2)
+    let watch = Stopwatch()
+    let done = LocalChannel<String>(capacity: 16)
+
+    for number in 1...6 {
+      Task(executorPreference: scheduler) {
+        for _ in 0..<10 {
+          compute(milliseconds: 1)
+          await Task.yield()
+        }
+        try await done.send("computed \(number)")
+      }
+    }
+    for number in 1...3 {
+      Task(executorPreference: scheduler) {
+        await scheduler.blocking { Clock.sleep(nanoseconds: 12_000_000) }
+        try await done.send("slept \(number)")
+      }
+    }
+
+    say("scheduler", "  ms  P0         P1         threads: run look park block   tasks ready for all")
+    var ended: [String] = []
+    while ended.count < 9 {
+      let now = scheduler.snapshot
+      let columns = now.processors.map { processor in
+        pad("\(mark(processor.state)) \(bar(processor.waiting))", 11)
+      }
+      say(
+        "scheduler",
+        "\(left(watch.milliseconds, 4))  \(columns.joined())         \(left(now.running, 3))  \(left(now.looking, 3))  \(left(now.parked, 3))   \(left(now.blocked, 3))   \(bar(now.waiting))"
+      )
+      Clock.sleep(nanoseconds: 4_000_000)
+      while case .value(let what) = done.tryReceive() { ended.append(what) }
+    }
+    scheduler.close()
+    say("scheduler", "ended in this order: \(ended.joined(separator: ", "))")
+    say(
+      "scheduler",
+      "▶ runs tasks, ◌ its thread is in a call that blocks, · free; each ▪ is a task that is ready there")
+  }
+
+  private static func compute(milliseconds: UInt64) {
+    let end = Clock.now() + milliseconds * 1_000_000
+    while Clock.now() < end {}
+  }
+
+  private static func mark(_ state: SchedulerSnapshot.Processor.State) -> String {
+    switch state {
+    case .running: "▶"
+    case .inSystemCall: "◌"
+    case .idle: "·"
+    }
+  }
+
+  private static func bar(_ count: Int) -> String { String(repeating: "▪", count: min(count, 9)) }
+  private static func pad(_ text: String, _ width: Int) -> String {
+    text + String(repeating: " ", count: max(0, width - text.count))
+  }
+  private static func left(_ number: some BinaryInteger, _ width: Int) -> String {
+    let text = String(number)
+    return String(repeating: " ", count: max(0, width - text.count)) + text
+  }
+}

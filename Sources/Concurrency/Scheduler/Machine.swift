@@ -1,0 +1,69 @@
+import Synchronization
+import SystemCalls
+
+/// M: a thread of a scheduler's. With a processor it runs jobs; without one it waits, in a call of somebody's that blocks,
+/// or for a processor.
+@safe final class Machine: @unchecked Sendable {
+  enum State: Int { case running, spinning, parked, blocked }
+
+  let scheduler: Scheduler
+  let number: Int
+  /// Its thread's own, but for a parked one, which is given one.
+  var processor: Processor?
+  /// The one it left for a blocking call.
+  var left: Processor?
+  private let stateWord = Atomic<Int>(State.running.rawValue)
+  private let parking = Parking()
+  /// A parked thread is to end.
+  var ends = false
+
+  init(_ scheduler: Scheduler, _ number: Int) {
+    self.scheduler = scheduler
+    self.number = number
+  }
+
+  var state: State {
+    get { State(rawValue: stateWord.load(ordering: .relaxed)) ?? .running }
+    set { stateWord.store(newValue.rawValue, ordering: .relaxed) }
+  }
+
+  /// Waits until ``unpark()``.
+  func park() { parking.wait() }
+  func unpark() { parking.signal() }
+
+  /// The machine whose thread this is.
+  static var current: Machine? {
+    guard let pointer = unsafe Threads.slot else { return nil }
+    return unsafe Unmanaged<Machine>.fromOpaque(pointer).takeUnretainedValue()
+  }
+
+  /// Starts its thread, which lives until it is told to end.
+  func start() throws(SystemError) {
+    try Threads.start(name: "ipc-m\(number)") { [self] in
+      unsafe Threads.slot = Unmanaged.passUnretained(self).toOpaque()
+      scheduler.live(self)
+      unsafe Threads.slot = nil
+    }
+  }
+}
+
+/// A thread sleeps until another signals. futex(2).
+@safe final class Parking: @unchecked Sendable {
+  private let memory: UnsafeMutableRawBufferPointer
+  private let word: SharedWord
+
+  init() {
+    unsafe memory = .allocate(byteCount: 64, alignment: 64)
+    unsafe memory.initializeMemory(as: UInt8.self, repeating: 0)
+    word = unsafe SharedWord(memory, at: 0)
+  }
+
+  deinit { unsafe memory.deallocate() }
+
+  func wait() { while !word.compareExchange(1, 0) { word.sleep(while: 0, nanoseconds: nil) } }
+
+  func signal() {
+    word.store(1)
+    word.wakeAll()
+  }
+}

@@ -1,0 +1,384 @@
+import Synchronization
+import SystemCalls
+
+/// Runs tasks as Go runs goroutines: many tasks (G) on a few threads (M), of which as many run at once as there are
+/// processors (P).
+///
+/// Each processor has a queue of its own; a thread that finds its own empty looks into the global one, and then steals half
+/// of another's. A thread whose task enters a call that blocks (``blocking(_:)``) gives its processor to another thread, so
+/// that the rest goes on; when it comes back and finds none, its task waits for its turn like the others.
+///
+/// ```swift
+/// let scheduler = try Scheduler()
+/// let task = Task(executorPreference: scheduler) {
+///   let bytes = try await scheduler.blocking { try receiver.receive([UInt8].self) }   // a msgrcv(2), say
+///   …
+/// }
+/// ```
+///
+/// The design is that of Go's runtime (Dmitry Vyukov, "Scalable Go Scheduler Design Doc", 2012). System calls: futex(2),
+/// to wait for work and to wake those who do.
+public final class Scheduler: TaskExecutor, @unchecked Sendable {
+  private struct Shared {
+    var queue: [UnownedJob] = []
+    var first = 0
+    var idle: [Processor] = []
+    var parked: [Machine] = []
+    var machines: [Machine] = []
+    var alive = 0
+    /// How many threads there have been.
+    var made = 0
+    var isClosing = false
+
+    mutating func popFirst() -> UnownedJob? {
+      guard first < queue.count else { return nil }
+      defer {
+        first += 1
+        if first == queue.count {
+          queue.removeAll(keepingCapacity: true)
+          first = 0
+        }
+      }
+      return queue[first]
+    }
+
+    var count: Int { queue.count - first }
+  }
+
+  /// As many threads at most, those that are blocked included.
+  static let mostThreads = 2048
+  /// A thread looks into the global queue first after so many jobs: no local queue keeps it waiting for ever.
+  private static let globalEvery: UInt = 61
+
+  private let processors: [Processor]
+  private let shared = Mutex(Shared())
+  /// Threads that look for work. While one does, nobody has to be woken for new work.
+  private let spinning = Atomic<Int>(0)
+  private let idleCount: Atomic<Int>
+  private let ended = Parking()
+
+  /// - Parameter processors: how many tasks run at once; nil: as many as the machine has CPUs.
+  public init(processors count: Int? = nil) throws {
+    let count = max(1, count ?? Processes.processorsOnline)
+    processors = (0..<count).map { Processor($0) }
+    idleCount = Atomic(count)
+    shared.withLock { $0.idle = processors.reversed() }
+  }
+
+  // MARK: The executor
+
+  /// Makes a task's job ready: on the processor of the thread that asks, or, from any other thread, for whoever is free.
+  public func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    if let machine = Machine.current, machine.scheduler === self, let processor = machine.processor {
+      let overflow = processor.push(job)
+      if !overflow.isEmpty { shared.withLock { $0.queue.append(contentsOf: overflow) } }
+    } else {
+      shared.withLock { $0.queue.append(job) }
+    }
+    wakeOne()
+  }
+
+  /// Somebody is to look for work, unless somebody does, or everybody is at it.
+  private func wakeOne() {
+    sharedMemoryFence()
+    guard idleCount.load(ordering: .sequentiallyConsistent) > 0 || hasProcessorInSystemCall else { return }
+    guard spinning.compareExchange(expected: 0, desired: 1, ordering: .sequentiallyConsistent).exchanged
+    else {
+      return
+    }
+    startOne(isSpinning: true)
+  }
+
+  private var hasProcessorInSystemCall: Bool { processors.contains { $0.state == .inSystemCall } }
+
+  /// Gives a processor that nobody uses to a thread that has none. `isSpinning`: the thread counts as one that looks.
+  private func startOne(isSpinning: Bool) {
+    let found: (machine: Machine, isNew: Bool)? = shared.withLock { shared in
+      guard !shared.isClosing else { return nil }
+      guard let processor = takeIdle(&shared) ?? retake() else { return nil }
+      guard let machine = shared.parked.popLast() ?? newMachine(&shared) else {
+        giveBack(processor, &shared)
+        return nil
+      }
+      let isNew = machine.state != .parked
+      processor.set(.running)
+      machine.processor = processor
+      machine.state = isSpinning ? .spinning : .running
+      return (machine, isNew)
+    }
+    guard let found else {
+      if isSpinning { spinning.subtract(1, ordering: .sequentiallyConsistent) }
+      return
+    }
+    guard found.isNew else { return found.machine.unpark() }
+    do throws(SystemError) {
+      try found.machine.start()
+    } catch {
+      // No thread is to be had: whoever runs goes on alone.
+      shared.withLock { shared in
+        shared.alive -= 1
+        shared.machines.removeAll { $0 === found.machine }
+        if let processor = found.machine.processor { giveBack(processor, &shared) }
+      }
+      if isSpinning { spinning.subtract(1, ordering: .sequentiallyConsistent) }
+    }
+  }
+
+  private func newMachine(_ shared: inout Shared) -> Machine? {
+    guard shared.alive < Self.mostThreads else { return nil }
+    let machine = Machine(self, shared.made)
+    shared.made += 1
+    shared.machines.append(machine)
+    shared.alive += 1
+    return machine
+  }
+
+  private func takeIdle(_ shared: inout Shared) -> Processor? {
+    guard let processor = shared.idle.popLast() else { return nil }
+    idleCount.subtract(1, ordering: .sequentiallyConsistent)
+    return processor
+  }
+
+  /// Takes a processor whose thread is in a call that blocks.
+  private func retake() -> Processor? { processors.first { $0.change(.inSystemCall, .running) } }
+
+  private func giveBack(_ processor: Processor, _ shared: inout Shared) {
+    processor.set(.idle)
+    shared.idle.append(processor)
+    idleCount.add(1, ordering: .sequentiallyConsistent)
+  }
+
+  // MARK: A thread's life
+
+  func live(_ machine: Machine) {
+    while let job = findJob(machine) {
+      machine.state = .running
+      unsafe job.runSynchronously(on: asUnownedTaskExecutor())
+      // A blocking call may have cost it its processor.
+      if machine.processor == nil, !waitForProcessor(machine) { break }
+    }
+    let isLast = shared.withLock { shared in
+      shared.alive -= 1
+      shared.machines.removeAll { $0 === machine }
+      return shared.alive == 0 && shared.isClosing
+    }
+    if isLast { ended.signal() }
+  }
+
+  /// The next job for a thread that has a processor. Nil: the scheduler is closed.
+  private func findJob(_ machine: Machine) -> UnownedJob? {
+    while let processor = machine.processor {
+      processor.taken &+= 1
+      if processor.taken % Self.globalEvery == 0, let job = takeGlobal(processor) {
+        return found(job, machine)
+      }
+      if let job = processor.pop() ?? takeGlobal(processor) { return found(job, machine) }
+      if machine.state != .spinning {
+        machine.state = .spinning
+        spinning.add(1, ordering: .sequentiallyConsistent)
+      }
+      for round in 0..<4 {
+        if let job = steal(processor, round) { return found(job, machine) }
+        for _ in 0..<32 { Futex.pause() }
+      }
+      guard rest(machine, processor) else { return nil }
+    }
+    return nil
+  }
+
+  /// It works again. If it was the last that looked, somebody else has to: there may be more where this came from.
+  private func found(_ job: UnownedJob, _ machine: Machine) -> UnownedJob {
+    if machine.state == .spinning {
+      machine.state = .running
+      if spinning.subtract(1, ordering: .sequentiallyConsistent).newValue == 0 { wakeOne() }
+    }
+    return job
+  }
+
+  private func takeGlobal(_ processor: Processor) -> UnownedJob? {
+    let jobs: [UnownedJob] = shared.withLock { shared in
+      // Its share, so that the others find some as well.
+      let share = min(shared.count / processors.count + 1, Processor.most / 2)
+      return (0..<share).compactMap { _ in shared.popFirst() }
+    }
+    guard let first = jobs.first else { return nil }
+    if jobs.count > 1 { processor.append(jobs.dropFirst()) }
+    return first
+  }
+
+  private func steal(_ mine: Processor, _ round: Int) -> UnownedJob? {
+    let start = Int.random(in: 0..<processors.count)
+    for offset in processors.indices {
+      let victim = processors[(start + offset) % processors.count]
+      guard victim !== mine else { continue }
+      let jobs = victim.stealHalf()
+      guard let first = jobs.first else { continue }
+      if jobs.count > 1 { mine.append(jobs.dropFirst()) }
+      return first
+    }
+    return nil
+  }
+
+  /// Gives the processor back and sleeps until there is one again. False: the scheduler is closed.
+  private func rest(_ machine: Machine, _ processor: Processor) -> Bool {
+    let mustEnd: Bool? = shared.withLock { shared in
+      if shared.count > 0 { return nil }
+      if shared.isClosing { return true }
+      machine.processor = nil
+      machine.state = .parked
+      giveBack(processor, &shared)
+      shared.parked.append(machine)
+      return false
+    }
+    spinning.subtract(1, ordering: .sequentiallyConsistent)
+    guard let mustEnd else {
+      machine.state = .running
+      return true
+    }
+    if mustEnd {
+      machine.processor = nil
+      return false
+    }
+    // Work that came between the last look and now, and whose bringer saw this thread look, is looked for once more.
+    if processors.contains(where: { $0.count > 0 }) { wakeOne() }
+    machine.park()
+    return !machine.ends
+  }
+
+  /// After a blocking call that cost the processor: waits for another. False: the scheduler is closed.
+  private func waitForProcessor(_ machine: Machine) -> Bool {
+    let hasOne = shared.withLock { shared in
+      if shared.isClosing { return false }
+      if let processor = takeIdle(&shared) {
+        processor.set(.running)
+        machine.processor = processor
+        return true
+      }
+      machine.state = .parked
+      shared.parked.append(machine)
+      return false
+    }
+    if hasOne { return true }
+    if shared.withLock({ $0.isClosing }) && machine.state != .parked { return false }
+    machine.park()
+    return !machine.ends
+  }
+
+  // MARK: Calls that block
+
+  /// Runs a call that may block, on this thread, while another goes on with the processor's tasks. The caller's task goes
+  /// on when the call has returned and there is a processor for it. From a thread that isn't the scheduler's, it is just
+  /// called.
+  /// - Throws: what the call throws.
+  public nonisolated(nonsending) func blocking<Value, Failure: Error>(
+    _ call: () throws(Failure) -> Value
+  ) async throws(Failure) -> Value {
+    guard let machine = Machine.current, machine.scheduler === self, let processor = machine.processor else {
+      return try call()
+    }
+    enter(machine, processor)
+    let result: Result<Value, Failure>
+    do throws(Failure) {
+      result = .success(try call())
+    } catch {
+      result = .failure(error)
+    }
+    if !leave(machine, processor) {
+      // Without a processor no task goes on: this one waits for its turn, on whichever thread.
+      await Task.yield()
+    }
+    return try result.get()
+  }
+
+  private func enter(_ machine: Machine, _ processor: Processor) {
+    machine.left = processor
+    machine.processor = nil
+    machine.state = .blocked
+    processor.set(.inSystemCall)
+    // Who waits here is not to wait for the call. Later comers find the processor by themselves.
+    if processor.count > 0 || shared.withLock({ $0.count > 0 }) { startOne(isSpinning: false) }
+  }
+
+  /// Whether it has its processor still, or another.
+  private func leave(_ machine: Machine, _ processor: Processor) -> Bool {
+    machine.left = nil
+    machine.state = .running
+    if processor.change(.inSystemCall, .running) {
+      machine.processor = processor
+      return true
+    }
+    return shared.withLock { shared in
+      guard let other = takeIdle(&shared) else { return false }
+      other.set(.running)
+      machine.processor = other
+      return true
+    }
+  }
+
+  // MARK: The end
+
+  /// Ends the threads, when the jobs that are ready have run, and returns when they have ended. Call it when the tasks
+  /// have, and not from one of them: one that waits for something stays where it is for ever.
+  public func close() {
+    let (parked, isOver) = shared.withLock { shared in
+      shared.isClosing = true
+      defer { shared.parked = [] }
+      return (shared.parked, shared.alive == 0)
+    }
+    for machine in parked {
+      machine.ends = true
+      machine.unpark()
+    }
+    if !isOver { ended.wait() }
+  }
+
+  // MARK: Watching
+
+  /// What its threads and processors are doing, at this moment or about it.
+  public var snapshot: SchedulerSnapshot {
+    let (machines, waiting) = shared.withLock { ($0.machines, $0.count) }
+    return SchedulerSnapshot(
+      processors: processors.map { processor in
+        SchedulerSnapshot.Processor(
+          state: processor.state == .idle ? .idle : processor.state == .running ? .running : .inSystemCall,
+          waiting: processor.count)
+      },
+      running: machines.count { $0.state == .running }, looking: machines.count { $0.state == .spinning },
+      parked: machines.count { $0.state == .parked }, blocked: machines.count { $0.state == .blocked },
+      waiting: waiting)
+  }
+}
+
+/// What a scheduler is doing.
+public struct SchedulerSnapshot: Sendable, Hashable {
+  /// One processor.
+  public struct Processor: Sendable, Hashable {
+    /// Whether a thread uses it.
+    public enum State: Sendable, Hashable {
+      /// No thread has it.
+      case idle
+      /// A thread runs tasks with it.
+      case running
+      /// Its thread is in a call that blocks; another may take it.
+      case inSystemCall
+    }
+    /// Whether a thread uses it.
+    public let state: State
+    /// Tasks that are ready in its own queue.
+    public let waiting: Int
+  }
+
+  /// In their order.
+  public let processors: [Processor]
+  /// Threads that run a task.
+  public let running: Int
+  /// Threads that look for work.
+  public let looking: Int
+  /// Threads that sleep until there is work.
+  public let parked: Int
+  /// Threads in a call that blocks.
+  public let blocked: Int
+  /// Tasks that are ready in the global queue.
+  public let waiting: Int
+}

@@ -32,7 +32,7 @@ let package = Package(
     // The benchmark's own baseline: the same exchanges in plain C, which is the point of it.
     .target(name: "CBaseline"),
     .target(
-      name: "Benchmarking", dependencies: ["IPC", "SystemCalls", "Crawling", "CBaseline"],
+      name: "Benchmarking", dependencies: ["IPC", "SystemCalls", "Concurrency", "Crawling", "CBaseline"],
       swiftSettings: strict),
     .target(
       name: "Demos", dependencies: ["IPC", "Concurrency", "SystemCalls"], path: "Demos", swiftSettings: strict

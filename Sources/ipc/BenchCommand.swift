@@ -11,6 +11,7 @@ enum BenchCommand: Command {
               [--wait block|spin|adaptive,…] [--mode each|batched|in-place,…] [--processes N] [--pin 0,1|none]
               [--repeats N] [--seconds S] [--rate N] [--raw] [--quick] [--seed N]
               [--json|--csv|--markdown] [--html FILE] [--crawl CRAWL.json] [--compare EARLIER.json]
+    ipc bench steps [--step NAME,…] [--repeats N] [--seconds S] [--seed S] [--json]
     ipc bench advise --size 4K --pattern stream|request|jobs [--processes N] [--crosses machines] [--json]
 
     Measures each mechanism between processes of its own, and beside it, in turn and in the same minute, the same
@@ -19,6 +20,7 @@ enum BenchCommand: Command {
 
     \(Workload.allCases.map { "  " + CommandLineTool.pad($0.rawValue, 13) + $0.summary }.joined(separator: "\n"))
       all          all of them
+      steps        what one step of each model of concurrency costs, in one process
       advise       which mechanism to use here, and why
 
       --mechanism   \(Mechanism.all.map(\.name).joined(separator: ", ")): all of them (all), or those named;
@@ -45,6 +47,7 @@ enum BenchCommand: Command {
   static let partArgument = "--bench-part"
 
   static func run(_ arguments: inout Arguments) throws {
+    if arguments.takesWord("steps") { return try StepsCommand.run(&arguments) }
     if arguments.takesWord("advise") { return try AdviseCommand.run(&arguments) }
     let options = try BenchOptions(&arguments)
     let report = try BenchSession.measure(options.plan)

@@ -121,7 +121,7 @@ struct BenchOptions {
     guard let word, word != "all" else { return Workload.allCases }
     guard let workload = Workload(rawValue: word) else {
       let names = Workload.allCases.map(\.rawValue).joined(separator: ", ")
-      throw Failure.call("no workload \"\(word)\": there are \(names), all and advise")
+      throw Failure.call("no workload \"\(word)\": there are \(names), all, steps and advise")
     }
     return [workload]
   }

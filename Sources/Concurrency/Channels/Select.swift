@@ -1,3 +1,5 @@
+import Synchronization
+
 /// Waits until one of several things can be done, and does that one: Go's `select`.
 ///
 /// ```swift
@@ -58,9 +60,10 @@ private final class SelectRun {
     if parts.count == 1 { return parts[0].attempt() ? 0 : nil }
     // Each order is as likely as the others.
     var order = Array(parts.indices)
+    var random = SelectRandom()
     var left = order.count
     while left > 0 {
-      let place = left == 1 ? 0 : Int.random(in: 0..<left)
+      let place = left == 1 ? 0 : random.next(below: left)
       let index = order[place]
       if parts[index].attempt() { return index }
       left -= 1
@@ -98,4 +101,19 @@ private final class SelectRun {
 
   private func acquire() { for lock in locks { lock.acquire() } }
   private func release() { for lock in locks { lock.release() } }
+}
+
+/// Numbers to choose by: not for secrets, and without a call of the kernel's (splitmix64; each select starts elsewhere).
+private struct SelectRandom {
+  private static let start = Atomic<UInt64>(UInt64.random(in: 0 ... .max))
+  private var state = start.wrappingAdd(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue
+
+  mutating func next(below bound: Int) -> Int {
+    state &+= 0xD1B5_4A32_D192_ED03
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+    mixed ^= mixed >> 31
+    return Int(mixed % UInt64(bound))
+  }
 }

@@ -24,15 +24,17 @@ package final class EventLoop: @unchecked Sendable {
   private var nextToken: UInt64 = 1
   private var timers = TimerHeap()
   private var soon: [Callback] = []
-  private var jobs: [UnownedJob] = []
+  private var jobs: [LoopJob] = []
   /// Room for the next jobs, while these run.
-  private var spareJobs: [UnownedJob] = []
+  private var spareJobs: [LoopJob] = []
   private static let mostRounds = 64
   private var failure: (any Error)?
+  /// The loop as the executor of actors.
+  package let actors = LoopActors()
 
   private struct Shared {
     var submitted: [@Sendable () throws -> Void] = []
-    var jobs: [UnownedJob] = []
+    var jobs: [LoopJob] = []
     var isStopping = false
     /// The loop has been woken and hasn't looked yet: once is enough.
     var isWoken = false
@@ -46,6 +48,7 @@ package final class EventLoop: @unchecked Sendable {
     wakeUp = try Events.create()
     try wakeUp.setNonblocking(true)
     try epoll.add(wakeUp.raw, .read, token: 0)
+    actors.loop = self
   }
 
   /// Whether the calling thread is the loop's.
@@ -109,7 +112,7 @@ package final class EventLoop: @unchecked Sendable {
   }
 
   /// Runs a job of a task's or an actor's, in the next turn.
-  func add(_ job: UnownedJob) {
+  func add(_ job: LoopJob) {
     if isOnLoop { jobs.append(job) } else { wake { $0.jobs.append(job) } }
   }
 
@@ -156,8 +159,13 @@ package final class EventLoop: @unchecked Sendable {
       if jobs.isEmpty { return }
       swap(&jobs, &spareJobs)
       for index in spareJobs.indices {
-        unsafe spareJobs[index].runSynchronously(
-          isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+        let next = spareJobs[index]
+        if next.isActors {
+          unsafe next.job.runSynchronously(
+            isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+        } else {
+          unsafe next.job.runSynchronously(on: asUnownedTaskExecutor())
+        }
       }
       spareJobs.removeAll(keepingCapacity: true)
     }

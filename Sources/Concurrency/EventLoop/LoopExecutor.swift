@@ -5,14 +5,11 @@ package import SystemCalls
 /// `Task(executorPreference: loop) { … }` runs a task and its children there; an actor whose `unownedExecutor` is
 /// `loop.asUnownedSerialExecutor()` lives there. Their jobs run between the callbacks, in the order in which they became
 /// ready, so that what they do needs no lock.
-extension EventLoop: TaskExecutor, SerialExecutor {
-  package func enqueue(_ job: consuming ExecutorJob) { add(UnownedJob(job)) }
+extension EventLoop: TaskExecutor {
+  package func enqueue(_ job: consuming ExecutorJob) { add(LoopJob(UnownedJob(job), isActors: false)) }
 
-  package func asUnownedSerialExecutor() -> UnownedSerialExecutor {
-    unsafe UnownedSerialExecutor(ordinary: self)
-  }
-
-  package func checkIsolated() { precondition(isOnLoop, "not on the event loop's thread") }
+  /// For an actor's `unownedExecutor`.
+  package func asUnownedSerialExecutor() -> UnownedSerialExecutor { unsafe actors.asUnownedSerialExecutor() }
 
   /// Runs the loop until an async function, on the loop, has ended.
   package func run<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) throws -> Value {
@@ -80,6 +77,36 @@ extension EventLoop: TaskExecutor, SerialExecutor {
 
   private func onLoop(_ work: @escaping @Sendable () -> Void) {
     if isOnLoop { work() } else { submit(work) }
+  }
+}
+
+/// The loop as an actor's executor. Apart from the loop as a task's: what a task runs on no actor would otherwise seem to
+/// be on one, and be sent away and back at every call.
+package final class LoopActors: SerialExecutor, @unchecked Sendable {
+  // Set once, when the loop is made.
+  weak var loop: EventLoop?
+
+  package func enqueue(_ job: consuming ExecutorJob) {
+    guard let loop else { return }
+    loop.add(LoopJob(UnownedJob(job), isActors: true))
+  }
+
+  package func asUnownedSerialExecutor() -> UnownedSerialExecutor {
+    unsafe UnownedSerialExecutor(ordinary: self)
+  }
+
+  package func checkIsolated() { precondition(loop?.isOnLoop ?? false, "not on the event loop's thread") }
+}
+
+/// A job that is ready.
+@safe struct LoopJob {
+  let job: UnownedJob
+  /// It belongs to an actor that lives on the loop.
+  let isActors: Bool
+
+  init(_ job: UnownedJob, isActors: Bool) {
+    self.job = job
+    self.isActors = isActors
   }
 }
 

@@ -1,0 +1,73 @@
+import SystemCalls
+
+/// What a step of each model of concurrency costs, in one process: how much of a program's time its way of waiting takes,
+/// before anything is waited for.
+package struct StepsReport: Sendable, Encodable {
+  package struct Step: Sendable, Encodable {
+    package let name: String
+    package let what: String
+    /// Of one step, in nanoseconds: the median of the repeats, and its 95 % interval.
+    package let nanoseconds: Estimate
+    package let repeats: [Double]
+  }
+
+  package let machine: Machine
+  package let seed: UInt64
+  package let seconds: Double
+  package let steps: [Step]
+
+  /// The names that ``measure(_:repeats:seconds:seed:progress:)`` knows.
+  package static let names = ConcurrencyStep.all.map(\.name)
+
+  /// Measures them, all in each repeat and each time in another order, so that what the machine does hits all alike.
+  package static func measure(
+    _ names: [String], repeats: Int, seconds: Double, seed: UInt64, progress: (String) -> Void
+  ) throws -> StepsReport {
+    let chosen = ConcurrencyStep.all.filter { names.contains($0.name) }
+    var random = SeededRandom(seed: seed)
+    // How many fill the time; it warms up as well.
+    let counts = try chosen.map { step in
+      progress("\(step.name): trying it")
+      return try Self.count(step, seconds: seconds)
+    }
+    var values = [[Double]](repeating: [], count: chosen.count)
+    for round in 0..<repeats {
+      for index in chosen.indices.shuffled(using: &random) {
+        progress("[\(round + 1)/\(repeats)] \(chosen[index].name)")
+        values[index].append(Double(try chosen[index].run(counts[index])) / Double(counts[index]))
+      }
+    }
+    return StepsReport(
+      machine: Machine(), seed: seed, seconds: seconds,
+      steps: zip(chosen, values).map { step, values in
+        Step(
+          name: step.name, what: step.what, nanoseconds: Statistics.estimate(values, seed: seed), repeats: values)
+      })
+  }
+
+  private static func count(_ step: ConcurrencyStep, seconds: Double) throws -> Int {
+    var count = 64
+    while count < 1 << 26 {
+      let took = Double(try step.run(count)) / 1e9
+      if took > seconds / 4 { return max(64, Int(Double(count) * seconds / took)) }
+      count *= 4
+    }
+    return count
+  }
+
+  /// For a person.
+  package var table: String {
+    let largest = steps.map(\.nanoseconds.median).max() ?? 0
+    var table = Table([
+      ("step", .left), ("each", .right), ("", .left), ("±", .right), ("each second", .right), ("what it is", .left),
+    ])
+    for step in steps {
+      table.add([
+        step.name, Figure.time(microseconds: step.nanoseconds.median / 1000),
+        Figure.bar(step.nanoseconds.median, of: largest, width: 10), "±\(Figure.short(step.nanoseconds.spread * 100)) %",
+        Figure.short(1e9 / step.nanoseconds.median), step.what,
+      ])
+    }
+    return table.text
+  }
+}

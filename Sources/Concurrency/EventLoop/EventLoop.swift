@@ -88,6 +88,11 @@ package final class EventLoop: @unchecked Sendable {
     timers.add(at: Clock.now() &+ nanoseconds, callback)
   }
 
+  /// Calls back once, at an instant of CLOCK_MONOTONIC.
+  package func at(_ nanoseconds: UInt64, _ callback: @escaping Callback) -> UInt64 {
+    timers.add(at: nanoseconds, callback)
+  }
+
   /// A timer that shall not ring.
   package func cancel(timer: UInt64) { timers.cancel(timer) }
 

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// Runs several async functions at once, and returns what they returned, in their order. The first that throws cancels
 /// the others; its error is thrown when they have ended.
 ///
@@ -17,28 +19,46 @@ package func gather<Value: Sendable>(
 
 /// An async function took longer than it was given.
 package struct TimeoutError: Error, Hashable, Sendable, CustomStringConvertible {
-  /// In nanoseconds.
-  package let limit: UInt64
-  package var description: String { "took longer than \(Double(limit) / 1e9) s" }
+  /// In nanoseconds; nil: an instant was given.
+  package let limit: UInt64?
+  package var description: String {
+    limit.map { "took longer than \(Double($0) / 1e9) s" } ?? "took longer than it may"
+  }
 }
 
 extension EventLoop {
-  /// Runs an async function, at most so long: then it is cancelled, which it is told at its next wait.
+  /// Runs an async function on the loop, at most so long: then it is cancelled, which it is told at its next wait.
   /// - Throws: ``TimeoutError``, after it has ended; what it throws.
   package func timeout<Value: Sendable>(
     nanoseconds: UInt64, _ body: @escaping @Sendable () async throws -> Value
   ) async throws -> Value {
-    try await withThrowingTaskGroup(of: Value?.self) { group in
-      group.addTask { try await body() }
-      group.addTask {
-        try await self.sleep(nanoseconds: nanoseconds)
-        return nil
+    let lateness = Lateness()
+    // A task of its own, so that it alone is cancelled; one for both, where a group would take one for the timer as well.
+    let child = Task(executorPreference: self) { try await body() }
+    onLoop {
+      guard !lateness.isOver else { return }
+      lateness.timer = self.after(nanoseconds) {
+        lateness.isLate.store(true, ordering: .releasing)
+        child.cancel()
       }
-      defer { group.cancelAll() }
-      guard let first = try await group.next(), let value = first else {
-        throw TimeoutError(limit: nanoseconds)
-      }
-      return value
     }
+    let result = await withTaskCancellationHandler {
+      await child.result
+    } onCancel: {
+      child.cancel()
+    }
+    onLoop {
+      lateness.isOver = true
+      if let timer = lateness.timer { self.cancel(timer: timer) }
+    }
+    if case .failure = result, lateness.isLate.load(ordering: .acquiring) { throw TimeoutError(limit: nanoseconds) }
+    return try result.get()
+  }
+
+  /// Touched on the loop's thread, but for what is atomic.
+  private final class Lateness: @unchecked Sendable {
+    var timer: UInt64?
+    let isLate = Atomic<Bool>(false)
+    var isOver = false
   }
 }

@@ -42,12 +42,21 @@ extension EventLoop: TaskExecutor {
 
   // MARK: Waiting
 
-  /// Waits until the descriptor is ready. A cancelled task is told at once, also where it waits already.
-  /// - Throws: `CancellationError`; what epoll_ctl(2) says.
-  package func ready(_ descriptor: Int32, _ interest: Epoll.Interest) async throws -> Epoll.Interest {
+  /// Waits until the descriptor is ready, or the deadline has passed (CLOCK_MONOTONIC, in nanoseconds). A cancelled task
+  /// is told at once, also where it waits already.
+  /// - Throws: `CancellationError`; ``TimeoutError``; what epoll_ctl(2) says.
+  @discardableResult
+  package func ready(
+    _ descriptor: Int32, _ interest: Epoll.Interest, until deadline: UInt64 = .max
+  ) async throws -> Epoll.Interest {
     try await wait { loop, wait in
       let token = try loop.watch(descriptor, interest) { found in wait.end(.success(found)) }
-      return { loop.remove(token) }
+      let timer =
+        deadline == .max ? nil : loop.at(deadline) { wait.end(.failure(TimeoutError(limit: nil))) }
+      return {
+        loop.remove(token)
+        if let timer { loop.cancel(timer: timer) }
+      }
     }
   }
 
@@ -75,7 +84,7 @@ extension EventLoop: TaskExecutor {
     }
   }
 
-  private func onLoop(_ work: @escaping @Sendable () -> Void) {
+  func onLoop(_ work: @escaping @Sendable () -> Void) {
     if isOnLoop { work() } else { submit(work) }
   }
 }

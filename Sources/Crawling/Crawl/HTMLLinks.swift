@@ -56,14 +56,40 @@ package struct HTMLLinks {
   private mutating func resolve(_ hrefs: [String], _ base: URL) {
     var seen: Set<String> = []
     var total = 0
+    // Most links are plain paths: those need the site's root in front, and no parser.
+    let root = Self.normalized("/", relativeTo: base).map { $0.dropLast() }
     for href in hrefs {
-      let trimmed = href.trimmingCharacters(in: .whitespacesAndNewlines)
-      guard !trimmed.hasPrefix("#"), let link = Self.normalized(trimmed, relativeTo: base) else { continue }
+      let link: String
+      if let root, Self.isPlainPath(href) {
+        link = root + href
+      } else {
+        let trimmed = href.trimmingCharacters(in: .whitespacesAndNewlines)
+        guard !trimmed.hasPrefix("#"), let found = Self.normalized(trimmed, relativeTo: base) else { continue }
+        link = found
+      }
       guard seen.insert(link).inserted else { continue }
       total += link.utf8.count
       if links.count >= Self.mostLinks || total > Self.mostBytes { return }
       links.append(link)
     }
+  }
+
+  /// A path from the root that means what it says: nothing in it is escaped, left out or has to be resolved.
+  private static func isPlainPath(_ href: String) -> Bool {
+    var last: UInt8 = 0
+    for byte in href.utf8 {
+      switch byte {
+      case UInt8(ascii: "/") where last != byte: break
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
+        if last == 0 { return false }
+      // A name may have a dot in it; one that begins with it may be "." or "..".
+      case UInt8(ascii: ".") where last != 0 && last != UInt8(ascii: "/"): break
+      default: return false
+      }
+      last = byte
+    }
+    return last != 0
   }
 
   /// One way to write an address: absolute, without a fragment, with a path.

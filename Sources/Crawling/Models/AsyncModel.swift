@@ -30,13 +30,11 @@ enum AsyncModel: CrawlModel {
     let visit = PageVisit(job)
     if visit.isNothing { return visit.nothing }
     do {
-      let answer = try await loop.timeout(nanoseconds: CrawlWork.patience) {
-        let socket = try PageSocket(PageAddress(job.url, work.servers))
-        repeat { _ = try await loop.ready(socket.descriptor, .write) } while try !socket.send()
-        repeat { _ = try await loop.ready(socket.descriptor, .read) } while try !socket.receive()
-        return socket.answer
-      }
-      return visit.page(.success(answer))
+      let deadline = Clock.now() + CrawlWork.patience
+      let socket = try PageSocket(PageAddress(job.url, work.servers))
+      repeat { try await loop.ready(socket.descriptor, .write, until: deadline) } while try !socket.send()
+      repeat { try await loop.ready(socket.descriptor, .read, until: deadline) } while try !socket.receive()
+      return visit.page(.success(socket.answer))
     } catch is TimeoutError {
       return visit.page(.failure(PageFailure.tooLate))
     } catch is CancellationError {

@@ -20,7 +20,7 @@ extension CrawlModel {
 package enum CrawlModels {
   package static let all: [any CrawlModel.Type] = [
     SequentialModel.self, ThreadsModel.self, CallbacksModel.self, FuturesModel.self, GeneratorsModel.self,
-    AsyncModel.self, ChannelsModel.self, SchedulerModel.self,
+    AsyncModel.self, ChannelsModel.self, ActorsModel.self, SchedulerModel.self,
   ]
 
   /// The worker processes of ``Crawl``, which have their mechanisms.

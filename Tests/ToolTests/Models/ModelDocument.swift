@@ -41,5 +41,5 @@ struct ModelDocument: Decodable {
 
 /// Every model that has one process.
 let modelsOfOneProcess = [
-  "sequential", "threads", "callbacks", "futures", "generators", "async", "channels", "scheduler",
+  "sequential", "threads", "callbacks", "futures", "generators", "async", "channels", "actors", "scheduler",
 ]

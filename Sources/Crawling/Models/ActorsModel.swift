@@ -1,0 +1,76 @@
+import Concurrency
+
+/// Actors: what belongs together is in one, and is touched by one task at a time without a lock. A coordinator knows what
+/// is to be fetched; each fetcher asks it for a page, and tells it what came of it. All of them live on the event loop.
+enum ActorsModel: CrawlModel {
+  static let name = "actors"
+  static let summary = "a coordinator and fetchers that are actors, on an event loop"
+
+  static func crawl(_ work: CrawlWork) throws {
+    let loop = try EventLoop()
+    work.whenCancelled { loop.stop() }
+    try loop.run {
+      let coordinator = Coordinator(work, loop)
+      await withTaskGroup(of: Void.self) { group in
+        for _ in 0..<work.limit {
+          let fetcher = Fetcher(work, loop)
+          group.addTask { await fetcher.run(for: coordinator) }
+        }
+        // Told to stop: who waits for a page is told as well.
+        await withTaskCancellationHandler {
+          await group.waitForAll()
+        } onCancel: {
+          Task { await coordinator.end() }
+        }
+      }
+    }
+  }
+
+  private actor Coordinator {
+    private let work: CrawlWork
+    private let loop: EventLoop
+    private var waiting: [CheckedContinuation<CrawlJob?, Never>] = []
+    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
+
+    init(_ work: CrawlWork, _ loop: EventLoop) {
+      self.work = work
+      self.loop = loop
+    }
+
+    /// The next page to fetch, when there is one; nil: the crawl is over.
+    func next() async -> CrawlJob? {
+      if let job = work.next() { return job }
+      if work.isOver { return nil }
+      return await withCheckedContinuation { waiting.append($0) }
+    }
+
+    /// What a fetcher found: perhaps it leads to pages for those who wait.
+    func take(_ job: CrawlJob, _ page: CrawlPage) {
+      work.finish(job, page)
+      while !waiting.isEmpty, let next = work.next() { waiting.removeFirst().resume(returning: next) }
+      if work.isOver { end() }
+    }
+
+    func end() {
+      for fetcher in waiting { fetcher.resume(returning: nil) }
+      waiting = []
+    }
+  }
+
+  private actor Fetcher {
+    private let work: CrawlWork
+    private let loop: EventLoop
+    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
+
+    init(_ work: CrawlWork, _ loop: EventLoop) {
+      self.work = work
+      self.loop = loop
+    }
+
+    func run(for coordinator: Coordinator) async {
+      while let job = await coordinator.next() {
+        await coordinator.take(job, await AsyncModel.fetch(job, work, loop))
+      }
+    }
+  }
+}

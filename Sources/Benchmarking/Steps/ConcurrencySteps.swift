@@ -43,7 +43,8 @@ struct ConcurrencyStep: Sendable {
         }
       }
     },
-    ConcurrencyStep(name: "coroutine-wait", what: "a coroutine that waits for a future, and is stepped on") { count in
+    ConcurrencyStep(name: "coroutine-wait", what: "a coroutine that waits for a future, and is stepped on") {
+      count in
       var pending: Future<Int>?
       let task = CoroutineTask<Int>(
         Coroutine { context in
@@ -118,10 +119,12 @@ struct ConcurrencyStep: Sendable {
         }
       }
     },
-    ConcurrencyStep(name: "scheduler-round-trip", what: "the unbuffered round trip, on the scheduler") { count in
+    ConcurrencyStep(name: "scheduler-round-trip", what: "the unbuffered round trip, on the scheduler") {
+      count in
       try onScheduler { _ in try await roundTrips(count) }
     },
-    ConcurrencyStep(name: "actor-call", what: "a call of a plain Swift actor's, on the default executor") { count in
+    ConcurrencyStep(name: "actor-call", what: "a call of a plain Swift actor's, on the default executor") {
+      count in
       let adder = Adder()
       return try waited {
         for value in 0..<count { await adder.add(value) }
@@ -165,7 +168,9 @@ struct ConcurrencyStep: Sendable {
     }
   }
 
-  private static func onScheduler(_ body: @escaping @Sendable (Scheduler) async throws -> Void) throws -> UInt64 {
+  private static func onScheduler(_ body: @escaping @Sendable (Scheduler) async throws -> Void) throws
+    -> UInt64
+  {
     let scheduler = try Scheduler(processors: 1)
     defer { scheduler.close() }
     return try waited(on: scheduler) { try await body(scheduler) }

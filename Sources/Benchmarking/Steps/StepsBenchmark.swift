@@ -41,7 +41,8 @@ package struct StepsReport: Sendable, Encodable {
       machine: Machine(), seed: seed, seconds: seconds,
       steps: zip(chosen, values).map { step, values in
         Step(
-          name: step.name, what: step.what, nanoseconds: Statistics.estimate(values, seed: seed), repeats: values)
+          name: step.name, what: step.what, nanoseconds: Statistics.estimate(values, seed: seed),
+          repeats: values)
       })
   }
 
@@ -59,12 +60,14 @@ package struct StepsReport: Sendable, Encodable {
   package var table: String {
     let largest = steps.map(\.nanoseconds.median).max() ?? 0
     var table = Table([
-      ("step", .left), ("each", .right), ("", .left), ("±", .right), ("each second", .right), ("what it is", .left),
+      ("step", .left), ("each", .right), ("", .left), ("±", .right), ("each second", .right),
+      ("what it is", .left),
     ])
     for step in steps {
       table.add([
         step.name, Figure.time(microseconds: step.nanoseconds.median / 1000),
-        Figure.bar(step.nanoseconds.median, of: largest, width: 10), "±\(Figure.short(step.nanoseconds.spread * 100)) %",
+        Figure.bar(step.nanoseconds.median, of: largest, width: 10),
+        "±\(Figure.short(step.nanoseconds.spread * 100)) %",
         Figure.short(1e9 / step.nanoseconds.median), step.what,
       ])
     }

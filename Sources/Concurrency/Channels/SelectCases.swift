@@ -77,17 +77,23 @@ public struct Otherwise<Outcome>: SelectCase {
 /// The cases between the braces of a ``select(_:)``.
 @resultBuilder public enum SelectBuilder<Outcome> {
   /// A case.
-  @inlinable public static func buildExpression(_ one: some SelectCase<Outcome>) -> [SelectArm<Outcome>] { [one.arm] }
+  @inlinable public static func buildExpression(_ one: some SelectCase<Outcome>) -> [SelectArm<Outcome>] {
+    [one.arm]
+  }
   /// Cases behind each other.
   @inlinable public static func buildBlock(_ parts: [SelectArm<Outcome>]...) -> [SelectArm<Outcome>] {
     parts.flatMap { $0 }
   }
   /// An `if` without an `else`.
-  @inlinable public static func buildOptional(_ part: [SelectArm<Outcome>]?) -> [SelectArm<Outcome>] { part ?? [] }
+  @inlinable public static func buildOptional(_ part: [SelectArm<Outcome>]?) -> [SelectArm<Outcome>] {
+    part ?? []
+  }
   /// An `if` with one.
   @inlinable public static func buildEither(first part: [SelectArm<Outcome>]) -> [SelectArm<Outcome>] { part }
   /// Its `else`.
-  @inlinable public static func buildEither(second part: [SelectArm<Outcome>]) -> [SelectArm<Outcome>] { part }
+  @inlinable public static func buildEither(second part: [SelectArm<Outcome>]) -> [SelectArm<Outcome>] {
+    part
+  }
   /// A `for`: a case for each of several channels.
   @inlinable public static func buildArray(_ parts: [[SelectArm<Outcome>]]) -> [SelectArm<Outcome>] {
     parts.flatMap { $0 }

@@ -51,7 +51,9 @@ extension EventLoop {
       lateness.isOver = true
       if let timer = lateness.timer { self.cancel(timer: timer) }
     }
-    if case .failure = result, lateness.isLate.load(ordering: .acquiring) { throw TimeoutError(limit: nanoseconds) }
+    if case .failure = result, lateness.isLate.load(ordering: .acquiring) {
+      throw TimeoutError(limit: nanoseconds)
+    }
     return try result.get()
   }
 

@@ -64,7 +64,9 @@ package struct HTMLLinks {
         link = root + href
       } else {
         let trimmed = href.trimmingCharacters(in: .whitespacesAndNewlines)
-        guard !trimmed.hasPrefix("#"), let found = Self.normalized(trimmed, relativeTo: base) else { continue }
+        guard !trimmed.hasPrefix("#"), let found = Self.normalized(trimmed, relativeTo: base) else {
+          continue
+        }
         link = found
       }
       guard seen.insert(link).inserted else { continue }

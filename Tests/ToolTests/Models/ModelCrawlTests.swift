@@ -32,7 +32,8 @@ extension AllToolTests {
         #expect(run.threads >= 1, "\(run.model)")
       }
       // A thread for each page that is on its way; the event loops have one for all.
-      let threads = Dictionary(uniqueKeysWithValues: document.runs.prefix(modelsOfOneProcess.count).map { ($0.model, $0.threads) })
+      let threads = Dictionary(
+        uniqueKeysWithValues: document.runs.prefix(modelsOfOneProcess.count).map { ($0.model, $0.threads) })
       #expect(try #require(threads["threads"]) >= 4)
       #expect(threads["callbacks"] == threads["sequential"])
     }

@@ -25,8 +25,9 @@ package final class EventLoop: @unchecked Sendable {
   private var timers = TimerHeap()
   private var soon: [Callback] = []
   private var jobs: [LoopJob] = []
-  /// Room for the next jobs, while these run.
+  /// Room for the next ones, while these run.
   private var spareJobs: [LoopJob] = []
+  private var spareSoon: [Callback] = []
   private static let mostRounds = 64
   private var failure: (any Error)?
   /// The loop as the executor of actors.
@@ -96,7 +97,7 @@ package final class EventLoop: @unchecked Sendable {
   /// A timer that shall not ring.
   package func cancel(timer: UInt64) { timers.cancel(timer) }
 
-  /// Calls back in the next turn.
+  /// Calls back soon: behind what is ready already, and not on the caller's stack.
   package func callSoon(_ callback: @escaping Callback) { soon.append(callback) }
 
   // MARK: From other threads
@@ -147,21 +148,21 @@ package final class EventLoop: @unchecked Sendable {
       }
     }
     for callback in timers.due(Clock.now()) { attempt(callback) }
-    let now = soon
-    soon = []
-    for callback in now { attempt(callback) }
-    runJobs()
+    runReady()
     if let error = failure {
       failure = nil
       throw error
     }
   }
 
-  /// Runs the jobs that are there, and those that they lead to, for a while: asking the kernel again costs more than a
-  /// job does, and whoever waits for a descriptor waits for this.
-  private func runJobs() {
+  /// Runs the callbacks and jobs that are there, and those that they lead to, for a while: asking the kernel again costs
+  /// more than they do, and whoever waits for a descriptor waits for this.
+  private func runReady() {
     for _ in 0..<Self.mostRounds {
-      if jobs.isEmpty { return }
+      if soon.isEmpty, jobs.isEmpty { return }
+      swap(&soon, &spareSoon)
+      for index in spareSoon.indices { attempt(spareSoon[index]) }
+      spareSoon.removeAll(keepingCapacity: true)
       swap(&jobs, &spareJobs)
       for index in spareJobs.indices {
         let next = spareJobs[index]
@@ -173,6 +174,8 @@ package final class EventLoop: @unchecked Sendable {
         }
       }
       spareJobs.removeAll(keepingCapacity: true)
+      // What a callback threw is told now.
+      if failure != nil { return }
     }
   }
 

@@ -2,9 +2,7 @@ import Synchronization
 
 /// A task that waits at one channel or, in a select, at several: whoever is first to claim it decides how it goes on.
 @usableFromInline @safe final class ChannelWaiter: @unchecked Sendable {
-  private static let idle = 0, parked = 1, claimed = 2
-  /// What ``outcome`` says where the task was cancelled.
-  @usableFromInline static let cancelled = -1
+  private static let idle = 0, parked = 1, claimed = 2, cancelled = 3
 
   private let state = Atomic<Int>(0)
   private var continuation: UnsafeContinuation<Void, Never>?
@@ -16,16 +14,12 @@ import Synchronization
   /// Its task suspends. False: it was cancelled before, and goes on at once.
   @usableFromInline func park(_ continuation: UnsafeContinuation<Void, Never>) -> Bool {
     unsafe self.continuation = unsafe continuation
-    return state.compareExchange(expected: Self.idle, desired: Self.parked, ordering: .acquiringAndReleasing)
-      .exchanged
+    return change(Self.idle, Self.parked)
   }
 
   /// One of those who could go on with it takes it for itself: it is theirs to resume.
   @usableFromInline func claim(_ outcome: Int) -> Bool {
-    guard
-      state.compareExchange(expected: Self.parked, desired: Self.claimed, ordering: .acquiringAndReleasing)
-        .exchanged
-    else { return false }
+    guard change(Self.parked, Self.claimed) else { return false }
     self.outcome = outcome
     return true
   }
@@ -37,19 +31,19 @@ import Synchronization
 
   /// The task was cancelled, from whichever thread.
   @usableFromInline func cancel() {
-    if state.compareExchange(expected: Self.idle, desired: Self.claimed, ordering: .acquiringAndReleasing)
-      .exchanged
-    {
-      outcome = Self.cancelled
-      return
-    }
-    if claim(Self.cancelled) { resume() }
+    if change(Self.idle, Self.cancelled) { return }
+    if change(Self.parked, Self.cancelled) { resume() }
+  }
+
+  @usableFromInline var isCancelled: Bool { state.load(ordering: .acquiring) == Self.cancelled }
+
+  private func change(_ from: Int, _ to: Int) -> Bool {
+    state.compareExchange(expected: from, desired: to, ordering: .acquiringAndReleasing).exchanged
   }
 
   /// Its own task has found something before it suspended.
   @usableFromInline func withdraw() -> Bool {
-    state.compareExchange(expected: Self.parked, desired: Self.claimed, ordering: .acquiringAndReleasing)
-      .exchanged
+    change(Self.parked, Self.claimed)
   }
 }
 
@@ -85,10 +79,7 @@ import Synchronization
       let slot = slots[first]
       slots[first] = nil
       first += 1
-      if first == slots.count {
-        slots.removeAll(keepingCapacity: true)
-        first = 0
-      }
+      compact()
       if let slot, slot.waiter.claim(slot.index) { return slot }
     }
     return nil
@@ -99,8 +90,16 @@ import Synchronization
     // It is mostly the last one that came.
     guard let index = slots[first...].lastIndex(where: { $0 === slot }) else { return }
     slots.remove(at: index)
+    compact()
+  }
+
+  /// Lets go of the places of those who have gone, when there are as many as of those who wait.
+  @inlinable mutating func compact() {
     if first == slots.count {
       slots.removeAll(keepingCapacity: true)
+      first = 0
+    } else if first > 32, first > slots.count / 2 {
+      slots.removeFirst(first)
       first = 0
     }
   }

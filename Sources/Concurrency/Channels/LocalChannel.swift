@@ -205,7 +205,7 @@ extension ChannelWaiter {
     } onCancel: {
       cancel()
     }
-    guard unsafe !isDone, outcome == Self.cancelled else { return }
+    guard unsafe !isDone, isCancelled else { return }
     leave()
     throw CancellationError()
   }

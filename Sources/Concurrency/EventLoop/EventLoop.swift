@@ -86,7 +86,8 @@ package final class EventLoop: @unchecked Sendable {
   /// Calls back once, so many nanoseconds from now.
   @discardableResult
   package func after(_ nanoseconds: UInt64, _ callback: @escaping Callback) -> UInt64 {
-    timers.add(at: Clock.now() &+ nanoseconds, callback)
+    let (at, isTooFar) = Clock.now().addingReportingOverflow(nanoseconds)
+    return timers.add(at: isTooFar ? .max : at, callback)
   }
 
   /// Calls back once, at an instant of CLOCK_MONOTONIC.
@@ -127,18 +128,21 @@ package final class EventLoop: @unchecked Sendable {
   /// Turns until ``stop()``, on the calling thread, which is the loop's from then on.
   /// - Throws: what a callback threw; what epoll_wait(2) says.
   package func run() throws {
-    thread.store(Threads.current, ordering: .relaxed)
+    begin()
     while !takeStop() { try turn() }
   }
 
-  private func takeStop() -> Bool {
+  /// The calling thread is the loop's from now on.
+  func begin() { thread.store(Threads.current, ordering: .relaxed) }
+
+  func takeStop() -> Bool {
     shared.withLock { shared in
       defer { shared.isStopping = false }
       return shared.isStopping
     }
   }
 
-  private func turn() throws {
+  func turn() throws {
     for event in try epoll.wait(milliseconds: patience) {
       if event.token == 0 {
         takeSubmitted()

@@ -11,7 +11,8 @@ extension EventLoop: TaskExecutor {
   /// For an actor's `unownedExecutor`.
   package func asUnownedSerialExecutor() -> UnownedSerialExecutor { unsafe actors.asUnownedSerialExecutor() }
 
-  /// Runs the loop until an async function, on the loop, has ended.
+  /// Runs the loop until an async function, on the loop, has ended. ``stop()`` cancels it, and so does an error that a
+  /// callback throws, which is thrown here when the function has ended.
   package func run<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) throws -> Value {
     let end = End<Value>()
     let task = Task(executorPreference: self) {
@@ -20,18 +21,19 @@ extension EventLoop: TaskExecutor {
       } catch {
         end.result = .failure(error)
       }
-      self.stop()
     }
-    do {
-      // A stop of somebody else's ends it as well: it is cancelled, and goes on to its end.
-      repeat {
-        try run()
-        if end.result == nil { task.cancel() }
-      } while end.result == nil
-    } catch {
-      task.cancel()
-      throw error
+    var failure: (any Error)?
+    begin()
+    while end.result == nil {
+      if takeStop() { task.cancel() }
+      do {
+        try turn()
+      } catch {
+        failure = failure ?? error
+        task.cancel()
+      }
     }
+    if let failure { throw failure }
     return try end.result!.get()
   }
 

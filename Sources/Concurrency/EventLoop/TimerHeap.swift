@@ -22,7 +22,13 @@ struct TimerHeap {
     return id
   }
 
-  mutating func cancel(_ id: UInt64) { callbacks[id] = nil }
+  mutating func cancel(_ id: UInt64) {
+    callbacks[id] = nil
+    // Those that were cancelled fall away when they are due, or when they are most of what there is.
+    if heap.count > 64, heap.count > 2 * callbacks.count {
+      heap = heap.filter { callbacks[$0.id] != nil }.sorted { $0.at < $1.at }
+    }
+  }
 
   /// When the next one rings.
   var next: UInt64? { heap.first?.at }

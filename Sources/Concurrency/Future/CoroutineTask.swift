@@ -1,7 +1,8 @@
 /// Steps a coroutine to its end: starts it, waits for the future that it yields, and steps it again when that is there.
 /// With an event loop that resolves the futures, that is all that concurrency takes on one thread.
 ///
-/// Belongs to one thread. System calls: none.
+/// A task lives as long as the future that it waits for: whoever drops a future that will never be resolved cancels the
+/// task that waits for it. Belongs to one thread. System calls: none.
 public final class CoroutineTask<Value> {
   /// What the coroutine returned or threw, once it has ended.
   public let outcome = Future<Value>()

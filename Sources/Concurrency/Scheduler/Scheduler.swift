@@ -241,7 +241,7 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
       return false
     }
     // Work that came between the last look and now, and whose bringer saw this thread look, is looked for once more.
-    if processors.contains(where: { $0.count > 0 }) { wakeOne() }
+    if processors.contains(where: { $0.count > 0 }) || shared.withLock({ $0.count > 0 }) { wakeOne() }
     machine.park()
     return !machine.ends
   }

@@ -203,7 +203,6 @@ extension AllConcurrencyTests {
 
     /// Somebody always waits: the line is never empty, and not longer for that.
     @Test(
-      .disabled("a line that is never empty keeps the places of all that ever stood in it"),
       arguments: Place.allCases)
     func aLineThatIsNeverEmptyDoesNotGrow(_ place: Place) async throws {
       try await place.run { tasks in

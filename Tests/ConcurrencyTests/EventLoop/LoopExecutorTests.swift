@@ -226,7 +226,7 @@ extension AllConcurrencyTests {
       #expect(log.entries == ["CancellationError"])
     }
 
-    @Test(.disabled("the end of the function that the error left behind stops the loop under the next one"))
+    @Test
     func afterAnErrorTheNextFunctionIsNotCancelled() throws {
       let loop = try EventLoop()
       loop.after(1_000_000) { throw Odd() }

@@ -286,26 +286,7 @@ extension AllConcurrencyTests {
       #expect(captured == nil)
     }
 
-    /// Nobody can resolve it any more, so that nothing needs the task.
-    @Test(
-      .disabled("the coroutine keeps the future that it waits for, and the future's callback keeps the task"))
-    func aTaskWhoseFutureIsDroppedIsReleased() {
-      let log = Words()
-      weak var task: CoroutineTask<Int>?
-      do {
-        let future = Future<Int>()
-        let made = CoroutineTask(
-          Coroutine<Int> { context in
-            defer { log.words.append("deferred") }
-            return try await context.wait(for: future)
-          })
-        task = made
-        #expect(!made.outcome.isDone)
-      }
-      #expect(task == nil)
-      #expect(log.words == ["deferred"])
-    }
-
+    /// A future that nobody resolves any more keeps its task, unless that is cancelled.
     @Test func aTaskThatWasCancelledIsReleased() {
       let log = Words()
       let future = Future<Int>()

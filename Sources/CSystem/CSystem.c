@@ -300,7 +300,7 @@ void csystem_trim_heap(void) {
 #endif
 }
 
-static _Thread_local void *thread_slot;
+static _Thread_local void *thread_slots[2];
 
-void *csystem_thread_slot(void) { return thread_slot; }
-void csystem_thread_slot_set(void *pointer) { thread_slot = pointer; }
+void *csystem_thread_slot(int slot) { return thread_slots[slot]; }
+void csystem_thread_slot_set(int slot, void *pointer) { thread_slots[slot] = pointer; }

@@ -36,7 +36,7 @@ package enum SystemCall: String, Sendable, CaseIterable {
 }
 
 /// The one gate from errno to an error: runs the call, runs it again when a signal interrupted it, throws what
-/// what the kernel says otherwise. In debug builds ``Faults`` can answer in the kernel's stead.
+/// the kernel says otherwise. In debug builds ``Faults`` can answer in the kernel's stead.
 ///
 /// - Parameter tries: how often a call that found nothing to do is made before that is thrown: a spin, as close to the
 ///   kernel as one gets.

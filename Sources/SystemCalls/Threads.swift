@@ -41,10 +41,18 @@ extension Threads {
   /// The calling thread; never 0.
   @inline(__always) package static var current: UInt { pthread_self() }
 
+  /// What a thread keeps a pointer of its own to.
+  package enum Slot: Int32, Sendable {
+    /// The scheduler's machine that runs on it.
+    case machine
+    /// The callbacks that wait for the one that runs.
+    case callbacks
+  }
+
   /// A pointer of the calling thread's own; nil until it is set.
-  @unsafe package static var slot: UnsafeMutableRawPointer? {
-    get { unsafe csystem_thread_slot() }
-    set { unsafe csystem_thread_slot_set(newValue) }
+  @unsafe package static subscript(slot: Slot) -> UnsafeMutableRawPointer? {
+    get { unsafe csystem_thread_slot(slot.rawValue) }
+    set { unsafe csystem_thread_slot_set(slot.rawValue, newValue) }
   }
 }
 

@@ -129,6 +129,10 @@ struct CrawlOptions {
       }
       return normalized
     }
+    if let secure = plan.seeds.first(where: { $0.hasPrefix("https:") }), !entrants.allSatisfy(\.areProcesses)
+    {
+      throw Failure.call("\(secure) takes TLS, which only --model processes has: leave the other models out")
+    }
   }
 
   private static let mostProcesses = 1000

@@ -1,13 +1,13 @@
 import Demos
 
-/// `ipc demo NAME`: what a mechanism is, in a conversation of two processes.
+/// `ipc demo NAME`: what a mechanism is, in a conversation of two processes, and a model of concurrency, in one.
 enum DemoCommand: Command {
   static let name = "demo"
-  static let summary = "what each mechanism is, shown by two processes"
+  static let summary = "what each mechanism is, shown by two processes, and each model of concurrency in one"
   static let help = """
     ipc demo NAME
 
-    Runs a demo: two processes have a conversation and say what they do. Each is one short file in Demos/.
+    Runs a demo: two processes, or the tasks of one, say what they do. Each is one short file in Demos/.
 
     \(DemoCatalogue.all.map { "  " + CommandLineTool.pad($0.name, 12) + $0.summary }.joined(separator: "\n"))
 

@@ -27,9 +27,9 @@ extern const short csystem_sem_undo;
 // malloc.h isn't in Glibc's module either. Where there is no malloc_trim, nothing happens.
 void csystem_trim_heap(void);
 
-// A pointer of each thread's own: Swift has no thread-local variables.
-void *csystem_thread_slot(void);
-void csystem_thread_slot_set(void *pointer);
+// Two pointers of each thread's own: Swift has no thread-local variables.
+void *csystem_thread_slot(int slot);
+void csystem_thread_slot_set(int slot, void *pointer);
 
 // futex(2) has no wrapper in glibc. A negative timeout waits for ever.
 int csystem_futex_wait(const uint32_t *word, uint32_t expected, int64_t timeout_nanoseconds);

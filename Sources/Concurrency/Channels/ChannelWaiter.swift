@@ -24,8 +24,6 @@ import Synchronization
     return true
   }
 
-  @usableFromInline var isClaimed: Bool { state.load(ordering: .acquiring) == Self.claimed }
-
   /// After ``claim(_:)``, and after every lock was let go.
   @usableFromInline func resume() { unsafe continuation?.resume() }
 
@@ -34,6 +32,9 @@ import Synchronization
     if change(Self.idle, Self.cancelled) { return }
     if change(Self.parked, Self.cancelled) { resume() }
   }
+
+  /// Whether somebody has taken it for himself.
+  var isClaimed: Bool { state.load(ordering: .acquiring) == Self.claimed }
 
   @usableFromInline var isCancelled: Bool { state.load(ordering: .acquiring) == Self.cancelled }
 
@@ -105,7 +106,4 @@ import Synchronization
   }
 
   @inlinable var isEmpty: Bool { first == slots.count }
-
-  /// Whether somebody waits who could be claimed: the last word has the claim itself.
-  @inlinable var hasAny: Bool { slots[first...].contains { $0.map { !$0.waiter.isClaimed } ?? false } }
 }

@@ -130,7 +130,9 @@ final class TimerArm<Outcome>: SelectArm<Outcome> {
 
   override func lineUp(_ waiter: ChannelWaiter, _ index: Int) {
     timer = Task { [duration] in
-      guard (try? await Task.sleep(for: duration)) != nil, waiter.claim(index) else { return }
+      // A sleep of more than an age traps in the runtime.
+      let age = Duration.seconds(1 << 31)
+      guard (try? await Task.sleep(for: min(duration, age))) != nil, waiter.claim(index) else { return }
       waiter.resume()
     }
   }

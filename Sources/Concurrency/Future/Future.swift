@@ -20,7 +20,8 @@ public final class Future<Value>: Awaitable {
   /// Whether it has its result.
   public var isDone: Bool { result != nil }
 
-  /// Gives it its result, and calls back everybody who waits, in the order in which they came.
+  /// Gives it its result, and calls back everybody who waits, in the order in which they came; inside of another
+  /// future's callback, when that has returned.
   /// - Returns: false when it had one: that one stays.
   @discardableResult
   public func resolve(_ result: Result<Value, any Error>) -> Bool {
@@ -28,7 +29,7 @@ public final class Future<Value>: Awaitable {
     self.result = result
     let waiting = callbacks
     callbacks = []
-    for callback in waiting { callback() }
+    ReadyCallbacks.call(waiting)
     return true
   }
 

@@ -24,7 +24,7 @@
 /// an executor of the generator's own steps from one `yield` to the next. There is no thread and no queue behind it; a
 /// step is a few function calls. It may await nothing but `yield` (see ``GeneratorError/Code/waitsElsewhere``).
 ///
-/// A generator belongs to one thread at a time. One that is let go before its end is closed: its `defer`s run.
+/// A generator belongs to one thread at a time, and one that was made on an actor to that actor. One that is let go before its end is closed: its `defer`s run.
 ///
 /// System calls: none.
 public final class Generator<Yield, Send, Return> {

@@ -25,6 +25,8 @@ import SystemCalls
   /// The actor that the function belongs to: whoever steps it is on it.
   private let actor: UnownedSerialExecutor?
   private let isOnActor: Bool
+  // Weak: the actor may own the generator.
+  private weak var isolation: (any Actor)?
 
   /// The thread that runs the function now; 0: none.
   private let stepper = Atomic<UInt>(0)
@@ -40,6 +42,7 @@ import SystemCalls
   @usableFromInline init(isolation: (any Actor)?) {
     unsafe actor = isolation?.unownedExecutor
     isOnActor = isolation != nil
+    self.isolation = isolation
   }
 
   /// What is stepped; before the first step.
@@ -139,6 +142,8 @@ import SystemCalls
     throw GeneratorError(.waitsElsewhere)
   }
 
+  private func run(_ job: UnownedJob, on actor: isolated any Actor) async { run(job) }
+
   // MARK: From inside
 
   /// Whether the function may wait for its caller now.
@@ -186,6 +191,9 @@ import SystemCalls
       if !state.runsThemselves { state.jobs.append(job) }
       return state.runsThemselves
     }
-    if runsItself { run(job) }
+    guard runsItself else { return }
+    // What belongs to an actor goes on there, and nowhere else.
+    guard let isolation else { return run(job) }
+    Task { await self.run(job, on: isolation) }
   }
 }

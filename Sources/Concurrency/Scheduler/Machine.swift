@@ -10,8 +10,6 @@ import SystemCalls
   let number: Int
   /// Its thread's own, but for a parked one, which is given one.
   var processor: Processor?
-  /// The one it left for a blocking call.
-  var left: Processor?
   private let stateWord = Atomic<Int>(State.running.rawValue)
   private let parking = Parking()
   /// A parked thread is to end.
@@ -33,16 +31,16 @@ import SystemCalls
 
   /// The machine whose thread this is.
   static var current: Machine? {
-    guard let pointer = unsafe Threads.slot else { return nil }
+    guard let pointer = unsafe Threads[.machine] else { return nil }
     return unsafe Unmanaged<Machine>.fromOpaque(pointer).takeUnretainedValue()
   }
 
   /// Starts its thread, which lives until it is told to end.
   func start() throws(SystemError) {
     try Threads.start(name: "ipc-m\(number)") { [self] in
-      unsafe Threads.slot = Unmanaged.passUnretained(self).toOpaque()
+      unsafe Threads[.machine] = Unmanaged.passUnretained(self).toOpaque()
       scheduler.live(self)
-      unsafe Threads.slot = nil
+      unsafe Threads[.machine] = nil
     }
   }
 }

@@ -16,6 +16,9 @@ import SystemCalls
   private var first = 0
   /// Runs before the queue: whom the running job has just woken, while what they share is warm.
   private var next: UnownedJob?
+  /// How often in a row that was taken.
+  private var nexts = 0
+  private static let mostNexts = 16
   /// How many wait, for those who only look.
   private let waiting = Atomic<Int>(0)
   private let stateWord = Atomic<Int>(State.idle.rawValue)
@@ -65,10 +68,13 @@ import SystemCalls
     lock.acquire()
     defer { lock.release() }
     defer { note() }
-    if let job = next {
+    // Two that wake each other, or one that only yields, must not keep the queue waiting for ever.
+    if let job = next, nexts < Self.mostNexts || first == queue.count {
+      nexts += 1
       next = nil
       return job
     }
+    nexts = 0
     guard first < queue.count else { return nil }
     first += 1
     return queue[first - 1]

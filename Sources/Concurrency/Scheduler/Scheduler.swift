@@ -37,6 +37,9 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
         if first == queue.count {
           queue.removeAll(keepingCapacity: true)
           first = 0
+        } else if first > 1024, first > queue.count / 2 {
+          queue.removeFirst(first)
+          first = 0
         }
       }
       return queue[first]
@@ -108,7 +111,7 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
       return (machine, isNew)
     }
     guard let found else {
-      if isSpinning { spinning.subtract(1, ordering: .sequentiallyConsistent) }
+      if isSpinning { stopLooking() }
       return
     }
     guard found.isNew else { return found.machine.unpark() }
@@ -120,9 +123,20 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
         shared.alive -= 1
         shared.machines.removeAll { $0 === found.machine }
         if let processor = found.machine.processor { giveBack(processor, &shared) }
+        if shared.isClosing, shared.alive == 0 { ended.signal() }
       }
       if isSpinning { spinning.subtract(1, ordering: .sequentiallyConsistent) }
     }
+  }
+
+  /// One looks no more. Work that came meanwhile, and whose bringer woke nobody because of that one, is looked for again.
+  private func stopLooking() {
+    spinning.subtract(1, ordering: .sequentiallyConsistent)
+    if hasWork, idleCount.load(ordering: .sequentiallyConsistent) > 0 { wakeOne() }
+  }
+
+  private var hasWork: Bool {
+    processors.contains { $0.count > 0 } || shared.withLock { $0.count > 0 }
   }
 
   private func newMachine(_ shared: inout Shared) -> Machine? {
@@ -197,13 +211,14 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
   }
 
   private func takeGlobal(_ processor: Processor) -> UnownedJob? {
-    let jobs: [UnownedJob] = shared.withLock { shared in
-      // Its share, so that the others find some as well.
+    let (first, more): (UnownedJob?, Bool) = shared.withLock { shared in
+      // Its share, so that the others find some as well; never out of both queues, where nobody would see it.
       let share = min(shared.count / processors.count + 1, Processor.most / 2)
-      return (0..<share).compactMap { _ in shared.popFirst() }
+      let jobs = (0..<share).compactMap { _ in shared.popFirst() }
+      if jobs.count > 1 { processor.append(jobs.dropFirst()) }
+      return (jobs.first, jobs.count > 1)
     }
-    guard let first = jobs.first else { return nil }
-    if jobs.count > 1 { processor.append(jobs.dropFirst()) }
+    if more { wakeOne() }
     return first
   }
 
@@ -231,25 +246,22 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
       shared.parked.append(machine)
       return false
     }
-    spinning.subtract(1, ordering: .sequentiallyConsistent)
-    guard let mustEnd else {
-      machine.state = .running
-      return true
-    }
+    // There is work: it goes on looking.
+    guard let mustEnd else { return true }
     if mustEnd {
+      spinning.subtract(1, ordering: .sequentiallyConsistent)
       machine.processor = nil
       return false
     }
-    // Work that came between the last look and now, and whose bringer saw this thread look, is looked for once more.
-    if processors.contains(where: { $0.count > 0 }) || shared.withLock({ $0.count > 0 }) { wakeOne() }
+    stopLooking()
     machine.park()
     return !machine.ends
   }
 
   /// After a blocking call that cost the processor: waits for another. False: the scheduler is closed.
   private func waitForProcessor(_ machine: Machine) -> Bool {
-    let hasOne = shared.withLock { shared in
-      if shared.isClosing { return false }
+    let hasOne: Bool? = shared.withLock { shared in
+      if shared.isClosing { return nil }
       if let processor = takeIdle(&shared) {
         processor.set(.running)
         machine.processor = processor
@@ -259,8 +271,8 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
       shared.parked.append(machine)
       return false
     }
+    guard let hasOne else { return false }
     if hasOne { return true }
-    if shared.withLock({ $0.isClosing }) && machine.state != .parked { return false }
     machine.park()
     return !machine.ends
   }
@@ -292,7 +304,6 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
   }
 
   private func enter(_ machine: Machine, _ processor: Processor) {
-    machine.left = processor
     machine.processor = nil
     machine.state = .blocked
     processor.set(.inSystemCall)
@@ -302,7 +313,6 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
 
   /// Whether it has its processor still, or another.
   private func leave(_ machine: Machine, _ processor: Processor) -> Bool {
-    machine.left = nil
     machine.state = .running
     if processor.change(.inSystemCall, .running) {
       machine.processor = processor

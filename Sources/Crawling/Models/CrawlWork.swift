@@ -47,6 +47,8 @@ package final class CrawlWork: Sendable {
     var first = State()
     if plan.work == .nothing { first.nothing = plan.pages } else { first.waiting = frontier.seed(plan.seeds) }
     state = Mutex(first)
+    // Asked for now: later, on an event loop's thread, everything would wait for the answer.
+    for site in Set(plan.seeds.map(Frontier.site)) { _ = try? PageAddress(site, servers) }
     cancelled = try Events.create()
     try cancelled.setNonblocking(true)
   }
@@ -79,6 +81,8 @@ package final class CrawlWork: Sendable {
 
   /// A page has come, or failed. What it leads to is to be fetched next.
   func finish(_ job: CrawlJob, _ page: CrawlPage) {
+    // What was on its way when the crawl was cancelled is no page.
+    if isCancelled { return state.withLock { $0.running -= 1 } }
     let isNothing = plan.work == .nothing
     let more = isNothing ? [] : frontier.take(job, page)
     let done = state.withLock { state in

@@ -39,7 +39,12 @@ package final class ModelCrawl: Sendable {
     Processes.raiseDescriptorLimit()
     var meter = CrawlMeter()
     let start = Clock.now()
-    try model.crawl(work)
+    do {
+      try model.crawl(work)
+    } catch {
+      // A model may well end with an error when it is told to end.
+      guard work.isCancelled else { throw error }
+    }
     let wall = Double(Clock.now() - start) / 1e9
     let cost = meter.end()
     let pages = work.pages

@@ -286,6 +286,18 @@ extension AllConcurrencyTests {
       #expect(captured == nil)
     }
 
+    /// Each waits for the one before: the end of the first is the end of all, on one stack.
+    @Test func aLongChainOfTasksEndsOnASmallStack() throws {
+      let first = Future<Int>()
+      var last = first
+      for _ in 0..<100_000 {
+        let before = last
+        last = CoroutineTask(Coroutine<Int> { context in try await context.wait(for: before) + 1 }).outcome
+      }
+      first.succeed(0)
+      #expect(try last.result?.get() == 100_000)
+    }
+
     /// A future that nobody resolves any more keeps its task, unless that is cancelled.
     @Test func aTaskThatWasCancelledIsReleased() {
       let log = Words()

@@ -76,6 +76,56 @@ extension AllConcurrencyTests {
       #expect(others.value.load(ordering: .relaxed) == 100)
     }
 
+    /// A task that only yields, and two that wake each other, leave the others their turn.
+    @Test func nobodyIsKeptOutByThoseWhoAreAlwaysNext() async throws {
+      let yields = try await run(processors: 1) { _ in
+        let there = LocalChannel<Int>()
+        let flag = Count()
+        return try await withThrowingTaskGroup(of: Int.self) { group in
+          group.addTask {
+            var yields = 0
+            while flag.value.load(ordering: .relaxed) < 2, yields < 10_000_000 {
+              yields += 1
+              await Task.yield()
+            }
+            return yields
+          }
+          group.addTask {
+            var sent = 0
+            while flag.value.load(ordering: .relaxed) < 2, sent < 10_000_000 {
+              try await there.send(sent)
+              sent += 1
+            }
+            try there.close()
+            return 0
+          }
+          group.addTask {
+            while try await there.receive() != nil {}
+            return 0
+          }
+          for _ in 0..<2 {
+            group.addTask {
+              flag.value.add(1, ordering: .relaxed)
+              return 0
+            }
+          }
+          return try await group.reduce(0, +)
+        }
+      }
+      #expect(yields < 10_000_000)
+    }
+
+    /// Work that comes one by one, from outside, just when the threads go to sleep.
+    @Test func noWakeUpIsLost() async throws {
+      let scheduler = try Scheduler(processors: 1)
+      for round in 0..<20_000 {
+        let value = await Task(executorPreference: scheduler) { round }.value
+        #expect(value == round)
+        for _ in 0..<(round % 200) { Futex.pause() }
+      }
+      scheduler.close()
+    }
+
     /// As many blocked calls as there are processors, and more: the rest goes on. The calls end when the rest has.
     @Test(arguments: [1, 2, 5]) func callsThatBlockDoNotStarveTheRest(_ blocked: Int) async throws {
       let ends = try await run(processors: 2) { scheduler in

@@ -124,8 +124,9 @@ extension AllToolTests {
 
     @Test(arguments: modelsOfOneProcess) func anHTTPSPageIsLeftToTheProcesses(_ model: String) throws {
       let result = try Tool.run("crawl", "https://127.0.0.1:9/", "--model", model)
-      #expect(result.code == 1)
+      #expect(result.code == 2)
       #expect(result.errors.contains("--model processes"))
+      #expect(result.output.isEmpty)
     }
 
     // MARK: Ending early

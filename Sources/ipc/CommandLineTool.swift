@@ -45,6 +45,7 @@ enum CommandLineTool {
 
     ipc COMMAND --help says more, with an example. To begin with:
       ipc crawl                      the same crawl over every mechanism, and what each cost
+      ipc crawl --work slow --model all --workers 10     the same in every model of concurrency
       ipc demo pipe                  what a pipe is
     """
 

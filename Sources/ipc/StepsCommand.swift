@@ -1,4 +1,5 @@
 import Benchmarking
+import SystemCalls
 
 /// `ipc bench steps`: what one step of each model of concurrency costs.
 enum StepsCommand {
@@ -16,6 +17,11 @@ enum StepsCommand {
         }
         return String(word)
       }
+    }
+    // Nothing of it outlives the process.
+    try? Interrupts.handle { _ in
+      Terminal.endProgress()
+      Processes.exitNow(130)
     }
     let report: StepsReport
     do {

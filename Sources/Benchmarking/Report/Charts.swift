@@ -205,7 +205,7 @@ struct Charts {
     return bars(title, rows) { Figure.time(microseconds: $0) }.map {
       (
         $0,
-        "With \(crawl.workload.workers) worker processes and \(Figure.grouped(crawl.workload.pages)) pages."
+        "With \(crawl.workload.workers) \(crawl.runs.contains { $0.mechanism == nil } ? "at once" : "worker processes") and \(Figure.grouped(crawl.workload.pages)) pages."
       )
     }
   }

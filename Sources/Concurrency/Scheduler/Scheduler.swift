@@ -48,20 +48,22 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
     var count: Int { queue.count - first }
   }
 
-  /// As many threads at most, those that are blocked included.
-  static let mostThreads = 2048
   /// A thread looks into the global queue first after so many jobs: no local queue keeps it waiting for ever.
   private static let globalEvery: UInt = 61
 
   private let processors: [Processor]
+  private let mostThreads: Int
   private let shared = Mutex(Shared())
   /// Threads that look for work. While one does, nobody has to be woken for new work.
   private let spinning = Atomic<Int>(0)
   private let idleCount: Atomic<Int>
   private let ended = Parking()
 
-  /// - Parameter processors: how many tasks run at once; nil: as many as the machine has CPUs.
-  public init(processors count: Int? = nil) throws {
+  /// - Parameters:
+  ///   - processors: how many tasks run at once; nil: as many as the machine has CPUs.
+  ///   - mostThreads: threads at most, those in a call that blocks included. While all of them are, nothing else runs.
+  public init(processors count: Int? = nil, mostThreads: Int = 2048) throws {
+    self.mostThreads = max(1, mostThreads)
     let count = max(1, count ?? Processes.processorsOnline)
     processors = (0..<count).map { Processor($0) }
     idleCount = Atomic(count)
@@ -97,9 +99,14 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
 
   /// Gives a processor that nobody uses to a thread that has none. `isSpinning`: the thread counts as one that looks.
   private func startOne(isSpinning: Bool) {
+    // One that went idle just then is worth another look; a thread that can't be had isn't.
+    var lacksProcessor = false
     let found: (machine: Machine, isNew: Bool)? = shared.withLock { shared in
       guard !shared.isClosing else { return nil }
-      guard let processor = takeIdle(&shared) ?? retake() else { return nil }
+      guard let processor = takeIdle(&shared) ?? retake() else {
+        lacksProcessor = true
+        return nil
+      }
       guard let machine = shared.parked.popLast() ?? newMachine(&shared) else {
         giveBack(processor, &shared)
         return nil
@@ -111,7 +118,7 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
       return (machine, isNew)
     }
     guard let found else {
-      if isSpinning { stopLooking() }
+      if isSpinning { stopLooking(looksAgain: lacksProcessor) }
       return
     }
     guard found.isNew else { return found.machine.unpark() }
@@ -130,9 +137,9 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
   }
 
   /// One looks no more. Work that came meanwhile, and whose bringer woke nobody because of that one, is looked for again.
-  private func stopLooking() {
+  private func stopLooking(looksAgain: Bool = true) {
     spinning.subtract(1, ordering: .sequentiallyConsistent)
-    if hasWork, idleCount.load(ordering: .sequentiallyConsistent) > 0 { wakeOne() }
+    if looksAgain, hasWork, idleCount.load(ordering: .sequentiallyConsistent) > 0 { wakeOne() }
   }
 
   private var hasWork: Bool {
@@ -140,7 +147,7 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
   }
 
   private func newMachine(_ shared: inout Shared) -> Machine? {
-    guard shared.alive < Self.mostThreads else { return nil }
+    guard shared.alive < mostThreads else { return nil }
     let machine = Machine(self, shared.made)
     shared.made += 1
     shared.machines.append(machine)

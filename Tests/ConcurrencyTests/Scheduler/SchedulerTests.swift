@@ -154,6 +154,44 @@ extension AllConcurrencyTests {
       #expect(ends == blocked + 1000)
     }
 
+    /// Where every thread that may be is in a call that blocks, the rest waits, and goes on when a call ends.
+    @Test func atTheLimitOfThreadsTheRestWaits() async throws {
+      let scheduler = try Scheduler(processors: 2, mostThreads: 2)
+      let pipes = try (0..<4).map { _ in Pipe(try PipeEnds()) }
+      let all = Task(executorPreference: scheduler) {
+        try await withThrowingTaskGroup(of: Int.self) { group in
+          for pipe in pipes {
+            group.addTask { try await scheduler.blocking { () throws(SystemError) in try pipe.read() } }
+          }
+          for _ in 0..<200 {
+            group.addTask {
+              await Task.yield()
+              return 1
+            }
+          }
+          return try await group.reduce(0, +)
+        }
+      }
+      var blocked = 0
+      for _ in 0..<10_000_000 where blocked < 2 {
+        blocked = scheduler.snapshot.blocked
+        await Task.yield()
+      }
+      #expect(blocked == 2)
+      for pipe in pipes { try pipe.write() }
+      #expect(try await all.value == 204)
+      scheduler.close()
+    }
+
+    /// Nobody runs it any more, and nothing breaks.
+    @Test func aTaskForOneThatIsClosedWaits() async throws {
+      let scheduler = try Scheduler(processors: 2)
+      await Task(executorPreference: scheduler) {}.value
+      scheduler.close()
+      Task(executorPreference: scheduler) { Issue.record("it ran") }
+      #expect(scheduler.snapshot.waiting == 1)
+    }
+
     @Test func blockingReturnsAndThrows() async throws {
       struct Wrong: Error {}
       try await run(processors: 1) { scheduler in

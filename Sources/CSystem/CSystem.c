@@ -300,7 +300,7 @@ void csystem_trim_heap(void) {
 #endif
 }
 
-static _Thread_local void *thread_slots[2];
+static _Thread_local void *thread_slots[3];
 
 void *csystem_thread_slot(int slot) { return thread_slots[slot]; }
 void csystem_thread_slot_set(int slot, void *pointer) { thread_slots[slot] = pointer; }

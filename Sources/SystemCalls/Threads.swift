@@ -47,6 +47,8 @@ extension Threads {
     case machine
     /// The callbacks that wait for the one that runs.
     case callbacks
+    /// What a thread that receives calls of actors has to run.
+    case actors
   }
 
   /// A pointer of the calling thread's own; nil until it is set.

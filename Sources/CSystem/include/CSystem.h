@@ -27,7 +27,7 @@ extern const short csystem_sem_undo;
 // malloc.h isn't in Glibc's module either. Where there is no malloc_trim, nothing happens.
 void csystem_trim_heap(void);
 
-// Two pointers of each thread's own: Swift has no thread-local variables.
+// Three pointers of each thread's own: Swift has no thread-local variables.
 void *csystem_thread_slot(int slot);
 void csystem_thread_slot_set(int slot, void *pointer);
 

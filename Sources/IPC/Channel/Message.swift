@@ -71,6 +71,15 @@ public struct MessageWriter: Sendable {
     bytes.append(contentsOf: list)
   }
 
+  /// Four bytes of length, then the value as it would be a message of its own.
+  public mutating func write<Value: Message>(message value: borrowing Value) throws(ChannelError) {
+    let start = bytes.count
+    write(UInt32(0))
+    try value.encode(to: &self)
+    let count = UInt32(bytes.count - start - 4).littleEndian
+    for byte in 0..<4 { bytes[start + byte] = UInt8(truncatingIfNeeded: count >> (8 * UInt32(byte))) }
+  }
+
   /// The bytes alone: the rest of the message.
   public mutating func append(_ list: some Sequence<UInt8>) { bytes.append(contentsOf: list) }
 }
@@ -116,6 +125,15 @@ public struct MessageReader: Sendable {
     return byte == 1
   }
 
+  /// A value with its length in front.
+  public mutating func message<Value: Message>(
+    _ bytes: Span<UInt8>, as type: Value.Type = Value.self
+  ) throws(ChannelError) -> Value {
+    let count: UInt32 = try integer(bytes)
+    let at = try skip(Int(count), bytes)
+    return try Value(decoding: bytes.extracting(at..<(at + Int(count))))
+  }
+
   /// A text with its length in front.
   public mutating func string(_ bytes: Span<UInt8>) throws(ChannelError) -> String {
     let count: UInt32 = try integer(bytes)
@@ -155,13 +173,49 @@ extension String: Message {
   }
 }
 
-extension [UInt8]: Message {
-  /// The bytes: the whole message.
-  public func encode(to writer: inout MessageWriter) { writer.append(self) }
+extension Array: Message where Element: Message {
+  /// Bytes: as they are, the whole message. Other elements: each with its length in front.
+  public func encode(to writer: inout MessageWriter) throws(ChannelError) {
+    // The type is asked, and not the array: one that is empty is an array of anything.
+    if Element.self == UInt8.self, let bytes = self as? [UInt8] { return writer.append(bytes) }
+    writer.write(UInt32(count))
+    for element in self { try writer.write(message: element) }
+  }
 
-  /// The message's bytes.
+  /// Bytes: all there are. Other elements: as many as the message says, each with its length in front.
   public init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
-    self = try reader.array(bytes, count: reader.remaining(bytes))
+    if Element.self == UInt8.self {
+      self = try reader.array(bytes, count: reader.remaining(bytes)) as! [Element]
+      return
+    }
+    let count: UInt32 = try reader.integer(bytes)
+    self = []
+    // Not more than can be there: the number is the other side's word.
+    reserveCapacity(Swift.min(Int(count), reader.remaining(bytes) / 4))
+    for _ in 0..<count { append(try reader.message(bytes)) }
+  }
+}
+
+extension Optional: Message where Wrapped: Message {
+  /// A byte that says whether there is a value, and the value.
+  public func encode(to writer: inout MessageWriter) throws(ChannelError) {
+    writer.write(self != nil)
+    if let value = self { try value.encode(to: &writer) }
+  }
+
+  /// A byte that says whether there is a value, and the value.
+  public init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
+    self = try reader.bool(bytes) ? try Wrapped(from: &reader, bytes) : nil
+  }
+}
+
+extension Bool: Message {
+  /// One byte, 0 or 1.
+  public func encode(to writer: inout MessageWriter) { writer.write(self) }
+
+  /// One byte, 0 or 1.
+  public init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
+    self = try reader.bool(bytes)
   }
 }
 

@@ -1,0 +1,406 @@
+import Distributed
+import Synchronization
+import SystemCalls
+
+/// A connection to another actor system: calls go out and come in, and one thread receives.
+final class ActorLane: @unchecked Sendable {
+  // The receiving thread's own are marked so; the rest is behind mutexes.
+
+  @safe private struct Table {
+    var pending: [UInt64: UnsafeContinuation<[UInt8]?, any Error>] = unsafe [:]
+    /// Calls that aren't answered, also those that nobody waits for any more.
+    var onTheirWay = 0
+    /// Those who wait until fewer are.
+    var waiting: [UnsafeContinuation<Void, Never>] = unsafe []
+    var gone: IPCActorError?
+
+    var isFull: Bool { onTheirWay >= ActorFrame.mostCalls }
+  }
+
+  let system: IPCActorSystem
+  private let table = Mutex(Table())
+  private let nextID = Atomic<UInt64>(1)
+  private let outbox: ActorOutbox
+  private let child: Mutex<ChildProcess?>
+  /// The other process's number; nil: it isn't this one's child.
+  let processID: Int32?
+  private let greeting = Greeting()
+  private let ended = Greeting()
+  /// Calls of the other side's that aren't answered.
+  private let open = Atomic<Int>(0)
+
+  // The receiving thread's.
+  private var receiver: Receiver?
+  private let end: any ReceivingEnd
+  private let turn = ActorTurn()
+  private var actors = HeardNames<String>()
+  private var targets = HeardNames<HeardTarget>()
+  private let mechanism: Mechanism
+
+  /// What the other side calls a function by, and where it was found the last time.
+  private final class HeardTarget {
+    let identifier: String
+    var type: HostedType?
+    var target: ActorTarget?
+    init(_ identifier: String) { self.identifier = identifier }
+  }
+
+  /// The other side's first message, or why there is none.
+  private final class Greeting: Sendable {
+    let answer = Mutex<Result<UInt64, ChannelError>?>(nil)
+    let bell = LocalDoorbell()
+
+    func set(_ result: Result<UInt64, ChannelError>) {
+      answer.withLock { if $0 == nil { $0 = result } }
+      bell.bell.wake()
+    }
+  }
+
+  init(_ connection: consuming Connection, of system: IPCActorSystem, child: consuming ChildProcess?) {
+    self.system = system
+    mechanism = connection.receiver.mechanism
+    switch child {
+    case .some(let child): processID = child.id
+    case .none: processID = nil
+    }
+    self.child = Mutex(child)
+    end = connection.receiver.end
+    receiver = consume connection.receiver
+    outbox = ActorOutbox(connection.sender)
+    outbox.whenClosed = { [weak self] error in self?.disconnect(Self.words(error)) }
+    outbox.send { writer, _ in
+      writer.write(ActorFrame.Kind.hello.rawValue)
+      writer.write(ActorFrame.version)
+      writer.write(system.process)
+    }
+  }
+
+  /// The number of the other side's system, once it has said it.
+  var process: UInt64? { greeting.answer.withLock { try? $0?.get() } }
+
+  var isOpen: Bool { table.withLock { $0.gone == nil } }
+
+  /// Waits until the other side has said who it is.
+  func waitForGreeting(_ deadline: Deadline) throws(ChannelError) -> UInt64 {
+    let came = try greeting.bell.bell.wait(until: deadline) { () throws(ChannelError) in
+      greeting.answer.withLock { $0 != nil }
+    }
+    guard came, let answer = greeting.answer.withLock({ $0 }) else {
+      throw ChannelError(
+        .timedOut, .spawn, mechanism,
+        "the other process didn't say that it hosts actors: it must call IPCActorSystem.serve, or attach its end")
+    }
+    return try answer.get()
+  }
+
+  // MARK: Calling
+
+  /// Has a frame answered: the outcome's byte, and what follows it.
+  func ask(_ size: Int, _ write: @escaping (UInt64, inout MessageWriter, inout ToldNames) -> Void) async throws
+    -> [UInt8]
+  {
+    guard size <= outbox.limit - ActorFrame.overhead else {
+      throw IPCActorError(
+        .notSupported, nil,
+        "a call of \(size) bytes is over the connection's limit of \(outbox.limit): send less, or raise maximumMessageBytes"
+      )
+    }
+    let id = nextID.wrappingAdd(1, ordering: .relaxed).newValue
+    return try await withTaskCancellationHandler {
+      while true {
+        if let answer = try await attempt(id, write) { return answer }
+        await waitForRoom()
+      }
+    } onCancel: {
+      let (mine, others) = unsafe table.withLock { table in
+        defer { unsafe table.waiting = [] }
+        return unsafe (table.pending.removeValue(forKey: id), table.waiting)
+      }
+      unsafe mine?.resume(throwing: CancellationError())
+      // One of them is this one, perhaps; the others look again.
+      for unsafe other in unsafe others { unsafe other.resume() }
+    }
+  }
+
+  /// Nil: too many calls are on their way.
+  private nonisolated(nonsending) func attempt(
+    _ id: UInt64, _ write: @escaping (UInt64, inout MessageWriter, inout ToldNames) -> Void
+  ) async throws -> [UInt8]? {
+    try Task.checkCancellation()
+    return unsafe try await withUnsafeThrowingContinuation { continuation in
+      enum Step { case goOn, wait, gone(IPCActorError) }
+      let step = table.withLock { table -> Step in
+        if let gone = table.gone { return .gone(gone) }
+        if table.isFull { return .wait }
+        table.onTheirWay += 1
+        unsafe table.pending[id] = unsafe continuation
+        return .goOn
+      }
+      switch step {
+      case .gone(let error): return unsafe continuation.resume(throwing: error)
+      case .wait: return unsafe continuation.resume(returning: nil)
+      case .goOn: break
+      }
+      // Who cancelled it before it was there to be found hasn't found it.
+      if Task.isCancelled { return takeBack(id) }
+      outbox.send { writer, names in write(id, &writer, &names) }
+    }
+  }
+
+  /// Nothing was sent yet.
+  private func takeBack(_ id: UInt64) {
+    let mine = unsafe table.withLock { table in
+      let mine = unsafe table.pending.removeValue(forKey: id)
+      table.onTheirWay -= 1
+      return unsafe mine
+    }
+    unsafe mine?.resume(throwing: CancellationError())
+  }
+
+  private nonisolated(nonsending) func waitForRoom() async {
+    unsafe await withUnsafeContinuation { continuation in
+      let isThere = table.withLock { table in
+        if table.gone != nil || !table.isFull || Task.isCancelled { return true }
+        unsafe table.waiting.append(continuation)
+        return false
+      }
+      if isThere { unsafe continuation.resume() }
+    }
+  }
+
+  func call(_ actor: IPCActorID, _ target: String, _ invocation: ActorInvocationEncoder) async throws -> [UInt8] {
+    let chain = CallChain.current ?? CallChain.new()
+    let arguments = invocation.writer.bytes
+    return try await ask(arguments.count + actor.name.utf8.count + target.utf8.count) { id, writer, names in
+      writer.write(ActorFrame.Kind.call.rawValue)
+      writer.write(id)
+      writer.write(chain)
+      names.actors.write(actor.name, to: &writer)
+      names.targets.write(target, to: &writer)
+      writer.append(arguments)
+    }
+  }
+
+  func list() async throws -> [HostedActor] {
+    let bytes = try await ask(0) { id, writer, _ in
+      writer.write(ActorFrame.Kind.list.rawValue)
+      writer.write(id)
+    }
+    var reader = MessageReader()
+    _ = try reader.integer(bytes.span, as: UInt8.self)
+    return try [HostedActor](from: &reader, bytes.span)
+  }
+
+  // MARK: Answering
+
+  private func answer(_ id: UInt64, _ outcome: ActorFrame.Outcome, _ bytes: [UInt8]) {
+    // Before the answer: the next call may follow it at once.
+    open.subtract(1, ordering: .relaxed)
+    outbox.send { writer, _ in
+      writer.write(ActorFrame.Kind.reply.rawValue)
+      writer.write(id)
+      writer.write(outcome.rawValue)
+      writer.append(bytes)
+    }
+  }
+
+  func reply<Value: Message>(_ id: UInt64, returned value: Value) {
+    var writer = MessageWriter()
+    do throws(ChannelError) {
+      try value.encode(to: &writer)
+    } catch {
+      return refuse(id, .notSupported, "the result can't be sent: \(error)")
+    }
+    guard writer.bytes.count <= outbox.limit - ActorFrame.overhead else {
+      return refuse(
+        id, .notSupported,
+        "the result's \(writer.bytes.count) bytes are over the connection's limit of \(outbox.limit): return less, or raise maximumMessageBytes"
+      )
+    }
+    answer(id, .returned, writer.bytes)
+  }
+
+  func replyVoid(_ id: UInt64) { answer(id, .returned, []) }
+
+  func reply(_ id: UInt64, thrown error: any Error) {
+    if let argument = error as? ActorArgumentError {
+      return refuse(
+        id, .otherSignature,
+        "an argument is no \(argument.type) (\(argument.error)): build both programs from the same version")
+    }
+    var writer = MessageWriter()
+    if system.encode(error, to: &writer) { return answer(id, .threwKnown, writer.bytes) }
+    writer.removeAll()
+    writer.write(String(reflecting: type(of: error)))
+    writer.write(String(String(describing: error).prefix(4096)))
+    answer(id, .threw, writer.bytes)
+  }
+
+  func refuse(_ id: UInt64, _ code: IPCActorError.Code, _ words: String) {
+    var writer = MessageWriter()
+    writer.write(code.rawValue)
+    writer.write(words)
+    answer(id, .refused, writer.bytes)
+  }
+
+  func refuseUnknown(_ id: UInt64, _ name: String) {
+    refuse(id, .unknownActor, "no actor \"\(name)\" is hosted there, or no more: ActorPeer.hosted() lists those that are")
+  }
+
+  // MARK: Receiving
+
+  /// Starts the thread that receives.
+  func start() throws(SystemError) {
+    try Threads.start(name: "ipc-actors-in") { self.run() }
+  }
+
+  /// Receives until the connection ends, on the calling thread. Returns why it did.
+  @discardableResult
+  func run() -> ChannelError {
+    var why = ChannelError.closed(.receive, mechanism)
+    turn.whileCurrent {
+      do throws(ChannelError) {
+        while true {
+          try receive()
+          turn.runJobs()
+        }
+      } catch {
+        why = error
+        hasEnded(error)
+      }
+    }
+    return why
+  }
+
+  private func receive() throws(ChannelError) {
+    guard let bytes = unsafe try end.take(until: .never) else { return }
+    defer { end.release() }
+    if end.lendsSharedMemory {
+      // Read once: what is checked must be what is used.
+      let copy = unsafe Array(bytes)
+      try handle(copy.span)
+    } else {
+      try handle(unsafe Span<UInt8>(_unsafeBytes: bytes))
+    }
+  }
+
+  private func handle(_ bytes: Span<UInt8>) throws(ChannelError) {
+    var reader = MessageReader()
+    let raw: UInt8 = try reader.integer(bytes)
+    guard let kind = ActorFrame.Kind(rawValue: raw) else { throw .invalid("a frame of kind \(raw)") }
+    switch kind {
+    case .hello: try handleHello(&reader, bytes)
+    case .reply: try handleReply(&reader, bytes)
+    case .call: try handleCall(&reader, bytes)
+    case .list:
+      let id: UInt64 = try reader.integer(bytes)
+      try begin()
+      reply(id, returned: system.hosted)
+    }
+  }
+
+  private func handleHello(_ reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
+    let version: UInt16 = try reader.integer(bytes)
+    guard version == ActorFrame.version else {
+      throw .invalid("version \(version) of the actors' protocol, where \(ActorFrame.version) should be")
+    }
+    let process: UInt64 = try reader.integer(bytes)
+    try system.isConnected(self, to: process)
+    greeting.set(.success(process))
+  }
+
+  private func handleReply(_ reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
+    let id: UInt64 = try reader.integer(bytes)
+    let rest = try reader.array(bytes, count: reader.remaining(bytes))
+    let (waiting, next) = unsafe table.withLock { table in
+      table.onTheirWay -= 1
+      return unsafe (
+        table.pending.removeValue(forKey: id), table.waiting.isEmpty ? nil : table.waiting.removeFirst()
+      )
+    }
+    // Nobody waits for the answer of a call that was cancelled.
+    unsafe waiting?.resume(returning: rest)
+    unsafe next?.resume()
+  }
+
+  private func begin() throws(ChannelError) {
+    guard open.wrappingAdd(1, ordering: .relaxed).newValue <= ActorFrame.mostCalls else {
+      throw .violation(mechanism, "more calls at once than an actor system makes")
+    }
+  }
+
+  private func handleCall(_ reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
+    let id: UInt64 = try reader.integer(bytes)
+    let chain: UInt64 = try reader.integer(bytes)
+    let name = try actors.read(&reader, bytes) { $0 }
+    let heard = try targets.read(&reader, bytes) { HeardTarget($0) }
+    let arguments = try reader.array(bytes, count: reader.remaining(bytes))
+    try begin()
+    guard let actor = system.record(name) else { return refuseUnknown(id, name) }
+    if heard.type !== actor.type {
+      heard.type = actor.type
+      heard.target = actor.type.target(heard.identifier)
+    }
+    guard let target = heard.target else {
+      return refuse(
+        id, .otherSignature,
+        "it is a \(actor.type.name), which has no \(RemoteCallTarget(heard.identifier)): resolve it as that type, and build both programs from the same version"
+      )
+    }
+    let call = IncomingCall(id: id, chain: chain, actor: actor, target: target, arguments: arguments, lane: self)
+    actor.mailbox.post(call, here: target.isShort)
+  }
+
+  // MARK: The end
+
+  private static func words(_ error: ChannelError) -> String {
+    error.code == .closed ? "its process has ended or closed the connection" : "its connection broke: \(error)"
+  }
+
+  private func hasEnded(_ error: ChannelError) {
+    outbox.close()
+    receiver = nil
+    // A child that has died says how; one that lives on isn't waited for.
+    let exit = child.withLock { child in (try? child?.wait(within: .milliseconds(50))) ?? nil }
+    if let exit, let processID {
+      disconnect("its process \(processID) has ended (\(exit))")
+    } else {
+      disconnect(Self.words(error))
+    }
+    greeting.set(.failure(error))
+    ended.set(.success(0))
+  }
+
+  /// No answer comes any more: whoever waits for one is told.
+  private func disconnect(_ words: String) {
+    system.isDisconnected(self)
+    let gone = IPCActorError(.peerGone, nil, words + "; whether the call was carried out isn't known")
+    let (pending, waiting) = unsafe table.withLock { table in
+      table.gone = table.gone ?? gone
+      defer {
+        unsafe table.pending = [:]
+        unsafe table.waiting = []
+      }
+      return unsafe (table.pending, table.waiting)
+    }
+    for unsafe continuation in unsafe pending.values { unsafe continuation.resume(throwing: gone) }
+    for unsafe continuation in unsafe waiting { unsafe continuation.resume() }
+  }
+
+  /// Tells the other side that this one has closed, and waits until it has as well, and its process, if it is a child, has
+  /// ended.
+  func close() {
+    outbox.close()
+    _ = try? ended.bell.bell.wait(until: .never) { () throws(ChannelError) in
+      ended.answer.withLock { $0 != nil }
+    }
+    while processID != nil {
+      // Not for ever at once: somebody may want to kill it meanwhile.
+      let exit = child.withLock { child in (try? child?.wait(within: .milliseconds(20))) ?? nil }
+      if exit != nil { return }
+    }
+  }
+
+  /// Ends the child at once.
+  func kill() { child.withLock { $0?.kill() } }
+}

@@ -1,0 +1,140 @@
+import Synchronization
+import SystemCalls
+
+/// The sending side of a connection between two actor systems: any thread sends, and none waits for a full channel.
+///
+/// Whoever comes while nobody sends does; who comes meanwhile leaves its message to it. When the channel is full, a thread
+/// of its own goes on. What waits is bounded by how many calls may be on their way.
+final class ActorOutbox: @unchecked Sendable {
+  // The sender belongs to whoever has set `isSending`.
+
+  private struct State {
+    var isSending = false
+    var isClosed = false
+    var backlog: [[UInt8]] = []
+    var names = ToldNames()
+  }
+
+  private let state = Mutex(State())
+  private var sender: Sender?
+  private let end: any SendingEnd
+  private var writer = MessageWriter()
+  let limit: Int
+  let mechanism: Mechanism
+  /// Called when the channel has turned out to be closed. Set before anything is sent.
+  var whenClosed: @Sendable (ChannelError) -> Void = { _ in }
+
+  init(_ sender: consuming Sender) {
+    limit = sender.end.options.maximumMessageBytes
+    mechanism = sender.mechanism
+    end = sender.end
+    sender.coalesces = true
+    self.sender = consume sender
+  }
+
+  /// Sends the message that `write` writes. It may use the names that were told.
+  func send(_ write: (inout MessageWriter, inout ToldNames) -> Void) {
+    let isMine = state.withLock { state in
+      if state.isClosed { return false }
+      if state.isSending {
+        var writer = MessageWriter()
+        write(&writer, &state.names)
+        state.backlog.append(writer.bytes)
+        return false
+      }
+      state.isSending = true
+      writer.removeAll()
+      write(&writer, &state.names)
+      return true
+    }
+    if isMine { drain() }
+  }
+
+  /// Sends what is in `writer`, and what came meanwhile.
+  private func drain() {
+    do throws(ChannelError) {
+      let bytes = writer.bytes
+      guard try trySend(bytes) else { return try handOver([bytes]) }
+      while true {
+        let more = state.withLock { state in
+          if state.backlog.isEmpty { return [[UInt8]]() }
+          defer { state.backlog = [] }
+          return state.backlog
+        }
+        if more.isEmpty {
+          // A receiving thread flushes before it waits: what it does till then goes together.
+          if ActorTurn.current == nil, try !end.flush(until: .now) { return try handOver([]) }
+          if finish() { return }
+          continue
+        }
+        for index in more.indices {
+          guard try trySend(more[index]) else { return try handOver(Array(more[index...])) }
+        }
+      }
+    } catch {
+      fail(error)
+    }
+  }
+
+  private func trySend(_ message: [UInt8]) throws(ChannelError) -> Bool { try send(message, until: .now) }
+
+  private func send(_ message: [UInt8], until deadline: Deadline) throws(ChannelError) -> Bool {
+    unsafe try message.span.withUnsafeBytes { bytes throws(ChannelError) in
+      unsafe try end.send(bytes, until: deadline)
+    }
+  }
+
+  /// Nobody sends any more. False: something has come.
+  private func finish() -> Bool {
+    state.withLock { state in
+      guard state.backlog.isEmpty else { return false }
+      state.isSending = false
+      if state.isClosed { sender = nil }
+      return true
+    }
+  }
+
+  private func fail(_ error: ChannelError) {
+    state.withLock { state in
+      state.isClosed = true
+      state.backlog = []
+      state.isSending = false
+      sender = nil
+    }
+    whenClosed(error)
+  }
+
+  /// A full channel: a thread that may wait sends the rest.
+  private func handOver(_ messages: [[UInt8]]) throws(ChannelError) {
+    do throws(SystemError) {
+      try Threads.start(name: "ipc-actors-out") { [self] in
+        do throws(ChannelError) {
+          var left = messages
+          while true {
+            for message in left { _ = try send(message, until: .never) }
+            _ = try end.flush(until: .never)
+            left = state.withLock { state in
+              defer { state.backlog = [] }
+              return state.backlog
+            }
+            if left.isEmpty, finish() { return }
+          }
+        } catch {
+          fail(error)
+        }
+      }
+    } catch {
+      throw ChannelError(error, .send, mechanism)
+    }
+  }
+
+  /// Nothing more is sent: the other side is told.
+  func close() {
+    state.withLock { state in
+      state.isClosed = true
+      state.backlog = []
+      // Who sends lets go of it.
+      if !state.isSending { sender = nil }
+    }
+  }
+}

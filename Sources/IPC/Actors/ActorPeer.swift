@@ -1,0 +1,36 @@
+public import Distributed
+
+/// Another process's actor system, as this one is connected to it.
+public final class ActorPeer: Sendable {
+  private let lane: ActorLane
+  /// The number of its system.
+  public let process: UInt64
+
+  init(_ lane: ActorLane, process: UInt64) {
+    self.lane = lane
+    self.process = process
+  }
+
+  /// The other process's id; nil where it wasn't started by ``IPCActorSystem/spawn(_:arguments:environment:over:options:)``.
+  public var processID: Int32? { lane.processID }
+
+  /// Whether it can be called: it hasn't died, and neither side has closed.
+  public var isConnected: Bool { lane.isOpen }
+
+  /// An actor of its, by name. Whether there is one of this name and type is told by the first call.
+  /// - Throws: `notConnected`.
+  public func resolve<Act: DistributedActor>(_ type: Act.Type, named name: String) throws -> Act
+  where Act.ActorSystem == IPCActorSystem, Act.ID == IPCActorID {
+    try Act.resolve(id: IPCActorID(process: process, name: name), using: lane.system)
+  }
+
+  /// The actors that it hosts now, by name.
+  /// - Throws: `peerGone`; `CancellationError`.
+  public func hosted() async throws -> [HostedActor] { try await lane.list() }
+
+  /// Closes the connection, and waits until the other side has as well; one that was spawned ends, and is reaped.
+  public func close() { lane.close() }
+
+  /// Ends a process that was spawned, at once: SIGKILL.
+  public func kill() { lane.kill() }
+}

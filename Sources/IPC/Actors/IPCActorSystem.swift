@@ -1,0 +1,344 @@
+public import Distributed
+import Synchronization
+import SystemCalls
+
+/// Distributed actors between processes, over any mechanism that carries messages.
+///
+/// ```swift
+/// distributed actor Counter {
+///   typealias ActorSystem = IPCActorSystem
+///   private var count = 0
+///   distributed func add(_ number: Int) -> Int { count += number; return count }
+/// }
+/// // the program that hosts actors:
+/// try IPCActorSystem.serve { system in try system.host("counter") { Counter(actorSystem: $0) } }
+/// // the one that calls them:
+/// let system = IPCActorSystem()
+/// let peer = try system.spawn("/usr/bin/counters", over: .memory)
+/// let counter = try peer.resolve(Counter.self, named: "counter")
+/// print(try await counter.add(1))
+/// ```
+///
+/// Arguments and results are ``Message``s: strings, numbers, arrays and optionals of them, ``JSONMessage`` types, yours.
+/// An error that an actor throws comes as ``IPCActorError/Code/threw`` with its words, or as what it is where both sides
+/// ``carry(_:)`` it. Either side of a connection can host actors and call the other's.
+///
+/// **One message at a time.** Calls from other processes are carried out one after the other by each actor, in the order
+/// in which a caller made them, each to its end: while one waits for something, the next doesn't begin, unless it belongs
+/// to the same chain of calls (A calls B, and B calls A back). Two actors that call each other in chains of their own wait
+/// for each other for ever, or until their callers are cancelled: host one of them with `interleaves`, which is what Swift's
+/// actors do among themselves.
+///
+/// **The end.** When a process has died or closed its connection, everybody who waits for an answer from there gets
+/// ``IPCActorError/Code/peerGone``, within 100 ms. A caller whose task is cancelled gets `CancellationError` at once; the
+/// call itself, if it was sent, is carried out.
+///
+/// At most 1024 calls of one direction of a connection are on their way; more wait. Calls that take microseconds are
+/// carried out by the thread that receives them, others by Dispatch's.
+///
+/// System calls: those of the mechanism; one thread for each connection.
+public final class IPCActorSystem: DistributedActorSystem, Sendable {
+  /// What a distributed actor is known by.
+  public typealias ActorID = IPCActorID
+  /// What writes a call.
+  public typealias InvocationEncoder = ActorInvocationEncoder
+  /// What reads it.
+  public typealias InvocationDecoder = ActorInvocationDecoder
+  /// What sends its result back.
+  public typealias ResultHandler = ActorResultHandler
+  /// What arguments and results must be.
+  public typealias SerializationRequirement = Message
+
+  /// This system's number, drawn at random: it tells its actors from those of other systems.
+  public let process = UInt64.random(in: 1 ... .max)
+
+  private struct State {
+    var records: [String: HostedActorRecord] = [:]
+    var types: [ObjectIdentifier: HostedType] = [:]
+    var unnamed = 0
+    var lanes: [UInt64: ActorLane] = [:]
+    /// Also those that haven't said who they are.
+    var all: [ObjectIdentifier: ActorLane] = [:]
+  }
+  private let state = Mutex(State())
+  private let errors = CarriedErrors()
+
+  /// A system that hosts nothing and is connected to nobody, yet.
+  public init() {}
+
+  /// A task that prefers this executor goes on at once where an answer arrives, on the connection's own thread. A call is
+  /// then a few microseconds where it would be another thread's wake-up. Such a task must neither compute for long nor
+  /// block: meanwhile that connection receives nothing.
+  public static var executor: any TaskExecutor { ActorExecutor.shared }
+
+  /// Whether to host what ``host(_:interleaves:_:)`` makes under this name.
+  private final class Naming: Sendable {
+    private let name: Mutex<(name: String, interleaves: Bool)?>
+    init(_ name: String, _ interleaves: Bool) { self.name = Mutex((name, interleaves)) }
+    func take() -> (name: String, interleaves: Bool)? { name.withLock { $0.take() } }
+  }
+  @TaskLocal private static var naming: Naming?
+
+  // MARK: Hosting
+
+  /// Makes an actor that other processes can call under this name, and keeps it until ``close()`` or
+  /// ``unhost(_:)``.
+  ///
+  /// - Parameters:
+  ///   - name: no other actor of this system has it.
+  ///   - interleaves: whether a call may begin while another waits for something, as among Swift's own actors.
+  ///   - make: makes the actor, which is the first that it makes of this system.
+  /// - Throws: `nameTaken`; what `make` throws.
+  @discardableResult
+  public func host<Act: DistributedActor>(
+    _ name: String, interleaves: Bool = false, _ make: (IPCActorSystem) throws -> Act
+  ) throws -> Act where Act.ActorSystem == IPCActorSystem {
+    if state.withLock({ $0.records[name] != nil }) {
+      throw IPCActorError(
+        .nameTaken, IPCActorID(process: process, name: name), "the name is taken: unhost(_:) it first, or choose another")
+    }
+    let actor = try Self.$naming.withValue(Naming(name, interleaves)) { try make(self) }
+    state.withLock { $0.records[actor.id.name]?.keep(actor) }
+    return actor
+  }
+
+  /// Hosts the actor of this name no more. Calls that wait for it are refused as those of an unknown actor.
+  public func unhost(_ name: String) {
+    state.withLock { $0.records.removeValue(forKey: name) }?.end()
+  }
+
+  /// The actors that can be called here, by name.
+  public var hosted: [HostedActor] {
+    state.withLock { state in
+      state.records.values.map { HostedActor(id: IPCActorID(process: process, name: $0.name), type: $0.type.name) }
+    }.sorted { $0.id.name < $1.id.name }
+  }
+
+  /// Errors of this type that an actor throws arrive as what they are, where both sides have said this.
+  public func carry<Failure: Error & Message>(_ type: Failure.Type) { errors.add(type) }
+
+  // MARK: Connecting
+
+  /// Starts a process that hosts actors, and waits until it does: its `main` calls ``serve(_:)``.
+  ///
+  /// - Parameters:
+  ///   - executable: its program; nil: this one.
+  /// - Throws: `notSupported` for a mechanism without messages; `system` when the program can't be started; `closed` when
+  ///   it ends before it serves.
+  public func spawn(
+    _ executable: String? = nil, arguments: [String] = [], environment: [String: String] = [:],
+    over mechanism: Mechanism, options: ChannelOptions = ChannelOptions()
+  ) throws(ChannelError) -> ActorPeer {
+    guard mechanism.traits.carries == .messages, mechanism.traits.anonymous else {
+      throw ChannelError(
+        .notSupported, .spawn, mechanism, "calls don't fit: choose a mechanism that carries messages")
+    }
+    var options = options
+    options.senders = .one
+    options.receivers = .one
+    let there = try Channel.make(over: mechanism, options: options)
+    let back = try Channel.make(over: mechanism, options: options)
+    var spawn = Spawn(executable, arguments: arguments)
+    spawn.environment = environment
+    let sender = there.sender
+    let receiver = back.receiver
+    try spawn.give(there.receiver, as: Self.calls)
+    try spawn.give(back.sender, as: Self.answers)
+    let child = try spawn.start()
+    let lane = ActorLane(Connection(sender: sender, receiver: receiver), of: self, child: child)
+    do throws(ChannelError) {
+      return try start(lane, within: .seconds(60))
+    } catch {
+      lane.kill()
+      guard error.code == .closed || error.code == .timedOut else { throw error }
+      throw ChannelError(
+        .closed, .spawn, mechanism,
+        "the process \(executable ?? Processes.executable) didn't say that it hosts actors: its main must call IPCActorSystem.serve first"
+      )
+    }
+  }
+
+  /// Connects to the actor system at the other end of a connection, whose process attaches its own end. Waits until it has
+  /// said who it is.
+  /// - Throws: `timedOut`; `closed`; `protocolViolation` or `invalidMessage` when what is there is no actor system.
+  public func attach(_ connection: consuming Connection, within patience: Duration = .seconds(5)) throws(ChannelError)
+    -> ActorPeer
+  {
+    try start(ActorLane(connection, of: self, child: nil), within: patience)
+  }
+
+  private func start(_ lane: ActorLane, within patience: Duration) throws(ChannelError) -> ActorPeer {
+    state.withLock { $0.all[ObjectIdentifier(lane)] = lane }
+    try translating(.spawn, nil) { () throws(SystemError) in try lane.start() }
+    let process = try lane.waitForGreeting(.within(patience))
+    return ActorPeer(lane, process: process)
+  }
+
+  private static let calls = "actors-calls"
+  private static let answers = "actors-answers"
+
+  /// Hosts the actors that `setUp` makes, for the process that started this one (``spawn(_:arguments:environment:over:options:)``),
+  /// until that closes the connection or dies. Call it first in `main`; the calling thread is the one that receives.
+  /// - Throws: what `setUp` throws; `notSupported` when no process that calls actors started this one; what broke the
+  ///   connection, where it wasn't just closed.
+  public static func serve(_ setUp: (IPCActorSystem) throws -> Void) throws {
+    let receiver = try Receiver.inherited(calls)
+    let sender = try Sender.inherited(answers)
+    let system = IPCActorSystem()
+    try setUp(system)
+    let lane = ActorLane(Connection(sender: sender, receiver: receiver), of: system, child: nil)
+    system.state.withLock { $0.all[ObjectIdentifier(lane)] = lane }
+    let why = lane.run()
+    system.close()
+    if why.code != .closed { throw why }
+  }
+
+  /// Closes every connection, and waits until the other sides have; lets go of the actors that it hosts.
+  public func close() {
+    let (lanes, records) = state.withLock { state in
+      defer { state.records = [:] }
+      return (Array(state.all.values), Array(state.records.values))
+    }
+    for record in records { record.end() }
+    for lane in lanes { lane.close() }
+  }
+
+  /// A connection's other side has said who it is.
+  func isConnected(_ lane: ActorLane, to process: UInt64) throws(ChannelError) {
+    let isNew = state.withLock { state in
+      guard process != self.process, state.lanes[process] == nil else { return false }
+      state.lanes[process] = lane
+      return true
+    }
+    if !isNew { throw .invalid("the other side says that it is a system that is connected already, or this one") }
+  }
+
+  func isDisconnected(_ lane: ActorLane) {
+    state.withLock { state in
+      state.all[ObjectIdentifier(lane)] = nil
+      if let process = lane.process, state.lanes[process] === lane { state.lanes[process] = nil }
+    }
+  }
+
+  func record(_ name: String) -> HostedActorRecord? { state.withLock { $0.records[name] } }
+
+  func encode(_ error: any Error, to writer: inout MessageWriter) -> Bool { errors.encode(error, to: &writer) }
+
+  // MARK: What the compiler's code calls
+
+  /// The actor itself where it is of this system; nil where it is another process's, which is then called.
+  /// - Throws: `unknownActor`, `otherSignature` for one of this system; `notConnected`.
+  public func resolve<Act: DistributedActor>(id: IPCActorID, as type: Act.Type) throws -> Act? where Act.ID == IPCActorID {
+    if id.process == process {
+      guard let record = record(id.name), let instance = record.instance else {
+        throw IPCActorError(.unknownActor, id, "no actor of this name is hosted here")
+      }
+      guard let actor = instance as? Act else {
+        throw IPCActorError(.otherSignature, id, "it is a \(record.type.name), not a \(type)")
+      }
+      return actor
+    }
+    _ = try lane(id)
+    return nil
+  }
+
+  private func lane(_ id: IPCActorID) throws(IPCActorError) -> ActorLane {
+    if let lane = state.withLock({ $0.lanes[id.process] }) { return lane }
+    throw IPCActorError(
+      .notConnected, id,
+      "no connection leads to its process, or no more: spawn(…) or attach(_:) makes one")
+  }
+
+  /// A new actor's id: the name that ``host(_:interleaves:_:)`` gave, or its type and a number.
+  public func assignID<Act: DistributedActor>(_ type: Act.Type) -> IPCActorID where Act.ID == IPCActorID {
+    let given = Self.naming?.take()
+    let name = state.withLock { state in
+      if let given, state.records[given.name] == nil {
+        return given.name
+      }
+      state.unnamed += 1
+      return "\(type)#\(state.unnamed)"
+    }
+    let record = state.withLock { state in
+      let known = state.types[ObjectIdentifier(type)] ?? HostedType(type)
+      state.types[ObjectIdentifier(type)] = known
+      let record = HostedActorRecord(name, known, interleaves: given?.interleaves ?? false)
+      state.records[name] = record
+      return record
+    }
+    return IPCActorID(process: process, name: record.name)
+  }
+
+  /// The actor can be called from now on.
+  public func actorReady<Act: DistributedActor>(_ actor: Act) where Act.ID == IPCActorID {
+    record(actor.id.name)?.isReady(actor)
+  }
+
+  /// The actor is gone.
+  public func resignID(_ id: IPCActorID) {
+    state.withLock { $0.records.removeValue(forKey: id.name) }?.end()
+  }
+
+  /// What writes a call.
+  public func makeInvocationEncoder() -> ActorInvocationEncoder { ActorInvocationEncoder() }
+
+  /// Calls a function of an actor in another process, and waits for what it returns.
+  public func remoteCall<Act: DistributedActor, Err: Error, Res: Message>(
+    on actor: Act, target: RemoteCallTarget, invocation: inout ActorInvocationEncoder, throwing: Err.Type,
+    returning: Res.Type
+  ) async throws -> Res where Act.ID == IPCActorID {
+    let bytes = try await call(actor.id, target, invocation)
+    var reader = MessageReader()
+    do throws(ChannelError) {
+      _ = try reader.integer(bytes.span, as: UInt8.self)
+      return try Res(decoding: bytes.span.extracting(reader.offset...))
+    } catch {
+      throw IPCActorError(
+        .invalidResult, actor.id, "what \(target) returned is no \(Res.self) (\(error)): build both programs from the same version")
+    }
+  }
+
+  /// Calls a function without a result of an actor in another process, and waits until it has returned.
+  public func remoteCallVoid<Act: DistributedActor, Err: Error>(
+    on actor: Act, target: RemoteCallTarget, invocation: inout ActorInvocationEncoder, throwing: Err.Type
+  ) async throws where Act.ID == IPCActorID {
+    _ = try await call(actor.id, target, invocation)
+  }
+
+  private func call(_ id: IPCActorID, _ target: RemoteCallTarget, _ invocation: ActorInvocationEncoder) async throws
+    -> [UInt8]
+  {
+    guard invocation.generics == 0 || HostedType.isStub(target.identifier) else {
+      throw IPCActorError(
+        .notSupported, id,
+        "\(target) is generic, and types don't travel: give each type a function of its own, or use a protocol with @Resolvable")
+    }
+    let bytes: [UInt8]
+    do {
+      bytes = try await lane(id).call(id, target.identifier, invocation)
+    } catch let error as IPCActorError where error.actor == nil {
+      throw IPCActorError(error.code, id, error.message, errorType: error.errorType)
+    }
+    if bytes.first == ActorFrame.Outcome.returned.rawValue { return bytes }
+    throw failure(bytes, id)
+  }
+
+  private func failure(_ bytes: [UInt8], _ id: IPCActorID) -> any Error {
+    var reader = MessageReader()
+    do throws(ChannelError) {
+      let raw: UInt8 = try reader.integer(bytes.span)
+      switch ActorFrame.Outcome(rawValue: raw) {
+      case .threwKnown: return try errors.decode(&reader, bytes.span, id)
+      case .threw:
+        let type = try reader.string(bytes.span)
+        return IPCActorError(.threw, id, "it threw \(type): \(try reader.string(bytes.span))", errorType: type)
+      case .refused:
+        let code = try reader.string(bytes.span)
+        return IPCActorError(.init(rawValue: code), id, try reader.string(bytes.span))
+      case .returned, nil: throw .invalid("an outcome \(raw)")
+      }
+    } catch {
+      return IPCActorError(.invalidResult, id, "its answer can't be read: \(error)")
+    }
+  }
+}

@@ -31,7 +31,9 @@ public struct ActorInvocationEncoder: DistributedTargetInvocationEncoder, Sendab
 }
 
 /// Reads a call's arguments in the actor's process. The Distributed module uses it.
-public struct ActorInvocationDecoder: DistributedTargetInvocationDecoder {
+public struct ActorInvocationDecoder: DistributedTargetInvocationDecoder, @unchecked Sendable {
+  // Types aren't Sendable by themselves; nothing of theirs is touched.
+
   /// What arguments and results must be.
   public typealias SerializationRequirement = Message
 

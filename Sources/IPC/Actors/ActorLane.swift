@@ -6,13 +6,27 @@ import SystemCalls
 final class ActorLane: @unchecked Sendable {
   // The receiving thread's own are marked so; the rest is behind mutexes.
 
+  typealias Write = @Sendable (UInt64, inout MessageWriter, inout ToldNames) -> Void
+
+  /// A call that isn't on its way yet.
+  @safe private struct UnsentCall: Sendable {
+    let id: UInt64
+    let continuation: UnsafeContinuation<[UInt8], any Error>
+    let write: Write
+  }
+
   @safe private struct Table {
-    var pending: [UInt64: UnsafeContinuation<[UInt8]?, any Error>] = unsafe [:]
+    var pending: [UInt64: UnsafeContinuation<[UInt8], any Error>] = unsafe [:]
     /// Calls that aren't answered, also those that nobody waits for any more.
     var onTheirWay = 0
     /// Those who wait until fewer are.
-    var waiting: [UnsafeContinuation<Void, Never>] = unsafe []
+    var waiting: [UnsentCall] = []
     var gone: IPCActorError?
+
+    mutating func isOnItsWay(_ call: UnsentCall) {
+      onTheirWay += 1
+      unsafe pending[call.id] = unsafe call.continuation
+    }
 
     var isFull: Bool { onTheirWay >= ActorFrame.mostCalls }
   }
@@ -96,9 +110,7 @@ final class ActorLane: @unchecked Sendable {
   // MARK: Calling
 
   /// Has a frame answered: the outcome's byte, and what follows it.
-  func ask(_ size: Int, _ write: @escaping (UInt64, inout MessageWriter, inout ToldNames) -> Void) async throws
-    -> [UInt8]
-  {
+  nonisolated(nonsending) func ask(_ size: Int, _ write: @escaping Write) async throws -> [UInt8] {
     guard size <= outbox.limit - ActorFrame.overhead else {
       throw IPCActorError(
         .notSupported, nil,
@@ -107,68 +119,51 @@ final class ActorLane: @unchecked Sendable {
     }
     let id = nextID.wrappingAdd(1, ordering: .relaxed).newValue
     return try await withTaskCancellationHandler {
-      while true {
-        if let answer = try await attempt(id, write) { return answer }
-        await waitForRoom()
+      unsafe try await withUnsafeThrowingContinuation { continuation in
+        unsafe begin(UnsentCall(id: id, continuation: continuation, write: write))
       }
     } onCancel: {
-      let (mine, others) = unsafe table.withLock { table in
-        defer { unsafe table.waiting = [] }
-        return unsafe (table.pending.removeValue(forKey: id), table.waiting)
-      }
-      unsafe mine?.resume(throwing: CancellationError())
-      // One of them is this one, perhaps; the others look again.
-      for unsafe other in unsafe others { unsafe other.resume() }
+      cancel(id)
     }
   }
 
-  /// Nil: too many calls are on their way.
-  private nonisolated(nonsending) func attempt(
-    _ id: UInt64, _ write: @escaping (UInt64, inout MessageWriter, inout ToldNames) -> Void
-  ) async throws -> [UInt8]? {
-    try Task.checkCancellation()
-    return unsafe try await withUnsafeThrowingContinuation { continuation in
-      enum Step { case goOn, wait, gone(IPCActorError) }
-      let step = table.withLock { table -> Step in
-        if let gone = table.gone { return .gone(gone) }
-        if table.isFull { return .wait }
-        table.onTheirWay += 1
-        unsafe table.pending[id] = unsafe continuation
-        return .goOn
+  private func begin(_ call: UnsentCall) {
+    enum Step { case send, wait, cancelled, gone(IPCActorError) }
+    let step = table.withLock { table -> Step in
+      if let gone = table.gone { return .gone(gone) }
+      // Who cancelled before it was there to be found hasn't found it.
+      if Task.isCancelled { return .cancelled }
+      if table.isFull {
+        table.waiting.append(call)
+        return .wait
       }
-      switch step {
-      case .gone(let error): return unsafe continuation.resume(throwing: error)
-      case .wait: return unsafe continuation.resume(returning: nil)
-      case .goOn: break
-      }
-      // Who cancelled it before it was there to be found hasn't found it.
-      if Task.isCancelled { return takeBack(id) }
-      outbox.send { writer, names in write(id, &writer, &names) }
+      table.isOnItsWay(call)
+      return .send
+    }
+    switch step {
+    case .gone(let error): unsafe call.continuation.resume(throwing: error)
+    case .cancelled: unsafe call.continuation.resume(throwing: CancellationError())
+    case .wait: break
+    case .send: send(call)
     }
   }
 
-  /// Nothing was sent yet.
-  private func takeBack(_ id: UInt64) {
-    let mine = unsafe table.withLock { table in
-      let mine = unsafe table.pending.removeValue(forKey: id)
-      table.onTheirWay -= 1
-      return unsafe mine
-    }
-    unsafe mine?.resume(throwing: CancellationError())
+  private func send(_ call: UnsentCall) {
+    outbox.send { writer, names in call.write(call.id, &writer, &names) }
   }
 
-  private nonisolated(nonsending) func waitForRoom() async {
-    unsafe await withUnsafeContinuation { continuation in
-      let isThere = table.withLock { table in
-        if table.gone != nil || !table.isFull || Task.isCancelled { return true }
-        unsafe table.waiting.append(continuation)
-        return false
+  /// Its caller is told at once; what was sent is carried out, and counts until it is answered.
+  private func cancel(_ id: UInt64) {
+    let found = unsafe table.withLock { table -> UnsafeContinuation<[UInt8], any Error>? in
+      if let index = table.waiting.firstIndex(where: { $0.id == id }) {
+        return unsafe table.waiting.remove(at: index).continuation
       }
-      if isThere { unsafe continuation.resume() }
+      return unsafe table.pending.removeValue(forKey: id)
     }
+    unsafe found?.resume(throwing: CancellationError())
   }
 
-  func call(_ actor: IPCActorID, _ target: String, _ invocation: ActorInvocationEncoder) async throws -> [UInt8] {
+  nonisolated(nonsending) func call(_ actor: IPCActorID, _ target: String, _ invocation: ActorInvocationEncoder) async throws -> [UInt8] {
     let chain = CallChain.current ?? CallChain.new()
     let arguments = invocation.writer.bytes
     return try await ask(arguments.count + actor.name.utf8.count + target.utf8.count) { id, writer, names in
@@ -314,13 +309,15 @@ final class ActorLane: @unchecked Sendable {
     let rest = try reader.array(bytes, count: reader.remaining(bytes))
     let (waiting, next) = unsafe table.withLock { table in
       table.onTheirWay -= 1
-      return unsafe (
-        table.pending.removeValue(forKey: id), table.waiting.isEmpty ? nil : table.waiting.removeFirst()
-      )
+      let waiting = unsafe table.pending.removeValue(forKey: id)
+      if table.isFull || table.waiting.isEmpty { return unsafe (waiting, nil as UnsentCall?) }
+      let next = table.waiting.removeFirst()
+      table.isOnItsWay(next)
+      return unsafe (waiting, next)
     }
     // Nobody waits for the answer of a call that was cancelled.
     unsafe waiting?.resume(returning: rest)
-    unsafe next?.resume()
+    if let next { send(next) }
   }
 
   private func begin() throws(ChannelError) {
@@ -373,18 +370,18 @@ final class ActorLane: @unchecked Sendable {
 
   /// No answer comes any more: whoever waits for one is told.
   private func disconnect(_ words: String) {
-    system.isDisconnected(self)
-    let gone = IPCActorError(.peerGone, nil, words + "; whether the call was carried out isn't known")
+    let gone = IPCActorError(.peerGone, nil, words + "; whether a call that was under way was carried out isn't known")
+    system.isDisconnected(self, gone)
     let (pending, waiting) = unsafe table.withLock { table in
       table.gone = table.gone ?? gone
       defer {
         unsafe table.pending = [:]
-        unsafe table.waiting = []
+        table.waiting = []
       }
       return unsafe (table.pending, table.waiting)
     }
     for unsafe continuation in unsafe pending.values { unsafe continuation.resume(throwing: gone) }
-    for unsafe continuation in unsafe waiting { unsafe continuation.resume() }
+    for call in waiting { unsafe call.continuation.resume(throwing: gone) }
   }
 
   /// Tells the other side that this one has closed, and waits until it has as well, and its process, if it is a child, has

@@ -28,7 +28,8 @@ final class ActorOutbox: @unchecked Sendable {
     limit = sender.end.options.maximumMessageBytes
     mechanism = sender.mechanism
     end = sender.end
-    sender.coalesces = true
+    // A ring takes messages without a system call as it is; elsewhere, several go together.
+    sender.coalesces = !end.reservesSharedMemory
     self.sender = consume sender
   }
 

@@ -71,6 +71,7 @@ private func isOfType<Protocol>(_ type: any DistributedActor.Type, _: Protocol.T
 final class ActorTarget: Sendable {
   let identifier: String
   let generics: [any Any.Type]
+  let execution: TargetExecution?
   /// How long it takes, roughly, in nanoseconds: a running mean. At first it isn't known, and so taken to be long.
   private let mean = Atomic<UInt64>(ActorTarget.longest)
   /// A call that takes less than another thread's wake-up costs is carried out where it arrives.
@@ -80,6 +81,7 @@ final class ActorTarget: Sendable {
   init(_ identifier: String, generics: [any Any.Type]) {
     self.identifier = identifier
     self.generics = generics
+    execution = generics.isEmpty ? TargetExecution(identifier) : nil
   }
 
   var call: RemoteCallTarget { RemoteCallTarget(identifier) }

@@ -59,6 +59,8 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
     var lanes: [UInt64: ActorLane] = [:]
     /// Also those that haven't said who they are.
     var all: [ObjectIdentifier: ActorLane] = [:]
+    /// Why those that were connected are no more; the last thousands of them.
+    var gone: [UInt64: IPCActorError] = [:]
   }
   private let state = Mutex(State())
   private let errors = CarriedErrors()
@@ -213,10 +215,13 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
     if !isNew { throw .invalid("the other side says that it is a system that is connected already, or this one") }
   }
 
-  func isDisconnected(_ lane: ActorLane) {
+  func isDisconnected(_ lane: ActorLane, _ why: IPCActorError) {
     state.withLock { state in
       state.all[ObjectIdentifier(lane)] = nil
-      if let process = lane.process, state.lanes[process] === lane { state.lanes[process] = nil }
+      guard let process = lane.process, state.lanes[process] === lane else { return }
+      state.lanes[process] = nil
+      if state.gone.count >= 4096 { state.gone = [:] }
+      state.gone[process] = why
     }
   }
 
@@ -243,7 +248,9 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
   }
 
   private func lane(_ id: IPCActorID) throws(IPCActorError) -> ActorLane {
-    if let lane = state.withLock({ $0.lanes[id.process] }) { return lane }
+    let (lane, gone) = state.withLock { ($0.lanes[id.process], $0.gone[id.process]) }
+    if let lane { return lane }
+    if let gone { throw IPCActorError(gone.code, id, gone.message) }
     throw IPCActorError(
       .notConnected, id,
       "no connection leads to its process, or no more: spawn(…) or attach(_:) makes one")
@@ -305,7 +312,7 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
     _ = try await call(actor.id, target, invocation)
   }
 
-  private func call(_ id: IPCActorID, _ target: RemoteCallTarget, _ invocation: ActorInvocationEncoder) async throws
+  private nonisolated(nonsending) func call(_ id: IPCActorID, _ target: RemoteCallTarget, _ invocation: ActorInvocationEncoder) async throws
     -> [UInt8]
   {
     guard invocation.generics == 0 || HostedType.isStub(target.identifier) else {

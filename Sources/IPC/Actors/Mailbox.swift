@@ -78,22 +78,19 @@ final class Mailbox: Sendable {
     unsafe waiting?.resume()
   }
 
-  private func run() async {
-    while let call = await next() {
-      if !call.target.isShort, ActorTurn.current != nil { await leaveThread() }
-      await call.carryOut()
-    }
-  }
-
-  private nonisolated(nonsending) func next() async -> IncomingCall? {
+  private nonisolated(nonsending) func run() async {
     while true {
       let (call, hasEnded) = state.withLock { state in
         let call = state.next()
         state.running = call?.chain
         return (call, state.hasEnded)
       }
-      if let call { return call }
-      if hasEnded { return nil }
+      if let call {
+        if !call.target.isShort, ActorTurn.current != nil { await leaveThread() }
+        await call.carryOut()
+        continue
+      }
+      if hasEnded { return }
       unsafe await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
         let goesOn = state.withLock { state in
           if state.hasEnded || state.first < state.calls.count { return true }
@@ -144,19 +141,24 @@ final class IncomingCall: Sendable {
     self.lane = lane
   }
 
-  func carryOut() async {
+  nonisolated(nonsending) func carryOut() async {
     guard let instance = actor.instance else { return refuseUnknown() }
     let start = Clock.now()
     var decoder = ActorInvocationDecoder(arguments, generics: target.generics)
-    do {
-      try await CallChain.$current.withValue(chain) {
-        try await lane.system.executeDistributedTarget(
-          on: instance, target: target.call, invocationDecoder: &decoder, handler: ActorResultHandler(call: self))
+    await CallChain.$current.withValue(chain) {
+      do {
+        if let execution = target.execution {
+          try await execution.run(on: instance, &decoder, self)
+        } else {
+          try await lane.system.executeDistributedTarget(
+            on: instance, target: target.call, invocationDecoder: &decoder, handler: ActorResultHandler(call: self))
+        }
+      } catch {
+        if target.execution != nil { return reply(thrown: error) }
+        lane.refuse(
+          self.id, .otherSignature,
+          "the call of \(target.call) can't be carried out (\(error)): build both programs from the same version")
       }
-    } catch {
-      lane.refuse(
-        self.id, .otherSignature,
-        "the call of \(target.call) can't be carried out (\(error)): build both programs from the same version")
     }
     target.took(Clock.now() - start)
   }

@@ -80,6 +80,7 @@ enum CommandLineTool {
     case "--help", "-h", "help": Terminal.print(help)
     case "--version": Terminal.print("ipc \(version)")
     case CrawlCommand.workerArgument: try Crawl.serve()
+    case CrawlCommand.actorArgument: try ActorCrawl.serve()
     case BenchCommand.partArgument where list.count == 2: BenchmarkPart.serve(list[1])
     case BenchmarkPart.workerArgument: try BenchmarkPart.work()
     default:

@@ -17,6 +17,7 @@ enum CrawlCommand: Command {
 
       --model       processes (the default), or what fetches many pages in one process:
     \(CrawlModels.all.map { "                " + CommandLineTool.pad($0.name, 12) + $0.summary }.joined(separator: "\n"))
+                    Actors are there twice: all in one process, and one in each worker process, over each mechanism.
                     all: all of them, and then the processes
 
       --mechanism   \(Mechanism.all.map(\.name).joined(separator: ", ")): all of them (all), or those named;
@@ -38,6 +39,7 @@ enum CrawlCommand: Command {
     """
 
   static let workerArgument = "--crawl-worker"
+  static let actorArgument = "--crawl-actor"
 
   static func run(_ arguments: inout Arguments) throws {
     let options = try CrawlOptions(&arguments)
@@ -119,7 +121,7 @@ struct CrawlOptions {
     plan = CrawlPlan(
       work: work, workers: workers, pages: pages ?? defaultPages,
       delayMilliseconds: delay ?? (work == .slow ? 1000 : 0), seed: UInt64(seed),
-      workerArguments: [CrawlCommand.workerArgument])
+      workerArguments: [CrawlCommand.workerArgument], actorArguments: [CrawlCommand.actorArgument])
     plan.deepest = depth.map { UInt32($0) } ?? .max
     plan.limit = limit ?? (work == .web ? 10_000 : .max)
     plan.seeds = try urls.map { url in
@@ -139,19 +141,24 @@ struct CrawlOptions {
 
   private static func entrants(_ models: String, _ mechanisms: [Mechanism]) throws -> [CrawlEntrant] {
     var seen: Set<String> = []
-    return try models.split(separator: ",", omittingEmptySubsequences: false).flatMap { word in
+    let names = models.split(separator: ",", omittingEmptySubsequences: false).flatMap { word in
       word == "all" ? CrawlModels.names : [String(word)]
-    }.filter { seen.insert($0).inserted }.flatMap { name -> [CrawlEntrant] in
-      if name == CrawlModels.processes { return mechanisms.map { .processes($0) } }
+    }.filter { seen.insert($0).inserted }
+    // Those in one process first, then those in several.
+    let models = try names.filter { $0 != CrawlModels.processes }.map { name -> CrawlEntrant in
       guard let model = CrawlModels.all.first(where: { $0.name == name }) else {
         throw Failure.call(
           "no model \"\(name)\": there are \(CrawlModels.names.joined(separator: ", ")) and all")
       }
-      return [.model(model)]
+      return .model(model)
     }
+    let actors = seen.contains(CrawlModels.actors) ? mechanisms.map { CrawlEntrant.actors($0) } : []
+    let processes = seen.contains(CrawlModels.processes) ? mechanisms.map { CrawlEntrant.processes($0) } : []
+    return models + actors + processes
   }
 }
 
 extension CrawlEntrant {
-  var areProcesses: Bool { if case .processes = self { true } else { false } }
+  /// Whether each worker is a process.
+  var areProcesses: Bool { if case .model = self { false } else { true } }
 }

@@ -59,11 +59,17 @@ struct CrawlReport: Encodable {
     return nil
   }
 
+  private var haveModels: Bool { runs.contains { $0.mechanism == nil } }
+
+  /// What a run is called where others are as well: its mechanism's name alone says nothing beside models.
+  private func name(_ run: CrawlRun) -> String {
+    run.mechanism.map { haveModels ? "\(run.model), \($0)" : $0 } ?? run.model
+  }
+
   var table: String {
     let largest = runs.map(\.coordinationMicroseconds).max() ?? 0
     let unit = workload.kind == "nothing" ? "jobs" : "pages"
     // Each kind of crawl has columns of its own; those of kinds that aren't there are left out.
-    let haveModels = runs.contains { $0.mechanism == nil }
     let haveProcesses = runs.contains { $0.mechanism != nil }
     var table = Table(
       [
@@ -73,10 +79,9 @@ struct CrawlReport: Encodable {
         + (haveProcesses ? [("dispatch p50", .right), ("p99", .right), ("channel", .right)] : [])
         + [("memory", .right)] + (haveModels ? [("grown", .right)] : []))
     for run in runs {
-      let label = haveModels && run.mechanism != nil ? "\(run.model), \(run.label)" : run.label
       table.add(
         [
-          label, Figure.grouped(run.pages), Figure.time(microseconds: run.wallSeconds * 1e6),
+          name(run), Figure.grouped(run.pages), Figure.time(microseconds: run.wallSeconds * 1e6),
           Figure.short(run.pagesPerSecond), Figure.time(microseconds: run.coordinationMicroseconds),
           Figure.bar(run.coordinationMicroseconds, of: largest, width: 10),
           Figure.time(microseconds: (run.cpuUserSeconds + run.cpuSystemSeconds) * 1e6),
@@ -122,13 +127,13 @@ struct CrawlReport: Encodable {
         let fastest = Figure.time(microseconds: quick.wallSeconds * 1e6)
         let slowest = Figure.time(microseconds: slow.wallSeconds * 1e6)
         text =
-          "Each page takes its time: in all, that was \(fastest) at best (\(quick.label)) and \(slowest) at worst (\(slow.label)); beyond it, each cost \(cheap) (\(least.label)) to \(dear) (\(most.label))."
+          "Each page takes its time: in all, that was \(fastest) at best (\(name(quick))) and \(slowest) at worst (\(name(slow))); beyond it, each cost \(cheap) (\(name(least))) to \(dear) (\(name(most)))."
       case "nothing":
         text =
-          "A job that does nothing costs \(cheap) (\(least.label)) to \(dear) (\(most.label)): that is coordination alone."
+          "A job that does nothing costs \(cheap) (\(name(least))) to \(dear) (\(name(most))): that is coordination alone."
       default:
         text =
-          "The same pages each time: beyond its own work, each cost \(cheap) (\(least.label)) to \(dear) (\(most.label))."
+          "The same pages each time: beyond its own work, each cost \(cheap) (\(name(least))) to \(dear) (\(name(most)))."
       }
     } else {
       text =

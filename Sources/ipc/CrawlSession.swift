@@ -79,11 +79,14 @@ final class CrawlSession: Sendable {
 /// One of the crawls that are compared: a model in this process, or worker processes over a mechanism.
 enum CrawlEntrant {
   case model(any CrawlModel.Type)
+  /// Distributed actors in worker processes.
+  case actors(Mechanism)
   case processes(Mechanism)
 
   var name: String {
     switch self {
     case .model(let model): model.name
+    case .actors(let mechanism): "\(CrawlModels.actors), \(mechanism)"
     case .processes(let mechanism): mechanism.name
     }
   }
@@ -91,6 +94,7 @@ enum CrawlEntrant {
   func crawl(_ plan: CrawlPlan) throws -> any RunnableCrawl {
     switch self {
     case .model(let model): try ModelCrawl(plan, in: model)
+    case .actors(let mechanism): try ActorCrawl(plan, over: mechanism)
     case .processes(let mechanism): Crawl(plan, over: mechanism)
     }
   }
@@ -105,6 +109,7 @@ protocol RunnableCrawl: AnyObject, Sendable {
 }
 
 extension Crawl: RunnableCrawl {}
+extension ActorCrawl: RunnableCrawl {}
 extension ModelCrawl: RunnableCrawl {}
 
 /// Writes how far a crawl is, four times a second, to a terminal.

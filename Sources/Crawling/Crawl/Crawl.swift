@@ -26,9 +26,12 @@ package struct CrawlPlan: Sendable {
   package var limit = Int.max
   /// The arguments with which this program serves as a worker.
   package var workerArguments: [String]
+  /// The same, as a process that hosts actors.
+  package var actorArguments: [String]
 
   package init(
-    work: Work, workers: Int, pages: Int, delayMilliseconds: Int, seed: UInt64, workerArguments: [String]
+    work: Work, workers: Int, pages: Int, delayMilliseconds: Int, seed: UInt64, workerArguments: [String],
+    actorArguments: [String]
   ) {
     self.work = work
     self.workers = workers
@@ -36,6 +39,7 @@ package struct CrawlPlan: Sendable {
     self.delayMilliseconds = delayMilliseconds
     self.seed = seed
     self.workerArguments = workerArguments
+    self.actorArguments = actorArguments
   }
 }
 
@@ -66,16 +70,8 @@ package final class Crawl: Sendable {
 
   /// A worker's life: call it where the program was started with the worker arguments.
   package static func serve() throws(ChannelError) {
-    // As every model here fetches a page, so that they can be compared. URLSession, which takes a few threads and wakes
-    // them ten thousand times a second while it waits, does what takes TLS.
-    let plain = WaitingFetch(Servers())
-    var secure: PageFetcher?
-    try WorkerPool<CrawlJob, CrawlPage>.serve { job in
-      guard job.url.hasPrefix("https:") else { return plain.page(job) }
-      let ready = secure ?? PageFetcher()
-      secure = ready
-      return ready.fetch(job.url)
-    }
+    let fetcher = JobFetcher()
+    try WorkerPool<CrawlJob, CrawlPage>.serve { job in fetcher.page(job) }
   }
 
   /// Ends it now, from any thread.

@@ -1,4 +1,5 @@
 package import IPC
+import SystemCalls
 
 /// What a worker is to do: fetch a page, or nothing at all.
 package struct CrawlJob: Message, Sendable, Hashable {
@@ -69,5 +70,54 @@ package struct CrawlPage: Message, Sendable, Hashable {
     let count: UInt32 = try reader.integer(bytes)
     // No room is made for what is only claimed: each link takes at least its length's four bytes.
     for _ in 0..<count { links.append(try reader.string(bytes)) }
+  }
+}
+
+/// A page, as an actor answers with it.
+struct FetchedPage: Message, Sendable {
+  var page: CrawlPage
+  /// From the caller's asking to the actor's beginning, in nanoseconds.
+  var dispatch: UInt64
+  /// What the page took, in nanoseconds.
+  var took: UInt64
+
+  init(page: CrawlPage, dispatch: UInt64, took: UInt64) {
+    self.page = page
+    self.dispatch = dispatch
+    self.took = took
+  }
+
+  func encode(to writer: inout MessageWriter) {
+    writer.write(dispatch)
+    writer.write(took)
+    page.encode(to: &writer)
+  }
+
+  init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
+    dispatch = try reader.integer(bytes)
+    took = try reader.integer(bytes)
+    page = try CrawlPage(from: &reader, bytes)
+  }
+}
+
+/// What a process has used, as it says itself.
+struct WorkerUsage: Message, Sendable {
+  var usage: Processes.Usage
+
+  init(_ usage: Processes.Usage) { self.usage = usage }
+
+  func encode(to writer: inout MessageWriter) {
+    writer.write(usage.userNanoseconds)
+    writer.write(usage.systemNanoseconds)
+    writer.write(usage.voluntarySwitches)
+    writer.write(usage.involuntarySwitches)
+  }
+
+  init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
+    usage = Processes.Usage()
+    usage.userNanoseconds = try reader.integer(bytes)
+    usage.systemNanoseconds = try reader.integer(bytes)
+    usage.voluntarySwitches = try reader.integer(bytes)
+    usage.involuntarySwitches = try reader.integer(bytes)
   }
 }

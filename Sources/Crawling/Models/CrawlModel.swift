@@ -26,6 +26,9 @@ package enum CrawlModels {
   /// The worker processes of ``Crawl``, which have their mechanisms.
   package static let processes = "processes"
 
+  /// The model that there is in one process, and in several.
+  package static var actors: String { ActorsModel.name }
+
   package static var names: [String] { all.map { $0.name } + [processes] }
 }
 

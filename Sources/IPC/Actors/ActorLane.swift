@@ -102,7 +102,8 @@ final class ActorLane: @unchecked Sendable {
     guard came, let answer = greeting.answer.withLock({ $0 }) else {
       throw ChannelError(
         .timedOut, .spawn, mechanism,
-        "the other process didn't say that it hosts actors: it must call IPCActorSystem.serve, or attach its end")
+        "the other process didn't say that it hosts actors: it must call IPCActorSystem.serve, or attach its end"
+      )
     }
     return try answer.get()
   }
@@ -163,7 +164,9 @@ final class ActorLane: @unchecked Sendable {
     unsafe found?.resume(throwing: CancellationError())
   }
 
-  nonisolated(nonsending) func call(_ actor: IPCActorID, _ target: String, _ invocation: ActorInvocationEncoder) async throws -> [UInt8] {
+  nonisolated(nonsending) func call(
+    _ actor: IPCActorID, _ target: String, _ invocation: ActorInvocationEncoder
+  ) async throws -> [UInt8] {
     let chain = CallChain.current ?? CallChain.new()
     let arguments = invocation.writer.bytes
     return try await ask(arguments.count + actor.name.utf8.count + target.utf8.count) { id, writer, names in
@@ -239,7 +242,9 @@ final class ActorLane: @unchecked Sendable {
   }
 
   func refuseUnknown(_ id: UInt64, _ name: String) {
-    refuse(id, .unknownActor, "no actor \"\(name)\" is hosted there, or no more: ActorPeer.hosted() lists those that are")
+    refuse(
+      id, .unknownActor,
+      "no actor \"\(name)\" is hosted there, or no more: ActorPeer.hosted() lists those that are")
   }
 
   // MARK: Receiving
@@ -344,14 +349,16 @@ final class ActorLane: @unchecked Sendable {
         "it is a \(actor.type.name), which has no \(RemoteCallTarget(heard.identifier)): resolve it as that type, and build both programs from the same version"
       )
     }
-    let call = IncomingCall(id: id, chain: chain, actor: actor, target: target, arguments: arguments, lane: self)
+    let call = IncomingCall(
+      id: id, chain: chain, actor: actor, target: target, arguments: arguments, lane: self)
     actor.mailbox.post(call, here: target.isShort)
   }
 
   // MARK: The end
 
   private static func words(_ error: ChannelError) -> String {
-    error.code == .closed ? "its process has ended or closed the connection" : "its connection broke: \(error)"
+    error.code == .closed
+      ? "its process has ended or closed the connection" : "its connection broke: \(error)"
   }
 
   private func hasEnded(_ error: ChannelError) {
@@ -370,7 +377,8 @@ final class ActorLane: @unchecked Sendable {
 
   /// No answer comes any more: whoever waits for one is told.
   private func disconnect(_ words: String) {
-    let gone = IPCActorError(.peerGone, nil, words + "; whether a call that was under way was carried out isn't known")
+    let gone = IPCActorError(
+      .peerGone, nil, words + "; whether a call that was under way was carried out isn't known")
     system.isDisconnected(self, gone)
     let (pending, waiting) = unsafe table.withLock { table in
       table.gone = table.gone ?? gone
@@ -380,7 +388,7 @@ final class ActorLane: @unchecked Sendable {
       }
       return unsafe (table.pending, table.waiting)
     }
-    for unsafe continuation in unsafe pending.values { unsafe continuation.resume(throwing: gone) }
+    for unsafecontinuation in unsafe pending.values { unsafe continuation.resume(throwing: gone) }
     for call in waiting { unsafe call.continuation.resume(throwing: gone) }
   }
 
@@ -397,6 +405,12 @@ final class ActorLane: @unchecked Sendable {
       if exit != nil { return }
     }
   }
+
+  /// What a child has used, once it has ended.
+  var usage: Processes.Usage? { child.withLock { $0?.usage } }
+
+  /// Of both channels. Exact when they are closed.
+  var bytesCarried: Int { outbox.bytesCarried + end.bytesCarried }
 
   /// Ends the child at once.
   func kill() { child.withLock { $0?.kill() } }

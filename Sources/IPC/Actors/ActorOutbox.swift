@@ -33,6 +33,8 @@ final class ActorOutbox: @unchecked Sendable {
     self.sender = consume sender
   }
 
+  var bytesCarried: Int { end.bytesCarried }
+
   /// Sends the message that `write` writes. It may use the names that were told.
   func send(_ write: (inout MessageWriter, inout ToldNames) -> Void) {
     let isMine = state.withLock { state in

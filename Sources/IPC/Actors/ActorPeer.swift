@@ -1,4 +1,6 @@
 public import Distributed
+import Synchronization
+package import SystemCalls
 
 /// Another process's actor system, as this one is connected to it.
 public final class ActorPeer: Sendable {
@@ -33,4 +35,15 @@ public final class ActorPeer: Sendable {
 
   /// Ends a process that was spawned, at once: SIGKILL.
   public func kill() { lane.kill() }
+
+  // MARK: What it costs
+
+  /// Bytes that the two channels have carried, framing included.
+  package var bytesCarried: Int { lane.bytesCarried }
+  /// What a process that was spawned has used, once it has ended.
+  package var usage: Processes.Usage? { lane.usage }
+  private let before = Mutex<Processes.Usage?>(nil)
+  /// What it had used when it said so.
+  package var usageBefore: Processes.Usage? { before.withLock { $0 } }
+  package func note(_ usage: Processes.Usage) { before.withLock { $0 = usage } }
 }

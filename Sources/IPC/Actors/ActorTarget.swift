@@ -54,7 +54,9 @@ final class HostedType: Sendable {
     return word.text.first == UInt8(ascii: "$")
   }
 
-  private static func text(_ bytes: some Sequence<UInt8>) -> String { String(decoding: Array(bytes), as: UTF8.self) }
+  private static func text(_ bytes: some Sequence<UInt8>) -> String {
+    String(decoding: Array(bytes), as: UTF8.self)
+  }
 
   private func conforms(to existential: any Any.Type) -> Bool {
     func check<Protocol>(_: Protocol.Type) -> Bool { isOfType(type, Protocol.self) }
@@ -195,5 +197,7 @@ struct MangledName {
 
   private var peek: UInt8? { at < bytes.endIndex ? bytes[at] : nil }
   private static func isDigit(_ byte: UInt8) -> Bool { byte >= 48 && byte <= 57 }
-  private static func isLetter(_ byte: UInt8) -> Bool { byte >= 65 && byte <= 90 || byte >= 97 && byte <= 122 }
+  private static func isLetter(_ byte: UInt8) -> Bool {
+    byte >= 65 && byte <= 90 || byte >= 97 && byte <= 122
+  }
 }

@@ -97,7 +97,8 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
   ) throws -> Act where Act.ActorSystem == IPCActorSystem {
     if state.withLock({ $0.records[name] != nil }) {
       throw IPCActorError(
-        .nameTaken, IPCActorID(process: process, name: name), "the name is taken: unhost(_:) it first, or choose another")
+        .nameTaken, IPCActorID(process: process, name: name),
+        "the name is taken: unhost(_:) it first, or choose another")
     }
     let actor = try Self.$naming.withValue(Naming(name, interleaves)) { try make(self) }
     state.withLock { $0.records[actor.id.name]?.keep(actor) }
@@ -112,7 +113,9 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
   /// The actors that can be called here, by name.
   public var hosted: [HostedActor] {
     state.withLock { state in
-      state.records.values.map { HostedActor(id: IPCActorID(process: process, name: $0.name), type: $0.type.name) }
+      state.records.values.map {
+        HostedActor(id: IPCActorID(process: process, name: $0.name), type: $0.type.name)
+      }
     }.sorted { $0.id.name < $1.id.name }
   }
 
@@ -163,7 +166,8 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
   /// Connects to the actor system at the other end of a connection, whose process attaches its own end. Waits until it has
   /// said who it is.
   /// - Throws: `timedOut`; `closed`; `protocolViolation` or `invalidMessage` when what is there is no actor system.
-  public func attach(_ connection: consuming Connection, within patience: Duration = .seconds(5)) throws(ChannelError)
+  public func attach(_ connection: consuming Connection, within patience: Duration = .seconds(5))
+    throws(ChannelError)
     -> ActorPeer
   {
     try start(ActorLane(connection, of: self, child: nil), within: patience)
@@ -212,7 +216,9 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
       state.lanes[process] = lane
       return true
     }
-    if !isNew { throw .invalid("the other side says that it is a system that is connected already, or this one") }
+    if !isNew {
+      throw .invalid("the other side says that it is a system that is connected already, or this one")
+    }
   }
 
   func isDisconnected(_ lane: ActorLane, _ why: IPCActorError) {
@@ -227,13 +233,16 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
 
   func record(_ name: String) -> HostedActorRecord? { state.withLock { $0.records[name] } }
 
-  func encode(_ error: any Error, to writer: inout MessageWriter) -> Bool { errors.encode(error, to: &writer) }
+  func encode(_ error: any Error, to writer: inout MessageWriter) -> Bool {
+    errors.encode(error, to: &writer)
+  }
 
   // MARK: What the compiler's code calls
 
   /// The actor itself where it is of this system; nil where it is another process's, which is then called.
   /// - Throws: `unknownActor`, `otherSignature` for one of this system; `notConnected`.
-  public func resolve<Act: DistributedActor>(id: IPCActorID, as type: Act.Type) throws -> Act? where Act.ID == IPCActorID {
+  public func resolve<Act: DistributedActor>(id: IPCActorID, as type: Act.Type) throws -> Act?
+  where Act.ID == IPCActorID {
     if id.process == process {
       guard let record = record(id.name), let instance = record.instance else {
         throw IPCActorError(.unknownActor, id, "no actor of this name is hosted here")
@@ -301,7 +310,8 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
       return try Res(decoding: bytes.span.extracting(reader.offset...))
     } catch {
       throw IPCActorError(
-        .invalidResult, actor.id, "what \(target) returned is no \(Res.self) (\(error)): build both programs from the same version")
+        .invalidResult, actor.id,
+        "what \(target) returned is no \(Res.self) (\(error)): build both programs from the same version")
     }
   }
 
@@ -312,13 +322,16 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
     _ = try await call(actor.id, target, invocation)
   }
 
-  private nonisolated(nonsending) func call(_ id: IPCActorID, _ target: RemoteCallTarget, _ invocation: ActorInvocationEncoder) async throws
+  private nonisolated(nonsending) func call(
+    _ id: IPCActorID, _ target: RemoteCallTarget, _ invocation: ActorInvocationEncoder
+  ) async throws
     -> [UInt8]
   {
     guard invocation.generics == 0 || HostedType.isStub(target.identifier) else {
       throw IPCActorError(
         .notSupported, id,
-        "\(target) is generic, and types don't travel: give each type a function of its own, or use a protocol with @Resolvable")
+        "\(target) is generic, and types don't travel: give each type a function of its own, or use a protocol with @Resolvable"
+      )
     }
     let bytes: [UInt8]
     do {
@@ -338,7 +351,8 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
       case .threwKnown: return try errors.decode(&reader, bytes.span, id)
       case .threw:
         let type = try reader.string(bytes.span)
-        return IPCActorError(.threw, id, "it threw \(type): \(try reader.string(bytes.span))", errorType: type)
+        return IPCActorError(
+          .threw, id, "it threw \(type): \(try reader.string(bytes.span))", errorType: type)
       case .refused:
         let code = try reader.string(bytes.span)
         return IPCActorError(.init(rawValue: code), id, try reader.string(bytes.span))

@@ -38,8 +38,10 @@ final class Mailbox: Sendable {
 
   /// A call has come. `here`: it is to be carried out by the calling thread, in its turn.
   func post(_ call: IncomingCall, here: Bool) {
-    @safe enum Step { case queued, start, alone, refuse
-      case resume(UnsafeContinuation<Void, Never>) }
+    @safe enum Step {
+      case queued, start, alone, refuse
+      case resume(UnsafeContinuation<Void, Never>)
+    }
     let step = state.withLock { state -> Step in
       if state.hasEnded { return .refuse }
       if interleaves || state.running == call.chain { return .alone }
@@ -151,13 +153,15 @@ final class IncomingCall: Sendable {
           try await execution.run(on: instance, &decoder, self)
         } else {
           try await lane.system.executeDistributedTarget(
-            on: instance, target: target.call, invocationDecoder: &decoder, handler: ActorResultHandler(call: self))
+            on: instance, target: target.call, invocationDecoder: &decoder,
+            handler: ActorResultHandler(call: self))
         }
       } catch {
         if target.execution != nil { return reply(thrown: error) }
         lane.refuse(
           self.id, .otherSignature,
-          "the call of \(target.call) can't be carried out (\(error)): build both programs from the same version")
+          "the call of \(target.call) can't be carried out (\(error)): build both programs from the same version"
+        )
       }
     }
     target.took(Clock.now() - start)

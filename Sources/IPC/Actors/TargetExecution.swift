@@ -50,7 +50,8 @@ import Distributed
     nonisolated(unsafe) let nothing = unsafe UnsafeMutableRawPointer(arguments.baseAddress!)
     unsafe try await executeTarget(
       actor, UnsafePointer(name.baseAddress!), UInt(name.count), decoder: &decoder,
-      argumentTypes: UnsafeRawPointer(arguments.baseAddress!), result: nothing, substitutions: nil, witnessTables: nil,
+      argumentTypes: UnsafeRawPointer(arguments.baseAddress!), result: nothing, substitutions: nil,
+      witnessTables: nil,
       witnessTableCount: 0)
     call.replyVoid()
   }

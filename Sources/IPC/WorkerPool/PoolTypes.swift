@@ -79,6 +79,8 @@ package struct PoolStatistics: Sendable {
   /// Of the workers that have ended, from the moment they were ready; the peak is the sum of theirs.
   package var workers = Processes.Usage()
 
+  package init() {}
+
   package mutating func add(_ usage: Processes.Usage, since start: Processes.Usage) {
     func grown<Value: FixedWidthInteger>(_ now: Value, _ before: Value) -> Value {
       now > before ? now - before : 0

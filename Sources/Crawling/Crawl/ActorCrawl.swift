@@ -1,0 +1,209 @@
+import Dispatch
+import Distributed
+package import IPC
+import Synchronization
+package import SystemCalls
+
+/// Fetches pages: one in each worker process, called from the coordinator's.
+distributed actor PageActor {
+  typealias ActorSystem = IPCActorSystem
+  private let fetcher = JobFetcher()
+
+  /// What its process had used before any page.
+  distributed func usage() -> WorkerUsage { WorkerUsage(Processes.usageOfThisProcess()) }
+
+  /// Fetches a page. `sentAt` is when the caller began to ask for it (CLOCK_MONOTONIC, in nanoseconds).
+  distributed func fetch(_ job: CrawlJob, sentAt: UInt64) -> FetchedPage {
+    let start = Clock.now()
+    let page = fetcher.page(job)
+    return FetchedPage(
+      page: page, dispatch: start > sentAt ? start - sentAt : 0, took: Clock.now() - start)
+  }
+}
+
+/// One crawl by actors: a distributed actor in each of several processes, over one mechanism.
+package final class ActorCrawl: Sendable {
+  private struct Work: Sendable {
+    var peers: [Int: ActorPeer] = [:]
+    var statistics = PoolStatistics()
+    var isCancelled = false
+  }
+
+  /// A page whose processes die is given up after so many.
+  private static let attempts = 3
+  /// Calls on their way to an actor: one page at a time, but of jobs that do nothing as many as make up for a wake-up.
+  private var callsEach: Int { plan.work == .nothing ? 32 : 1 }
+
+  private let plan: CrawlPlan
+  private let mechanism: Mechanism
+  private let system = IPCActorSystem()
+  private let pages: CrawlWork
+  private let queue: CrawlQueue
+  private let work = Mutex(Work())
+  private let threads = Atomic<Int>(0)
+
+  package init(_ plan: CrawlPlan, over mechanism: Mechanism) throws(SystemError) {
+    self.plan = plan
+    self.mechanism = mechanism
+    var paced = plan
+    paced.workers *= plan.work == .nothing ? 32 : 1
+    pages = try CrawlWork(paced)
+    queue = CrawlQueue(pages)
+  }
+
+  /// A worker's life: call it where the program was started with the actors' arguments.
+  package static func serve() throws {
+    try IPCActorSystem.serve { system in try system.host("fetcher") { PageActor(actorSystem: $0) } }
+  }
+
+  /// Ends it now, from any thread.
+  package func cancel() {
+    let peers = work.withLock { work in
+      work.isCancelled = true
+      return Array(work.peers.values)
+    }
+    pages.cancel()
+    for peer in peers { peer.kill() }
+  }
+
+  package var progress: (done: Int, known: Int) { pages.progress }
+  /// Whether the limit left pages out.
+  package var isCutOff: Bool { pages.isCutOff }
+  /// The workers' process ids, while it runs.
+  package var workerProcesses: [Int: Int32] { work.withLock { $0.peers.compactMapValues(\.processID) } }
+
+  package func run() throws -> (run: CrawlRun, pages: [PageRecord]) {
+    var meter = CrawlMeter()
+    let starting = Clock.now()
+    defer { system.close() }
+    for index in 0..<plan.workers { _ = try worker(index) }
+    let end = DispatchSemaphore(value: 0)
+    let failure = Mutex<(any Error)?>(nil)
+    // The workers are ready when they have said what they had used.
+    let start = Mutex<UInt64>(0)
+    Task(executorPreference: IPCActorSystem.executor) { [self] in
+      do {
+        for index in 0..<plan.workers { try await measure(index) }
+        start.withLock { $0 = Clock.now() }
+        try await crawl()
+      } catch {
+        failure.withLock { $0 = error }
+      }
+      end.signal()
+    }
+    end.wait()
+    let begun = start.withLock { $0 }
+    let wall = Double(Clock.now() - begun) / 1e9
+    if let failure = failure.withLock({ $0 }), !pages.isCancelled { throw failure }
+    for index in 0..<plan.workers { finish(index) }
+    let cost = meter.end()
+    let figures = pages.figures
+    let statistics = work.withLock { $0.statistics }
+    var run = CrawlRun(
+      model: ActorsModel.name, workers: plan.workers, pages: figures.done, failed: figures.failed, wall: wall,
+      work: statistics.workNanoseconds, cost: cost, threads: threads.load(ordering: .relaxed),
+      processes: 1 + plan.workers)
+    run.add(statistics, over: mechanism, start: Double(begun - starting) / 1e9)
+    return (run, pages.pages)
+  }
+
+  // MARK: The workers
+
+  private func worker(_ index: Int) throws -> ActorPeer {
+    let peer = try system.spawn(arguments: plan.actorArguments, over: mechanism)
+    let isCancelled = work.withLock { work in
+      work.peers[index] = peer
+      work.statistics.workersStarted += 1
+      return work.isCancelled
+    }
+    if isCancelled { peer.kill() }
+    return peer
+  }
+
+  private func actor(_ index: Int) throws -> PageActor {
+    guard let peer = work.withLock({ $0.peers[index] }) else { throw PageFailure.cancelled }
+    return try peer.resolve(PageActor.self, named: "fetcher")
+  }
+
+  private func measure(_ index: Int) async throws {
+    let used = try await actor(index).usage()
+    work.withLock { $0.peers[index] }?.note(used.usage)
+  }
+
+  /// Closes a worker's connection, and adds up what it cost.
+  private func finish(_ index: Int) {
+    guard let peer = work.withLock({ $0.peers.removeValue(forKey: index) }) else { return }
+    peer.close()
+    work.withLock { work in
+      work.statistics.channelBytes += peer.bytesCarried
+      if let usage = peer.usage { work.statistics.add(usage, since: peer.usageBefore ?? Processes.Usage()) }
+    }
+  }
+
+  // MARK: The crawl
+
+  private func crawl() async throws {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for index in 0..<plan.workers {
+        for _ in 0..<callsEach { group.addTask { try await self.work(with: index) } }
+      }
+      try await group.waitForAll()
+    }
+  }
+
+  private func work(with index: Int) async throws {
+    while let job = await queue.next() {
+      let page = try await page(job, index)
+      if pages.progress.done.nonzeroBitCount <= 1 { countThreads() }
+      queue.finish(job, page)
+    }
+  }
+
+  private func page(_ job: CrawlJob, _ index: Int) async throws -> CrawlPage {
+    for attempt in 1...Self.attempts {
+      let fetcher = try actor(index)
+      do {
+        let fetched = try await fetcher.fetch(job, sentAt: Clock.now())
+        work.withLock { work in
+          work.statistics.dispatch.record(fetched.dispatch)
+          work.statistics.workNanoseconds += fetched.took
+        }
+        return fetched.page
+      } catch let error as IPCActorError where error.code == .peerGone && !pages.isCancelled {
+        if attempt < Self.attempts { work.withLock { $0.statistics.requeued += 1 } }
+        try await replace(index, fetcher.id.process)
+      } catch let error as IPCActorError {
+        var page = CrawlPage()
+        page.failure = error.description
+        return page
+      }
+    }
+    var page = CrawlPage()
+    page.failure = "\(JobFailure.killedItsWorkers(Self.attempts))"
+    return page
+  }
+
+  /// Another process in a dead one's place: by the first who sees it.
+  private func replace(_ index: Int, _ dead: UInt64) async throws {
+    // Starting a process waits for it, which is no task's business.
+    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+      DispatchQueue.global().async {
+        continuation.resume(
+          with: Result {
+            try self.replacing.withLock { _ in
+              guard self.work.withLock({ $0.peers[index]?.process }) == dead else { return }
+              self.work.withLock { $0.statistics.workersDied += 1 }
+              self.finish(index)
+              _ = try self.worker(index)
+            }
+          })
+      }
+    }
+  }
+  private let replacing = Mutex(())
+
+  private func countThreads() {
+    let count = workerProcesses.values.reduce(CrawlMeter.threads()) { $0 + CrawlMeter.threads(of: $1) }
+    threads.max(count, ordering: .relaxed)
+  }
+}

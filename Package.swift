@@ -24,8 +24,8 @@ let package = Package(
     .systemLibrary(
       name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev", "pkg-config"])]),
     .target(name: "SystemCalls", dependencies: ["CSystem"], swiftSettings: strict),
-    .target(name: "IPC", dependencies: ["SystemCalls"], swiftSettings: strict),
     .target(name: "Concurrency", dependencies: ["SystemCalls"], swiftSettings: strict),
+    .target(name: "IPC", dependencies: ["SystemCalls", "Concurrency"], swiftSettings: strict),
     .target(
       name: "Crawling", dependencies: ["IPC", "SystemCalls", "Concurrency", "CLibXML2"],
       swiftSettings: strict),

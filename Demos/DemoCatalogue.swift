@@ -23,7 +23,7 @@ package enum DemoCatalogue {
   package static let all: [any Demo.Type] = [
     PipeDemo.self, FIFODemo.self, QueueDemo.self, SemaphoreDemo.self, MemoryDemo.self, SocketDemo.self,
     TCPDemo.self, CallbacksDemo.self, GeneratorsDemo.self, FuturesDemo.self, AsyncDemo.self,
-    ChannelsDemo.self, SchedulerDemo.self, ActorsDemo.self,
+    ChannelsDemo.self, SelectDemo.self, SchedulerDemo.self, ActorsDemo.self,
   ]
 }
 

@@ -9,7 +9,7 @@ enum SchedulerDemo: Demo {
   static let summary = "tasks, threads and processors, and what becomes of a processor when its task blocks"
 
   static func run() throws {
-    let scheduler = try Scheduler(processors: 2)
+    let scheduler = Scheduler(processors: 2)
     let watch = Stopwatch()
     let done = LocalChannel<String>(capacity: 16)
 

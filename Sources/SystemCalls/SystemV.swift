@@ -7,6 +7,8 @@ package enum MessageQueues {
     package let owner: UInt32
     package let messages: Int
     package let capacityBytes: Int
+    /// Of the texts that wait.
+    package let waitingBytes: Int
   }
 
   package static func create() throws(SystemError) -> Int32 {
@@ -21,7 +23,8 @@ package enum MessageQueues {
     var raw = msqid_ds()
     try system(.msgctl) { unsafe msgctl(id, IPC_STAT, &raw) }
     return Status(
-      owner: raw.msg_perm.cuid, messages: Int(raw.msg_qnum), capacityBytes: Int(raw.msg_qbytes))
+      owner: raw.msg_perm.cuid, messages: Int(raw.msg_qnum), capacityBytes: Int(raw.msg_qbytes),
+      waitingBytes: Int(raw.__msg_cbytes))
   }
 
   /// Lowers how many bytes may wait (IPC_SET; raising it over kernel.msgmnb takes CAP_SYS_RESOURCE).
@@ -37,6 +40,20 @@ package enum MessageQueues {
     _ id: Int32, _ buffer: UnsafeRawPointer, count: Int, wait: Bool
   ) throws(SystemError) {
     try system(.msgsnd) { unsafe csystem_message_send(id, buffer, count, wait ? 0 : Int32(IPC_NOWAIT)) }
+  }
+
+  /// Whether a message waits; takes none. A buffer without room for a message's text leaves it where it is: E2BIG. One
+  /// without a text is taken, and isn't any of ours.
+  package static func hasMessage(_ id: Int32) throws(SystemError) -> Bool {
+    var type = 0
+    do throws(SystemError) {
+      try system(.msgrcv) { unsafe csystem_message_receive(id, &type, 0, 0, Int32(IPC_NOWAIT)) }
+      return true
+    } catch {
+      if error.number == E2BIG { return true }
+      if error.number == ENOMSG { return false }
+      throw error
+    }
   }
 
   /// Takes the first message of `type` (0: of any). Throws ENOMSG when there is none.

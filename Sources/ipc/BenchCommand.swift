@@ -12,6 +12,7 @@ enum BenchCommand: Command {
               [--repeats N] [--seconds S] [--rate N] [--raw] [--quick] [--seed N]
               [--json|--csv|--markdown] [--html FILE] [--crawl CRAWL.json] [--compare EARLIER.json]
     ipc bench steps [--step NAME,…] [--repeats N] [--seconds S] [--seed S] [--json]
+    ipc bench select [--mechanism NAME,…|all] [--seconds S] [--json]
     ipc bench advise --size 4K --pattern stream|request|jobs [--processes N] [--crosses machines] [--json]
 
     Measures each mechanism between processes of its own, and beside it, in turn and in the same minute, the same
@@ -21,6 +22,7 @@ enum BenchCommand: Command {
     \(Workload.allCases.map { "  " + CommandLineTool.pad($0.rawValue, 13) + $0.summary }.joined(separator: "\n"))
       all          all of them
       steps        what one step of each model of concurrency costs, in one process
+      select       whether one select is fair to a channel of each mechanism, all of them full (10 s)
       advise       which mechanism to use here, and why
 
       --mechanism   \(Mechanism.all.map(\.name).joined(separator: ", ")): all of them (all), or those named;
@@ -48,6 +50,7 @@ enum BenchCommand: Command {
 
   static func run(_ arguments: inout Arguments) throws {
     if arguments.takesWord("steps") { return try StepsCommand.run(&arguments) }
+    if arguments.takesWord("select") { return try SelectCommand.run(&arguments) }
     if arguments.takesWord("advise") { return try AdviseCommand.run(&arguments) }
     let options = try BenchOptions(&arguments)
     let report = try BenchSession.measure(options.plan)

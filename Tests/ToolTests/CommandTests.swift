@@ -34,7 +34,7 @@ extension AllToolTests {
     @Test(
       arguments: [
         "pipe", "fifo", "queue", "semaphore", "memory", "socket", "tcp", "callbacks", "generators", "futures",
-        "async", "channels", "scheduler", "actors",
+        "async", "channels", "select", "scheduler", "actors",
       ])
     func aDemoShowsSomething(_ name: String) throws {
       let result = try Tool.run("demo", name)

@@ -171,7 +171,7 @@ struct ConcurrencyStep: Sendable {
   private static func onScheduler(_ body: @escaping @Sendable (Scheduler) async throws -> Void) throws
     -> UInt64
   {
-    let scheduler = try Scheduler(processors: 1)
+    let scheduler = Scheduler(processors: 1)
     defer { scheduler.close() }
     return try waited(on: scheduler) { try await body(scheduler) }
   }

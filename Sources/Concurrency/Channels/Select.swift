@@ -23,7 +23,7 @@ nonisolated(nonsending) public func select<Outcome>(
   let arms = cases()
   let select = SelectRun(arms)
   let chosen =
-    if let ready = select.attempt() ?? select.otherwise { ready } else { try await select.wait() }
+    if let ready = select.attempt() ?? select.otherwise { ready } else { try await select.waitForOne() }
   return try await arms[chosen].finish()
 }
 
@@ -72,8 +72,15 @@ private final class SelectRun {
     return nil
   }
 
-  /// Stands in every line until somebody claims it.
-  nonisolated(nonsending) func wait() async throws -> Int {
+  nonisolated(nonsending) func waitForOne() async throws -> Int {
+    while true {
+      let claimed = try await wait()
+      if !parts[claimed.index].onlyWakes || claimed.isDone { return claimed.index }
+    }
+  }
+
+  /// Stands in every line until somebody claims it, or it has done something itself.
+  private nonisolated(nonsending) func wait() async throws -> (index: Int, isDone: Bool) {
     let waiter = ChannelWaiter()
     var ready: Int?
     try await waiter.wait {
@@ -88,9 +95,9 @@ private final class SelectRun {
     } leave: {
       self.leave()
     }
-    if let ready { return ready }
+    if let ready { return (ready, true) }
     leave()
-    return waiter.outcome
+    return (waiter.outcome, false)
   }
 
   private func leave() {

@@ -8,6 +8,8 @@ public class SelectPart {
 
   /// Is taken when nothing else is ready.
   var isOtherwise: Bool { false }
+  /// Whether it wakes its select without having done anything: everything is tried again.
+  var onlyWakes: Bool { false }
   /// Does what the case is to do, if it can be done now.
   func attempt() -> Bool { false }
   /// Stands in line.
@@ -119,20 +121,26 @@ final class SendArm<Value: Sendable, Outcome>: SelectArm<Outcome> {
 
 final class TimerArm<Outcome>: SelectArm<Outcome> {
   private let duration: Duration
+  /// When the time is up; nil: nobody has waited yet.
+  private var end: ContinuousClock.Instant?
   private var timer: Task<Void, Never>?
 
   init(_ duration: Duration, _ body: @escaping () async throws -> Outcome) {
-    self.duration = duration
+    // A sleep of more than an age traps in the runtime.
+    self.duration = min(duration, .seconds(1 << 31))
     super.init(nil, body: body)
   }
 
-  override func attempt() -> Bool { duration <= .zero }
+  override func attempt() -> Bool { end.map { $0 <= .now } ?? (duration <= .zero) }
 
   override func lineUp(_ waiter: ChannelWaiter, _ index: Int) {
-    timer = Task { [duration] in
-      // A sleep of more than an age traps in the runtime.
-      let age = Duration.seconds(1 << 31)
-      guard (try? await Task.sleep(for: min(duration, age))) != nil, waiter.claim(index) else { return }
+    // From when the select began to wait, however often something else wakes it.
+    let end = self.end ?? .now + duration
+    self.end = end
+    timer = Task {
+      guard (try? await Task.sleep(until: end, clock: .continuous)) != nil, waiter.claim(index) else {
+        return
+      }
       waiter.resume()
     }
   }

@@ -8,44 +8,44 @@ public protocol SelectCase<Outcome> {
 
 /// Receives from a channel; the closure gets nil when the channel is closed. A channel that is nil is never ready.
 public struct Receive<Value: Sendable, Outcome>: SelectCase {
-  private let channel: LocalChannel<Value>?
-  private let body: (Value?) async throws -> Outcome
+  private let make: () -> SelectArm<Outcome>
 
   /// - Parameter body: runs after the select has chosen this case.
   public init(
     _ channel: LocalChannel<Value>?, _ body: @escaping (Value?) async throws -> Outcome
   ) {
-    self.channel = channel
-    self.body = body
+    make = {
+      guard let channel else { return SelectArm(nil, body: { throw CancellationError() }) }
+      return ReceiveArm(channel, body)
+    }
   }
 
+  /// From something else.
+  package init(_ make: @escaping () -> SelectArm<Outcome>) { self.make = make }
+
   /// The case as a select sees it.
-  public var arm: SelectArm<Outcome> {
-    guard let channel else { return SelectArm(nil, body: { throw CancellationError() }) }
-    return ReceiveArm(channel, body)
-  }
+  public var arm: SelectArm<Outcome> { make() }
 }
 
 /// Sends to a channel. A channel that is nil is never ready; one that is closed makes the select throw `sendOnClosed`.
 public struct Send<Value: Sendable, Outcome>: SelectCase {
-  private let value: Value
-  private let channel: LocalChannel<Value>?
-  private let body: () async throws -> Outcome
+  private let make: () -> SelectArm<Outcome>
 
   /// - Parameter body: runs after the value was sent.
   public init(
     _ value: Value, to channel: LocalChannel<Value>?, _ body: @escaping () async throws -> Outcome
   ) {
-    self.value = value
-    self.channel = channel
-    self.body = body
+    make = {
+      guard let channel else { return SelectArm(nil, body: body) }
+      return SendArm(channel, value, body)
+    }
   }
 
+  /// To something else.
+  package init(_ make: @escaping () -> SelectArm<Outcome>) { self.make = make }
+
   /// The case as a select sees it.
-  public var arm: SelectArm<Outcome> {
-    guard let channel else { return SelectArm(nil, body: body) }
-    return SendArm(channel, value, body)
-  }
+  public var arm: SelectArm<Outcome> { make() }
 }
 
 /// Is ready when so much time has passed and nothing else was.

@@ -4,7 +4,7 @@ package import SystemCalls
 /// One thread that waits for many descriptors: readiness callbacks, timers, and work from other threads.
 /// epoll(7), eventfd(2). It is also an executor: tasks and actors can live on it (LoopExecutor.swift).
 ///
-/// Everything but ``submit(_:)``, ``stop()`` and the executor's side is called on the loop's own thread: before
+/// Everything but ``submit(_:)``, ``stop()``, ``once(_:_:_:)`` and its kin, and the executor's side is called on the loop's own thread: before
 /// `run()`, or from a callback.
 package final class EventLoop: @unchecked Sendable {
   // What other threads touch is behind the mutex or atomic; the rest belongs to the thread that runs the loop.
@@ -18,7 +18,8 @@ package final class EventLoop: @unchecked Sendable {
     let callback: (Epoll.Interest) throws -> Void
   }
 
-  private let epoll: Epoll
+  let epoll: Epoll
+  let guests = LoopGuests()
   private let wakeUp: Descriptor
   private var registrations: [UInt64: Registration] = [:]
   private var nextToken: UInt64 = 1
@@ -146,6 +147,8 @@ package final class EventLoop: @unchecked Sendable {
     for event in try epoll.wait(milliseconds: patience) {
       if event.token == 0 {
         takeSubmitted()
+      } else if event.token & LoopGuests.mark != 0 {
+        guests.call(event.token)
       } else if let registration = registrations[event.token] {
         // Otherwise a callback of this same turn has removed it.
         attempt { try registration.callback(event.found) }

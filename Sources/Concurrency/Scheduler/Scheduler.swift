@@ -9,7 +9,7 @@ import SystemCalls
 /// that the rest goes on; when it comes back and finds none, its task waits for its turn like the others.
 ///
 /// ```swift
-/// let scheduler = try Scheduler()
+/// let scheduler = Scheduler()
 /// let task = Task(executorPreference: scheduler) {
 ///   let bytes = try await scheduler.blocking { try receiver.receive([UInt8].self) }   // a msgrcv(2), say
 ///   …
@@ -62,7 +62,7 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
   /// - Parameters:
   ///   - processors: how many tasks run at once; nil: as many as the machine has CPUs.
   ///   - mostThreads: threads at most, those in a call that blocks included. While all of them are, nothing else runs.
-  public init(processors count: Int? = nil, mostThreads: Int = 2048) throws {
+  public init(processors count: Int? = nil, mostThreads: Int = 2048) {
     self.mostThreads = max(1, mostThreads)
     let count = max(1, count ?? Processes.processorsOnline)
     processors = (0..<count).map { Processor($0) }

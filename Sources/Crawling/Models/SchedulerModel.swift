@@ -9,7 +9,7 @@ enum SchedulerModel: CrawlModel {
   static let summary = "tasks that block, on a scheduler that gives their processor away"
 
   static func crawl(_ work: CrawlWork) throws {
-    let scheduler = try Scheduler()
+    let scheduler = Scheduler()
     let fetch = work.waitingFetch
     let end = DispatchSemaphore(value: 0)
     Task(executorPreference: scheduler) {

@@ -39,6 +39,9 @@ package protocol ByteSink: AnyObject {
     _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, _ position: PartPosition,
     until deadline: Deadline
   ) throws(ChannelError) -> Int
+  /// How to wait for room, as a ``SendingEnd`` says it.
+  var readiness: Readiness { get }
+  func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool
   /// Whether lines of text can go as they are: a byte stream that a shell could write to.
   var carriesLines: Bool { get }
   /// The rest of the message that was begun doesn't come.
@@ -49,6 +52,7 @@ package protocol ByteSink: AnyObject {
 
 extension ByteSource {
   package var holdsTurn: Bool { false }
+  package func waitUntilReady(until deadline: Deadline) -> Bool { true }
 
   package func read(
     into buffer: UnsafeMutableRawBufferPointer, trying times: Int
@@ -65,6 +69,7 @@ extension ByteSource {
 extension ByteSink {
   package var carriesLines: Bool { false }
   package func abandon() {}
+  package func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool { true }
 }
 
 package enum ReadOutcome {
@@ -89,6 +94,9 @@ package protocol ByteSource: AnyObject {
   func read(
     into buffer: UnsafeMutableRawBufferPointer, trying times: Int
   ) throws(ChannelError) -> ReadOutcome
+  /// How to wait for bytes, as a ``ReceivingEnd`` says it.
+  var readiness: Readiness { get }
+  func waitUntilReady(until deadline: Deadline) -> Bool
   func close()
   func handOver() throws(ChannelError) -> Handover
 }

@@ -188,6 +188,9 @@ package final class DescriptorCarrier: ByteSink, ByteSource {
     throw ChannelError(error, .receive, mechanism)
   }
 
+  /// A FIFO's readiness is that of the descriptor that it was opened with.
+  package var readiness: Readiness { .descriptors(number >= 0 ? [number] : [], nil) }
+
   package func close() {
     guard descriptor != nil else { return }
     descriptor = nil

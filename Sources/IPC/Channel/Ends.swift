@@ -23,6 +23,13 @@
   func commit(_ count: Int, until deadline: Deadline) throws(ChannelError) -> Bool
   /// False: the deadline passed before everything was out.
   func flush(until deadline: Deadline) throws(ChannelError) -> Bool
+  /// How to wait for room without a thread.
+  var readiness: Readiness { get }
+  /// Where no poll sees it: waits until a message of `count` bytes may find room, or the channel is closed. Takes
+  /// nothing. False: the deadline passed.
+  func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool
+  /// Messages of at most so many bytes go at once or not at all; a larger one may begin to go and then has to wait.
+  var wholeBytes: Int { get }
   /// Lets go of everything. May be called more than once.
   func close()
   func handOver() throws(ChannelError) -> Handover
@@ -41,16 +48,23 @@
   func take(until deadline: Deadline) throws(ChannelError) -> UnsafeRawBufferPointer?
   /// The message last taken was read.
   func release()
+  /// How to wait for a message without a thread.
+  var readiness: Readiness { get }
+  /// Where no poll sees it: waits until there may be a message, or the channel is closed. Takes nothing. False: the
+  /// deadline passed.
+  func waitUntilReady(until deadline: Deadline) -> Bool
   func close()
   func handOver() throws(ChannelError) -> Handover
 }
 
 extension SendingEnd {
   package var reservesSharedMemory: Bool { false }
+  package func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool { true }
 }
 
 extension ReceivingEnd {
   package var lendsSharedMemory: Bool { false }
+  package func waitUntilReady(until deadline: Deadline) -> Bool { true }
 }
 
 /// An end on its way to a process that is about to be spawned.

@@ -89,6 +89,9 @@ package final class FramedReceiver: ReceivingEnd {
 
   package func release() { decoder.release() }
 
+  package var readiness: Readiness { source.readiness }
+  package func waitUntilReady(until deadline: Deadline) -> Bool { source.waitUntilReady(until: deadline) }
+
   package func close() {
     if isClosed { return }
     isClosed = true

@@ -166,6 +166,13 @@ package final class FramedSender: SendingEnd, CoalescingEnd, @unchecked Sendable
     return unsafe try sendParts(body, until: deadline)
   }
 
+  package var readiness: Readiness { sink.readiness }
+  package func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool {
+    sink.waitUntilReady(min(count + overhead, unitBytes), until: deadline)
+  }
+  /// A byte stream that poll(2) calls writable has room for a page (pipe(7)).
+  package var wholeBytes: Int { min(unitBytes, isStream ? 4096 : unitBytes) - FrameHeader.size * 2 }
+
   package func flush(until deadline: Deadline) throws(ChannelError) -> Bool {
     let locked = lock()
     defer { unlock(locked) }

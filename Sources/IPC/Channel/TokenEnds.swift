@@ -4,8 +4,15 @@ package protocol TokenPort: AnyObject {
   func put(until deadline: Deadline) throws(ChannelError) -> Bool
   /// Takes one.
   func take(until deadline: Deadline) throws(ChannelError) -> ReadOutcome
+  /// How to wait for room or for a token; where no poll sees it, in `waitUntilReady`, which takes nothing.
+  func readiness(toPut: Bool) -> Readiness
+  func waitUntilReady(toPut: Bool, until deadline: Deadline) -> Bool
   func close()
   func handOver() throws(ChannelError) -> Handover
+}
+
+extension TokenPort {
+  package func waitUntilReady(toPut: Bool, until deadline: Deadline) -> Bool { true }
 }
 
 /// The sending end of a mechanism whose messages have no bytes.
@@ -60,6 +67,12 @@ package final class TokenSender: SendingEnd {
   }
 
   package func flush(until deadline: Deadline) throws(ChannelError) -> Bool { true }
+
+  package var readiness: Readiness { port.readiness(toPut: true) }
+  package func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool {
+    port.waitUntilReady(toPut: true, until: deadline)
+  }
+  package var wholeBytes: Int { 0 }
 
   package func close() {
     if isClosed { return }
@@ -118,6 +131,11 @@ package final class TokenReceiver: ReceivingEnd {
   }
 
   package func release() {}
+
+  package var readiness: Readiness { port.readiness(toPut: false) }
+  package func waitUntilReady(until deadline: Deadline) -> Bool {
+    port.waitUntilReady(toPut: false, until: deadline)
+  }
 
   package func close() {
     if isClosed { return }

@@ -4,7 +4,7 @@ package import SystemCalls
 /// How an end learns that the other side is gone where the mechanism itself wouldn't say: two pipes (FIFOs, for a
 /// channel with a name) that carry nothing. Every sender holds the writing end of one, every receiver that of the
 /// other; when the last holder closes or dies, the kernel hangs up.
-package final class Lifeline: @unchecked Sendable {
+@usableFromInline package final class Lifeline: @unchecked Sendable {
   // Touched by the end's owner alone, but for the atomic.
   package enum Side: String, Sendable { case sender, receiver }
 
@@ -15,6 +15,7 @@ package final class Lifeline: @unchecked Sendable {
   private let record: NameRecord?
   private let gone = Atomic<Bool>(false)
   private var watch: UInt64?
+  private let hook = Mutex<(@Sendable () -> Void)?>(nil)
 
   package init(
     _ side: Side, hold: consuming Descriptor, senders: consuming Descriptor, receivers: consuming Descriptor,
@@ -77,8 +78,12 @@ package final class Lifeline: @unchecked Sendable {
     watch = try HangUpMonitor.watch(peers) { [weak self] in
       self?.gone.store(true, ordering: .sequentiallyConsistent)
       wake()
+      self?.hook.withLock { $0 }?()
     }
   }
+
+  /// Also calls this when the other side is gone; nil: no more.
+  package func tellWhenGone(_ hook: (@Sendable () -> Void)?) { self.hook.withLock { $0 = hook } }
 
   /// After this, `wake` runs no more.
   package func stop() {

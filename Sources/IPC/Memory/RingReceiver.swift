@@ -166,6 +166,18 @@ package final class RingReceiver: ReceivingEnd {
     } ?? false
   }
 
+  package var readiness: Readiness { .waiting }
+
+  package func waitUntilReady(until deadline: Deadline) -> Bool {
+    if toldHead != head { tell() }
+    let found = try? ring.messages.waitAlone(until: deadline) { () throws(ChannelError) in
+      if head != knownTail { return true }
+      return try lookOrEnd()
+    }
+    // An error is the next take's to throw.
+    return found ?? true
+  }
+
   package func close() {
     if isClosed { return }
     isClosed = true

@@ -206,6 +206,19 @@ package final class RingSender: SendingEnd, CoalescingEnd, @unchecked Sendable {
     return try ring.room.waitAlone(until: deadline) { () throws(ChannelError) in try hasRoom(needed) }
   }
 
+  package var readiness: Readiness { .waiting }
+
+  package func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool {
+    let record = min(Self.recordBytes(count), longestRecord)
+    let untilEnd = ring.capacity - Int(tail & UInt64(ring.capacity - 1))
+    let needed = record <= untilEnd ? record : untilEnd + record
+    let found = try? ring.room.waitAlone(until: deadline) { () throws(ChannelError) in try hasRoom(needed) }
+    // An error is the next send's to throw.
+    return found ?? true
+  }
+
+  package var wholeBytes: Int { longestRecord - FrameHeader.size }
+
   package func close() {
     if isClosed { return }
     isClosed = true

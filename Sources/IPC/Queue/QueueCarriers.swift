@@ -70,6 +70,20 @@ final class QueueSink: ByteSink {
     link.unlock(.sending)
   }
 
+  var readiness: Readiness { .waiting }
+
+  func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool {
+    let found = try? link.room.wait(until: deadline) { () throws(ChannelError) in
+      if link.lifeline.peersGone { return true }
+      let status = try translating(.send, .queue) { () throws(SystemError) in
+        try MessageQueues.status(link.queue)
+      }
+      return status.waitingBytes + count <= status.capacityBytes
+    }
+    // An error is the next send's to throw.
+    return found ?? true
+  }
+
   private func attempt(_ memory: UnsafeRawPointer, _ count: Int) throws(ChannelError) -> Bool {
     if link.lifeline.peersGone { throw .closed(.send, .queue) }
     do throws(SystemError) {
@@ -205,6 +219,19 @@ final class QueueSource: ByteSource {
     guard takesTurns else { return }
     link.unlock(.receiving)
     if foundSomething { link.messages.ring() }
+  }
+
+  var readiness: Readiness { .waiting }
+
+  func waitUntilReady(until deadline: Deadline) -> Bool {
+    let found = try? link.messages.wait(until: deadline) { () throws(ChannelError) in
+      if link.lifeline.peersGone { return true }
+      return try translating(.receive, .queue) { () throws(SystemError) in
+        try MessageQueues.hasMessage(link.queue)
+      }
+    }
+    // An error is the next take's to throw.
+    return found ?? true
   }
 
   private func take(

@@ -90,6 +90,14 @@ final class BoundedBuffer: @unchecked Sendable {
     }
   }
 
+  /// Waits until a count is above 0, and leaves it so: one semop(2) takes one and gives it back. True also when the other
+  /// side is gone, or the set.
+  func waitUntilPositive(_ index: Int, until deadline: Deadline) -> Bool {
+    let look = Semaphores.Steps(Semaphores.Operation(index, -1), Semaphores.Operation(index, 1))
+    let found = try? operate(look, until: deadline, .wait)
+    return found ?? true || lifeline.peersGone
+  }
+
   /// The slot that this side works on next; call it inside.
   func slot(_ index: Int, _ operation: ChannelOperation) throws(ChannelError) -> UnsafeMutableRawBufferPointer
   {

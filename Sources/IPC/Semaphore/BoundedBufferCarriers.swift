@@ -45,6 +45,12 @@ final class BoundedBufferSink: ByteSink {
     return total
   }
 
+  var readiness: Readiness { .waiting }
+
+  func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool {
+    buffer.waitUntilPositive(Index.free, until: deadline)
+  }
+
   func abandon() {
     guard inside else { return }
     inside = false
@@ -130,6 +136,12 @@ final class BoundedBufferSource: ByteSource {
       try Semaphores.value(buffer.set, Index.used)
     }
     return used == 0 ? .ended : .nothing
+  }
+
+  var readiness: Readiness { .waiting }
+
+  func waitUntilReady(until deadline: Deadline) -> Bool {
+    buffer.waitUntilPositive(Index.used, until: deadline)
   }
 
   func close() {

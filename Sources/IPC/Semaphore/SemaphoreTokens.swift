@@ -49,6 +49,16 @@ final class SemaphoreTokens: TokenPort, @unchecked Sendable {
     return try operate(takeSteps, until: .now, .receive) ? .bytes(0) : .ended
   }
 
+  func readiness(toPut: Bool) -> Readiness { .waiting }
+
+  func waitUntilReady(toPut: Bool, until deadline: Deadline) -> Bool {
+    let index = toPut ? 0 : 1
+    let look = Semaphores.Steps(Semaphores.Operation(index, -1), Semaphores.Operation(index, 1))
+    let found = try? operate(look, until: deadline, .wait)
+    // An error is the next call's to throw.
+    return found ?? true || lifeline.peersGone
+  }
+
   func close() {
     lifeline.leave { try? Semaphores.remove(set) }
     // Only now: this process may be ended between the two.

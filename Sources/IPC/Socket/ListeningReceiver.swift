@@ -145,6 +145,11 @@ package final class ListeningReceiver: ReceivingEnd {
     current = nil
   }
 
+  package var readiness: Readiness {
+    guard let door else { return .descriptors([], nil) }
+    return .descriptors([door.pollable] + lines.map { $0.socket.raw }, nil)
+  }
+
   package func close() {
     guard let door else { return }
     door.close()

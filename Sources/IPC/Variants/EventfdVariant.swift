@@ -66,6 +66,8 @@ package enum EventfdVariant: MechanismImplementation {
       return ready > 0
     }
 
+    func readiness(toPut: Bool) -> Readiness { .descriptors([toPut ? free.raw : sent.raw], lifeline) }
+
     func close() { lifeline.leave {} }
 
     func handOver() throws(ChannelError) -> Handover {

@@ -81,6 +81,8 @@ package enum PosixQueueVariant: MechanismImplementation {
       return ready > 0
     }
 
+    var readiness: Readiness { .descriptors([queue.raw], lifeline) }
+
     func close() {
       lifeline.leave { if let name { try? PosixQueues.unlink(name) } }
     }

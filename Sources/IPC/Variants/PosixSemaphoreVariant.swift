@@ -68,6 +68,16 @@ package enum PosixSemaphoreVariant: MechanismImplementation {
       return .bytes(0)
     }
 
+    func readiness(toPut: Bool) -> Readiness { .waiting }
+
+    func waitUntilReady(toPut: Bool, until deadline: Deadline) -> Bool {
+      let semaphore = toPut ? free : sent
+      let found = try? wait(semaphore, until: deadline, .wait)
+      // It has no way to look without taking: what was taken goes back.
+      if found == true { try? semaphore.post() }
+      return found ?? true || lifeline.peersGone
+    }
+
     func close() {
       lifeline.leave { try? Segment.remove(segment.id) }
       // Only now: this process may be ended between the two.

@@ -86,6 +86,17 @@ final class SignalSender: SendingEnd {
 
   func flush(until deadline: Deadline) throws(ChannelError) -> Bool { true }
 
+  var readiness: Readiness { .waiting }
+
+  func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool {
+    let found = try? link.room.wait(until: deadline) { () throws(ChannelError) in
+      link.lifeline.peersGone || link.target.load() != 0 && link.credits.load() > 0
+    }
+    return found ?? true
+  }
+
+  var wholeBytes: Int { 4 }
+
   func close() {
     if isClosed { return }
     isClosed = true
@@ -223,6 +234,22 @@ final class SignalReceiver: ReceivingEnd {
   }
 
   func release() {}
+
+  /// Not the lifeline's end, behind which signals may still come: `take` waits for that.
+  var readiness: Readiness { .waiting }
+
+  func waitUntilReady(until deadline: Deadline) -> Bool {
+    while true {
+      let gone = link.lifeline.peersGone
+      let limit = gone ? deadline.remaining(atMost: 5_000_000) : deadline.remaining
+      var entries = [PollEntry(listener?.pipe.reading.raw ?? -1, read: true)]
+      if !gone { entries.append(PollEntry(link.lifeline.pollable)) }
+      guard let found = try? poll(&entries, nanoseconds: limit) else { return true }
+      if !gone, entries[1].hungUp { link.lifeline.notePeersGone() }
+      if found > 0 && entries[0].readable || isOver { return true }
+      if deadline.hasPassed { return false }
+    }
+  }
 
   func close() {
     if isClosed { return }

@@ -11,7 +11,7 @@ extension AllConcurrencyTests {
     private func run<Value: Sendable>(
       processors: Int, _ body: @escaping @Sendable (Scheduler) async throws -> Value
     ) async throws -> Value {
-      let scheduler = try Scheduler(processors: processors)
+      let scheduler = Scheduler(processors: processors)
       let result = await Task(executorPreference: scheduler) { try await body(scheduler) }.result
       scheduler.close()
       #expect(scheduler.snapshot.running + scheduler.snapshot.parked + scheduler.snapshot.blocked == 0)
@@ -117,7 +117,7 @@ extension AllConcurrencyTests {
 
     /// Work that comes one by one, from outside, just when the threads go to sleep.
     @Test func noWakeUpIsLost() async throws {
-      let scheduler = try Scheduler(processors: 1)
+      let scheduler = Scheduler(processors: 1)
       for round in 0..<20_000 {
         let value = await Task(executorPreference: scheduler) { round }.value
         #expect(value == round)
@@ -156,7 +156,7 @@ extension AllConcurrencyTests {
 
     /// Where every thread that may be is in a call that blocks, the rest waits, and goes on when a call ends.
     @Test func atTheLimitOfThreadsTheRestWaits() async throws {
-      let scheduler = try Scheduler(processors: 2, mostThreads: 2)
+      let scheduler = Scheduler(processors: 2, mostThreads: 2)
       let pipes = try (0..<4).map { _ in Pipe(try PipeEnds()) }
       let all = Task(executorPreference: scheduler) {
         try await withThrowingTaskGroup(of: Int.self) { group in
@@ -185,7 +185,7 @@ extension AllConcurrencyTests {
 
     /// Nobody runs it any more, and nothing breaks.
     @Test func aTaskForOneThatIsClosedWaits() async throws {
-      let scheduler = try Scheduler(processors: 2)
+      let scheduler = Scheduler(processors: 2)
       await Task(executorPreference: scheduler) {}.value
       scheduler.close()
       Task(executorPreference: scheduler) { Issue.record("it ran") }
@@ -199,7 +199,7 @@ extension AllConcurrencyTests {
         await #expect(throws: Wrong.self) { try await scheduler.blocking { throw Wrong() } }
       }
       // From elsewhere it is a call like any other.
-      let other = try Scheduler(processors: 1)
+      let other = Scheduler(processors: 1)
       #expect(await other.blocking { 8 } == 8)
       other.close()
     }
@@ -265,7 +265,7 @@ extension AllConcurrencyTests {
     }
 
     @Test func onceItIsIdleEveryThreadIsParkedAndEveryProcessorFree() async throws {
-      let scheduler = try Scheduler(processors: 2)
+      let scheduler = Scheduler(processors: 2)
       await Task(executorPreference: scheduler) {
         await withTaskGroup(of: Void.self) { group in
           for _ in 0..<100 { group.addTask { await Task.yield() } }
@@ -284,8 +284,8 @@ extension AllConcurrencyTests {
     }
 
     @Test func oneThatWasNeverUsedIsClosed() throws {
-      try Scheduler(processors: 4).close()
-      try Scheduler().close()
+      Scheduler(processors: 4).close()
+      Scheduler().close()
     }
 
     private final class Count: Sendable {

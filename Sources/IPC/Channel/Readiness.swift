@@ -1,0 +1,7 @@
+/// How to wait for an end without a thread of one's own: for ``AsyncReceiver``, ``AsyncSender`` and `select`.
+@usableFromInline package enum Readiness {
+  /// epoll(7) says when one of the descriptors is ready, or hung up; the lifeline, when the other side is gone.
+  case descriptors([Int32], Lifeline?)
+  /// No poll sees it: a thread has to wait in `waitUntilReady`.
+  case waiting
+}

@@ -21,7 +21,7 @@ enum BenchCommand: Command {
 
     \(Workload.allCases.map { "  " + CommandLineTool.pad($0.rawValue, 13) + $0.summary }.joined(separator: "\n"))
       all          all of them
-      steps        what one step of each model of concurrency costs, in one process
+      steps        what one step of each model of concurrency costs, up to an actor's call over each mechanism
       select       whether one select is fair to a channel of each mechanism, all of them full (10 s)
       advise       which mechanism to use here, and why
 

@@ -83,6 +83,7 @@ enum CommandLineTool {
     case CrawlCommand.actorArgument: try ActorCrawl.serve()
     case BenchCommand.partArgument where list.count == 2: BenchmarkPart.serve(list[1])
     case BenchmarkPart.workerArgument: try BenchmarkPart.work()
+    case BenchmarkPart.actorArgument: try BenchmarkPart.hostActor()
     case SelectRun.senderArgument: try SelectRun.send()
     default:
       guard let command = commands.first(where: { $0.name == first }) else {

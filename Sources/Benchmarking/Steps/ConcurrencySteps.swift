@@ -10,7 +10,10 @@ struct ConcurrencyStep: Sendable {
   /// Runs so many, and returns what they took, in nanoseconds.
   let run: @Sendable (_ count: Int) throws -> UInt64
 
-  static let all: [ConcurrencyStep] = [
+  /// In one process, and then between two.
+  static let all = inOneProcess + ActorSteps.all
+
+  private static let inOneProcess: [ConcurrencyStep] = [
     ConcurrencyStep(name: "callback", what: "a callSoon on the event loop") { count in
       let loop = try EventLoop()
       var left = count
@@ -176,9 +179,20 @@ struct ConcurrencyStep: Sendable {
     return try waited(on: scheduler) { try await body(scheduler) }
   }
 
-  /// Runs an async function on an executor, and waits for it with this thread.
+  /// Runs an async function on an executor, and waits for it with this thread. What it took.
   private static func waited(
     on executor: (any TaskExecutor)? = nil, _ body: @escaping @Sendable () async throws -> Void
+  ) throws -> UInt64 {
+    try waiting(on: executor) {
+      let start = Clock.now()
+      try await body()
+      return Clock.now() - start
+    }
+  }
+
+  /// The same of one that measures itself.
+  static func waiting(
+    on executor: (any TaskExecutor)? = nil, _ body: @escaping @Sendable () async throws -> UInt64
   ) throws -> UInt64 {
     final class End: @unchecked Sendable {
       var result: Result<UInt64, any Error> = .success(0)
@@ -186,10 +200,8 @@ struct ConcurrencyStep: Sendable {
     }
     let end = End()
     Task(executorPreference: executor) {
-      let start = Clock.now()
       do {
-        try await body()
-        end.result = .success(Clock.now() - start)
+        end.result = .success(try await body())
       } catch {
         end.result = .failure(error)
       }

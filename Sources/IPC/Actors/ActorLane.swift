@@ -8,15 +8,23 @@ final class ActorLane: @unchecked Sendable {
 
   typealias Write = @Sendable (UInt64, inout MessageWriter, inout ToldNames) -> Void
 
-  /// A call that isn't on its way yet.
-  @safe private struct UnsentCall: Sendable {
-    let id: UInt64
+  /// Who waits for an answer.
+  @safe private struct Caller: Sendable {
     let continuation: UnsafeContinuation<[UInt8], any Error>
+
+    func get(_ answer: [UInt8]) { unsafe continuation.resume(returning: answer) }
+    func get(_ error: any Error) { unsafe continuation.resume(throwing: error) }
+  }
+
+  /// A call that isn't on its way yet.
+  private struct UnsentCall: Sendable {
+    let id: UInt64
+    let caller: Caller
     let write: Write
   }
 
-  @safe private struct Table {
-    var pending: [UInt64: UnsafeContinuation<[UInt8], any Error>] = unsafe [:]
+  private struct Table {
+    var pending: [UInt64: Caller] = [:]
     /// Calls that aren't answered, also those that nobody waits for any more.
     var onTheirWay = 0
     /// Those who wait until fewer are.
@@ -25,7 +33,7 @@ final class ActorLane: @unchecked Sendable {
 
     mutating func isOnItsWay(_ call: UnsentCall) {
       onTheirWay += 1
-      unsafe pending[call.id] = unsafe call.continuation
+      pending[call.id] = call.caller
     }
 
     var isFull: Bool { onTheirWay >= ActorFrame.mostCalls }
@@ -121,7 +129,7 @@ final class ActorLane: @unchecked Sendable {
     let id = nextID.wrappingAdd(1, ordering: .relaxed).newValue
     return try await withTaskCancellationHandler {
       unsafe try await withUnsafeThrowingContinuation { continuation in
-        unsafe begin(UnsentCall(id: id, continuation: continuation, write: write))
+        begin(UnsentCall(id: id, caller: unsafe Caller(continuation: continuation), write: write))
       }
     } onCancel: {
       cancel(id)
@@ -142,8 +150,8 @@ final class ActorLane: @unchecked Sendable {
       return .send
     }
     switch step {
-    case .gone(let error): unsafe call.continuation.resume(throwing: error)
-    case .cancelled: unsafe call.continuation.resume(throwing: CancellationError())
+    case .gone(let error): call.caller.get(error)
+    case .cancelled: call.caller.get(CancellationError())
     case .wait: break
     case .send: send(call)
     }
@@ -155,13 +163,13 @@ final class ActorLane: @unchecked Sendable {
 
   /// Its caller is told at once; what was sent is carried out, and counts until it is answered.
   private func cancel(_ id: UInt64) {
-    let found = unsafe table.withLock { table -> UnsafeContinuation<[UInt8], any Error>? in
+    let found = table.withLock { table -> Caller? in
       if let index = table.waiting.firstIndex(where: { $0.id == id }) {
-        return unsafe table.waiting.remove(at: index).continuation
+        return table.waiting.remove(at: index).caller
       }
-      return unsafe table.pending.removeValue(forKey: id)
+      return table.pending.removeValue(forKey: id)
     }
-    unsafe found?.resume(throwing: CancellationError())
+    found?.get(CancellationError())
   }
 
   nonisolated(nonsending) func call(
@@ -312,16 +320,16 @@ final class ActorLane: @unchecked Sendable {
   private func handleReply(_ reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
     let id: UInt64 = try reader.integer(bytes)
     let rest = try reader.array(bytes, count: reader.remaining(bytes))
-    let (waiting, next) = unsafe table.withLock { table in
+    let (waiting, next) = table.withLock { table in
       table.onTheirWay -= 1
-      let waiting = unsafe table.pending.removeValue(forKey: id)
-      if table.isFull || table.waiting.isEmpty { return unsafe (waiting, nil as UnsentCall?) }
+      let waiting = table.pending.removeValue(forKey: id)
+      if table.isFull || table.waiting.isEmpty { return (waiting, nil as UnsentCall?) }
       let next = table.waiting.removeFirst()
       table.isOnItsWay(next)
-      return unsafe (waiting, next)
+      return (waiting, next)
     }
     // Nobody waits for the answer of a call that was cancelled.
-    unsafe waiting?.resume(returning: rest)
+    waiting?.get(rest)
     if let next { send(next) }
   }
 
@@ -380,16 +388,16 @@ final class ActorLane: @unchecked Sendable {
     let gone = IPCActorError(
       .peerGone, nil, words + "; whether a call that was under way was carried out isn't known")
     system.isDisconnected(self, gone)
-    let (pending, waiting) = unsafe table.withLock { table in
+    let (pending, waiting) = table.withLock { table in
       table.gone = table.gone ?? gone
       defer {
-        unsafe table.pending = [:]
+        table.pending = [:]
         table.waiting = []
       }
-      return unsafe (table.pending, table.waiting)
+      return (table.pending, table.waiting)
     }
-    for unsafecontinuation in unsafe pending.values { unsafe continuation.resume(throwing: gone) }
-    for call in waiting { unsafe call.continuation.resume(throwing: gone) }
+    for caller in pending.values { caller.get(gone) }
+    for call in waiting { call.caller.get(gone) }
   }
 
   /// Tells the other side that this one has closed, and waits until it has as well, and its process, if it is a child, has

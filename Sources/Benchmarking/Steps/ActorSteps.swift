@@ -1,0 +1,65 @@
+import Dispatch
+import Distributed
+import IPC
+import SystemCalls
+
+/// Adds up numbers, in another process.
+distributed actor RemoteAdder {
+  typealias ActorSystem = IPCActorSystem
+  private var sum = 0
+
+  distributed func add(_ value: Int) -> Int {
+    sum &+= value
+    return sum
+  }
+}
+
+/// Calls of an actor in another process, over each mechanism.
+enum ActorSteps {
+  /// What the actor's process is started with.
+  static let hostArgument = "--bench-actor"
+
+  static var all: [ConcurrencyStep] {
+    Mechanism.all.map { mechanism in
+      ConcurrencyStep(
+        name: "actor-call-\(mechanism)",
+        what: "the same of one in another process, over \(mechanism), on the executor that hears the answer"
+      ) { count in try calls(count, over: mechanism, executor: IPCActorSystem.executor) }
+    } + [
+      ConcurrencyStep(
+        name: "actor-call-pool",
+        what: "over memory, by a task of the default executor, which has to be woken for each answer"
+      ) { count in try calls(count, over: .memory, executor: nil) }
+    ]
+  }
+
+  static func host() throws {
+    try IPCActorSystem.serve { system in try system.host("adder") { RemoteAdder(actorSystem: $0) } }
+  }
+
+  private static func calls(_ count: Int, over mechanism: Mechanism, executor: (any TaskExecutor)?) throws
+    -> UInt64
+  {
+    let system = IPCActorSystem()
+    let peer = try system.spawn(arguments: [hostArgument], over: mechanism)
+    defer { system.close() }
+    let adder = try peer.resolve(RemoteAdder.self, named: "adder")
+    return try ConcurrencyStep.waiting(on: executor) {
+      // The host learns that the call is short, and both processes are there.
+      for _ in 0..<32 { _ = try await adder.add(0) }
+      let start = Clock.now()
+      var sum = 0
+      for value in 0..<count { sum = try await adder.add(value) }
+      let took = Clock.now() - start
+      guard sum == count * (count - 1) / 2 else { throw BenchmarkError(.work, "a call was lost") }
+      return took
+    }
+  }
+}
+
+extension BenchmarkPart {
+  package static var actorArgument: String { ActorSteps.hostArgument }
+
+  /// A process that hosts an actor.
+  package static func hostActor() throws { try ActorSteps.host() }
+}

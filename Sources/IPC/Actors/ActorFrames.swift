@@ -31,8 +31,10 @@ enum ActorFrame {
   static let mostNames = 4096
   /// Stands for a name that isn't remembered.
   static let unnumbered = UInt16.max
+  /// Calls may be made in calls, as deep as this.
+  static let deepest = 64
   /// What a call's frame has besides the arguments and the two names, at most.
-  static let overhead = 64
+  static let overhead = 64 + 8 * deepest
 }
 
 /// Names that one end has told the other, each known by its number from then on: a call has two, and tens of bytes each.

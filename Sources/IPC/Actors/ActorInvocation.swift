@@ -38,11 +38,13 @@ public struct ActorInvocationDecoder: DistributedTargetInvocationDecoder, @unche
   public typealias SerializationRequirement = Message
 
   private let bytes: [UInt8]
-  private var reader = MessageReader()
+  private var reader: MessageReader
   private let generics: [any Any.Type]
 
-  init(_ bytes: [UInt8], generics: [any Any.Type]) {
+  /// - Parameter start: where the arguments begin.
+  init(_ bytes: [UInt8], from start: Int, generics: [any Any.Type]) {
     self.bytes = bytes
+    reader = MessageReader(at: start)
     self.generics = generics
   }
 

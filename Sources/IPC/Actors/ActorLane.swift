@@ -8,11 +8,23 @@ final class ActorLane: @unchecked Sendable {
 
   typealias Write = @Sendable (UInt64, inout MessageWriter, inout ToldNames) -> Void
 
+  /// A frame, and where the outcome's byte stands in it.
+  struct Answer: Sendable {
+    let frame: [UInt8]
+    let start: Int
+
+    var outcome: ActorFrame.Outcome? {
+      start < frame.count ? ActorFrame.Outcome(rawValue: frame[start]) : nil
+    }
+    /// What follows the outcome.
+    var reader: MessageReader { MessageReader(at: start + 1) }
+  }
+
   /// Who waits for an answer.
   @safe private struct Caller: Sendable {
-    let continuation: UnsafeContinuation<[UInt8], any Error>
+    let continuation: UnsafeContinuation<Answer, any Error>
 
-    func get(_ answer: [UInt8]) { unsafe continuation.resume(returning: answer) }
+    func get(_ answer: Answer) { unsafe continuation.resume(returning: answer) }
     func get(_ error: any Error) { unsafe continuation.resume(throwing: error) }
   }
 
@@ -119,7 +131,7 @@ final class ActorLane: @unchecked Sendable {
   // MARK: Calling
 
   /// Has a frame answered: the outcome's byte, and what follows it.
-  nonisolated(nonsending) func ask(_ size: Int, _ write: @escaping Write) async throws -> [UInt8] {
+  nonisolated(nonsending) func ask(_ size: Int, _ write: @escaping Write) async throws -> Answer {
     guard size <= outbox.limit - ActorFrame.overhead else {
       throw IPCActorError(
         .notSupported, nil,
@@ -174,13 +186,20 @@ final class ActorLane: @unchecked Sendable {
 
   nonisolated(nonsending) func call(
     _ actor: IPCActorID, _ target: String, _ invocation: ActorInvocationEncoder
-  ) async throws -> [UInt8] {
-    let chain = CallChain.current ?? CallChain.new()
+  ) async throws -> Answer {
+    let path = CallOrigin.path
+    guard path.count <= ActorFrame.deepest else {
+      throw IPCActorError(
+        .notSupported, nil,
+        "the call is made in \(path.count) others, and more than \(ActorFrame.deepest) aren't carried: do they end?"
+      )
+    }
     let arguments = invocation.writer.bytes
     return try await ask(arguments.count + actor.name.utf8.count + target.utf8.count) { id, writer, names in
       writer.write(ActorFrame.Kind.call.rawValue)
       writer.write(id)
-      writer.write(chain)
+      writer.write(UInt8(path.count))
+      for number in path { writer.write(number) }
       names.actors.write(actor.name, to: &writer)
       names.targets.write(target, to: &writer)
       writer.append(arguments)
@@ -188,13 +207,13 @@ final class ActorLane: @unchecked Sendable {
   }
 
   func list() async throws -> [HostedActor] {
-    let bytes = try await ask(0) { id, writer, _ in
+    let answer = try await ask(0) { id, writer, _ in
       writer.write(ActorFrame.Kind.list.rawValue)
       writer.write(id)
     }
-    var reader = MessageReader()
-    _ = try reader.integer(bytes.span, as: UInt8.self)
-    return try [HostedActor](from: &reader, bytes.span)
+    var reader = MessageReader(at: answer.start)
+    _ = try reader.integer(answer.frame.span, as: UInt8.self)
+    return try [HostedActor](from: &reader, answer.frame.span)
   }
 
   // MARK: Answering
@@ -282,26 +301,22 @@ final class ActorLane: @unchecked Sendable {
 
   private func receive() throws(ChannelError) {
     guard let bytes = unsafe try end.take(until: .never) else { return }
-    defer { end.release() }
-    if end.lendsSharedMemory {
-      // Read once: what is checked must be what is used.
-      let copy = unsafe Array(bytes)
-      try handle(copy.span)
-    } else {
-      try handle(unsafe Span<UInt8>(_unsafeBytes: bytes))
-    }
+    // Copied once, whole: in shared memory what is checked must be what is used, and elsewhere the room is needed.
+    let frame = unsafe Array(bytes)
+    end.release()
+    try handle(frame)
   }
 
-  private func handle(_ bytes: Span<UInt8>) throws(ChannelError) {
+  private func handle(_ frame: [UInt8]) throws(ChannelError) {
     var reader = MessageReader()
-    let raw: UInt8 = try reader.integer(bytes)
+    let raw: UInt8 = try reader.integer(frame.span)
     guard let kind = ActorFrame.Kind(rawValue: raw) else { throw .invalid("a frame of kind \(raw)") }
     switch kind {
-    case .hello: try handleHello(&reader, bytes)
-    case .reply: try handleReply(&reader, bytes)
-    case .call: try handleCall(&reader, bytes)
+    case .hello: try handleHello(&reader, frame.span)
+    case .reply: try handleReply(&reader, frame)
+    case .call: try handleCall(&reader, frame)
     case .list:
-      let id: UInt64 = try reader.integer(bytes)
+      let id: UInt64 = try reader.integer(frame.span)
       try begin()
       reply(id, returned: system.hosted)
     }
@@ -317,9 +332,9 @@ final class ActorLane: @unchecked Sendable {
     greeting.set(.success(process))
   }
 
-  private func handleReply(_ reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
-    let id: UInt64 = try reader.integer(bytes)
-    let rest = try reader.array(bytes, count: reader.remaining(bytes))
+  private func handleReply(_ reader: inout MessageReader, _ frame: [UInt8]) throws(ChannelError) {
+    let id: UInt64 = try reader.integer(frame.span)
+    let answer = Answer(frame: frame, start: reader.offset)
     let (waiting, next) = table.withLock { table in
       table.onTheirWay -= 1
       let waiting = table.pending.removeValue(forKey: id)
@@ -329,7 +344,7 @@ final class ActorLane: @unchecked Sendable {
       return (waiting, next)
     }
     // Nobody waits for the answer of a call that was cancelled.
-    waiting?.get(rest)
+    waiting?.get(answer)
     if let next { send(next) }
   }
 
@@ -339,12 +354,15 @@ final class ActorLane: @unchecked Sendable {
     }
   }
 
-  private func handleCall(_ reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
+  private func handleCall(_ reader: inout MessageReader, _ frame: [UInt8]) throws(ChannelError) {
+    let bytes = frame.span
     let id: UInt64 = try reader.integer(bytes)
-    let chain: UInt64 = try reader.integer(bytes)
+    let depth: UInt8 = try reader.integer(bytes)
+    guard depth <= ActorFrame.deepest else { throw .invalid("a call made in \(depth) others") }
+    var ancestors: [UInt64] = []
+    for _ in 0..<depth { ancestors.append(try reader.integer(bytes)) }
     let name = try actors.read(&reader, bytes) { $0 }
     let heard = try targets.read(&reader, bytes) { HeardTarget($0) }
-    let arguments = try reader.array(bytes, count: reader.remaining(bytes))
     try begin()
     guard let actor = system.record(name) else { return refuseUnknown(id, name) }
     if heard.type !== actor.type {
@@ -358,7 +376,8 @@ final class ActorLane: @unchecked Sendable {
       )
     }
     let call = IncomingCall(
-      id: id, chain: chain, actor: actor, target: target, arguments: arguments, lane: self)
+      id: id, ancestors: ancestors, actor: actor, target: target, frame: frame, start: reader.offset,
+      lane: self)
     actor.mailbox.post(call, here: target.isShort)
   }
 

@@ -75,6 +75,7 @@ final class ActorTarget: Sendable {
   let generics: [any Any.Type]
   let execution: TargetExecution?
   /// How long it takes, roughly, in nanoseconds: a running mean. At first it isn't known, and so taken to be long.
+  private let makesCalls = Atomic<Bool>(false)
   private let mean = Atomic<UInt64>(ActorTarget.longest)
   /// A call that takes less than another thread's wake-up costs is carried out where it arrives.
   private static let short: UInt64 = 20_000
@@ -87,6 +88,12 @@ final class ActorTarget: Sendable {
   }
 
   var call: RemoteCallTarget { RemoteCallTarget(identifier) }
+
+  /// Whether it has ever called an actor of another process.
+  var callsOut: Bool {
+    get { makesCalls.load(ordering: .relaxed) }
+    set { makesCalls.store(newValue, ordering: .relaxed) }
+  }
 
   var isShort: Bool { mean.load(ordering: .relaxed) < Self.short }
 

@@ -24,10 +24,10 @@ import SystemCalls
 /// ``carry(_:)`` it. Either side of a connection can host actors and call the other's.
 ///
 /// **One message at a time.** Calls from other processes are carried out one after the other by each actor, in the order
-/// in which a caller made them, each to its end: while one waits for something, the next doesn't begin, unless it belongs
-/// to the same chain of calls (A calls B, and B calls A back). Two actors that call each other in chains of their own wait
-/// for each other for ever, or until their callers are cancelled: host one of them with `interleaves`, which is what Swift's
-/// actors do among themselves.
+/// in which a caller made them, each to its end: while one waits for something, the next doesn't begin, unless it is made
+/// in that very call (A calls B, and B calls A back). Two actors that call each other at the same time wait for each other
+/// for ever, or until their callers are cancelled: host one of them with `interleaves`, which is what Swift's actors do
+/// among themselves.
 ///
 /// **The end.** When a process has died or closed its connection, everybody who waits for an answer from there gets
 /// ``IPCActorError/Code/peerGone``, within 100 ms. A caller whose task is cancelled gets `CancellationError` at once; the
@@ -303,11 +303,9 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
     on actor: Act, target: RemoteCallTarget, invocation: inout ActorInvocationEncoder, throwing: Err.Type,
     returning: Res.Type
   ) async throws -> Res where Act.ID == IPCActorID {
-    let bytes = try await call(actor.id, target, invocation)
-    var reader = MessageReader()
+    let answer = try await call(actor.id, target, invocation)
     do throws(ChannelError) {
-      _ = try reader.integer(bytes.span, as: UInt8.self)
-      return try Res(decoding: bytes.span.extracting(reader.offset...))
+      return try Res(decoding: answer.frame.span.extracting((answer.start + 1)...))
     } catch {
       throw IPCActorError(
         .invalidResult, actor.id,
@@ -325,7 +323,7 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
   private nonisolated(nonsending) func call(
     _ id: IPCActorID, _ target: RemoteCallTarget, _ invocation: ActorInvocationEncoder
   ) async throws
-    -> [UInt8]
+    -> ActorLane.Answer
   {
     guard invocation.generics == 0 || HostedType.isStub(target.identifier) else {
       throw IPCActorError(
@@ -333,21 +331,21 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
         "\(target) is generic, and types don't travel: give each type a function of its own, or use a protocol with @Resolvable"
       )
     }
-    let bytes: [UInt8]
+    let answer: ActorLane.Answer
     do {
-      bytes = try await lane(id).call(id, target.identifier, invocation)
+      answer = try await lane(id).call(id, target.identifier, invocation)
     } catch let error as IPCActorError where error.actor == nil {
       throw IPCActorError(error.code, id, error.message, errorType: error.errorType)
     }
-    if bytes.first == ActorFrame.Outcome.returned.rawValue { return bytes }
-    throw failure(bytes, id)
+    if answer.outcome == .returned { return answer }
+    throw failure(answer, id)
   }
 
-  private func failure(_ bytes: [UInt8], _ id: IPCActorID) -> any Error {
-    var reader = MessageReader()
+  private func failure(_ answer: ActorLane.Answer, _ id: IPCActorID) -> any Error {
+    var reader = answer.reader
+    let bytes = answer.frame
     do throws(ChannelError) {
-      let raw: UInt8 = try reader.integer(bytes.span)
-      switch ActorFrame.Outcome(rawValue: raw) {
+      switch answer.outcome {
       case .threwKnown: return try errors.decode(&reader, bytes.span, id)
       case .threw:
         let type = try reader.string(bytes.span)
@@ -356,7 +354,7 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
       case .refused:
         let code = try reader.string(bytes.span)
         return IPCActorError(.init(rawValue: code), id, try reader.string(bytes.span))
-      case .returned, nil: throw .invalid("an outcome \(raw)")
+      case .returned, nil: throw .invalid("an outcome that there isn't")
       }
     } catch {
       return IPCActorError(.invalidResult, id, "its answer can't be read: \(error)")

@@ -6,12 +6,12 @@ import SystemCalls
 /// task: while one of them waits for something, no other of them begins.
 ///
 /// But for those that it leads to itself: a call that comes back to an actor in whose call it began would wait for ever.
-/// So each call has the number of the chain that it belongs to, and one of the running chain is let in.
+/// So each call brings the numbers of those that it is made in, and is let in where one of them runs.
 final class Mailbox: Sendable {
   @safe private struct State {
     var calls: [IncomingCall] = []
     var first = 0
-    var running: UInt64?
+    var running: IncomingCall?
     var waiting: UnsafeContinuation<Void, Never>?
     var hasTask = false
     var hasEnded = false
@@ -44,7 +44,7 @@ final class Mailbox: Sendable {
     }
     let step = state.withLock { state -> Step in
       if state.hasEnded { return .refuse }
-      if interleaves || state.running == call.chain { return .alone }
+      if interleaves || call.isMade(in: state.running) { return .alone }
       state.calls.append(call)
       if !state.hasTask {
         state.hasTask = true
@@ -58,15 +58,20 @@ final class Mailbox: Sendable {
     case .refuse: call.refuseUnknown()
     case .alone:
       ActorTurn.making(readyHere: here) {
-        Task(executorPreference: ActorExecutor.shared) { await call.carryOut() }
+        Task(executorPreference: ActorExecutor.shared) { await call.carryOutAlone() }
       }
     case .start:
       ActorTurn.making(readyHere: here) {
-        Task(executorPreference: ActorExecutor.shared) { await self.run() }
+        Task(executorPreference: ActorExecutor.shared) {
+          await CallOrigin.$current.withValue(.mailbox(self)) { await self.run() }
+        }
       }
     case .resume(let waiting): ActorTurn.making(readyHere: here) { unsafe waiting.resume() }
     }
   }
+
+  /// The call that is carried out.
+  var running: IncomingCall? { state.withLock { $0.running } }
 
   /// The actor is gone. Calls that wait are refused.
   func end() {
@@ -84,12 +89,16 @@ final class Mailbox: Sendable {
     while true {
       let (call, hasEnded) = state.withLock { state in
         let call = state.next()
-        state.running = call?.chain
+        state.running = call
         return (call, state.hasEnded)
       }
       if let call {
         if !call.target.isShort, ActorTurn.current != nil { await leaveThread() }
-        await call.carryOut()
+        if call.target.callsOut {
+          await call.carryOutAlone()
+        } else {
+          await call.carryOut()
+        }
         continue
       }
       if hasEnded { return }
@@ -110,66 +119,4 @@ final class Mailbox: Sendable {
       ActorTurn.making(readyHere: false) { unsafe continuation.resume() }
     }
   }
-}
-
-/// Which chain of calls the running task belongs to.
-enum CallChain {
-  @TaskLocal static var current: UInt64?
-
-  private static let count = Atomic<UInt64>(UInt64.random(in: 1 ... .max))
-
-  /// A number that no other chain has, as far as chance goes: each process begins somewhere else.
-  static func new() -> UInt64 { count.wrappingAdd(1, ordering: .relaxed).newValue }
-}
-
-/// A call from another process, until it is answered.
-final class IncomingCall: Sendable {
-  let id: UInt64
-  let chain: UInt64
-  let target: ActorTarget
-  private let actor: HostedActorRecord
-  private let arguments: [UInt8]
-  private let lane: ActorLane
-
-  init(
-    id: UInt64, chain: UInt64, actor: HostedActorRecord, target: ActorTarget, arguments: [UInt8],
-    lane: ActorLane
-  ) {
-    self.id = id
-    self.chain = chain
-    self.actor = actor
-    self.target = target
-    self.arguments = arguments
-    self.lane = lane
-  }
-
-  nonisolated(nonsending) func carryOut() async {
-    guard let instance = actor.instance else { return refuseUnknown() }
-    let start = Clock.now()
-    var decoder = ActorInvocationDecoder(arguments, generics: target.generics)
-    await CallChain.$current.withValue(chain) {
-      do {
-        if let execution = target.execution {
-          try await execution.run(on: instance, &decoder, self)
-        } else {
-          try await lane.system.executeDistributedTarget(
-            on: instance, target: target.call, invocationDecoder: &decoder,
-            handler: ActorResultHandler(call: self))
-        }
-      } catch {
-        if target.execution != nil { return reply(thrown: error) }
-        lane.refuse(
-          self.id, .otherSignature,
-          "the call of \(target.call) can't be carried out (\(error)): build both programs from the same version"
-        )
-      }
-    }
-    target.took(Clock.now() - start)
-  }
-
-  func refuseUnknown() { lane.refuseUnknown(id, actor.name) }
-
-  func reply<Value: Message>(returned value: Value) { lane.reply(id, returned: value) }
-  func replyVoid() { lane.replyVoid(id) }
-  func reply(thrown error: any Error) { lane.reply(id, thrown: error) }
 }

@@ -92,6 +92,9 @@ public struct MessageReader: Sendable {
   /// At the beginning.
   public init() {}
 
+  /// In the middle.
+  package init(at offset: Int) { self.offset = offset }
+
   /// How many bytes are left.
   public func remaining(_ bytes: Span<UInt8>) -> Int { bytes.count - offset }
 

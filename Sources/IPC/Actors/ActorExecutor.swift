@@ -15,8 +15,12 @@ final class ActorExecutor: TaskExecutor {
     if let turn = ActorTurn.current, turn.acceptsJobs {
       turn.jobs.append(job)
     } else {
-      DispatchQueue.global().async { unsafe job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+      enqueueElsewhere(job)
     }
+  }
+
+  func enqueueElsewhere(_ job: UnownedJob) {
+    DispatchQueue.global().async { unsafe job.runSynchronously(on: self.asUnownedTaskExecutor()) }
   }
 }
 
@@ -37,13 +41,19 @@ final class ActorExecutor: TaskExecutor {
   func whileCurrent(_ body: () -> Void) {
     unsafe Threads[.actors] = unsafe Unmanaged.passUnretained(self).toOpaque()
     body()
-    runJobs()
+    // What is still ready goes on elsewhere.
     unsafe Threads[.actors] = nil
+    for job in jobs { ActorExecutor.shared.enqueueElsewhere(job) }
+    jobs = []
   }
 
-  /// Runs what is ready, and what that makes ready.
-  func runJobs() {
-    while !jobs.isEmpty {
+  var hasJobs: Bool { !jobs.isEmpty }
+
+  /// Runs what is ready, and what that makes ready, for a while: what yields for ever mustn't keep the thread from
+  /// receiving what it waits for.
+  func runJobs(rounds: Int = 64) {
+    for _ in 0..<rounds {
+      if jobs.isEmpty { return }
       swap(&jobs, &spare)
       for job in spare { unsafe job.runSynchronously(on: ActorExecutor.shared.asUnownedTaskExecutor()) }
       spare.removeAll(keepingCapacity: true)

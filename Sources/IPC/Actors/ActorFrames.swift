@@ -29,6 +29,8 @@ enum ActorFrame {
   static let mostCalls = 1024
   /// Names that an end remembers of the other by number; further ones are written out each time.
   static let mostNames = 4096
+  /// A longer one is written out each time as well, in bytes.
+  static let longestName = 1024
   /// Stands for a name that isn't remembered.
   static let unnumbered = UInt16.max
   /// Calls may be made in calls, as deep as this.
@@ -48,7 +50,7 @@ struct ToldNumbers {
 
   mutating func write(_ name: String, to writer: inout MessageWriter) {
     if let number = numbers[name] { return writer.write(number) }
-    if numbers.count < ActorFrame.mostNames {
+    if numbers.count < ActorFrame.mostNames, name.utf8.count <= ActorFrame.longestName {
       let number = UInt16(numbers.count)
       numbers[name] = number
       writer.write(number)
@@ -69,11 +71,12 @@ struct HeardNames<Value> {
   ) throws(ChannelError) -> Value {
     let number: UInt16 = try reader.integer(bytes)
     if Int(number) < values.count { return values[Int(number)] }
-    let value = make(try reader.string(bytes))
+    let name = try reader.string(bytes)
+    let value = make(name)
     if number == ActorFrame.unnumbered { return value }
-    guard Int(number) == values.count, values.count < ActorFrame.mostNames else {
-      throw .invalid("the name number \(number) where \(values.count) are known")
-    }
+    guard Int(number) == values.count, values.count < ActorFrame.mostNames,
+      name.utf8.count <= ActorFrame.longestName
+    else { throw .invalid("the name number \(number) where \(values.count) are known") }
     values.append(value)
     return value
   }

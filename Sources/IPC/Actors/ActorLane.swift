@@ -288,7 +288,7 @@ final class ActorLane: @unchecked Sendable {
     turn.whileCurrent {
       do throws(ChannelError) {
         while true {
-          try receive()
+          try receive(until: turn.hasJobs ? .now : .never)
           turn.runJobs()
         }
       } catch {
@@ -299,8 +299,8 @@ final class ActorLane: @unchecked Sendable {
     return why
   }
 
-  private func receive() throws(ChannelError) {
-    guard let bytes = unsafe try end.take(until: .never) else { return }
+  private func receive(until deadline: Deadline) throws(ChannelError) {
+    guard let bytes = unsafe try end.take(until: deadline) else { return }
     // Copied once, whole: in shared memory what is checked must be what is used, and elsewhere the room is needed.
     let frame = unsafe Array(bytes)
     end.release()
@@ -317,7 +317,7 @@ final class ActorLane: @unchecked Sendable {
     case .call: try handleCall(&reader, frame)
     case .list:
       let id: UInt64 = try reader.integer(frame.span)
-      try begin()
+      try admit()
       reply(id, returned: system.hosted)
     }
   }
@@ -348,7 +348,7 @@ final class ActorLane: @unchecked Sendable {
     if let next { send(next) }
   }
 
-  private func begin() throws(ChannelError) {
+  private func admit() throws(ChannelError) {
     guard open.wrappingAdd(1, ordering: .relaxed).newValue <= ActorFrame.mostCalls else {
       throw .violation(mechanism, "more calls at once than an actor system makes")
     }
@@ -363,7 +363,7 @@ final class ActorLane: @unchecked Sendable {
     for _ in 0..<depth { ancestors.append(try reader.integer(bytes)) }
     let name = try actors.read(&reader, bytes) { $0 }
     let heard = try targets.read(&reader, bytes) { HeardTarget($0) }
-    try begin()
+    try admit()
     guard let actor = system.record(name) else { return refuseUnknown(id, name) }
     if heard.type !== actor.type {
       heard.type = actor.type
@@ -420,17 +420,29 @@ final class ActorLane: @unchecked Sendable {
   }
 
   /// Tells the other side that this one has closed, and waits until it has as well, and its process, if it is a child, has
-  /// ended.
-  func close() {
+  /// ended. A child that hasn't within `patience` is killed; another process is left alone.
+  func close(within patience: Duration) {
     outbox.close()
-    _ = try? ended.bell.bell.wait(until: .never) { () throws(ChannelError) in
-      ended.answer.withLock { $0 != nil }
+    // From a call that this very thread carries out nothing more can be waited for.
+    if ActorTurn.current === turn { return }
+    let deadline = Deadline.within(patience)
+    if !hasEnded(by: deadline), processID != nil {
+      kill()
+      _ = hasEnded(by: .never)
     }
     while processID != nil {
       // Not for ever at once: somebody may want to kill it meanwhile.
       let exit = child.withLock { child in (try? child?.wait(within: .milliseconds(20))) ?? nil }
       if exit != nil { return }
+      if deadline.hasPassed { kill() }
     }
+  }
+
+  private func hasEnded(by deadline: Deadline) -> Bool {
+    let ended = try? self.ended.bell.bell.wait(until: deadline) { () throws(ChannelError) in
+      self.ended.answer.withLock { $0 != nil }
+    }
+    return ended ?? false
   }
 
   /// What a child has used, once it has ended.

@@ -30,8 +30,10 @@ public final class ActorPeer: Sendable {
   /// - Throws: `peerGone`; `CancellationError`.
   public func hosted() async throws -> [HostedActor] { try await lane.list() }
 
-  /// Closes the connection, and waits until the other side has as well; one that was spawned ends, and is reaped.
-  public func close() { lane.close() }
+  /// Closes the connection, and waits until the other side has as well; one that was spawned ends, and is reaped. It may
+  /// finish the calls that it carries out on other threads than the connection's; after `patience` it is killed. A process
+  /// that wasn't spawned is waited for no longer than that.
+  public func close(within patience: Duration = .seconds(5)) { lane.close(within: patience) }
 
   /// Ends a process that was spawned, at once: SIGKILL.
   public func kill() { lane.kill() }

@@ -101,7 +101,12 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
         "the name is taken: unhost(_:) it first, or choose another")
     }
     let actor = try Self.$naming.withValue(Naming(name, interleaves)) { try make(self) }
-    state.withLock { $0.records[actor.id.name]?.keep(actor) }
+    guard actor.id == IPCActorID(process: process, name: name), let record = record(name) else {
+      throw IPCActorError(
+        .nameTaken, IPCActorID(process: process, name: name),
+        "the actor that was made isn't the first of this system, or another took its name meanwhile")
+    }
+    record.keep(actor)
     return actor
   }
 
@@ -199,14 +204,14 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
     if why.code != .closed { throw why }
   }
 
-  /// Closes every connection, and waits until the other sides have; lets go of the actors that it hosts.
-  public func close() {
+  /// Closes every connection, as ``ActorPeer/close(within:)`` does, and lets go of the actors that it hosts.
+  public func close(within patience: Duration = .seconds(5)) {
     let (lanes, records) = state.withLock { state in
       defer { state.records = [:] }
       return (Array(state.all.values), Array(state.records.values))
     }
     for record in records { record.end() }
-    for lane in lanes { lane.close() }
+    for lane in lanes { lane.close(within: patience) }
   }
 
   /// A connection's other side has said who it is.
@@ -292,7 +297,12 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
 
   /// The actor is gone.
   public func resignID(_ id: IPCActorID) {
-    state.withLock { $0.records.removeValue(forKey: id.name) }?.end()
+    let gone = state.withLock { state -> HostedActorRecord? in
+      // Its name may be another's by now, who lives.
+      guard state.records[id.name]?.instance == nil else { return nil }
+      return state.records.removeValue(forKey: id.name)
+    }
+    gone?.end()
   }
 
   /// What writes a call.

@@ -165,8 +165,9 @@ struct PageVisit {
   /// A job that does nothing.
   var isNothing: Bool { job.url.isEmpty }
 
-  /// What is known of the page, from its answer or from what went wrong.
-  func page(_ result: Result<PageAnswer, any Error>) -> CrawlPage {
+  /// What is known of the page, from its answer or from what went wrong. Never part of an async function, whose frame
+  /// would have room for all that is in between.
+  @inline(never) func page(_ result: Result<PageAnswer, any Error>) -> CrawlPage {
     var page = CrawlPage()
     switch result {
     case .success(let answer):

@@ -38,7 +38,7 @@ final class PageSocket {
   private(set) var answer = PageAnswer()
 
   /// Begins to connect. connect(2).
-  init(_ address: PageAddress) throws(PageFailure) {
+  @inline(never) init(_ address: PageAddress) throws(PageFailure) {
     do throws(SystemError) {
       socket = try Internet.stream(address.server)
       try socket.setNonblocking(true)
@@ -53,7 +53,7 @@ final class PageSocket {
   var descriptor: Int32 { socket.raw }
 
   /// Sends what can be sent of the request. True: all of it is sent. The first time it says whether it connected at all.
-  func send() throws(PageFailure) -> Bool {
+  @inline(never) func send() throws(PageFailure) -> Bool {
     do throws(SystemError) {
       let request = request
       if sent == 0 { try Internet.checkConnected(socket) }
@@ -71,7 +71,9 @@ final class PageSocket {
   }
 
   /// Receives what there is. True: the answer is whole.
-  func receive() throws(PageFailure) -> Bool {
+  ///
+  /// Never part of an async function: what is allocated for a while would be the task's there, and it keeps what it had.
+  @inline(never) func receive() throws(PageFailure) -> Bool {
     unsafe try withUnsafeTemporaryAllocation(byteCount: Self.chunk, alignment: 16) {
       room throws(PageFailure) in
       while true {

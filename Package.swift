@@ -42,11 +42,15 @@ let package = Package(
       dependencies: ["IPC", "Concurrency", "Crawling", "Benchmarking", "Demos", "SystemCalls"],
       swiftSettings: strict),
 
+    // The actors of the tests, which both of their processes know.
+    .target(
+      name: "TestActors", dependencies: ["IPC", "SystemCalls"], path: "Tests/Actors", swiftSettings: strict),
     // The other process of the tests.
     .executableTarget(
-      name: "ipc-peer", dependencies: ["IPC", "SystemCalls"], path: "Tests/IPCPeer", swiftSettings: strict),
+      name: "ipc-peer", dependencies: ["IPC", "SystemCalls", "TestActors"], path: "Tests/IPCPeer",
+      swiftSettings: strict),
     .testTarget(
-      name: "IPCTests", dependencies: ["IPC", "SystemCalls", "ipc-peer"], swiftSettings: strict),
+      name: "IPCTests", dependencies: ["IPC", "SystemCalls", "TestActors", "ipc-peer"], swiftSettings: strict),
     // What the tests of several targets share.
     .target(
       name: "TestSupport", dependencies: ["SystemCalls"], path: "Tests/Support", swiftSettings: strict),

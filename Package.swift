@@ -50,7 +50,8 @@ let package = Package(
       name: "ipc-peer", dependencies: ["IPC", "SystemCalls", "TestActors"], path: "Tests/IPCPeer",
       swiftSettings: strict),
     .testTarget(
-      name: "IPCTests", dependencies: ["IPC", "SystemCalls", "TestActors", "ipc-peer"], swiftSettings: strict),
+      name: "IPCTests", dependencies: ["IPC", "Concurrency", "SystemCalls", "TestActors", "ipc-peer"],
+      swiftSettings: strict),
     // What the tests of several targets share.
     .target(
       name: "TestSupport", dependencies: ["SystemCalls"], path: "Tests/Support", swiftSettings: strict),

@@ -40,6 +40,7 @@ private final class ScriptedSink: ByteSink {
     return min(most, all.count)
   }
 
+  var readiness: Readiness { .descriptors([], nil) }
   func close() {}
   func handOver() throws(ChannelError) -> Handover { Handover(descriptors: []) { nil } }
 }

@@ -1,0 +1,127 @@
+import Concurrency
+import IPC
+import Synchronization
+import SystemCalls
+import Testing
+
+@testable import ipc_peer
+
+/// Before each test: what waits for the channels of tasks has been started, and stays. No test's own leak.
+struct WarmAsync: SuiteTrait, TestTrait, TestScoping {
+  private static let started: Task<Void, any Error> = Task {
+    // The loop's epoll and eventfd, and the first threads of the scheduler.
+    for mechanism in [Mechanism.pipe, .memory] {
+      let channel = try Channel.make(over: mechanism)
+      let receiver = AsyncReceiver(channel.receiver)
+      let sender = AsyncSender(channel.sender)
+      async let received = receiver.receive(Int.self)
+      try await Task.sleep(for: .milliseconds(20))
+      try await sender.send(1)
+      _ = try await received
+      sender.close()
+      receiver.close()
+    }
+  }
+
+  var isRecursive: Bool { true }
+
+  func provideScope(
+    for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
+  ) async throws {
+    if testCase != nil {
+      try #require(Workspace.warm)
+      try await Self.started.value
+    }
+    try await function()
+  }
+}
+
+extension Trait where Self == WarmAsync {
+  /// Stands before `.guarded`.
+  static var warmAsync: WarmAsync { WarmAsync() }
+}
+
+extension Subject {
+  /// The other process sends, tasks of this one receive.
+  func asyncFromPeer() throws -> (receiver: AsyncReceiver, peer: PeerProcess) {
+    let line = try fromPeer()
+    let peer = line.peer
+    return (AsyncReceiver(line.receiver), peer)
+  }
+
+  /// Tasks of this process send, the other receives.
+  func asyncToPeer() throws -> (sender: AsyncSender, peer: PeerProcess) {
+    let line = try toPeer()
+    let peer = line.peer
+    return (AsyncSender(line.sender), peer)
+  }
+
+  /// Both ends here.
+  func asyncPair() throws -> (sender: AsyncSender, receiver: AsyncReceiver) {
+    let channel = try plainPair()
+    return (AsyncSender(channel.sender), AsyncReceiver(channel.receiver))
+  }
+
+  /// Both ends here, as a thread uses them.
+  func plainPair() throws -> Channel {
+    form == .named ? try Channel.open(address()) : try Channel.make(over: mechanism, options: options)
+  }
+
+  /// Whether what lies between the ends moves on by itself: it is full, and a moment later it isn't.
+  var isElastic: Bool { mechanism == .tcp || mechanism == .unix }
+}
+
+/// What tasks of several threads count and note.
+final class Notes: Sendable {
+  private let contents = Mutex<(tally: Tally, numbers: [Int])>((Tally(), []))
+
+  func note(_ bytes: [UInt8]) { contents.withLock { $0.tally.note(bytes) } }
+  func add(_ number: Int) { contents.withLock { $0.numbers.append(number) } }
+
+  var tally: Tally { contents.withLock { $0.tally } }
+  var numbers: [Int] { contents.withLock { $0.numbers } }
+  var count: Int { contents.withLock { $0.numbers.count } }
+}
+
+/// Gives other tasks and threads some time to come to where they wait: no more than a hint, on which no test depends.
+func settle() async {
+  for _ in 0..<50 { await Task.yield() }
+  try? await Task.sleep(for: .milliseconds(5))
+}
+
+/// The code of the channel error that `body` throws; nil when it throws none; anything else is thrown on.
+nonisolated(nonsending) func asyncCode<Value>(_ body: () async throws -> Value) async throws -> ChannelError
+  .Code?
+{
+  do {
+    _ = try await body()
+    return nil
+  } catch let error as ChannelError {
+    return error.code
+  }
+}
+
+/// Whether `body` was cancelled; an error otherwise.
+nonisolated(nonsending) func isCancelled(_ body: () async throws -> Void) async throws -> Bool {
+  do {
+    try await body()
+    return false
+  } catch is CancellationError {
+    return true
+  }
+}
+
+extension Pattern {
+  static func matches(_ bytes: [UInt8], _ sequence: Int) -> Bool { matches(bytes.span, sequence) }
+}
+
+extension Tally {
+  mutating func note(_ bytes: [UInt8]) { note(bytes.span) }
+
+  /// Whether these are `count` messages of sender 1 in their order, and nothing else; or so many tokens.
+  func isWhole(_ subject: Subject, _ count: Int) -> Bool {
+    if damaged > 0 { return false }
+    if subject.isTokens { return tokens == count && runs.isEmpty }
+    return tokens == 0 && runs == (count == 0 ? [:] : [1: [0...(count - 1)]])
+  }
+}

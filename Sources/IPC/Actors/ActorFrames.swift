@@ -35,8 +35,9 @@ enum ActorFrame {
   static let unnumbered = UInt16.max
   /// Calls may be made in calls, as deep as this.
   static let deepest = 64
-  /// What a call's frame has besides the arguments and the two names, at most.
-  static let overhead = 64 + 8 * deepest
+  /// What a frame has besides the arguments and the two names or the result, at most, and besides eight bytes for each call
+  /// that a call is made in.
+  static let overhead = 64
 }
 
 /// Names that one end has told the other, each known by its number from then on: a call has two, and tens of bytes each.

@@ -195,7 +195,8 @@ final class ActorLane: @unchecked Sendable {
       )
     }
     let arguments = invocation.writer.bytes
-    return try await ask(arguments.count + actor.name.utf8.count + target.utf8.count) { id, writer, names in
+    let size = arguments.count + actor.name.utf8.count + target.utf8.count + 8 * path.count
+    return try await ask(size) { id, writer, names in
       writer.write(ActorFrame.Kind.call.rawValue)
       writer.write(id)
       writer.write(UInt8(path.count))

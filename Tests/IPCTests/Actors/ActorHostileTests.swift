@@ -39,7 +39,8 @@ final class FarSystem {
     var writer = MessageWriter()
     writer.write(ActorFrame.Kind.call.rawValue)
     writer.write(id)
-    writer.write(id)
+    // It is made in no other.
+    writer.write(UInt8(0))
     writer.write(actorNumber)
     if let actor { writer.write(actor) }
     writer.write(targetNumber)

@@ -94,7 +94,7 @@ package final class ActorCrawl: Sendable {
     end.wait()
     let begun = start.withLock { $0 }
     let wall = Double(Clock.now() - begun) / 1e9
-    if let failure = failure.withLock({ $0 }), !pages.isCancelled { throw failure }
+    if let failure = failure.withLock({ $0 }), !work.withLock({ $0.isCancelled }) { throw failure }
     for index in 0..<plan.workers { finish(index) }
     let cost = meter.end()
     let figures = pages.figures
@@ -120,14 +120,16 @@ package final class ActorCrawl: Sendable {
     return peer
   }
 
-  private func actor(_ index: Int) throws -> PageActor {
-    guard let peer = work.withLock({ $0.peers[index] }) else { throw PageFailure.cancelled }
+  /// The actor of a worker; nil: the worker is being replaced.
+  private func fetcher(_ peer: ActorPeer?) throws -> PageActor {
+    guard let peer else { throw IPCActorError.gone }
     return try peer.resolve(PageActor.self, named: "fetcher")
   }
 
   private func measure(_ index: Int) async throws {
-    let used = try await actor(index).usage()
-    work.withLock { $0.peers[index] }?.note(used.usage)
+    let peer = work.withLock { $0.peers[index] }
+    let used = try await fetcher(peer).usage()
+    peer?.note(used.usage)
   }
 
   /// Closes a worker's connection, and adds up what it cost.
@@ -147,7 +149,13 @@ package final class ActorCrawl: Sendable {
       for index in 0..<plan.workers {
         for _ in 0..<callsEach { group.addTask { try await self.work(with: index) } }
       }
-      try await group.waitForAll()
+      do {
+        try await group.waitForAll()
+      } catch {
+        // The others wait for pages that nobody will bring.
+        pages.cancel()
+        throw error
+      }
     }
   }
 
@@ -161,17 +169,19 @@ package final class ActorCrawl: Sendable {
 
   private func page(_ job: CrawlJob, _ index: Int) async throws -> CrawlPage {
     for attempt in 1...Self.attempts {
-      let fetcher = try actor(index)
+      let peer = work.withLock { $0.peers[index] }
       do {
-        let fetched = try await fetcher.fetch(job, sentAt: Clock.now())
+        let fetched = try await fetcher(peer).fetch(job, sentAt: Clock.now())
         work.withLock { work in
           work.statistics.dispatch.record(fetched.dispatch)
           work.statistics.workNanoseconds += fetched.took
         }
         return fetched.page
-      } catch let error as IPCActorError where error.code == .peerGone && !pages.isCancelled {
+      } catch let error as IPCActorError
+        where [.peerGone, .notConnected].contains(error.code) && !pages.isCancelled
+      {
         if attempt < Self.attempts { work.withLock { $0.statistics.requeued += 1 } }
-        try await replace(index, fetcher.id.process)
+        try await replace(index, peer)
       } catch let error as IPCActorError {
         var page = CrawlPage()
         page.failure = error.description
@@ -184,14 +194,14 @@ package final class ActorCrawl: Sendable {
   }
 
   /// Another process in a dead one's place: by the first who sees it.
-  private func replace(_ index: Int, _ dead: UInt64) async throws {
+  private func replace(_ index: Int, _ dead: ActorPeer?) async throws {
     // Starting a process waits for it, which is no task's business.
     try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
       DispatchQueue.global().async {
         continuation.resume(
           with: Result {
             try self.replacing.withLock { _ in
-              guard self.work.withLock({ $0.peers[index]?.process }) == dead else { return }
+              guard self.work.withLock({ $0.peers[index] }) === dead else { return }
               self.work.withLock { $0.statistics.workersDied += 1 }
               self.finish(index)
               _ = try self.worker(index)

@@ -33,6 +33,8 @@ enum ActorFrame {
   static let longestName = 1024
   /// Stands for a name that isn't remembered.
   static let unnumbered = UInt16.max
+  /// A connection whose messages are shorter than this isn't used.
+  static let leastLimit = 1024
   /// Calls may be made in calls, as deep as this.
   static let deepest = 64
   /// What a frame has besides the arguments and the two names or the result, at most, and besides eight bytes for each call

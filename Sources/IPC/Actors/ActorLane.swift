@@ -63,7 +63,10 @@ final class ActorLane: @unchecked Sendable {
   /// Calls of the other side's that aren't answered.
   private let open = Atomic<Int>(0)
 
+  private let patience: Deadline
+
   // The receiving thread's.
+  private var isGreeted = false
   private var receiver: Receiver?
   private let end: any ReceivingEnd
   private let turn = ActorTurn()
@@ -90,8 +93,13 @@ final class ActorLane: @unchecked Sendable {
     }
   }
 
-  init(_ connection: consuming Connection, of system: IPCActorSystem, child: consuming ChildProcess?) {
+  /// - Parameter patience: how long the other side may take to say who it is.
+  init(
+    _ connection: consuming Connection, of system: IPCActorSystem, child: consuming ChildProcess?,
+    within patience: Duration
+  ) {
     self.system = system
+    self.patience = .within(patience)
     mechanism = connection.receiver.mechanism
     switch child {
     case .some(let child): processID = child.id
@@ -114,18 +122,21 @@ final class ActorLane: @unchecked Sendable {
 
   var isOpen: Bool { table.withLock { $0.gone == nil } }
 
-  /// Waits until the other side has said who it is.
-  func waitForGreeting(_ deadline: Deadline) throws(ChannelError) -> UInt64 {
-    let came = try greeting.bell.bell.wait(until: deadline) { () throws(ChannelError) in
-      greeting.answer.withLock { $0 != nil }
+  /// Waits until the other side has said who it is, or has taken too long.
+  func waitForGreeting() throws(ChannelError) -> UInt64 {
+    while true {
+      _ = try greeting.bell.bell.wait(until: .never) { () throws(ChannelError) in
+        greeting.answer.withLock { $0 != nil }
+      }
+      if let answer = greeting.answer.withLock({ $0 }) { return try answer.get() }
     }
-    guard came, let answer = greeting.answer.withLock({ $0 }) else {
-      throw ChannelError(
-        .timedOut, .spawn, mechanism,
-        "the other process didn't say that it hosts actors: it must call IPCActorSystem.serve, or attach its end"
-      )
-    }
-    return try answer.get()
+  }
+
+  private static func unfriendly(_ mechanism: Mechanism) -> ChannelError {
+    ChannelError(
+      .timedOut, .spawn, mechanism,
+      "the other process didn't say that it hosts actors: it must call IPCActorSystem.serve, or attach its end"
+    )
   }
 
   // MARK: Calling
@@ -212,8 +223,8 @@ final class ActorLane: @unchecked Sendable {
       writer.write(ActorFrame.Kind.list.rawValue)
       writer.write(id)
     }
-    var reader = MessageReader(at: answer.start)
-    _ = try reader.integer(answer.frame.span, as: UInt8.self)
+    guard answer.outcome == .returned else { throw system.failure(answer, nil) }
+    var reader = answer.reader
     return try [HostedActor](from: &reader, answer.frame.span)
   }
 
@@ -230,6 +241,9 @@ final class ActorLane: @unchecked Sendable {
     }
   }
 
+  /// How much of a message an answer may take.
+  private var room: Int { outbox.limit - ActorFrame.overhead }
+
   func reply<Value: Message>(_ id: UInt64, returned value: Value) {
     var writer = MessageWriter()
     do throws(ChannelError) {
@@ -237,7 +251,7 @@ final class ActorLane: @unchecked Sendable {
     } catch {
       return refuse(id, .notSupported, "the result can't be sent: \(error)")
     }
-    guard writer.bytes.count <= outbox.limit - ActorFrame.overhead else {
+    guard writer.bytes.count <= room else {
       return refuse(
         id, .notSupported,
         "the result's \(writer.bytes.count) bytes are over the connection's limit of \(outbox.limit): return less, or raise maximumMessageBytes"
@@ -255,17 +269,31 @@ final class ActorLane: @unchecked Sendable {
         "an argument is no \(argument.type) (\(argument.error)): build both programs from the same version")
     }
     var writer = MessageWriter()
-    if system.encode(error, to: &writer) { return answer(id, .threwKnown, writer.bytes) }
+    if system.encode(error, to: &writer), writer.bytes.count <= room {
+      return answer(id, .threwKnown, writer.bytes)
+    }
     writer.removeAll()
-    writer.write(String(reflecting: type(of: error)))
-    writer.write(String(String(describing: error).prefix(4096)))
+    writer.write(fitting(String(reflecting: type(of: error)), room / 2))
+    writer.write(fitting(String(describing: error), room - writer.bytes.count - 4))
     answer(id, .threw, writer.bytes)
+  }
+
+  /// As much of a text as fits, and never more than anybody reads.
+  private func fitting(_ text: String, _ bytes: Int) -> String {
+    let most = min(bytes, 4096)
+    if text.utf8.count <= most { return text }
+    var used = 0
+    return String(
+      text.prefix { character in
+        used += character.utf8.count
+        return used <= most
+      })
   }
 
   func refuse(_ id: UInt64, _ code: IPCActorError.Code, _ words: String) {
     var writer = MessageWriter()
     writer.write(code.rawValue)
-    writer.write(words)
+    writer.write(fitting(words, room - writer.bytes.count - 4))
     answer(id, .refused, writer.bytes)
   }
 
@@ -289,7 +317,8 @@ final class ActorLane: @unchecked Sendable {
     turn.whileCurrent {
       do throws(ChannelError) {
         while true {
-          try receive(until: turn.hasJobs ? .now : .never)
+          if !isGreeted, patience.hasPassed { throw Self.unfriendly(mechanism) }
+          try receive(until: turn.hasJobs ? .now : isGreeted ? .never : patience)
           turn.runJobs()
         }
       } catch {
@@ -329,7 +358,11 @@ final class ActorLane: @unchecked Sendable {
       throw .invalid("version \(version) of the actors' protocol, where \(ActorFrame.version) should be")
     }
     let process: UInt64 = try reader.integer(bytes)
+    guard reader.remaining(bytes) == 0, self.process == nil else {
+      throw .invalid("a second greeting, or a longer one")
+    }
     try system.isConnected(self, to: process)
+    isGreeted = true
     greeting.set(.success(process))
   }
 
@@ -365,10 +398,12 @@ final class ActorLane: @unchecked Sendable {
     let name = try actors.read(&reader, bytes) { $0 }
     let heard = try targets.read(&reader, bytes) { HeardTarget($0) }
     try admit()
-    guard let actor = system.record(name) else { return refuseUnknown(id, name) }
+    guard let actor = system.record(name), let instance = actor.instance else {
+      return refuseUnknown(id, name)
+    }
     if heard.type !== actor.type {
       heard.type = actor.type
-      heard.target = actor.type.target(heard.identifier)
+      heard.target = actor.type.target(heard.identifier, instance)
     }
     guard let target = heard.target else {
       return refuse(

@@ -76,7 +76,7 @@ final class CarriedErrors: Sendable {
   }
 
   func decode(
-    _ reader: inout MessageReader, _ bytes: Span<UInt8>, _ id: IPCActorID
+    _ reader: inout MessageReader, _ bytes: Span<UInt8>, _ id: IPCActorID?
   ) throws(ChannelError) -> any Error {
     let name = try reader.string(bytes)
     guard let codec = known.withLock({ $0.byName[name] }) else {

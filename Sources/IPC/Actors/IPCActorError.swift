@@ -44,6 +44,9 @@ public struct IPCActorError: DistributedActorSystemError, Hashable, CustomString
     self.errorType = errorType
   }
 
+  /// For who knows by himself that a process is gone.
+  package static let gone = IPCActorError(.peerGone, nil, "its process is gone")
+
   /// The actor's name and the sentence.
   public var description: String { actor.map { "actor \($0.name): \(message)" } ?? message }
 }

@@ -90,7 +90,8 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
   ///   - name: no other actor of this system has it.
   ///   - interleaves: whether a call may begin while another waits for something, as among Swift's own actors.
   ///   - make: makes the actor, which is the first that it makes of this system.
-  /// - Throws: `nameTaken`; what `make` throws.
+  /// - Throws: `nameTaken`; `notSupported` for a type that no call can find: one that is generic, or private to a file;
+  ///   what `make` throws.
   @discardableResult
   public func host<Act: DistributedActor>(
     _ name: String, interleaves: Bool = false, _ make: (IPCActorSystem) throws -> Act
@@ -105,6 +106,13 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
       throw IPCActorError(
         .nameTaken, IPCActorID(process: process, name: name),
         "the actor that was made isn't the first of this system, or another took its name meanwhile")
+    }
+    guard record.type.isCallable else {
+      unhost(name)
+      throw IPCActorError(
+        .notSupported, actor.id,
+        "a \(record.type.name) is generic, private to its file or local to a function, where no call from outside finds it: make it a type of the module, internal or public"
+      )
     }
     record.keep(actor)
     return actor
@@ -143,6 +151,9 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
       throw ChannelError(
         .notSupported, .spawn, mechanism, "calls don't fit: choose a mechanism that carries messages")
     }
+    guard options.maximumMessageBytes >= ActorFrame.leastLimit else {
+      throw Self.tooTight(options.maximumMessageBytes, mechanism)
+    }
     var options = options
     options.senders = .one
     options.receivers = .one
@@ -155,9 +166,10 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
     try spawn.give(there.receiver, as: Self.calls)
     try spawn.give(back.sender, as: Self.answers)
     let child = try spawn.start()
-    let lane = ActorLane(Connection(sender: sender, receiver: receiver), of: self, child: child)
+    let lane = ActorLane(
+      Connection(sender: sender, receiver: receiver), of: self, child: child, within: .seconds(60))
     do throws(ChannelError) {
-      return try start(lane, within: .seconds(60))
+      return try start(lane)
     } catch {
       lane.kill()
       guard error.code == .closed || error.code == .timedOut else { throw error }
@@ -175,14 +187,28 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
     throws(ChannelError)
     -> ActorPeer
   {
-    try start(ActorLane(connection, of: self, child: nil), within: patience)
+    let limit = min(
+      connection.sender.end.options.maximumMessageBytes, connection.receiver.end.options.maximumMessageBytes)
+    guard limit >= ActorFrame.leastLimit else { throw Self.tooTight(limit, connection.sender.mechanism) }
+    return try start(ActorLane(connection, of: self, child: nil, within: patience))
   }
 
-  private func start(_ lane: ActorLane, within patience: Duration) throws(ChannelError) -> ActorPeer {
+  private func start(_ lane: ActorLane) throws(ChannelError) -> ActorPeer {
     state.withLock { $0.all[ObjectIdentifier(lane)] = lane }
-    try translating(.spawn, nil) { () throws(SystemError) in try lane.start() }
-    let process = try lane.waitForGreeting(.within(patience))
-    return ActorPeer(lane, process: process)
+    do throws(SystemError) {
+      try lane.start()
+    } catch {
+      state.withLock { $0.all[ObjectIdentifier(lane)] = nil }
+      throw ChannelError(error, .spawn, nil)
+    }
+    return ActorPeer(lane, process: try lane.waitForGreeting())
+  }
+
+  private static func tooTight(_ limit: Int, _ mechanism: Mechanism) -> ChannelError {
+    ChannelError(
+      .notSupported, .spawn, mechanism,
+      "messages of \(limit) bytes at most carry no calls: raise maximumMessageBytes to \(ActorFrame.leastLimit)"
+    )
   }
 
   private static let calls = "actors-calls"
@@ -197,7 +223,8 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
     let sender = try Sender.inherited(answers)
     let system = IPCActorSystem()
     try setUp(system)
-    let lane = ActorLane(Connection(sender: sender, receiver: receiver), of: system, child: nil)
+    let lane = ActorLane(
+      Connection(sender: sender, receiver: receiver), of: system, child: nil, within: .seconds(60))
     system.state.withLock { $0.all[ObjectIdentifier(lane)] = lane }
     let why = lane.run()
     system.close()
@@ -273,14 +300,12 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
   /// A new actor's id: the name that ``host(_:interleaves:_:)`` gave, or its type and a number.
   public func assignID<Act: DistributedActor>(_ type: Act.Type) -> IPCActorID where Act.ID == IPCActorID {
     let given = Self.naming?.take()
-    let name = state.withLock { state in
-      if let given, state.records[given.name] == nil {
-        return given.name
-      }
-      state.unnamed += 1
-      return "\(type)#\(state.unnamed)"
-    }
     let record = state.withLock { state in
+      var name = given?.name ?? ""
+      while name.isEmpty || state.records[name] != nil {
+        state.unnamed += 1
+        name = "\(type)#\(state.unnamed)"
+      }
       let known = state.types[ObjectIdentifier(type)] ?? HostedType(type)
       state.types[ObjectIdentifier(type)] = known
       let record = HostedActorRecord(name, known, interleaves: given?.interleaves ?? false)
@@ -297,10 +322,10 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
 
   /// The actor is gone.
   public func resignID(_ id: IPCActorID) {
-    let gone = state.withLock { state -> HostedActorRecord? in
-      // Its name may be another's by now, who lives.
-      guard state.records[id.name]?.instance == nil else { return nil }
-      return state.records.removeValue(forKey: id.name)
+    // Its name may be another's by now, who lives. Not asked under the lock: the answer may be the last to hold it.
+    guard let record = record(id.name), record.instance == nil else { return }
+    let gone = state.withLock { state in
+      state.records[id.name] === record ? state.records.removeValue(forKey: id.name) : nil
     }
     gone?.end()
   }
@@ -351,7 +376,8 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
     throw failure(answer, id)
   }
 
-  private func failure(_ answer: ActorLane.Answer, _ id: IPCActorID) -> any Error {
+  /// What an answer that isn't a result says.
+  func failure(_ answer: ActorLane.Answer, _ id: IPCActorID?) -> any Error {
     var reader = answer.reader
     let bytes = answer.frame
     do throws(ChannelError) {

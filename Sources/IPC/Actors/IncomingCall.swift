@@ -99,7 +99,8 @@ final class IncomingCall: Sendable {
   }
 
   private func refuse(after error: any Error) {
-    if target.execution != nil { return reply(thrown: error) }
+    // The runtime's own words: that it has no such function.
+    if target.execution != nil, !(error is ExecuteDistributedTargetError) { return reply(thrown: error) }
     lane.refuse(
       id, .otherSignature,
       "the call of \(target.call) can't be carried out (\(error)): build both programs from the same version")

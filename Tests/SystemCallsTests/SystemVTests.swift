@@ -182,12 +182,46 @@ extension AllSystemCallsTests {
       #expect(throws: SystemError(ENOMSG, .msgrcv)) { _ = try receive(id, capacity: 8) }
     }
 
+    @Test("looking for a message takes none", arguments: [1, 2, 100, 4096])
+    func lookingTakesNothing(_ count: Int) throws {
+      let id = try MessageQueues.create()
+      defer { try? MessageQueues.remove(id) }
+      #expect(try !MessageQueues.hasMessage(id))
+      let texts = (0..<3).map { [UInt8](repeating: UInt8($0), count: count) }
+      for (index, text) in texts.enumerated() { try send(id, UInt8(index + 1), text) }
+      for (index, text) in texts.enumerated() {
+        for _ in 0..<10 { #expect(try MessageQueues.hasMessage(id)) }
+        #expect(try MessageQueues.status(id).messages == 3 - index)
+        #expect(try receive(id, capacity: count) == text)
+      }
+      #expect(try !MessageQueues.hasMessage(id))
+      // Also in a full queue, and of whatever type.
+      try MessageQueues.setCapacity(id, bytes: 16)
+      try send(id, 77, [UInt8](repeating: 9, count: 16))
+      #expect(try MessageQueues.hasMessage(id))
+      #expect(try MessageQueues.status(id).messages == 1)
+    }
+
+    @Test("one without a text is seen, and goes with that")
+    func lookingAtNothing() throws {
+      let id = try MessageQueues.create()
+      defer { try? MessageQueues.remove(id) }
+      try send(id, 5, [])
+      try send(id, 1, [7])
+      #expect(try MessageQueues.hasMessage(id))
+      #expect(try MessageQueues.status(id).messages == 1)
+      #expect(try MessageQueues.hasMessage(id))
+      #expect(try receive(id, capacity: 8) == [7])
+      #expect(try !MessageQueues.hasMessage(id))
+    }
+
     @Test("a removed queue is told")
     func removed() throws {
       let id = try MessageQueues.create()
       try MessageQueues.remove(id)
       #expect(throws: SystemError.self) { try send(id, 1, [1]) }
       #expect(throws: SystemError.self) { _ = try MessageQueues.status(id) }
+      #expect(throws: SystemError.self) { _ = try MessageQueues.hasMessage(id) }
       #expect(throws: SystemError.self) { try MessageQueues.remove(id) }
     }
   }

@@ -64,7 +64,12 @@ extension Subject {
 
   /// Both ends here, as a thread uses them.
   func plainPair() throws -> Channel {
-    form == .named ? try Channel.open(address()) : try Channel.make(over: mechanism, options: options)
+    guard form == .named else { return try Channel.make(over: mechanism, options: options) }
+    // A port that was free a moment ago may be another program's by now.
+    for _ in 0..<3 where mechanism == .tcp {
+      if let channel = try? Channel.open(address()) { return channel }
+    }
+    return try Channel.open(address())
   }
 
   /// Whether what lies between the ends moves on by itself: it is full, and a moment later it isn't.
@@ -113,6 +118,11 @@ nonisolated(nonsending) func isCancelled(_ body: () async throws -> Void) async 
 
 extension Pattern {
   static func matches(_ bytes: [UInt8], _ sequence: Int) -> Bool { matches(bytes.span, sequence) }
+}
+
+extension Numbered {
+  /// In which place it was sent; -1: it is damaged.
+  static func sequence(_ bytes: [UInt8]) -> Int { read(bytes.span)?.sequence ?? -1 }
 }
 
 extension Tally {

@@ -1,0 +1,122 @@
+import IPC
+import SystemCalls
+import Testing
+
+@testable import ipc_peer
+
+extension AllTests {
+  /// An end that is closed, or let go of, while tasks wait in it. What it had goes: each test looks whether anything stays.
+  @Suite(.warmAsync, .guarded) struct AsyncClosing {
+    @Test(arguments: Subject.once) func whoWaitsForAMessageIsTold(_ subject: Subject) async throws {
+      Watchdog.at(subject)
+      let (sender, receiver) = try subject.asyncPair()
+      let tasks = (0..<5).map { _ in Task { try await asyncCode { try await receiver.receive() } } }
+      let loop = Task {
+        for try await _ in receiver.messages(of: [UInt8].self) {}
+        return true
+      }
+      await settle()
+      receiver.close()
+      for task in tasks { #expect(try await task.value == .closed) }
+      #expect(try await loop.value)
+      #expect(try await asyncCode { try receiver.tryReceive([UInt8].self) } == .closed)
+      receiver.close()
+      sender.close()
+    }
+
+    @Test(arguments: Subject.once) func whoWaitsForRoomIsTold(_ subject: Subject) async throws {
+      Watchdog.at(subject)
+      let (sender, receiver) = try subject.asyncPair()
+      let size = subject.size(2000)
+      let bytes = [UInt8](repeating: 1, count: size)
+      for _ in 0..<200_000 where try !sender.trySend(bytes) { break }
+      let tasks = (0..<5).map { _ in
+        Task { try await asyncCode { for _ in 0..<200_000 { try await sender.send(bytes) } } }
+      }
+      await settle()
+      sender.close()
+      for task in tasks { #expect(try await task.value == .closed) }
+      #expect(try await asyncCode { try sender.trySend(bytes) } == .closed)
+      receiver.close()
+    }
+
+    /// Nobody closes it: the last task that waits is cancelled, and then nobody has it.
+    @Test(arguments: Subject.once) func lettingGoClosesToo(_ subject: Subject) async throws {
+      Watchdog.at(subject)
+      var (sender, receiver): (AsyncSender?, AsyncReceiver?) = try subject.asyncPair()
+      let task = Task { [receiver] in try await isCancelled { _ = try await receiver?.receive() } }
+      await settle()
+      task.cancel()
+      #expect(try await task.value)
+      receiver = nil
+      // The other side is told: the end was closed indeed, soon or a moment later.
+      let left = try #require(sender)
+      sender = nil
+      let size = subject.size(10)
+      #expect(
+        try await asyncCode {
+          for _ in 0..<10_000_000 { try await left.send([UInt8](repeating: 1, count: size)) }
+        } == .closed)
+    }
+
+    @Test(arguments: Subject.once) func theOtherProcessIsToldOfAClose(_ subject: Subject) async throws {
+      Watchdog.at(subject)
+      let (receiver, peer) = try subject.asyncFromPeer()
+      try peer.order("send-until-closed \(subject.size(100))")
+      #expect(try peer.answer() == "sending")
+      for _ in 0..<5 { _ = try await receiver.receive() }
+      let waiting = Task {
+        try await asyncCode { for _ in 0..<100_000_000 { _ = try await receiver.receive() } }
+      }
+      await settle()
+      receiver.close()
+      #expect(try await waiting.value == .closed)
+      #expect(try peer.answer().hasPrefix("error closed"))
+      try peer.finish()
+    }
+
+    /// Made, waited in and closed again and again: the check at the end finds what any of them left. With numbers of
+    /// descriptors used again, each by another kind of end.
+    @Test func aThousandEndsLeaveNothing() async throws {
+      let subjects = Mechanism.all.compactMap { mechanism in
+        Subject.once.first { $0.mechanism == mechanism && $0.form == .anonymous }
+      }
+      let before = try Files.names(in: "/proc/self/fd").count
+      for round in 0..<1000 {
+        let (sender, receiver) = try subjects[round % subjects.count].asyncPair()
+        let task = Task { try await receiver.receive(Int.self) }
+        if round % 2 == 0 { await Task.yield() }
+        try await sender.send(round)
+        #expect(try await task.value == round)
+        // A wait that nobody ends but the close.
+        let waiting = Task { try await asyncCode { try await receiver.receive() } }
+        if round % 3 == 0 { await Task.yield() }
+        receiver.close()
+        #expect(try await waiting.value == .closed)
+        sender.close()
+        if round % 100 == 99 {
+          // What a thread still waits in goes when it comes out.
+          let isBack = { ((try? Files.names(in: "/proc/self/fd").count) ?? .max) <= before + 8 }
+          for _ in 0..<3000 where !isBack() { try await Task.sleep(for: .milliseconds(10)) }
+          #expect(isBack(), "round \(round)")
+        }
+      }
+    }
+
+    /// Many ends at once, each with a task that waits: descriptors for the loop, threads for the rest.
+    @Test func manyEndsWaitAtOnce() async throws {
+      let subjects = Mechanism.all.compactMap { mechanism in
+        Subject.once.first { $0.mechanism == mechanism && $0.form == .anonymous }
+      }
+      let pairs = try (0..<70).map { try subjects[$0 % subjects.count].asyncPair() }
+      let tasks = pairs.map { pair in Task { try await pair.receiver.receive(Int.self) } }
+      await settle()
+      for (number, pair) in pairs.enumerated().reversed() { try await pair.sender.send(number) }
+      for (number, task) in tasks.enumerated() { #expect(try await task.value == number) }
+      for pair in pairs {
+        pair.receiver.close()
+        pair.sender.close()
+      }
+    }
+  }
+}

@@ -50,6 +50,9 @@ package struct Epoll: ~Copyable, Sendable {
     descriptor = Descriptor(owning: try system(.epoll) { csystem_epoll_create() })
   }
 
+  /// Its own descriptor: readable when one of those that it watches is ready.
+  package var raw: Int32 { descriptor.raw }
+
   package func add(_ target: Int32, _ interest: Interest, token: UInt64) throws(SystemError) {
     try system(.epoll) { csystem_epoll_control(descriptor.raw, 1, target, interest.rawValue, token) }
   }

@@ -22,8 +22,9 @@ public final class AsyncReceiver: @unchecked Sendable {
     let owned = OwnedReceiver(receiver)
     self.receiver = owned
     watch = ReadinessWatch(
-      .read, readiness: { owned.end.readiness }, waitInside: { owned.end.waitUntilReady(until: $0) },
-      close: { owned.close() })
+      ReadinessWatch.End(
+        interest: .read, readiness: { owned.end.readiness },
+        wait: { _, deadline in owned.end.waitUntilReady(until: deadline) }, close: { owned.close() }))
   }
 
   /// Opens the receiving end of the channel with this address, as ``Receiver/open(_:)-(String)`` does.
@@ -49,8 +50,9 @@ public final class AsyncReceiver: @unchecked Sendable {
   public nonisolated(nonsending) func receive() async throws -> [UInt8] {
     while true {
       try Task.checkCancellation()
-      if let bytes = try take() { return bytes }
-      try await SelectWaker.wait(for: Waiting(watch))
+      var sight = ReadinessWatch.Sight()
+      if let bytes = try take(&sight) { return bytes }
+      try await SelectWaker.wait(for: Waiting(watch, sight, count: 0))
     }
   }
 
@@ -72,7 +74,8 @@ public final class AsyncReceiver: @unchecked Sendable {
 
   /// Reads a message as a value if there is one; nil if not.
   public func tryReceive<Value: Message>(_ type: Value.Type) throws -> Value? {
-    try take().map { bytes in try Value(decoding: bytes.span) }
+    var sight = ReadinessWatch.Sight()
+    return try take(&sight).map { bytes in try Value(decoding: bytes.span) }
   }
 
   /// Messages until the last sender has closed. Several loops share them.
@@ -86,16 +89,16 @@ public final class AsyncReceiver: @unchecked Sendable {
   // MARK: For the watch
 
   /// A message if there is one.
-  func take() throws -> [UInt8]? {
+  func take(_ sight: inout ReadinessWatch.Sight) throws -> [UInt8]? {
     let end = receiver.end
-    return try watch.attempt {
+    return try watch.attempt(&sight) {
       guard let bytes = unsafe try end.take(until: .now) else { return nil }
       defer { end.release() }
       return unsafe Array(bytes)
     }
   }
 
-  func lineUp(_ waker: SelectWaker) { watch.lineUp(waker) }
+  func lineUp(_ waker: SelectWaker, _ sight: ReadinessWatch.Sight) { watch.lineUp(waker, sight, count: 0) }
   func leave(_ waker: SelectWaker) { watch.leave(waker) }
 }
 
@@ -110,15 +113,6 @@ private final class OwnedReceiver {
   }
 
   func close() { receiver = nil }
-}
-
-/// A wait for nothing but an end's readiness.
-final class Waiting: SelectSource {
-  private let watch: ReadinessWatch
-  init(_ watch: ReadinessWatch) { self.watch = watch }
-  func attempt() -> Bool { false }
-  func lineUp(_ waker: SelectWaker) { watch.lineUp(waker) }
-  func leave(_ waker: SelectWaker) { watch.leave(waker) }
 }
 
 /// The messages of a channel, as values, until its last sender has closed: `for try await`.

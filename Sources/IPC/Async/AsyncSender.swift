@@ -1,11 +1,13 @@
 import Concurrency
+import Synchronization
 import SystemCalls
 
 /// A sender for tasks: it waits for room without holding a thread of the cooperative pool, for any number of tasks, and in
 /// a ``/Concurrency/select(_:)``. See ``AsyncReceiver`` for who does the waiting.
 ///
 /// A message that is larger than what goes at once (4 KiB on byte streams, half the ring in shared memory, else a unit of
-/// the mechanism's) is sent by a thread that may block. Once it has begun, cancelling its task no longer stops it.
+/// the mechanism's) is sent by a thread that may block. It looks now and then, after a second at first, whether the task was
+/// cancelled or this end closed; then it takes the message back, and nothing was sent.
 public final class AsyncSender: @unchecked Sendable {
   // The end is used under the watch's lock.
   private let sender: OwnedSender
@@ -19,8 +21,10 @@ public final class AsyncSender: @unchecked Sendable {
     let owned = OwnedSender(sender)
     self.sender = owned
     watch = ReadinessWatch(
-      .write, readiness: { owned.end.readiness },
-      waitInside: { owned.end.waitUntilReady(owned.wanted, until: $0) }, close: { owned.close() })
+      ReadinessWatch.End(
+        interest: .write, readiness: { owned.end.readiness },
+        wait: { count, deadline in owned.end.waitUntilReady(count, until: deadline) },
+        close: { owned.close() }))
   }
 
   /// Opens the sending end of the channel with this address, as ``Sender/open(_:within:)-(String,_)`` does.
@@ -43,7 +47,8 @@ public final class AsyncSender: @unchecked Sendable {
   /// Sends a value if that needs no wait; false: it would have.
   public func trySend<Value: Message>(_ message: borrowing Value) throws -> Bool {
     let bytes = try Self.bytes(message)
-    return try isWhole(bytes) ? put(bytes) : false
+    var sight = ReadinessWatch.Sight()
+    return try isWhole(bytes) ? put(bytes, &sight) : false
   }
 
   static func bytes<Value: Message>(_ message: borrowing Value) throws(ChannelError) -> [UInt8] {
@@ -56,8 +61,9 @@ public final class AsyncSender: @unchecked Sendable {
     if !isWhole(bytes) { return try await sendLarge(bytes) }
     while true {
       try Task.checkCancellation()
-      if try put(bytes) { return }
-      try await SelectWaker.wait(for: Waiting(watch))
+      var sight = ReadinessWatch.Sight()
+      if try put(bytes, &sight) { return }
+      try await SelectWaker.wait(for: Waiting(watch, sight, count: bytes.count))
     }
   }
 
@@ -72,25 +78,26 @@ public final class AsyncSender: @unchecked Sendable {
   }
 
   /// Sends a message that goes at once or not at all; false: there is no room.
-  func put(_ bytes: [UInt8]) throws -> Bool {
+  func put(_ bytes: [UInt8], _ sight: inout ReadinessWatch.Sight) throws -> Bool {
     let sender = self.sender
-    let sent: Void? = try watch.attempt {
+    let sent: Void? = try watch.attempt(&sight) {
       let sent = unsafe try bytes.withUnsafeBytes { unsafe try sender.end.send($0, until: .now) }
-      if !sent { sender.wanted = bytes.count }
       return sent ? () : nil
     }
     return sent != nil
   }
 
   /// Whether a large message can begin to go.
-  func hasRoom() throws -> Bool {
+  func hasRoom(_ sight: inout ReadinessWatch.Sight) throws -> Bool {
     let end = sender.end
-    let found: Void? = try watch.attempt {
+    let found: Void? = try watch.attempt(&sight) {
       switch end.readiness {
       case .waiting: end.waitUntilReady(1, until: .now) ? () : nil
       case .descriptors(let descriptors, let lifeline):
         lifeline?.peersGone == true
           || descriptors.contains { (try? waitReady($0, write: true, nanoseconds: 0)) ?? true } ? () : nil
+      // Tokens are never large.
+      case .counters: ()
       }
     }
     return found != nil
@@ -100,28 +107,46 @@ public final class AsyncSender: @unchecked Sendable {
   nonisolated(nonsending) func sendLarge(_ bytes: [UInt8]) async throws {
     try await large.send(())
     defer { _ = large.tryReceive() }
-    let result: Result<Void, ChannelError> = try await watch.whileOnLoan { [sender] in
-      do throws(ChannelError) {
-        _ = try unsafe bytes.span.withUnsafeBytes { bytes throws(ChannelError) in
-          unsafe try sender.end.send(bytes, until: .never)
-        }
-        return .success(())
-      } catch {
-        return .failure(error)
+    let isCancelled = Flag()
+    let sender = self.sender
+    let watch = self.watch
+    let result = try await withTaskCancellationHandler {
+      try await watch.whileOnLoan { () -> Result<Void, any Error> in
+        Result { try Self.send(bytes, sender.end) { isCancelled.isSet || watch.isClosing } }
       }
+    } onCancel: {
+      isCancelled.set()
     }
     try result.get()
   }
 
-  func lineUp(_ waker: SelectWaker) { watch.lineUp(waker) }
+  private final class Flag: Sendable {
+    private let flag = Atomic<Bool>(false)
+    var isSet: Bool { flag.load(ordering: .acquiring) }
+    func set() { flag.store(true, ordering: .releasing) }
+  }
+
+  /// Blocks until the message has gone, or `isOver` says so. Each time it looks it has to take the message back, so it waits
+  /// longer before the next.
+  private static func send(_ bytes: [UInt8], _ end: any SendingEnd, _ isOver: () -> Bool) throws {
+    var patience = Duration.seconds(1)
+    while true {
+      let sent = unsafe try bytes.withUnsafeBytes { unsafe try end.send($0, until: .within(patience)) }
+      if sent { return }
+      if isOver() { throw CancellationError() }
+      patience = min(patience * 2, .seconds(60))
+    }
+  }
+
+  func lineUp(_ waker: SelectWaker, _ sight: ReadinessWatch.Sight, _ bytes: [UInt8]) {
+    watch.lineUp(waker, sight, count: isWhole(bytes) ? bytes.count : 1)
+  }
   func leave(_ waker: SelectWaker) { watch.leave(waker) }
 }
 
 /// Keeps a sender until it is closed.
 private final class OwnedSender: @unchecked Sendable {
   let end: any SendingEnd
-  /// The size of a message that found no room: what to wait for.
-  var wanted = 1
   private var sender: Sender?
 
   init(_ sender: consuming Sender) {

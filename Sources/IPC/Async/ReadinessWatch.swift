@@ -1,46 +1,55 @@
 import Concurrency
-import Synchronization
 import SystemCalls
 
 /// Who waits for an end of a channel, and what wakes them.
 ///
-/// The end itself is used by one thread at a time: under the lock, or, while no poll can see what it waits for, by the
-/// thread that waits in it. That one takes nothing: when there is something to take, it lets go of the end and wakes
+/// The end itself is used under the lock, by whoever attempts something. While no poll can see what is waited for, a thread
+/// waits beside that, in what the end shares with other processes anyway; it takes nothing. When it is time it wakes
 /// everybody, and they look for themselves.
 final class ReadinessWatch: @unchecked Sendable {
+  /// What an end is to its watch.
+  struct End {
+    let interest: Epoll.Interest
+    let readiness: () -> Readiness
+    /// Waits until a message of so many bytes may go, or one may have come. False: the deadline passed.
+    let wait: (_ count: Int, Deadline) -> Bool
+    let close: () -> Void
+  }
+
+  /// Which attempts somebody has seen the end of: he isn't to wait if there were others since.
+  struct Sight {
+    fileprivate var version = -1
+  }
+
+  private struct Waiter {
+    let waker: SelectWaker
+    let count: Int
+  }
+
   /// How long a thread stays in a wait that nobody needs any more.
   private static let slice = Duration.milliseconds(100)
 
   private let lock = Lock()
+  private let end: End
   // Under the lock.
-  private var wakers: [SelectWaker] = []
-  /// A thread waits in the end: nobody else touches it.
-  private var isOnLoan = false
+  private var waiters: [Waiter] = []
+  /// How many attempts have done something: it may have brought more than was asked for.
+  private var version = 0
   private var isClosed = false
+  /// A thread waits.
+  private var isWaitedFor = false
+  /// A thread has the end for itself.
+  private var isOnLoan = false
   /// The loop's tokens for the descriptors that are watched, and whether they will call.
   private var watched: [Int32: (token: UInt64, isArmed: Bool)] = [:]
   private var lifeline: Lifeline?
 
-  private let readiness: () -> Readiness
-  /// Waits in the end. False: the deadline passed.
-  private let waitInside: (Deadline) -> Bool
-  private let interest: Epoll.Interest
-  private let closeEnd: () -> Void
+  init(_ end: End) { self.end = end }
 
-  init(
-    _ interest: Epoll.Interest, readiness: @escaping () -> Readiness,
-    waitInside: @escaping (Deadline) -> Bool, close: @escaping () -> Void
-  ) {
-    self.interest = interest
-    self.readiness = readiness
-    self.waitInside = waitInside
-    closeEnd = close
-  }
-
-  /// Uses the end, if nobody else does. Nil: a thread waits in it, so there is nothing to be done, or `body` said so.
-  /// Whoever else waits looks again after something was done: it may have brought more than was asked for.
-  func attempt<Result>(_ body: () throws -> Result?) throws -> Result? {
+  /// Uses the end. Nil: a thread has it for itself, or `body` said so.
+  func attempt<Result>(_ sight: inout Sight, _ body: () throws -> Result?) throws -> Result? {
     lock.acquire()
+    sight.version = version
     if isClosed {
       lock.release()
       throw ChannelError(.closed, .wait, nil, "closed: this end was closed in this process")
@@ -49,100 +58,138 @@ final class ReadinessWatch: @unchecked Sendable {
       lock.release()
       return nil
     }
-    let result: Result?
     do {
-      result = try body()
+      guard let result = try body() else {
+        lock.release()
+        return nil
+      }
+      let woken = change()
+      lock.release()
+      wake(woken)
+      return result
     } catch {
-      let woken = takeWakers()
+      let woken = change()
       lock.release()
       wake(woken)
       throw error
     }
-    let woken = result == nil ? [] : takeWakers()
+  }
+
+  /// Under the lock: something is different now, and whoever waits is to look.
+  private func change() -> [Waiter] {
+    version &+= 1
+    defer { waiters.removeAll(keepingCapacity: true) }
+    return waiters
+  }
+
+  private func wake(_ waiters: [Waiter]) { for waiter in waiters { waiter.waker.wake() } }
+
+  /// Wakes everybody.
+  private func tell() {
+    lock.acquire()
+    let woken = change()
     lock.release()
     wake(woken)
-    return result
   }
-
-  private func takeWakers() -> [SelectWaker] {
-    defer { wakers.removeAll(keepingCapacity: true) }
-    return wakers
-  }
-
-  private func wake(_ wakers: [SelectWaker]) { for waker in wakers { waker.wake() } }
 
   // MARK: Waiting
 
-  func lineUp(_ waker: SelectWaker) {
+  /// - Parameter count: the size of the message that is to go.
+  func lineUp(_ waker: SelectWaker, _ sight: Sight, count: Int) {
+    // Two processes could wait for what the other still holds back.
+    AsyncRuntime.flush()
     lock.acquire()
-    if isClosed {
+    guard !isClosed, sight.version == version else {
       lock.release()
       waker.wake()
       return
     }
-    wakers.append(waker)
+    waiters.append(Waiter(waker: waker, count: count))
     do throws(SystemError) {
       try arm()
       lock.release()
     } catch {
       // Nothing watches: who waits looks again, and is told by the end itself what is wrong with it.
-      let woken = takeWakers()
       lock.release()
-      wake(woken)
+      tell()
     }
   }
 
-  func leave(_ waker: SelectWaker) {
-    lock.with { wakers.removeAll { $0 === waker } }
-  }
+  func leave(_ waker: SelectWaker) { lock.with { waiters.removeAll { $0.waker === waker } } }
 
   /// Under the lock: has somebody look whether the end is ready.
   private func arm() throws(SystemError) {
     if isOnLoan { return }
-    switch readiness() {
-    case .waiting: lend()
-    case .descriptors(let descriptors, let lifeline):
-      let loop = try AsyncRuntime.loop()
-      for (descriptor, entry) in watched where !descriptors.contains(descriptor) {
-        // Its number may be another's by now; the loop knows it by the token.
-        loop.forget(entry.token)
-        watched[descriptor] = nil
-      }
-      for descriptor in descriptors {
-        if let entry = watched[descriptor] {
-          if !entry.isArmed { try loop.again(entry.token) }
-          watched[descriptor]!.isArmed = true
-        } else {
-          let token = try loop.once(descriptor, interest) { [weak self] in self?.isReady(descriptor) }
-          watched[descriptor] = (token, true)
-        }
-      }
-      if let lifeline, self.lifeline == nil {
-        self.lifeline = lifeline
-        lifeline.tellWhenGone { [weak self] in self?.isReady(nil) }
-      }
-      // It may have gone before it was asked to tell.
-      if let lifeline, lifeline.peersGone { wake(takeWakers()) }
+    switch end.readiness() {
+    case .waiting: startWaiting()
+    case .descriptors(let descriptors, let lifeline): try arm(descriptors, end.interest, lifeline)
+    case .counters(let descriptors, let lifeline): try arm(descriptors, .read, lifeline)
     }
   }
 
-  /// On the loop's thread, or the liveness monitor's.
-  private func isReady(_ descriptor: Int32?) {
+  private func arm(
+    _ descriptors: [Int32], _ interest: Epoll.Interest, _ lifeline: Lifeline?
+  ) throws(SystemError) {
+    let loop = try AsyncRuntime.loop()
+    for descriptor in descriptors {
+      if let entry = watched[descriptor] {
+        if !entry.isArmed { try loop.again(entry.token) }
+        watched[descriptor]!.isArmed = true
+      } else {
+        let token = try loop.once(descriptor, interest) { [weak self] in self?.isReady(descriptor) }
+        watched[descriptor] = (token, true)
+      }
+    }
+    guard let lifeline else { return }
+    if self.lifeline == nil {
+      self.lifeline = lifeline
+      lifeline.tellWhenGone { [weak self] in self?.tell() }
+    }
+    // It may have gone before it was asked to tell.
+    if lifeline.peersGone { wake(change()) }
+  }
+
+  /// On the loop's thread.
+  private func isReady(_ descriptor: Int32) {
+    lock.with { watched[descriptor]?.isArmed = false }
+    tell()
+  }
+
+  /// Under the lock: has a thread wait.
+  private func startWaiting() {
+    if isWaitedFor { return }
+    isWaitedFor = true
+    let scheduler = AsyncRuntime.scheduler
+    Task(executorPreference: scheduler) {
+      await scheduler.blocking { while self.waitsOn() {} }
+    }
+  }
+
+  /// Waits a while. False: it has told who waited, or nobody does any more.
+  private func waitsOn() -> Bool {
+    let (count, before) = lock.with { (waiters.map(\.count).min(), version) }
+    let isReady = count.map { end.wait($0, .within(Self.slice)) } ?? true
     lock.acquire()
-    if let descriptor { watched[descriptor]?.isArmed = false }
-    let woken = takeWakers()
+    if !isReady, !isClosed, !waiters.isEmpty {
+      lock.release()
+      return true
+    }
+    // It was ready, and yet nobody could do anything: another process is in the middle of something. That isn't asked about
+    // a million times a second.
+    if isReady, before == lastTold { Clock.sleep(nanoseconds: 200_000) }
+    isWaitedFor = false
+    let woken = change()
+    lastTold = version
+    let closes = isClosed && !isOnLoan
     lock.release()
     wake(woken)
+    if closes { end.close() }
+    return false
   }
+  /// The version that the thread's last news made.
+  private var lastTold = -1
 
-  /// Under the lock: lends the end to a thread that waits in it.
-  private func lend() {
-    let scheduler = AsyncRuntime.scheduler
-    isOnLoan = true
-    Task(executorPreference: scheduler) {
-      await scheduler.blocking { while !self.look() {} }
-    }
-  }
+  // MARK: For a while alone
 
   /// Runs something that uses the end and may block, on a thread for that; the end is nobody else's meanwhile.
   nonisolated(nonsending) func whileOnLoan<Value: Sendable>(
@@ -150,9 +197,9 @@ final class ReadinessWatch: @unchecked Sendable {
   ) async throws -> Value {
     while true {
       try Task.checkCancellation()
-      if try borrow() { break }
-      // Somebody waits in it: for the same thing, or until nobody wants that any more.
-      try await SelectWaker.wait(for: Waiting(self))
+      var sight = Sight()
+      if try borrow(&sight) { break }
+      try await SelectWaker.wait(for: Waiting(self, sight, count: 0))
     }
     let scheduler = AsyncRuntime.scheduler
     let value = await Task(executorPreference: scheduler) { await scheduler.blocking(body) }.value
@@ -160,8 +207,8 @@ final class ReadinessWatch: @unchecked Sendable {
     return value
   }
 
-  private func borrow() throws -> Bool {
-    let isMine: Void? = try attempt {
+  private func borrow(_ sight: inout Sight) throws -> Bool {
+    let isMine: Void? = try attempt(&sight) {
       isOnLoan = true
       return ()
     }
@@ -171,42 +218,48 @@ final class ReadinessWatch: @unchecked Sendable {
   private func giveBack() {
     lock.acquire()
     isOnLoan = false
-    let woken = takeWakers()
-    let closes = isClosed
+    let woken = change()
+    let closes = isClosed && !isWaitedFor
     lock.release()
     wake(woken)
-    if closes { closeEnd() }
+    if closes { end.close() }
   }
 
-  /// Waits a while in the end. True: it was given back.
-  private func look() -> Bool {
-    let isReady = waitInside(.within(Self.slice))
-    lock.acquire()
-    if !isReady, !isClosed, !wakers.isEmpty {
-      lock.release()
-      return false
-    }
-    lock.release()
-    giveBack()
-    return true
-  }
+  /// Whether ``close()`` was called: for who has the end on loan.
+  var isClosing: Bool { lock.with { isClosed } }
 
   // MARK: The end
 
-  /// Closes the end; who waits is told. A thread that waits in it closes it when it comes out, in a tenth of a second.
+  /// Closes the end; who waits is told. A thread that waits, or has the end on loan, closes it when it is through.
   func close() {
     lock.acquire()
     if isClosed { return lock.release() }
     isClosed = true
-    let woken = takeWakers()
+    let woken = change()
     let tokens = watched.values.map(\.token)
     watched = [:]
     lifeline?.tellWhenGone(nil)
-    let closes = !isOnLoan
+    let closes = !isOnLoan && !isWaitedFor
     lock.release()
-    // Without the lock: a callback that runs takes it.
     if let loop = try? AsyncRuntime.loop() { for token in tokens { loop.forget(token) } }
-    if closes { closeEnd() }
+    if closes { end.close() }
     wake(woken)
   }
+}
+
+/// A wait for nothing but an end's readiness.
+final class Waiting: SelectSource {
+  private let watch: ReadinessWatch
+  private let sight: ReadinessWatch.Sight
+  private let count: Int
+
+  init(_ watch: ReadinessWatch, _ sight: ReadinessWatch.Sight, count: Int) {
+    self.watch = watch
+    self.sight = sight
+    self.count = count
+  }
+
+  func attempt() -> Bool { false }
+  func lineUp(_ waker: SelectWaker) { watch.lineUp(waker, sight, count: count) }
+  func leave(_ waker: SelectWaker) { watch.leave(waker) }
 }

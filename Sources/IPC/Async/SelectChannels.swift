@@ -41,13 +41,14 @@ extension Send where Value: Message {
 private final class ReceivingSource: SelectSource {
   private let receiver: AsyncReceiver?
   private var found: Result<[UInt8]?, any Error> = .success(nil)
+  private var sight = ReadinessWatch.Sight()
 
   init(_ receiver: AsyncReceiver?) { self.receiver = receiver }
 
   func attempt() -> Bool {
     guard let receiver else { return false }
     do {
-      guard let bytes = try receiver.take() else { return false }
+      guard let bytes = try receiver.take(&sight) else { return false }
       found = .success(bytes)
     } catch let error as ChannelError where error.code == .closed {
       found = .success(nil)
@@ -59,7 +60,7 @@ private final class ReceivingSource: SelectSource {
 
   func result() throws -> [UInt8]? { try found.get() }
 
-  func lineUp(_ waker: SelectWaker) { receiver?.lineUp(waker) }
+  func lineUp(_ waker: SelectWaker) { receiver?.lineUp(waker, sight) }
   func leave(_ waker: SelectWaker) { receiver?.leave(waker) }
 }
 
@@ -68,6 +69,7 @@ private final class SendingSource: SelectSource {
   private let bytes: Result<[UInt8], any Error>
   private var failure: (any Error)?
   private var isSent = false
+  private var sight = ReadinessWatch.Sight()
 
   init(_ sender: AsyncSender?, _ bytes: Result<[UInt8], any Error>) {
     self.sender = sender
@@ -78,8 +80,8 @@ private final class SendingSource: SelectSource {
     guard let sender else { return false }
     do {
       let bytes = try bytes.get()
-      if !sender.isWhole(bytes) { return try sender.hasRoom() }
-      isSent = try sender.put(bytes)
+      if !sender.isWhole(bytes) { return try sender.hasRoom(&sight) }
+      isSent = try sender.put(bytes, &sight)
       return isSent
     } catch {
       failure = error
@@ -92,6 +94,6 @@ private final class SendingSource: SelectSource {
     if !isSent { try await sender?.sendLarge(try bytes.get()) }
   }
 
-  func lineUp(_ waker: SelectWaker) { sender?.lineUp(waker) }
+  func lineUp(_ waker: SelectWaker) { sender?.lineUp(waker, sight, (try? bytes.get()) ?? []) }
   func leave(_ waker: SelectWaker) { sender?.leave(waker) }
 }

@@ -210,10 +210,16 @@ package final class RingSender: SendingEnd, CoalescingEnd, @unchecked Sendable {
 
   package func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool {
     let record = min(Self.recordBytes(count), longestRecord)
-    let untilEnd = ring.capacity - Int(tail & UInt64(ring.capacity - 1))
-    let needed = record <= untilEnd ? record : untilEnd + record
-    let found = try? ring.room.waitAlone(until: deadline) { () throws(ChannelError) in try hasRoom(needed) }
-    // An error is the next send's to throw.
+    // By what both sides see alone: the owner may be sending meanwhile.
+    let found = try? ring.room.waitAlone(until: deadline) { () throws(ChannelError) in
+      if link.lifeline.peersGone || ring.receiverClosed.load() != 0 { return true }
+      let tail = ring.tail.load()
+      let untilEnd = ring.capacity - Int(tail & UInt64(ring.capacity - 1))
+      let needed = record <= untilEnd ? record : untilEnd + record
+      let used = tail &- ring.head.load()
+      // One that claims what can't be is the next send's to find.
+      return used > UInt64(ring.capacity) || Int(used) + needed <= ring.capacity
+    }
     return found ?? true
   }
 

@@ -29,6 +29,8 @@ package final class ListeningReceiver: ReceivingEnd {
   private var lastWords: [UInt8]?
   private let spoken = ByteBuffer(capacity: 16)
   private var spinner: Spinner
+  /// Made when somebody waits without a thread.
+  private var gathered: Epoll?
   private let onClose: () -> Void
 
   package init(
@@ -133,7 +135,9 @@ package final class ListeningReceiver: ReceivingEnd {
     var came = false
     while let socket = door.next() {
       let decoder = FrameDecoder(mechanism: mechanism, options: options, bufferBytes: 4096)
-      lines.append(Line(socket, decoder))
+      let line = Line(socket, decoder)
+      lines.append(line)
+      gather(line)
       hadSender = true
       came = true
     }
@@ -145,15 +149,33 @@ package final class ListeningReceiver: ReceivingEnd {
     current = nil
   }
 
+  /// One descriptor for the door and all lines, which come and go, with numbers that others may have by then: an epoll of
+  /// its own, which the kernel lets go of a socket that closes.
   package var readiness: Readiness {
     guard let door else { return .descriptors([], nil) }
-    return .descriptors([door.pollable] + lines.map { $0.socket.raw }, nil)
+    if gathered == nil, let epoll = try? Epoll() {
+      try? epoll.add(door.pollable, .read, token: 0)
+      for line in lines { try? epoll.add(line.socket.raw, .read, token: 0) }
+      gathered = consume epoll
+    }
+    switch gathered {
+    case .some(let epoll): return .descriptors([epoll.raw], nil)
+    case .none: return .descriptors([], nil)
+    }
+  }
+
+  private func gather(_ line: Line) {
+    switch gathered {
+    case .some(let epoll): try? epoll.add(line.socket.raw, .read, token: 0)
+    case .none: break
+    }
   }
 
   package func close() {
     guard let door else { return }
     door.close()
     self.door = nil
+    gathered = nil
     lines = []
     onClose()
   }

@@ -66,7 +66,7 @@ package enum EventfdVariant: MechanismImplementation {
       return ready > 0
     }
 
-    func readiness(toPut: Bool) -> Readiness { .descriptors([toPut ? free.raw : sent.raw], lifeline) }
+    func readiness(toPut: Bool) -> Readiness { .counters([toPut ? free.raw : sent.raw], lifeline) }
 
     func close() { lifeline.leave {} }
 

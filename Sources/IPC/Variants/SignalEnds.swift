@@ -160,7 +160,7 @@ final class SignalReceiver: ReceivingEnd {
   private let value = ByteBuffer(capacity: 16)
   private var isClosed = false
   /// Until when signals of senders that have gone may still be on their way.
-  private var lastCall: UInt64?
+  private let lastCall = Atomic<UInt64>(.max)
 
   init(_ link: SignalLink, _ options: ChannelOptions) {
     self.link = link
@@ -188,9 +188,8 @@ final class SignalReceiver: ReceivingEnd {
     guard link.lifeline.peersGone else { return false }
     if link.credits.load() >= UInt64(SignalVariant.credits) { return true }
     let now = Clock.now()
-    let end = lastCall ?? now + 100_000_000
-    lastCall = end
-    return now >= end
+    _ = lastCall.compareExchange(expected: .max, desired: now + 100_000_000, ordering: .acquiringAndReleasing)
+    return now >= lastCall.load(ordering: .acquiring)
   }
 
   func take(until deadline: Deadline) throws(ChannelError) -> UnsafeRawBufferPointer? {

@@ -32,7 +32,7 @@ extension AllTests {
       try peer.finish()
     }
 
-    @Test(arguments: Subject.once.filter { $0.mechanism.name != "eventfd" }) func waitingForRoomCostsNothing(
+    @Test(arguments: Subject.once) func waitingForRoomCostsNothing(
       _ subject: Subject
     ) async throws {
       Watchdog.at(subject)

@@ -1,0 +1,166 @@
+import Concurrency
+import SystemCalls
+import Testing
+
+@testable import IPC
+
+extension AllTests {
+  /// Who waits is woken: by whatever brings what he waits for, in whatever order.
+  @Suite(.warmAsync, .guarded) struct AsyncWakeUps {
+    /// Whether the task ends within a few seconds; if not, it is cancelled.
+    private func ends<Value: Sendable>(_ task: Task<Value, any Error>) async -> Bool {
+      await withTaskGroup(of: Bool.self) { group in
+        group.addTask {
+          _ = try? await task.value
+          return true
+        }
+        group.addTask {
+          try? await Task.sleep(for: .seconds(20))
+          if !Task.isCancelled { task.cancel() }
+          return false
+        }
+        let first = await group.next() ?? false
+        group.cancelAll()
+        return first
+      }
+    }
+
+    private func numbers(_ end: any ReceivingEnd) -> Set<Int32> {
+      if case .descriptors(let list, _) = end.readiness { Set(list) } else { [] }
+    }
+
+    /// A named socket's senders come and go, and their descriptors' numbers with them.
+    @Test(arguments: [0, 1, 2]) func aSenderWhoseNumberIsAnothersByNow(_ held: Int) async throws {
+      let address = "unix:" + Workspace.path()
+      let receiver = AsyncReceiver(try Receiver.open(address))
+      var first = try Sender.open(address)
+      var second = try Sender.open(address)
+      for text in ["a", "b"] {
+        if text == "a" { try first.send(text) } else { try second.send(text) }
+        #expect(try await receiver.receive(String.self) == text)
+      }
+      let waiting = Task { try await receiver.receive(String.self) }
+      await settle()
+      try second.send("c")
+      #expect(try await waiting.value == "c")
+      try first.close()
+      await settle()
+      for _ in 0..<3 { #expect(try receiver.tryReceive(String.self) == nil) }
+      // Some take its number before the next sender's connection does.
+      var others: [AsyncReceiver] = []
+      for _ in 0..<held {
+        let channel = try Channel.make(over: .pipe)
+        others.append(AsyncReceiver(channel.receiver))
+      }
+      var third = try Sender.open(address)
+      let last = Task { try await receiver.receive(String.self) }
+      await settle()
+      let before = Processes.usageOfThisProcess()
+      try await Task.sleep(for: .milliseconds(300))
+      let used = Processes.usageOfThisProcess().since(before)
+      #expect(used.userNanoseconds + used.systemNanoseconds < 200_000_000, "waiting takes a CPU")
+      try third.send("d")
+      #expect(await ends(last))
+      for other in others { other.close() }
+      receiver.close()
+      try second.close()
+    }
+
+    /// Two messages that come in one read, for two tasks that wait.
+    @Test(arguments: [Mechanism.pipe, .unix, .queue, .semaphore, .memory])
+    func whatIsReadAheadIsNotLeftLying(_ mechanism: Mechanism) async throws {
+      let channel = try Channel.make(over: mechanism)
+      let receiver = AsyncReceiver(channel.receiver)
+      var sender = channel.sender
+      sender.coalesces = true
+      for round in 0..<1500 {
+        let one = Task { try await receiver.receive(Int.self) }
+        let two = Task { try await receiver.receive(Int.self) }
+        if round % 3 == 0 { await Task.yield() }
+        try sender.send(1)
+        try sender.send(2)
+        try sender.flush()
+        guard await ends(one), await ends(two) else {
+          Issue.record("a message was left lying in round \(round)")
+          break
+        }
+      }
+      receiver.close()
+    }
+
+    /// A large message into a channel that nobody reads.
+    @Test(arguments: [Mechanism.pipe, .queue, .memory, .unix, .tcp, .semaphore], [false, true])
+    func aLargeSendIsGivenUp(_ mechanism: Mechanism, _ byCancelling: Bool) async throws {
+      let channel = try Channel.make(over: mechanism)
+      let sender = AsyncSender(channel.sender)
+      let task = Task { try await sender.send([UInt8](repeating: 1, count: 15 << 20)) }
+      await settle()
+      if byCancelling { task.cancel() } else { sender.close() }
+      #expect(await ends(task))
+      await #expect(throws: (any Error).self) { try await task.value }
+      sender.close()
+      channel.receiver.close()
+    }
+
+    /// A sender that holds messages back, and a task that waits for what they lead to.
+    @Test(arguments: [Mechanism.pipe, .memory, .unix, .queue])
+    func waitingFlushesWhatIsHeldBack(_ mechanism: Mechanism) async throws {
+      let there = try Channel.make(over: mechanism)
+      let back = try Channel.make(over: mechanism)
+      var request = there.sender
+      request.coalesces = true
+      let answers = AsyncReceiver(back.receiver)
+      let server = AsyncReceiver(there.receiver)
+      let answering = AsyncSender(back.sender)
+      let serving = Task { try await answering.send(try await server.receive(Int.self) + 1) }
+      await settle()
+      try request.send(1)
+      let answer = Task { try await answers.receive(Int.self) }
+      #expect(await ends(answer))
+      serving.cancel()
+      _ = try? await serving.value
+      try request.close()
+      answers.close()
+      server.close()
+      answering.close()
+    }
+
+    /// While a thread still waits for a task that has given up, what is there is found.
+    @Test(arguments: [Mechanism.memory, .queue, .semaphore])
+    func aWaitThatNobodyNeedsHidesNothing(_ mechanism: Mechanism) async throws {
+      let channel = try Channel.make(over: mechanism)
+      let receiver = AsyncReceiver(channel.receiver)
+      var sender = channel.sender
+      for number in 0..<50 {
+        let task = Task { try await receiver.receive(Int.self) }
+        await settle()
+        task.cancel()
+        _ = try? await task.value
+        try sender.send(number)
+        #expect(try receiver.tryReceive(Int.self) == number)
+      }
+      receiver.close()
+    }
+
+    /// Room for the smaller of two is enough.
+    @Test(arguments: [Mechanism.queue, .semaphore, .pipe])
+    func theSmallerOfTwoGoes(_ mechanism: Mechanism) async throws {
+      let channel = try Channel.make(over: mechanism)
+      var receiver = channel.receiver
+      let sender = AsyncSender(channel.sender)
+      while try sender.trySend([UInt8](repeating: 1, count: 100)) {}
+      while try sender.trySend([UInt8]()) {}
+      let task = Task {
+        try await select {
+          Send([UInt8](repeating: 1, count: 10), to: sender) { 1 }
+          Send([UInt8](repeating: 2, count: 4000), to: sender) { 2 }
+        }
+      }
+      await settle()
+      // A pipe has no room for anything before a page of it was read.
+      for _ in 0..<(mechanism == .pipe ? 60 : 6) { _ = try receiver.tryReceive([UInt8].self) }
+      #expect(await ends(task))
+      sender.close()
+    }
+  }
+}

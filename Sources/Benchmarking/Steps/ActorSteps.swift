@@ -25,19 +25,29 @@ enum ActorSteps {
         name: "actor-call-\(mechanism)",
         what: "the same of one in another process, over \(mechanism), on the executor that hears the answer"
       ) { count in try calls(count, over: mechanism, executor: IPCActorSystem.executor) }
-    } + [
-      ConcurrencyStep(
-        name: "actor-call-pool",
-        what: "over memory, by a task of the default executor, which has to be woken for each answer"
-      ) { count in try calls(count, over: .memory, executor: nil) }
-    ]
+    }
+      + Mechanism.all.map { mechanism in
+        ConcurrencyStep(
+          name: "actor-calls-\(mechanism)",
+          what: "\(tasks) tasks of that executor call at once, so that both processes are busy: each call"
+        ) { count in try calls(count, by: tasks, over: mechanism, executor: IPCActorSystem.executor) }
+      } + [
+        ConcurrencyStep(
+          name: "actor-call-pool",
+          what: "over memory, by a task of the default executor, which has to be woken for each answer"
+        ) { count in try calls(count, over: .memory, executor: nil) }
+      ]
   }
 
   static func host() throws {
     try IPCActorSystem.serve { system in try system.host("adder") { RemoteAdder(actorSystem: $0) } }
   }
 
-  private static func calls(_ count: Int, over mechanism: Mechanism, executor: (any TaskExecutor)?) throws
+  private static let tasks = 64
+
+  private static func calls(
+    _ count: Int, by tasks: Int = 1, over mechanism: Mechanism, executor: (any TaskExecutor)?
+  ) throws
     -> UInt64
   {
     let system = IPCActorSystem()
@@ -48,10 +58,18 @@ enum ActorSteps {
       // The host learns that the call is short, and both processes are there.
       for _ in 0..<32 { _ = try await adder.add(0) }
       let start = Clock.now()
-      var sum = 0
-      for value in 0..<count { sum = try await adder.add(value) }
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for task in 0..<tasks {
+          group.addTask {
+            for value in stride(from: task, to: count, by: tasks) { _ = try await adder.add(value) }
+          }
+        }
+        try await group.waitForAll()
+      }
       let took = Clock.now() - start
-      guard sum == count * (count - 1) / 2 else { throw BenchmarkError(.work, "a call was lost") }
+      guard try await adder.add(0) == count * (count - 1) / 2 else {
+        throw BenchmarkError(.work, "a call was lost")
+      }
       return took
     }
   }

@@ -17,6 +17,9 @@ final class ActorOutbox: @unchecked Sendable {
 
   private let state = Mutex(State())
   private var sender: Sender?
+  /// Messages since the last flush, of whoever sends.
+  private var held = 0
+  private static let mostHeld = 16
   private let end: any SendingEnd
   private var writer = MessageWriter()
   let limit: Int
@@ -65,8 +68,13 @@ final class ActorOutbox: @unchecked Sendable {
           return state.backlog
         }
         if more.isEmpty {
-          // A receiving thread flushes before it waits: what it does till then goes together.
-          if ActorTurn.current == nil, try !end.flush(until: .now) { return try handOver([]) }
+          // A receiving thread flushes before it waits: what it does till then goes together, but not so much that the
+          // other side has nothing to do meanwhile.
+          held += 1
+          if ActorTurn.current == nil || held >= Self.mostHeld {
+            held = 0
+            if try !end.flush(until: .now) { return try handOver([]) }
+          }
           if finish() { return }
           continue
         }

@@ -9,9 +9,11 @@ import SystemCalls
 /// for try await job in jobs.messages(of: Job.self) { … }
 /// ```
 ///
-/// What poll can see is waited for by one event loop for all channels, on a thread of its own (epoll(7)); queues, semaphores
-/// and shared memory by threads that sleep in msgrcv's doorbell, semop(2) or futex(2), one for each that somebody waits for.
-/// Nothing is taken before somebody takes it: a task that is cancelled, or a select that chose otherwise, has taken nothing.
+/// What poll can see is waited for by one event loop for all channels, on a thread of its own; queues, semaphores and shared
+/// memory by threads that may block, one for each that somebody waits for: in semtimedop(2), or at a doorbell. Nothing
+/// is taken before somebody takes it: a task that is cancelled, or a select that chose otherwise, has taken nothing.
+///
+/// System calls: those of ``Receiver``; epoll_wait(2), futex(2) or semtimedop(2) to wait.
 public final class AsyncReceiver: @unchecked Sendable {
   // The end is used under the watch's lock.
   private let receiver: OwnedReceiver

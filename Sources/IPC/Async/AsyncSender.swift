@@ -8,6 +8,8 @@ import SystemCalls
 /// A message that is larger than what goes at once (4 KiB on byte streams, half the ring in shared memory, else a unit of
 /// the mechanism's) is sent by a thread that may block. It looks now and then, after a second at first, whether the task was
 /// cancelled or this end closed; then it takes the message back, and nothing was sent.
+///
+/// System calls: those of ``Sender``; epoll_wait(2), futex(2) or semtimedop(2) to wait.
 public final class AsyncSender: @unchecked Sendable {
   // The end is used under the watch's lock.
   private let sender: OwnedSender

@@ -22,8 +22,9 @@ extension Demo {
 package enum DemoCatalogue {
   package static let all: [any Demo.Type] = [
     PipeDemo.self, FIFODemo.self, QueueDemo.self, SemaphoreDemo.self, MemoryDemo.self, SocketDemo.self,
-    TCPDemo.self, CallbacksDemo.self, GeneratorsDemo.self, FuturesDemo.self, AsyncDemo.self,
-    ChannelsDemo.self, SelectDemo.self, SchedulerDemo.self, ActorsDemo.self,
+    TCPDemo.self, SequentialDemo.self, ThreadsDemo.self, CallbacksDemo.self, GeneratorsDemo.self,
+    FuturesDemo.self, AsyncDemo.self,
+    ChannelsDemo.self, SelectDemo.self, SchedulerDemo.self, ActorsDemo.self, ProcessesDemo.self,
   ]
 }
 

@@ -2,7 +2,7 @@ import Concurrency
 import SystemCalls
 
 /// Stands for a connection in the demos of the models: an answer that comes some time after it was asked for. eventfd(2)
-final class SlowAnswer {
+final class SlowAnswer: Sendable {
   let question: String
   private let event: Descriptor
 
@@ -13,6 +13,21 @@ final class SlowAnswer {
     say("asks", "\"\(question)\", whose answer takes \(milliseconds) ms")
     loop.after(milliseconds * 1_000_000) { Events.signal(self.event) }
   }
+
+  /// The same where there is no loop: a thread stands for the server.
+  init(_ question: String, after milliseconds: UInt64) throws {
+    self.question = question
+    event = try Events.create()
+    say("asks", "\"\(question)\", whose answer takes \(milliseconds) ms")
+    try Threads.start(name: "server") { [event = try event.duplicate().release()] in
+      let event = Descriptor(owning: event)
+      Clock.sleep(nanoseconds: milliseconds * 1_000_000)
+      Events.signal(event)
+    }
+  }
+
+  /// Waits for the answer, with the calling thread: poll(2).
+  func wait() throws { _ = try waitReady(event.raw, read: true, nanoseconds: nil) }
 
   /// Readable when the answer is there.
   var descriptor: Int32 { event.raw }

@@ -33,8 +33,9 @@ extension AllToolTests {
 
     @Test(
       arguments: [
-        "pipe", "fifo", "queue", "semaphore", "memory", "socket", "tcp", "callbacks", "generators", "futures",
-        "async", "channels", "select", "scheduler", "actors",
+        "pipe", "fifo", "queue", "semaphore", "memory", "socket", "tcp", "sequential", "threads", "callbacks",
+        "generators", "futures",
+        "async", "channels", "select", "scheduler", "actors", "processes",
       ])
     func aDemoShowsSomething(_ name: String) throws {
       let result = try Tool.run("demo", name)

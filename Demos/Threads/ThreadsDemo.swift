@@ -1,0 +1,42 @@
+import Dispatch
+import Synchronization
+import SystemCalls
+
+/// A thread for each: the same calls, three times at once. Its own trait: the kernel does the waiting and the switching,
+/// the code stays as it was, and what the threads share needs a lock.
+enum ThreadsDemo: Demo {
+  static let name = "threads"
+  static let summary = "the same three in a thread each, and a lock around what they share"
+
+  /// What the threads share: who has been answered, and what went wrong.
+  private final class Board: Sendable {
+    struct State: Sendable {
+      var answered: [String] = []
+      var failure: (any Error)?
+    }
+    let state = Mutex(State())
+  }
+
+  static func run() throws {
+    let watch = Stopwatch()
+    let board = Board()
+    let ended = DispatchSemaphore(value: 0)
+    for (question, milliseconds) in SlowAnswer.questions {
+      try Threads.start(name: "fetcher") {
+        defer { ended.signal() }
+        do {
+          try SlowAnswer(question, after: milliseconds).wait()
+          board.state.withLock { $0.answered.append(question) }
+          say("thread", "\"\(question)\" was answered after \(watch.milliseconds) ms")
+        } catch {
+          board.state.withLock { $0.failure = error }
+        }
+      }
+    }
+    for _ in SlowAnswer.questions { ended.wait() }
+    if let failure = board.state.withLock({ $0.failure }) { throw failure }
+    say(
+      "main",
+      "\(board.state.withLock { $0.answered.count }) answers in \(watch.milliseconds) ms, for a stack each")
+  }
+}

@@ -127,9 +127,17 @@ package final class ActorCrawl: Sendable {
   }
 
   private func measure(_ index: Int) async throws {
-    let peer = work.withLock { $0.peers[index] }
-    let used = try await fetcher(peer).usage()
-    peer?.note(used.usage)
+    for _ in 1..<Self.attempts {
+      let peer = work.withLock { $0.peers[index] }
+      do {
+        let used = try await fetcher(peer).usage()
+        peer?.note(used.usage)
+        return
+      } catch let error as IPCActorError where [.peerGone, .notConnected].contains(error.code) {
+        if pages.isCancelled { return }
+        try await replace(index, peer)
+      }
+    }
   }
 
   /// Closes a worker's connection, and adds up what it cost.

@@ -37,6 +37,32 @@ extension AllToolTests {
       #expect(Set(pages.map(\.url)).count == 12)
     }
 
+    /// Of three workers one has the first page, and two wait; whichever die, the crawl goes on.
+    @Test(arguments: ["site", "slow"]) func idleWorkersThatAreKilledAreReplaced(_ work: String) throws {
+      let tool = try Tool([
+        "crawl", "--model", "actors", "--mechanism", "memory", "--work", work, "--pages", "8", "--delay",
+        "700",
+        "--workers", "3", "--json",
+      ])
+      var workers: [Int32] = []
+      let isThere = eventually {
+        workers = ProcessTable.children(of: tool.id, with: "--crawl-actor")
+        return workers.count == 3
+      }
+      try #require(isThere, "the crawl doesn't begin: \(tool.errors)")
+      for worker in workers.prefix(2) { kill(worker, SIGKILL) }
+      let result = tool.wait()
+      // Killed before it said that it is ready, a worker is an error of the start.
+      if result.code != 0 {
+        #expect(result.errors.contains("hosts actors"))
+        return
+      }
+      let document = try ModelDocument(result.output)
+      #expect(document.runs.last?.pages == 8)
+      #expect(document.runs.last?.failed == 0)
+      #expect(document.samePages == true)
+    }
+
     @Test func ctrlCLeavesNoProcess() throws {
       let tool = try Tool([
         "crawl", "--model", "actors", "--mechanism", "memory", "--work", "slow", "--pages", "6", "--delay",

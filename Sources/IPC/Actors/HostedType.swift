@@ -34,13 +34,23 @@ final class HostedType: Sendable {
   }
 
   private func resolve(_ identifier: String, _ instance: any DistributedActor) -> ActorTarget? {
-    guard let function = MangledFunction(identifier) else { return nil }
+    // First of all: the runtime isn't made to read names that nobody's compiler has written, and may crash over them.
+    guard Self.isThere(identifier), let function = MangledFunction(identifier) else { return nil }
     if let owner = _typeByName(function.type), owner == type { return ActorTarget(identifier, generics: []) }
     // A stub `$Greeter` of a protocol `Greeter` that the actor's type conforms to.
     guard let name = function.stubbedProtocol, let found = _typeByName(name), Self.is(instance, found) else {
       return nil
     }
     return ActorTarget(identifier, generics: [type])
+  }
+
+  /// Whether this program has such a function, by its exact name.
+  private static func isThere(_ identifier: String) -> Bool {
+    let name = Array(identifier.utf8)
+    return unsafe name.withUnsafeBufferPointer { name in
+      guard let start = name.baseAddress else { return false }
+      return unsafe findAccessibleFunction(start, UInt(name.count)) != nil
+    }
   }
 
   private static func `is`(_ instance: any DistributedActor, _ existential: any Any.Type) -> Bool {
@@ -51,3 +61,7 @@ final class HostedType: Sendable {
   /// Whether a function is one of a `@Resolvable` protocol's stub, as far as its name tells.
   static func isStub(_ identifier: String) -> Bool { MangledFunction(identifier)?.stubbedProtocol != nil }
 }
+
+/// The runtime's own list of what can be called by name.
+@_silgen_name("swift_findAccessibleFunction")
+private func findAccessibleFunction(_ name: UnsafePointer<UInt8>, _ length: UInt) -> UnsafeRawPointer?

@@ -15,7 +15,11 @@ enum SelectCommand {
         "--mechanism \(mechanism) carries no numbers: choose one that carries messages, such as memory")
     }
     let interrupted = Interrupted()
-    try? Interrupts.handle { _ in interrupted.set() }
+    try? Interrupts.handle { _ in
+      // A second time: at once. The senders die with this process.
+      if interrupted.isSet { Processes.exitNow(130) }
+      interrupted.set()
+    }
     let report: SelectReport
     do {
       report = try SelectRun.measure(mechanisms, seconds: seconds) { done in

@@ -122,7 +122,7 @@ package enum SelectRun {
     }
   }
 
-  /// - Parameter isOver: asked now and then whether to end early.
+  /// - Parameter isOver: asked before each select whether to end early.
   package static func measure(
     _ mechanisms: [Mechanism], seconds: Double, progress: @escaping @Sendable (Double) -> Void,
     isOver: @escaping @Sendable () -> Bool
@@ -146,7 +146,14 @@ package enum SelectRun {
   ) async throws -> SelectReport {
     var lines = receivers.map { SelectReport.Line(mechanism: $0.mechanism.name) }
     // Each has begun to send before any is counted; what it sent first is taken, and counts from there.
-    for index in lines.indices { lines[index].take(try await receivers[index].receive(UInt64.self)) }
+    for index in lines.indices {
+      while !isOver() {
+        do {
+          lines[index].take(try await receivers[index].receive(UInt64.self, within: .milliseconds(200)))
+          break
+        } catch let error as ChannelError where error.code == .timedOut {}
+      }
+    }
     for index in lines.indices { lines[index].received = 0 }
     let ticker = Ticker()
     var late = Histogram()
@@ -154,16 +161,17 @@ package enum SelectRun {
     let start = Clock.now()
     let last = start + UInt64(seconds * 1e9)
     var rounds = 0
-    while Clock.now() < last {
+    while Clock.now() < last, !isOver() {
       rounds += 1
-      if rounds % 4096 == 0 {
-        if isOver() { break }
-        progress(Double(Clock.now() - start) / 1e9)
-      }
+      if rounds % 4096 == 0 { progress(Double(Clock.now() - start) / 1e9) }
       let taken: (index: Int, number: UInt64)? = try await select {
         for index in receivers.indices {
           Receive(UInt64.self, from: receivers[index]) { number in
-            guard let number else { throw BenchmarkError(.work, "a sender has ended before its time") }
+            guard let number else {
+              throw BenchmarkError(
+                .work,
+                "the sender over \(receivers[index].mechanism) has ended before its time: was it killed?")
+            }
             return (index, number)
           }
         }
@@ -192,7 +200,7 @@ package enum SelectRun {
         lateP99: microseconds(0.99), lateMax: Double(late.max) / 1000))
   }
 
-  /// The sending processes, which end when they can send no more.
+  /// The sending processes.
   private final class Children {
     private final class Box {
       var child: ChildProcess

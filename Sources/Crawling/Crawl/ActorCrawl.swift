@@ -80,7 +80,7 @@ package final class ActorCrawl: Sendable {
     let end = DispatchSemaphore(value: 0)
     let failure = Mutex<(any Error)?>(nil)
     // The workers are ready when they have said what they had used.
-    let start = Mutex<UInt64>(0)
+    let start = Mutex<UInt64?>(nil)
     Task(executorPreference: IPCActorSystem.executor) { [self] in
       do {
         for index in 0..<plan.workers { try await measure(index) }
@@ -92,7 +92,8 @@ package final class ActorCrawl: Sendable {
       end.signal()
     }
     end.wait()
-    let begun = start.withLock { $0 }
+    // Ended before it began: it took no time.
+    let begun = start.withLock { $0 ?? Clock.now() }
     let wall = Double(Clock.now() - begun) / 1e9
     if let failure = failure.withLock({ $0 }), !work.withLock({ $0.isCancelled }) { throw failure }
     for index in 0..<plan.workers { finish(index) }
@@ -109,8 +110,20 @@ package final class ActorCrawl: Sendable {
 
   // MARK: The workers
 
+  /// Starts a process. One that dies before it says anything is as one that dies later.
+  private func spawn() throws(ChannelError) -> ActorPeer {
+    for _ in 1..<Self.attempts where !pages.isCancelled {
+      do throws(ChannelError) {
+        return try system.spawn(arguments: plan.actorArguments, over: mechanism)
+      } catch {
+        guard error.code == .closed else { throw error }
+      }
+    }
+    return try system.spawn(arguments: plan.actorArguments, over: mechanism)
+  }
+
   private func worker(_ index: Int) throws -> ActorPeer {
-    let peer = try system.spawn(arguments: plan.actorArguments, over: mechanism)
+    let peer = try spawn()
     let isCancelled = work.withLock { work in
       work.peers[index] = peer
       work.statistics.workersStarted += 1
@@ -176,8 +189,11 @@ package final class ActorCrawl: Sendable {
   }
 
   private func page(_ job: CrawlJob, _ index: Int) async throws -> CrawlPage {
-    for attempt in 1...Self.attempts {
+    var attempt = 0
+    while attempt < Self.attempts {
       let peer = work.withLock { $0.peers[index] }
+      // One that is being replaced hasn't had the page.
+      if peer != nil { attempt += 1 }
       do {
         let fetched = try await fetcher(peer).fetch(job, sentAt: Clock.now())
         work.withLock { work in

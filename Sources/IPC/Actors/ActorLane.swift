@@ -6,55 +6,10 @@ import SystemCalls
 final class ActorLane: @unchecked Sendable {
   // The receiving thread's own are marked so; the rest is behind mutexes.
 
-  typealias Write = @Sendable (UInt64, inout MessageWriter, inout ToldNames) -> Void
-
-  /// A frame, and where the outcome's byte stands in it.
-  struct Answer: Sendable {
-    let frame: [UInt8]
-    let start: Int
-
-    var outcome: ActorFrame.Outcome? {
-      start < frame.count ? ActorFrame.Outcome(rawValue: frame[start]) : nil
-    }
-    /// What follows the outcome.
-    var reader: MessageReader { MessageReader(at: start + 1) }
-  }
-
-  /// Who waits for an answer.
-  @safe private struct Caller: Sendable {
-    let continuation: UnsafeContinuation<Answer, any Error>
-
-    func get(_ answer: Answer) { unsafe continuation.resume(returning: answer) }
-    func get(_ error: any Error) { unsafe continuation.resume(throwing: error) }
-  }
-
-  /// A call that isn't on its way yet.
-  private struct UnsentCall: Sendable {
-    let id: UInt64
-    let caller: Caller
-    let write: Write
-  }
-
-  private struct Table {
-    var pending: [UInt64: Caller] = [:]
-    /// Calls that aren't answered, also those that nobody waits for any more.
-    var onTheirWay = 0
-    /// Those who wait until fewer are.
-    var waiting: [UnsentCall] = []
-    var gone: IPCActorError?
-
-    mutating func isOnItsWay(_ call: UnsentCall) {
-      onTheirWay += 1
-      pending[call.id] = call.caller
-    }
-
-    var isFull: Bool { onTheirWay >= ActorFrame.mostCalls }
-  }
-
   let system: IPCActorSystem
-  private let table = Mutex(Table())
+  private let table = Mutex(ActorCallTable())
   private let nextID = Atomic<UInt64>(1)
-  private let outbox: ActorOutbox
+  let outbox: ActorOutbox
   private let child: Mutex<ChildProcess?>
   /// The other process's number; nil: it isn't this one's child.
   let processID: Int32?
@@ -64,6 +19,10 @@ final class ActorLane: @unchecked Sendable {
   private let open = Atomic<Int>(0)
 
   private let patience: Deadline
+  /// This side has closed, and the other hasn't within its time.
+  private let isClosing = Atomic<Bool>(false)
+  /// How a child has ended.
+  private let exit = Mutex<ChildProcess.Exit?>(nil)
 
   // The receiving thread's.
   private var isGreeted = false
@@ -142,7 +101,9 @@ final class ActorLane: @unchecked Sendable {
   // MARK: Calling
 
   /// Has a frame answered: the outcome's byte, and what follows it.
-  nonisolated(nonsending) func ask(_ size: Int, _ write: @escaping Write) async throws -> Answer {
+  nonisolated(nonsending) func ask(_ size: Int, _ write: @escaping UnsentCall.Write) async throws
+    -> ActorAnswer
+  {
     guard size <= outbox.limit - ActorFrame.overhead else {
       throw IPCActorError(
         .notSupported, nil,
@@ -152,7 +113,7 @@ final class ActorLane: @unchecked Sendable {
     let id = nextID.wrappingAdd(1, ordering: .relaxed).newValue
     return try await withTaskCancellationHandler {
       unsafe try await withUnsafeThrowingContinuation { continuation in
-        begin(UnsentCall(id: id, caller: unsafe Caller(continuation: continuation), write: write))
+        begin(UnsentCall(id: id, caller: unsafe ActorCaller(continuation: continuation), write: write))
       }
     } onCancel: {
       cancel(id)
@@ -165,12 +126,7 @@ final class ActorLane: @unchecked Sendable {
       if let gone = table.gone { return .gone(gone) }
       // Who cancelled before it was there to be found hasn't found it.
       if Task.isCancelled { return .cancelled }
-      if table.isFull {
-        table.waiting.append(call)
-        return .wait
-      }
-      table.isOnItsWay(call)
-      return .send
+      return table.begin(call) ? .send : .wait
     }
     switch step {
     case .gone(let error): call.caller.get(error)
@@ -186,18 +142,13 @@ final class ActorLane: @unchecked Sendable {
 
   /// Its caller is told at once; what was sent is carried out, and counts until it is answered.
   private func cancel(_ id: UInt64) {
-    let found = table.withLock { table -> Caller? in
-      if let index = table.waiting.firstIndex(where: { $0.id == id }) {
-        return table.waiting.remove(at: index).caller
-      }
-      return table.pending.removeValue(forKey: id)
-    }
+    let found = table.withLock { $0.giveUp(id) }
     found?.get(CancellationError())
   }
 
   nonisolated(nonsending) func call(
     _ actor: IPCActorID, _ target: String, _ invocation: ActorInvocationEncoder
-  ) async throws -> Answer {
+  ) async throws -> ActorAnswer {
     let path = CallOrigin.path
     guard path.count <= ActorFrame.deepest else {
       throw IPCActorError(
@@ -228,81 +179,6 @@ final class ActorLane: @unchecked Sendable {
     return try [HostedActor](from: &reader, answer.frame.span)
   }
 
-  // MARK: Answering
-
-  private func answer(_ id: UInt64, _ outcome: ActorFrame.Outcome, _ bytes: [UInt8]) {
-    // Before the answer: the next call may follow it at once.
-    open.subtract(1, ordering: .relaxed)
-    outbox.send { writer, _ in
-      writer.write(ActorFrame.Kind.reply.rawValue)
-      writer.write(id)
-      writer.write(outcome.rawValue)
-      writer.append(bytes)
-    }
-  }
-
-  /// How much of a message an answer may take.
-  private var room: Int { outbox.limit - ActorFrame.overhead }
-
-  func reply<Value: Message>(_ id: UInt64, returned value: Value) {
-    var writer = MessageWriter()
-    do throws(ChannelError) {
-      try value.encode(to: &writer)
-    } catch {
-      return refuse(id, .notSupported, "the result can't be sent: \(error)")
-    }
-    guard writer.bytes.count <= room else {
-      return refuse(
-        id, .notSupported,
-        "the result's \(writer.bytes.count) bytes are over the connection's limit of \(outbox.limit): return less, or raise maximumMessageBytes"
-      )
-    }
-    answer(id, .returned, writer.bytes)
-  }
-
-  func replyVoid(_ id: UInt64) { answer(id, .returned, []) }
-
-  func reply(_ id: UInt64, thrown error: any Error) {
-    if let argument = error as? ActorArgumentError {
-      return refuse(
-        id, .otherSignature,
-        "an argument is no \(argument.type) (\(argument.error)): build both programs from the same version")
-    }
-    var writer = MessageWriter()
-    if system.encode(error, to: &writer), writer.bytes.count <= room {
-      return answer(id, .threwKnown, writer.bytes)
-    }
-    writer.removeAll()
-    writer.write(fitting(String(reflecting: type(of: error)), room / 2))
-    writer.write(fitting(String(describing: error), room - writer.bytes.count - 4))
-    answer(id, .threw, writer.bytes)
-  }
-
-  /// As much of a text as fits, and never more than anybody reads.
-  private func fitting(_ text: String, _ bytes: Int) -> String {
-    let most = min(bytes, 4096)
-    if text.utf8.count <= most { return text }
-    var used = 0
-    return String(
-      text.prefix { character in
-        used += character.utf8.count
-        return used <= most
-      })
-  }
-
-  func refuse(_ id: UInt64, _ code: IPCActorError.Code, _ words: String) {
-    var writer = MessageWriter()
-    writer.write(code.rawValue)
-    writer.write(fitting(words, room - writer.bytes.count - 4))
-    answer(id, .refused, writer.bytes)
-  }
-
-  func refuseUnknown(_ id: UInt64, _ name: String) {
-    refuse(
-      id, .unknownActor,
-      "no actor \"\(name)\" is hosted there, or no more: ActorPeer.hosted() lists those that are")
-  }
-
   // MARK: Receiving
 
   /// Starts the thread that receives.
@@ -318,8 +194,11 @@ final class ActorLane: @unchecked Sendable {
       do throws(ChannelError) {
         while true {
           if !isGreeted, patience.hasPassed { throw Self.unfriendly(mechanism) }
-          try receive(until: turn.hasJobs ? .now : isGreeted ? .never : patience)
+          if isClosing.load(ordering: .relaxed) { throw .closed(.receive, mechanism) }
+          try receive(until: nextLook)
           turn.runJobs()
+          // What they have sent is theirs to wait for, though this thread doesn't wait.
+          if turn.hasJobs { _ = PendingFlushes.flushBeforeWaiting() }
         }
       } catch {
         why = error
@@ -327,6 +206,14 @@ final class ActorLane: @unchecked Sendable {
       }
     }
     return why
+  }
+
+  /// Until when to wait for a message. A process that was spawned can be killed when this side closes; of another this
+  /// thread has to look by itself whether it is to go on.
+  private var nextLook: Deadline {
+    if turn.hasJobs { return .now }
+    if !isGreeted { return patience }
+    return processID == nil ? .within(.seconds(1)) : .never
   }
 
   private func receive(until deadline: Deadline) throws(ChannelError) {
@@ -341,12 +228,14 @@ final class ActorLane: @unchecked Sendable {
     var reader = MessageReader()
     let raw: UInt8 = try reader.integer(frame.span)
     guard let kind = ActorFrame.Kind(rawValue: raw) else { throw .invalid("a frame of kind \(raw)") }
+    guard isGreeted || kind == .hello else { throw .invalid("a frame before the greeting") }
     switch kind {
     case .hello: try handleHello(&reader, frame.span)
     case .reply: try handleReply(&reader, frame)
     case .call: try handleCall(&reader, frame)
     case .list:
       let id: UInt64 = try reader.integer(frame.span)
+      guard reader.remaining(frame.span) == 0 else { throw .invalid("a longer question than there is") }
       try admit()
       reply(id, returned: system.hosted)
     }
@@ -368,17 +257,11 @@ final class ActorLane: @unchecked Sendable {
 
   private func handleReply(_ reader: inout MessageReader, _ frame: [UInt8]) throws(ChannelError) {
     let id: UInt64 = try reader.integer(frame.span)
-    let answer = Answer(frame: frame, start: reader.offset)
-    let (waiting, next) = table.withLock { table in
-      table.onTheirWay -= 1
-      let waiting = table.pending.removeValue(forKey: id)
-      if table.isFull || table.waiting.isEmpty { return (waiting, nil as UnsentCall?) }
-      let next = table.waiting.removeFirst()
-      table.isOnItsWay(next)
-      return (waiting, next)
+    let answer = ActorAnswer(frame: frame, start: reader.offset)
+    guard let (caller, next) = table.withLock({ $0.answered(id) }) else {
+      throw .invalid("an answer to a call that wasn't made")
     }
-    // Nobody waits for the answer of a call that was cancelled.
-    waiting?.get(answer)
+    caller?.get(answer)
     if let next { send(next) }
   }
 
@@ -386,7 +269,13 @@ final class ActorLane: @unchecked Sendable {
     guard open.wrappingAdd(1, ordering: .relaxed).newValue <= ActorFrame.mostCalls else {
       throw .violation(mechanism, "more calls at once than an actor system makes")
     }
+    // Who reads his answers has never more than that to come, and this side's own calls.
+    guard outbox.waiting <= ActorFrame.mostCalls * 4 else {
+      throw .violation(mechanism, "\(outbox.waiting) messages that the other side doesn't read")
+    }
   }
+
+  func isAnswered() { open.subtract(1, ordering: .relaxed) }
 
   private func handleCall(_ reader: inout MessageReader, _ frame: [UInt8]) throws(ChannelError) {
     let bytes = frame.span
@@ -408,7 +297,7 @@ final class ActorLane: @unchecked Sendable {
     guard let target = heard.target else {
       return refuse(
         id, .otherSignature,
-        "it is a \(actor.type.name), which has no \(RemoteCallTarget(heard.identifier)): resolve it as that type, and build both programs from the same version"
+        "it is a \(actor.type.name), which has no function \(heard.identifier.prefix(200)): resolve it as that type, and build both programs from the same version"
       )
     }
     let call = IncomingCall(
@@ -425,44 +314,43 @@ final class ActorLane: @unchecked Sendable {
   }
 
   private func hasEnded(_ error: ChannelError) {
-    outbox.close()
-    receiver = nil
     // A child that has died says how; one that lives on isn't waited for.
     let exit = child.withLock { child in (try? child?.wait(within: .milliseconds(50))) ?? nil }
     if let exit, let processID {
+      self.exit.withLock { $0 = exit }
       disconnect("its process \(processID) has ended (\(exit))")
     } else {
       disconnect(Self.words(error))
     }
+    outbox.close()
+    receiver = nil
     greeting.set(.failure(error))
     ended.set(.success(0))
   }
+
+  /// How a child ended before it said anything, for an error of its start.
+  var exitWords: String { exit.withLock { $0 }.map { "ended (\($0)) before it said" } ?? "didn't say" }
 
   /// No answer comes any more: whoever waits for one is told.
   private func disconnect(_ words: String) {
     let gone = IPCActorError(
       .peerGone, nil, words + "; whether a call that was under way was carried out isn't known")
     system.isDisconnected(self, gone)
-    let (pending, waiting) = table.withLock { table in
-      table.gone = table.gone ?? gone
-      defer {
-        table.pending = [:]
-        table.waiting = []
-      }
-      return (table.pending, table.waiting)
-    }
-    for caller in pending.values { caller.get(gone) }
-    for call in waiting { call.caller.get(gone) }
+    for caller in table.withLock({ $0.end(gone) }) { caller.get(gone) }
   }
 
   /// Tells the other side that this one has closed, and waits until it has as well, and its process, if it is a child, has
   /// ended. A child that hasn't within `patience` is killed; another process is left alone.
   func close(within patience: Duration) {
+    disconnect("this side has closed the connection")
     outbox.close()
+    let deadline = Deadline.within(patience)
     // From a call that this very thread carries out nothing more can be waited for.
     if ActorTurn.current === turn { return }
-    let deadline = Deadline.within(patience)
-    if !hasEnded(by: deadline), processID != nil {
+    if !hasEnded(by: deadline) {
+      // The thread that receives goes, whatever the other side does.
+      isClosing.store(true, ordering: .relaxed)
+      guard processID != nil else { return }
       kill()
       _ = hasEnded(by: .never)
     }

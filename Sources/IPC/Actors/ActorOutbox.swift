@@ -11,6 +11,7 @@ final class ActorOutbox: @unchecked Sendable {
   private struct State {
     var isSending = false
     var isClosed = false
+    var isReleased = false
     var backlog: [[UInt8]] = []
     var names = ToldNames()
   }
@@ -21,6 +22,11 @@ final class ActorOutbox: @unchecked Sendable {
   private var held = 0
   private static let mostHeld = 16
   private let end: any SendingEnd
+  /// Messages that are there and haven't gone.
+  private let unsent = Atomic<Int>(0)
+  var waiting: Int { unsent.load(ordering: .relaxed) }
+  /// How long a channel that closes may take for what is held back.
+  private static let lastPatience = Duration.milliseconds(100)
   private var writer = MessageWriter()
   let limit: Int
   let mechanism: Mechanism
@@ -46,6 +52,7 @@ final class ActorOutbox: @unchecked Sendable {
         var writer = MessageWriter()
         write(&writer, &state.names)
         state.backlog.append(writer.bytes)
+        unsent.add(1, ordering: .relaxed)
         return false
       }
       state.isSending = true
@@ -60,7 +67,10 @@ final class ActorOutbox: @unchecked Sendable {
   private func drain() {
     do throws(ChannelError) {
       let bytes = writer.bytes
-      guard try trySend(bytes) else { return try handOver([bytes]) }
+      guard try trySend(bytes) else {
+        unsent.add(1, ordering: .relaxed)
+        return try handOver([bytes])
+      }
       while true {
         let more = state.withLock { state in
           if state.backlog.isEmpty { return [[UInt8]]() }
@@ -80,6 +90,7 @@ final class ActorOutbox: @unchecked Sendable {
         }
         for index in more.indices {
           guard try trySend(more[index]) else { return try handOver(Array(more[index...])) }
+          unsent.subtract(1, ordering: .relaxed)
         }
       }
     } catch {
@@ -97,12 +108,13 @@ final class ActorOutbox: @unchecked Sendable {
 
   /// Nobody sends any more. False: something has come.
   private func finish() -> Bool {
-    state.withLock { state in
-      guard state.backlog.isEmpty else { return false }
+    let (isOver, closes) = state.withLock { state in
+      guard state.backlog.isEmpty else { return (false, false) }
       state.isSending = false
-      if state.isClosed { sender = nil }
-      return true
+      return (true, state.isClosed)
     }
+    if closes { letGo() }
+    return isOver
   }
 
   private func fail(_ error: ChannelError) {
@@ -110,9 +122,29 @@ final class ActorOutbox: @unchecked Sendable {
       state.isClosed = true
       state.backlog = []
       state.isSending = false
-      sender = nil
     }
+    letGo()
     whenClosed(error)
+  }
+
+  private var isClosed: Bool { state.withLock { $0.isClosed } }
+
+  /// Who sends has been told that nothing more is to be sent.
+  private func leave() {
+    state.withLock { $0.isSending = false }
+    letGo()
+  }
+
+  /// Closes the end. Not under the lock, and not for longer than a moment: who doesn't read mustn't hold up who leaves.
+  private func letGo() {
+    let mine = state.withLock { state in
+      defer { state.isReleased = true }
+      return !state.isReleased
+    }
+    guard mine else { return }
+    _ = try? end.flush(until: .within(Self.lastPatience))
+    end.discard()
+    sender = nil
   }
 
   /// A full channel: a thread that may wait sends the rest.
@@ -122,8 +154,16 @@ final class ActorOutbox: @unchecked Sendable {
         do throws(ChannelError) {
           var left = messages
           while true {
-            for message in left { _ = try send(message, until: .never) }
-            _ = try end.flush(until: .never)
+            for message in left {
+              var patience = Duration.seconds(1)
+              // Now and then it looks whether anybody still wants that.
+              while try !send(message, until: .within(patience)) {
+                if isClosed { return leave() }
+                patience = min(patience * 2, .seconds(60))
+              }
+              unsent.subtract(1, ordering: .relaxed)
+            }
+            while try !end.flush(until: .within(.seconds(1))) { if isClosed { return leave() } }
             left = state.withLock { state in
               defer { state.backlog = [] }
               return state.backlog
@@ -141,11 +181,12 @@ final class ActorOutbox: @unchecked Sendable {
 
   /// Nothing more is sent: the other side is told.
   func close() {
-    state.withLock { state in
+    let isIdle = state.withLock { state in
       state.isClosed = true
       state.backlog = []
       // Who sends lets go of it.
-      if !state.isSending { sender = nil }
+      return !state.isSending
     }
+    if isIdle { letGo() }
   }
 }

@@ -27,7 +27,8 @@ public final class ActorPeer: Sendable {
   }
 
   /// The actors that it hosts now, by name.
-  /// - Throws: `peerGone`; `CancellationError`.
+  /// - Throws: `peerGone`; `notSupported` when the list is too long for a message; `CancellationError`; ``ChannelError`` when
+  ///   the answer isn't one.
   public func hosted() async throws -> [HostedActor] { try await lane.list() }
 
   /// Closes the connection, and waits until the other side has as well; one that was spawned ends, and is reaped. It may

@@ -57,9 +57,6 @@ final class HostedType: Sendable {
     func check<Protocol>(_: Protocol.Type) -> Bool { instance is Protocol }
     return _openExistential(existential, do: check)
   }
-
-  /// Whether a function is one of a `@Resolvable` protocol's stub, as far as its name tells.
-  static func isStub(_ identifier: String) -> Bool { MangledFunction(identifier)?.stubbedProtocol != nil }
 }
 
 /// The runtime's own list of what can be called by name.

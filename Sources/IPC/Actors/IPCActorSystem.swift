@@ -36,7 +36,10 @@ import SystemCalls
 /// At most 1024 calls of one direction of a connection are on their way; more wait. Calls that take microseconds are
 /// carried out by the thread that receives them, others by Dispatch's.
 ///
-/// System calls: those of the mechanism; one thread for each connection.
+/// A system that has connections or hosts actors lives until ``close(within:)``, or the process's end: they hold on to each
+/// other.
+///
+/// System calls: those of the mechanism; one thread for each connection, and another while its channel is full.
 public final class IPCActorSystem: DistributedActorSystem, Sendable {
   /// What a distributed actor is known by.
   public typealias ActorID = IPCActorID
@@ -175,7 +178,7 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
       guard error.code == .closed || error.code == .timedOut else { throw error }
       throw ChannelError(
         .closed, .spawn, mechanism,
-        "the process \(executable ?? Processes.executable) didn't say that it hosts actors: its main must call IPCActorSystem.serve first"
+        "the process \(executable ?? Processes.executable) \(lane.exitWords) that it hosts actors: its main must call IPCActorSystem.serve first, and live"
       )
     }
   }
@@ -358,15 +361,16 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
   private nonisolated(nonsending) func call(
     _ id: IPCActorID, _ target: RemoteCallTarget, _ invocation: ActorInvocationEncoder
   ) async throws
-    -> ActorLane.Answer
+    -> ActorAnswer
   {
-    guard invocation.generics == 0 || HostedType.isStub(target.identifier) else {
+    let isStub = invocation.generics == 1 && MangledFunction(target.identifier)?.stubbedProtocol != nil
+    guard invocation.generics == 0 || isStub else {
       throw IPCActorError(
         .notSupported, id,
         "\(target) is generic, and types don't travel: give each type a function of its own, or use a protocol with @Resolvable"
       )
     }
-    let answer: ActorLane.Answer
+    let answer: ActorAnswer
     do {
       answer = try await lane(id).call(id, target.identifier, invocation)
     } catch let error as IPCActorError where error.actor == nil {
@@ -377,7 +381,7 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
   }
 
   /// What an answer that isn't a result says.
-  func failure(_ answer: ActorLane.Answer, _ id: IPCActorID?) -> any Error {
+  func failure(_ answer: ActorAnswer, _ id: IPCActorID?) -> any Error {
     var reader = answer.reader
     let bytes = answer.frame
     do throws(ChannelError) {

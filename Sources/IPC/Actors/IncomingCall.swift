@@ -5,8 +5,8 @@ import SystemCalls
 /// In which call the running task is, if it is in one.
 enum CallOrigin: Sendable {
   case call(IncomingCall)
-  /// In whichever the mailbox is at: binding a call to its task costs as much as many a call itself, and most functions
-  /// call nobody. Of one that turns out to, each call is bound from then on.
+  /// In whichever the mailbox is at: binding a call to its task costs as much as many a call itself. Only of functions that
+  /// have called nobody in a thousand calls; of one that does after all, each call is bound from then on.
   case mailbox(Mailbox)
 
   @TaskLocal static var current: CallOrigin?
@@ -15,10 +15,12 @@ enum CallOrigin: Sendable {
   static var path: [UInt64] {
     switch current {
     case .none: return []
-    case .call(let call): return call.path
+    case .call(let call):
+      call.target.hasCalled()
+      return call.path
     case .mailbox(let mailbox):
       guard let call = mailbox.running else { return [] }
-      call.target.callsOut = true
+      call.target.hasCalled()
       return call.path
     }
   }

@@ -94,10 +94,10 @@ final class Mailbox: Sendable {
       }
       if let call {
         if !call.target.isShort, ActorTurn.current != nil { await leaveThread() }
-        if call.target.callsOut {
-          await call.carryOutAlone()
-        } else {
+        if call.target.callsNobody {
           await call.carryOut()
+        } else {
+          await call.carryOutAlone()
         }
         continue
       }

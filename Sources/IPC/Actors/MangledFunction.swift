@@ -21,7 +21,9 @@ struct MangledFunction {
   /// Nil: it is no function of a type's own.
   init?(_ identifier: String) {
     var name = MangledName(identifier)
-    guard name.skip("$s"), identifier.hasSuffix("TE"), let module = name.identifier() else { return nil }
+    // An async function that throws, as all that are distributed are from outside, and isn't generic: what its parameters
+    // stand for would be the caller's word.
+    guard name.skip("$s"), identifier.hasSuffix("KFTE"), let module = name.identifier() else { return nil }
     let start = 2
     // The types, from the outermost to the innermost.
     var outer: [String] = []

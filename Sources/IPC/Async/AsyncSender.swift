@@ -6,8 +6,8 @@ import SystemCalls
 /// a ``/Concurrency/select(_:)``. See ``AsyncReceiver`` for who does the waiting.
 ///
 /// A message that is larger than what goes at once (4 KiB on byte streams, half the ring in shared memory, else a unit of
-/// the mechanism's) is sent by a thread that may block. It looks now and then, after a second at first, whether the task was
-/// cancelled or this end closed; then it takes the message back, and nothing was sent.
+/// the mechanism's) is sent by a thread that may block. It looks after a second, after two more, after four, and at last every minute,
+/// whether the task was cancelled or this end closed; then it takes the message back, and nothing was sent.
 ///
 /// System calls: those of ``Sender``; epoll_wait(2), futex(2) or semtimedop(2) to wait.
 public final class AsyncSender: @unchecked Sendable {
@@ -114,7 +114,12 @@ public final class AsyncSender: @unchecked Sendable {
     let watch = self.watch
     let result = try await withTaskCancellationHandler {
       try await watch.whileOnLoan { () -> Result<Void, any Error> in
-        Result { try Self.send(bytes, sender.end) { isCancelled.isSet || watch.isClosing } }
+        Result {
+          try Self.send(bytes, sender.end) { () -> (any Error)? in
+            if watch.isClosing { return ChannelError.closed(.send, sender.end.mechanism) }
+            return isCancelled.isSet ? CancellationError() : nil
+          }
+        }
       }
     } onCancel: {
       isCancelled.set()
@@ -128,14 +133,14 @@ public final class AsyncSender: @unchecked Sendable {
     func set() { flag.store(true, ordering: .releasing) }
   }
 
-  /// Blocks until the message has gone, or `isOver` says so. Each time it looks it has to take the message back, so it waits
+  /// Blocks until the message has gone, or `isOver` says why it isn't to go. Each time it looks it has to take the message back, so it waits
   /// longer before the next.
-  private static func send(_ bytes: [UInt8], _ end: any SendingEnd, _ isOver: () -> Bool) throws {
+  private static func send(_ bytes: [UInt8], _ end: any SendingEnd, _ isOver: () -> (any Error)?) throws {
     var patience = Duration.seconds(1)
     while true {
       let sent = unsafe try bytes.withUnsafeBytes { unsafe try end.send($0, until: .within(patience)) }
       if sent { return }
-      if isOver() { throw CancellationError() }
+      if let error = isOver() { throw error }
       patience = min(patience * 2, .seconds(60))
     }
   }

@@ -36,6 +36,8 @@ final class ReadinessWatch: @unchecked Sendable {
   /// How many attempts have done something: it may have brought more than was asked for.
   private var version = 0
   private var isClosed = false
+  /// Why nobody can wait; told once.
+  private var failure: SystemError?
   /// A thread waits.
   private var isWaitedFor = false
   /// A thread has the end for itself.
@@ -53,6 +55,11 @@ final class ReadinessWatch: @unchecked Sendable {
     if isClosed {
       lock.release()
       throw ChannelError(.closed, .wait, nil, "closed: this end was closed in this process")
+    }
+    if let error = failure {
+      failure = nil
+      lock.release()
+      throw ChannelError(error, .wait, nil, "waiting for a channel without a thread")
     }
     if isOnLoan {
       lock.release()
@@ -109,7 +116,8 @@ final class ReadinessWatch: @unchecked Sendable {
       try arm()
       lock.release()
     } catch {
-      // Nothing watches: who waits looks again, and is told by the end itself what is wrong with it.
+      // Nothing watches: who waits looks again, and is told why it can't wait.
+      failure = error
       lock.release()
       tell()
     }

@@ -32,6 +32,8 @@
   var wholeBytes: Int { get }
   /// Lets go of everything. May be called more than once.
   func close()
+  /// Forgets what is held back, so that ``close()`` has nothing to wait for.
+  func discard()
   func handOver() throws(ChannelError) -> Handover
 }
 
@@ -59,6 +61,7 @@
 
 extension SendingEnd {
   package var reservesSharedMemory: Bool { false }
+  package func discard() {}
   package func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool { true }
 }
 

@@ -219,6 +219,12 @@ package final class FramedSender: SendingEnd, CoalescingEnd, @unchecked Sendable
     sink.close()
   }
 
+  package func discard() {
+    lockOfOwner.enter()
+    pending.removeAll()
+    lockOfOwner.leave()
+  }
+
   /// After this no other thread touches the sink: one that is about to flush finds the end closed.
   private func end() {
     lockOfOwner.enter()

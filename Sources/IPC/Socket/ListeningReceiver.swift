@@ -160,7 +160,8 @@ package final class ListeningReceiver: ReceivingEnd {
     }
     switch gathered {
     case .some(let epoll): return .descriptors([epoll.raw], nil)
-    case .none: return .descriptors([], nil)
+    // No descriptor is left for it: each by itself.
+    case .none: return .descriptors([door.pollable] + lines.map { $0.socket.raw }, nil)
     }
   }
 

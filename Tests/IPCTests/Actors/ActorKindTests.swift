@@ -123,9 +123,10 @@ extension AllTests {
     /// Types don't travel: it isn't called, and nothing else is.
     @Test func anActorOfAGenericType() async throws {
       let pair = try ActorPair()
-      try pair.there.host("boxed") { Boxed<Int>(actorSystem: $0) }
-      let right = try pair.peer.resolve(Boxed<Int>.self, named: "boxed")
-      let wrong = try pair.peer.resolve(Boxed<String>.self, named: "boxed")
+      // One that isn't hosted by name, and so isn't refused at once.
+      let boxed = Boxed<Int>(actorSystem: pair.there)
+      let right = try pair.peer.resolve(Boxed<Int>.self, named: boxed.id.name)
+      let wrong = try pair.peer.resolve(Boxed<String>.self, named: boxed.id.name)
       for code in [await actorCode { try await right.name() }, await actorCode { try await wrong.name() }] {
         #expect(code == .otherSignature || code == .notSupported)
       }

@@ -1,0 +1,158 @@
+import Distributed
+import SystemCalls
+import TestActors
+import Testing
+
+@testable import IPC
+
+distributed actor Orphaner {
+  typealias ActorSystem = IPCActorSystem
+  private var inside = 0
+  private var highest = 0
+
+  /// Leaves a task behind that calls back later, by way of another.
+  distributed func leave(_ player: IPCActorID, _ count: Int) {
+    let me = id
+    let system = actorSystem
+    Task {
+      for _ in 0..<count {
+        try await Relay.resolve(id: player, using: system).relay(me)
+      }
+    }
+  }
+
+  distributed func step() async {
+    inside += 1
+    highest = max(highest, inside)
+    for _ in 0..<20 { await Task.yield() }
+    inside -= 1
+  }
+
+  distributed func mostInside() -> Int { highest }
+}
+
+distributed actor Relay {
+  typealias ActorSystem = IPCActorSystem
+  private var done = 0
+  distributed func relay(_ orphaner: IPCActorID) async throws {
+    try await Orphaner.resolve(id: orphaner, using: actorSystem).step()
+    done += 1
+  }
+  distributed func relayed() -> Int { done }
+}
+
+extension AllTests {
+  /// Peers that don't do their part, and tasks that never rest.
+  @Suite(.guarded) struct ActorPatience {
+    /// Closing doesn't wait for a side that doesn't close, and whoever waits is told.
+    @Test(arguments: [Mechanism.pipe, .memory, .queue]) func aPeerThatDoesNotClose(_ mechanism: Mechanism)
+      async throws
+    {
+      let enemy = try FarSystem(over: mechanism)
+      let desk = try enemy.peer.resolve(Desk.self, named: "x")
+      let early = Task { await actorCode { try await desk.add(1) } }
+      await settle()
+      enemy.peer.close(within: .milliseconds(50))
+      #expect(!enemy.peer.isConnected)
+      #expect(await early.value == .peerGone)
+      #expect(await actorCode { try await desk.add(1) } == .peerGone)
+      enemy.leave()
+      // The thread that received looks now and then whether it is to go.
+      while actorThreads().contains("ipc-actors-in") { await settle() }
+    }
+
+    /// Answers that nobody reads fill the channel; closing doesn't wait for them.
+    @Test(arguments: [Mechanism.pipe, .unix, .queue]) func aPeerThatDoesNotRead(_ mechanism: Mechanism) throws
+    {
+      let enemy = try FarSystem(over: mechanism)
+      try enemy.system.host(String(repeating: "n", count: 900)) { Desk(actorSystem: $0) }
+      // As far as its own channel takes them.
+      for id in 0..<200 {
+        var writer = MessageWriter()
+        writer.write(ActorFrame.Kind.list.rawValue)
+        writer.write(UInt64(id))
+        try enemy.send(writer.bytes)
+      }
+      enemy.system.close(within: .milliseconds(50))
+      #expect(!enemy.peer.isConnected)
+      enemy.leave()
+    }
+
+    /// It asks and asks, and never reads an answer: what waits for it isn't kept for ever.
+    @Test func aPeerThatOnlyAsks() throws {
+      let enemy = try FarSystem(over: .pipe)
+      try enemy.system.host(String(repeating: "n", count: 900)) { Desk(actorSystem: $0) }
+      var refused = false
+      for id in 0..<50_000 where !refused {
+        var writer = MessageWriter()
+        writer.write(ActorFrame.Kind.list.rawValue)
+        writer.write(UInt64(id))
+        do throws(ChannelError) { try enemy.send(writer.bytes) } catch { refused = error.code == .closed }
+      }
+      #expect(refused)
+      enemy.leave()
+    }
+
+    /// A task of the executor's that yields until its call is answered.
+    @Test(arguments: ActorHost.mechanisms) func aTaskThatNeverRests(_ mechanism: Mechanism) async throws {
+      let host = try ActorHost(over: mechanism)
+      let desk = try host.desk()
+      let sum = try await Task(executorPreference: IPCActorSystem.executor) {
+        _ = try await desk.add(1)
+        async let second = desk.add(2)
+        // As long as anybody would: the answer comes between two of them.
+        for _ in 0..<2000 { await Task.yield() }
+        return try await second
+      }.value
+      #expect(sum == 3)
+      host.system.close()
+    }
+
+    /// A task that a call left behind belongs to that call, and to no other that runs when it calls.
+    @Test func aTaskThatOutlivesItsCall() async throws {
+      let pair = try ActorPair()
+      let orphaner = try pair.there.host("orphaner") { Orphaner(actorSystem: $0) }
+      let relay = try pair.here.host("relay") { Relay(actorSystem: $0) }
+      let remote = try pair.peer.resolve(Orphaner.self, named: "orphaner")
+      #expect(orphaner.id.name == "orphaner")
+      try await remote.leave(relay.id, 200)
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for _ in 0..<3 { group.addTask { for _ in 0..<150 { try await remote.step() } } }
+        try await group.waitForAll()
+      }
+      while try await relay.relayed() < 200 { await Task.yield() }
+      #expect(try await remote.mostInside() == 1)
+      pair.close()
+    }
+
+    /// The table of calls by itself: who is answered, who waits, and what an answer brings.
+    @Test func theTableOfCalls() async throws {
+      for outcome in 0..<3 {
+        let result = unsafe try? await withUnsafeThrowingContinuation {
+          (continuation: UnsafeContinuation<ActorAnswer, any Error>) in
+          var table = ActorCallTable()
+          let caller = unsafe ActorCaller(continuation: continuation)
+          let isSent = table.begin(UnsentCall(id: 1, caller: caller) { _, _, _ in })
+          #expect(isSent)
+          let stranger = table.answered(2)
+          #expect(stranger == nil)
+          switch outcome {
+          case 0: table.answered(1)?.caller?.get(ActorAnswer(frame: [0], start: 0))
+          case 1:
+            table.giveUp(1)?.get(CancellationError())
+            let again = table.giveUp(1)
+            #expect(again == nil)
+            let late = table.answered(1)
+            #expect(late != nil && late?.caller == nil)
+            let later = table.answered(1)
+            #expect(later == nil)
+          default:
+            for left in table.end(.gone) { left.get(IPCActorError.gone) }
+            #expect(table.gone == .gone)
+          }
+        }
+        #expect((result != nil) == (outcome == 0))
+      }
+    }
+  }
+}

@@ -43,7 +43,7 @@ distributed actor Relay {
 
 extension AllTests {
   /// Peers that don't do their part, and tasks that never rest.
-  @Suite(.guarded) struct ActorPatience {
+  @Suite(.warmAsync, .guarded) struct ActorPatience {
     /// Closing doesn't wait for a side that doesn't close, and whoever waits is told.
     @Test(arguments: [Mechanism.pipe, .memory, .queue]) func aPeerThatDoesNotClose(_ mechanism: Mechanism)
       async throws

@@ -23,10 +23,13 @@ extension AllToolTests {
       let steps: [Step]
     }
 
-    private static let steps = [
-      "callback", "generator-send", "generator-make", "coroutine-wait", "async-switch", "channel-round-trip",
-      "channel-stream", "select", "scheduler-spawn", "scheduler-round-trip", "actor-call",
-    ]
+    private static let steps =
+      [
+        "callback", "generator-send", "generator-make", "coroutine-wait", "async-switch",
+        "channel-round-trip",
+        "channel-stream", "select", "scheduler-spawn", "scheduler-round-trip", "actor-call",
+      ] + sevenMechanisms.map { "actor-call-\($0)" } + sevenMechanisms.map { "actor-calls-\($0)" }
+      + ["actor-call-pool"]
 
     @Test func everyStepIsMeasured() throws {
       let result = try Tool.run(

@@ -179,8 +179,9 @@ extension String: Message {
 extension Array: Message where Element: Message {
   /// Bytes: as they are, the whole message. Other elements: each with its length in front.
   public func encode(to writer: inout MessageWriter) throws(ChannelError) {
-    // The type is asked, and not the array: one that is empty is an array of anything.
-    if Element.self == UInt8.self, let bytes = self as? [UInt8] { return writer.append(bytes) }
+    // The type is asked, and not the array: one that is empty is an array of anything. And no cast, which would look at
+    // each byte.
+    if Element.self == UInt8.self { return writer.append(unsafe unsafeBitCast(self, to: [UInt8].self)) }
     writer.write(UInt32(count))
     for element in self { try writer.write(message: element) }
   }
@@ -188,7 +189,8 @@ extension Array: Message where Element: Message {
   /// Bytes: all there are. Other elements: as many as the message says, each with its length in front.
   public init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
     if Element.self == UInt8.self {
-      self = try reader.array(bytes, count: reader.remaining(bytes)) as! [Element]
+      let all = try reader.array(bytes, count: reader.remaining(bytes))
+      self = unsafe unsafeBitCast(all, to: [Element].self)
       return
     }
     let count: UInt32 = try reader.integer(bytes)

@@ -10,7 +10,7 @@ distributed actor PageActor {
   private let fetcher = JobFetcher()
 
   /// What its process had used before any page.
-  distributed func usage() -> WorkerUsage { WorkerUsage(Processes.usageOfThisProcess()) }
+  distributed func usage() -> Processes.Usage { Processes.usageOfThisProcess() }
 
   /// Fetches a page. `sentAt` is when the caller began to ask for it (CLOCK_MONOTONIC, in nanoseconds).
   distributed func fetch(_ job: CrawlJob, sentAt: UInt64) -> FetchedPage {
@@ -32,7 +32,7 @@ package final class ActorCrawl: Sendable {
   /// A page whose processes die is given up after so many.
   private static let attempts = 3
   /// Calls on their way to an actor: one page at a time, but of jobs that do nothing as many as make up for a wake-up.
-  private var callsEach: Int { plan.work == .nothing ? 32 : 1 }
+  private let callsEach: Int
 
   private let plan: CrawlPlan
   private let mechanism: Mechanism
@@ -45,8 +45,9 @@ package final class ActorCrawl: Sendable {
   package init(_ plan: CrawlPlan, over mechanism: Mechanism) throws(SystemError) {
     self.plan = plan
     self.mechanism = mechanism
+    callsEach = plan.work == .nothing ? 32 : 1
     var paced = plan
-    paced.workers *= plan.work == .nothing ? 32 : 1
+    paced.workers *= callsEach
     pages = try CrawlWork(paced)
     queue = CrawlQueue(pages)
   }
@@ -76,7 +77,7 @@ package final class ActorCrawl: Sendable {
     var meter = CrawlMeter()
     let starting = Clock.now()
     defer { system.close() }
-    for index in 0..<plan.workers { _ = try worker(index) }
+    for index in 0..<plan.workers where !pages.isCancelled { _ = try worker(index) }
     let end = DispatchSemaphore(value: 0)
     let failure = Mutex<(any Error)?>(nil)
     // The workers are ready when they have said what they had used.
@@ -140,11 +141,11 @@ package final class ActorCrawl: Sendable {
   }
 
   private func measure(_ index: Int) async throws {
-    for _ in 1..<Self.attempts {
+    for _ in 1...Self.attempts {
       let peer = work.withLock { $0.peers[index] }
       do {
         let used = try await fetcher(peer).usage()
-        peer?.note(used.usage)
+        peer?.note(used)
         return
       } catch let error as IPCActorError where [.peerGone, .notConnected].contains(error.code) {
         if pages.isCancelled { return }
@@ -204,7 +205,7 @@ package final class ActorCrawl: Sendable {
       } catch let error as IPCActorError
         where [.peerGone, .notConnected].contains(error.code) && !pages.isCancelled
       {
-        if attempt < Self.attempts { work.withLock { $0.statistics.requeued += 1 } }
+        if peer != nil, attempt < Self.attempts { work.withLock { $0.statistics.requeued += 1 } }
         try await replace(index, peer)
       } catch let error as IPCActorError {
         var page = CrawlPage()

@@ -1,5 +1,4 @@
 package import IPC
-import SystemCalls
 
 /// What a worker is to do: fetch a page, or nothing at all.
 package struct CrawlJob: Message, Sendable, Hashable {
@@ -97,27 +96,5 @@ struct FetchedPage: Message, Sendable {
     dispatch = try reader.integer(bytes)
     took = try reader.integer(bytes)
     page = try CrawlPage(from: &reader, bytes)
-  }
-}
-
-/// What a process has used, as it says itself.
-struct WorkerUsage: Message, Sendable {
-  var usage: Processes.Usage
-
-  init(_ usage: Processes.Usage) { self.usage = usage }
-
-  func encode(to writer: inout MessageWriter) {
-    writer.write(usage.userNanoseconds)
-    writer.write(usage.systemNanoseconds)
-    writer.write(usage.voluntarySwitches)
-    writer.write(usage.involuntarySwitches)
-  }
-
-  init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
-    usage = Processes.Usage()
-    usage.userNanoseconds = try reader.integer(bytes)
-    usage.systemNanoseconds = try reader.integer(bytes)
-    usage.voluntarySwitches = try reader.integer(bytes)
-    usage.involuntarySwitches = try reader.integer(bytes)
   }
 }

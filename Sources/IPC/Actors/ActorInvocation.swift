@@ -7,7 +7,6 @@ public struct ActorInvocationEncoder: DistributedTargetInvocationEncoder, Sendab
   public typealias SerializationRequirement = Message
 
   var writer = MessageWriter()
-  var arguments = 0
   /// Types that stand in for a generic function's: only the one of a `@Resolvable` protocol's stub is carried.
   var generics = 0
 
@@ -18,7 +17,6 @@ public struct ActorInvocationEncoder: DistributedTargetInvocationEncoder, Sendab
 
   /// Writes an argument.
   public mutating func recordArgument<Value: Message>(_ argument: RemoteCallArgument<Value>) throws {
-    arguments += 1
     try writer.write(message: argument.value)
   }
 

@@ -49,5 +49,4 @@ enum AsyncRuntime {
       }
     }
   }
-
 }

@@ -6,8 +6,8 @@ import SystemCalls
 /// a ``/Concurrency/select(_:)``. See ``AsyncReceiver`` for who does the waiting.
 ///
 /// A message that is larger than what goes at once (4 KiB on byte streams, half the ring in shared memory, else a unit of
-/// the mechanism's) is sent by a thread that may block. It looks after a second, after two more, after four, and at last every minute,
-/// whether the task was cancelled or this end closed; then it takes the message back, and nothing was sent.
+/// the mechanism's) is sent by a thread that may block. It looks after a second, after two more, after four, and at last
+/// every minute, whether the task was cancelled or this end closed; then it takes the message back, and nothing was sent.
 ///
 /// System calls: those of ``Sender``; epoll_wait(2), futex(2) or semtimedop(2) to wait.
 public final class AsyncSender: @unchecked Sendable {
@@ -133,8 +133,8 @@ public final class AsyncSender: @unchecked Sendable {
     func set() { flag.store(true, ordering: .releasing) }
   }
 
-  /// Blocks until the message has gone, or `isOver` says why it isn't to go. Each time it looks it has to take the message back, so it waits
-  /// longer before the next.
+  /// Blocks until the message has gone, or `isOver` says why it isn't to go. Each time it looks it has to take the message
+  /// back, so it waits longer before the next.
   private static func send(_ bytes: [UInt8], _ end: any SendingEnd, _ isOver: () -> (any Error)?) throws {
     var patience = Duration.seconds(1)
     while true {

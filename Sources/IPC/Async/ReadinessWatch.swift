@@ -40,6 +40,8 @@ final class ReadinessWatch: @unchecked Sendable {
   private var failure: SystemError?
   /// A thread waits.
   private var isWaitedFor = false
+  /// The version that the waiting thread's last news made.
+  private var lastTold = -1
   /// A thread has the end for itself.
   private var isOnLoan = false
   /// The loop's tokens for the descriptors that are watched, and whether they will call.
@@ -175,16 +177,16 @@ final class ReadinessWatch: @unchecked Sendable {
 
   /// Waits a while. False: it has told who waited, or nobody does any more.
   private func waitsOn() -> Bool {
-    let (count, before) = lock.with { (waiters.map(\.count).min(), version) }
+    let (count, wasInVain) = lock.with { (waiters.map(\.count).min(), version == lastTold) }
     let isReady = count.map { end.wait($0, .within(Self.slice)) } ?? true
+    // It was ready before, and nobody could do anything: another process is in the middle of something. That isn't asked
+    // about a million times a second.
+    if isReady, wasInVain { Clock.sleep(nanoseconds: 200_000) }
     lock.acquire()
     if !isReady, !isClosed, !waiters.isEmpty {
       lock.release()
       return true
     }
-    // It was ready, and yet nobody could do anything: another process is in the middle of something. That isn't asked about
-    // a million times a second.
-    if isReady, before == lastTold { Clock.sleep(nanoseconds: 200_000) }
     isWaitedFor = false
     let woken = change()
     lastTold = version
@@ -194,9 +196,6 @@ final class ReadinessWatch: @unchecked Sendable {
     if closes { end.close() }
     return false
   }
-  /// The version that the thread's last news made.
-  private var lastTold = -1
-
   // MARK: For a while alone
 
   /// Runs something that uses the end and may block, on a thread for that; the end is nobody else's meanwhile.

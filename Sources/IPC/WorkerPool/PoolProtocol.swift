@@ -1,4 +1,4 @@
-import SystemCalls
+package import SystemCalls
 
 /// What coordinator and worker say to each other, beside the jobs and outputs themselves.
 enum PoolProtocol {
@@ -64,22 +64,22 @@ enum PoolProtocol {
       workNanoseconds = try reader.integer(bytes)
     }
   }
+}
 
-  static func encode(_ usage: Processes.Usage, to writer: inout MessageWriter) {
-    writer.write(usage.userNanoseconds)
-    writer.write(usage.systemNanoseconds)
-    writer.write(usage.voluntarySwitches)
-    writer.write(usage.involuntarySwitches)
+/// What a process has used, as it says itself; without the peak, which only its parent learns.
+extension Processes.Usage: Message {
+  package func encode(to writer: inout MessageWriter) {
+    writer.write(userNanoseconds)
+    writer.write(systemNanoseconds)
+    writer.write(voluntarySwitches)
+    writer.write(involuntarySwitches)
   }
 
-  static func usage(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError)
-    -> Processes.Usage
-  {
-    var usage = Processes.Usage()
-    usage.userNanoseconds = try reader.integer(bytes)
-    usage.systemNanoseconds = try reader.integer(bytes)
-    usage.voluntarySwitches = try reader.integer(bytes)
-    usage.involuntarySwitches = try reader.integer(bytes)
-    return usage
+  package init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
+    self.init()
+    userNanoseconds = try reader.integer(bytes)
+    systemNanoseconds = try reader.integer(bytes)
+    voluntarySwitches = try reader.integer(bytes)
+    involuntarySwitches = try reader.integer(bytes)
   }
 }

@@ -85,7 +85,7 @@ final class WorkerLane<Job: Message & Sendable, Output: Message & Sendable> {
           var reader = MessageReader()
           let header = try PoolProtocol.ResultHeader(from: &reader, bytes)
           guard header.status == .ready else { throw .invalid("no greeting of a worker") }
-          return .success(try PoolProtocol.usage(from: &reader, bytes))
+          return .success(try Processes.Usage(from: &reader, bytes))
         } catch {
           return .failure(error)
         }

@@ -1,4 +1,5 @@
 import Distributed
+import Synchronization
 import SystemCalls
 import TestActors
 import Testing
@@ -39,6 +40,10 @@ distributed actor Relay {
     done += 1
   }
   distributed func relayed() -> Int { done }
+}
+
+private final class Answered: Sendable {
+  let isThere = Atomic<Bool>(false)
 }
 
 extension AllTests {
@@ -99,10 +104,21 @@ extension AllTests {
       let desk = try host.desk()
       let sum = try await Task(executorPreference: IPCActorSystem.executor) {
         _ = try await desk.add(1)
-        async let second = desk.add(2)
-        // As long as anybody would: the answer comes between two of them.
-        for _ in 0..<2000 { await Task.yield() }
-        return try await second
+        let answer = Answered()
+        return try await withThrowingTaskGroup(of: Int.self) { group in
+          group.addTask {
+            defer { answer.isThere.store(true, ordering: .releasing) }
+            return try await desk.add(2)
+          }
+          // It doesn't wait: the answer has to come while it runs.
+          var left = 2_000_000
+          while !answer.isThere.load(ordering: .acquiring), left > 0 {
+            await Task.yield()
+            left -= 1
+          }
+          #expect(left > 0, "no answer came while the task was busy")
+          return try await group.next() ?? 0
+        }
       }.value
       #expect(sum == 3)
       host.system.close()

@@ -144,6 +144,20 @@ package enum Processes {
 }
 
 extension Processes {
+  /// Whether this process's parent has ended or is about to: its threads have been told, though its descriptors may not all
+  /// be closed yet (proc_pid_stat(5), the flag PF_EXITING of the kernel's sched.h).
+  ///
+  /// - Parameter parent: getppid(2)'s answer while it was there.
+  package static func isParentEnding(_ parent: Int32) -> Bool {
+    if getppid() != parent { return true }
+    guard let text = try? Files.readText("/proc/\(parent)/stat"), let name = text.lastIndex(of: ")") else {
+      return false
+    }
+    // Behind the name: state, parent, group, session, terminal, its group, flags.
+    let fields = text[name...].split(separator: " ")
+    return fields.count > 7 && UInt64(fields[7]).map { $0 & 4 != 0 } ?? false
+  }
+
   /// _exit(2): at once, without running anything.
   package static func exitNow(_ code: Int32) -> Never { _exit(code) }
 }

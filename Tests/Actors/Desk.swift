@@ -91,6 +91,11 @@ package distributed actor Keeper {
     Gate[gate].open()
   }
   package distributed func arrived(at gate: String) -> Int { Gate[gate].arrived }
+  /// Waits in its middle; others come in meanwhile.
+  package distributed func wait(at gate: String) async -> Int {
+    await Gate[gate].pass()
+    return 1
+  }
   package distributed func processID() -> Int { Int(getpid()) }
   package distributed func unhost(_ name: String) { actorSystem.unhost(name) }
   package distributed func close() {

@@ -110,23 +110,50 @@ package import SystemCalls
   package func leave(removing remove: () -> Void) {
     guard hold != nil else { return }
     stop()
-    if let record {
-      record.whileLocked {
-        hold = nil
-        if Self.nobodyWrites(senders), Self.nobodyWrites(receivers) {
-          remove()
-          record.remove()
-        }
-      }
-    } else {
+    guard let record else {
       hold = nil
-      removeIfAlone(remove)
+      if isAlone { remove() }
+      return
+    }
+    record.whileLocked {
+      hold = nil
+      if isAlone {
+        remove()
+        record.remove()
+      }
     }
   }
 
-  /// For what is kept while a child has the end: nobody is left, so what the channel made goes.
-  package func removeIfAlone(_ remove: () -> Void) {
-    if Self.nobodyWrites(senders), Self.nobodyWrites(receivers) { remove() }
+  private var isAlone: Bool { Self.nobodyWrites(senders) && Self.nobodyWrites(receivers) }
+
+  // MARK: System V objects
+
+  /// The owner's end has begun, and has the System V objects in these parameters.
+  package func keep(_ owner: AnyObject, _ parameters: [(key: String, value: String)]) {
+    if isAnonymous { Leftovers.register(owner, parameters) }
+  }
+
+  /// Lets go of what ``keep(_:_:)`` was told of.
+  package func leave(_ owner: AnyObject, _ parameters: [(key: String, value: String)]) {
+    var removed = false
+    leave {
+      Leftovers.remove(parameters)
+      removed = true
+    }
+    // Only now: this process may be ended between the two.
+    Leftovers.hasClosed(owner, alone: removed)
+  }
+
+  /// The owner's end goes to a child. Until that has ended, what is returned is kept; if nobody has the channel then, its
+  /// objects go.
+  package func surrender(_ owner: AnyObject, _ parameters: [(key: String, value: String)]) -> Escrow {
+    Leftovers.forget(owner)
+    surrender()
+    return Escrow {
+      // The owner has the memory, which must be there when the child attaches it.
+      _ = owner
+      if self.isAlone { Leftovers.remove(parameters) }
+    }
   }
 
   /// A pipe without a writer is at its end; with one, it has nothing to read yet. It is in non-blocking mode.

@@ -39,9 +39,7 @@ package enum MemoryMechanism: MechanismImplementation {
     guard let ring = unsafe Ring(hold.segment.bytes) else {
       throw .violation(mechanism, "segment \(id) holds no ring")
     }
-    return try RingLink(
-      mechanism, ring, lifeline, keep: hold, parameters: [("segment", String(id))],
-      removal: { try? Segment.remove(id) })
+    return try RingLink(mechanism, ring, lifeline, keep: hold, parameters: [("segment", String(id))])
   }
 
   private static func attach(_ id: Int) throws(ChannelError) -> Hold {
@@ -73,8 +71,8 @@ package enum MemoryMechanism: MechanismImplementation {
   private static func rules(_ options: ChannelOptions) -> NameRecord.Rules {
     NameRecord.Rules(manySenders: false, manyReceivers: false) { () throws(ChannelError) in
       ["segment": String(try create(options).segment.id)]
-    } remove: { parameters in
-      if let segment = parameters["segment"].flatMap({ Int32($0) }) { try? Segment.remove(segment) }
+    } remove: {
+      Leftovers.remove($0)
     }
   }
 

@@ -74,43 +74,33 @@ package final class RingLink: @unchecked Sendable {
   let ring: Ring
   let lifeline: Lifeline
   private let keep: AnyObject
-  private let removal: @Sendable () -> Void
   private let parameters: [(key: String, value: String)]
   private let extraDescriptors: [Int32]
 
   /// - Parameter keep: owns the mapping; the ring's memory is valid as long as it lives.
   package init(
     _ mechanism: Mechanism, _ ring: Ring, _ lifeline: Lifeline, keep: AnyObject,
-    parameters: [(key: String, value: String)] = [], descriptors: [Int32] = [],
-    removal: @escaping @Sendable () -> Void = {}
+    parameters: [(key: String, value: String)] = [], descriptors: [Int32] = []
   ) throws(ChannelError) {
     self.mechanism = mechanism
     self.ring = ring
     self.lifeline = lifeline
     self.keep = keep
-    self.removal = removal
     self.parameters = parameters
     extraDescriptors = descriptors
     let bell = lifeline.side == .sender ? ring.room : ring.messages
     try translating(.open, mechanism) { () throws(SystemError) in try lifeline.start { bell.wake() } }
-    if lifeline.isAnonymous { Leftovers.register(self, removal) }
+    lifeline.keep(self, parameters)
   }
 
   deinit { close() }
 
-  func close() {
-    lifeline.leave(removing: removal)
-    // Only now: this process may be ended between the two.
-    Leftovers.forget(self)
-  }
+  func close() { lifeline.leave(self, parameters) }
 
   func handover() throws(ChannelError) -> Handover {
     if !lifeline.isAnonymous { throw .named(mechanism) }
     return Handover(parameters: parameters, descriptors: lifeline.descriptors + extraDescriptors) {
-      Leftovers.forget(self)
-      self.lifeline.surrender()
-      // The mapping stays until the child has ended, so that the memory is there when it attaches.
-      return Escrow { [self] in lifeline.removeIfAlone(removal) }
+      self.lifeline.surrender(self, self.parameters)
     }
   }
 }

@@ -29,16 +29,28 @@ package enum Inheritance {
     let watch = try? HangUpMonitor.watch(number) {
       // The parent is gone. Nobody is left to take what this process makes: what would outlive it goes, and then
       // it does, wherever it is.
-      Leftovers.removeAll()
+      Leftovers.removeAllOfTheFamily()
       Processes.exitNow(137)
     }
     guard watch != nil else { return false }
+    endWithParent()
     // From the kernel's hand into ours, once we have it.
     if let flags = try? system(.fcntl, { fcntl(number, F_GETFL) }) {
       _ = fcntl(number, F_SETFL, flags & ~O_ASYNC)
     }
     return true
   }()
+
+  /// A parent that dies lets go of one thing after the other. This process may have ended by itself over the first of them,
+  /// having found that the parent still has the others: so it looks once more when it exits.
+  private static func endWithParent() {
+    _ = parent
+    atexit {
+      if Processes.isParentEnding(Inheritance.parent) { Leftovers.removeAllOfTheFamily() }
+    }
+  }
+
+  private static let parent = getppid()
 
   private static func closeOnExec(_ descriptor: Int32) throws(SystemError) {
     try system(.fcntl) { fcntl(descriptor, F_SETFD, FD_CLOEXEC) }

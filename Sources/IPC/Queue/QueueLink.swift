@@ -53,10 +53,7 @@ final class QueueLink: @unchecked Sendable {
         }
       }
     }
-    let segmentID = self.segment.id
-    if lifeline.isAnonymous {
-      Leftovers.register(self) { Self.remove(queue: queue, mutexes: mutexes, segment: segmentID) }
-    }
+    lifeline.keep(self, parameters)
   }
 
   /// Runs a call that may wait for ever. Nil: the other side is gone, and the call wasn't made, or was ended.
@@ -95,17 +92,8 @@ final class QueueLink: @unchecked Sendable {
     }
   }
 
-  static func remove(queue: Int32, mutexes: Int32, segment: Int32) {
-    // The queue last: removing it wakes who waits in it, and this process may end with that.
-    try? Segment.remove(segment)
-    try? Semaphores.remove(mutexes)
-    try? MessageQueues.remove(queue)
-  }
-
   func close() {
-    lifeline.leave { Self.remove(queue: queue, mutexes: mutexes, segment: segment.id) }
-    // Only now: this process may be ended between the two.
-    Leftovers.forget(self)
+    lifeline.leave(self, parameters)
     // The other side may sleep until there is news: this is some.
     messages.wake()
     room.wake()
@@ -147,12 +135,7 @@ final class QueueLink: @unchecked Sendable {
   func handover() throws(ChannelError) -> Handover {
     if !lifeline.isAnonymous { throw .named(.queue) }
     return Handover(parameters: parameters, descriptors: lifeline.descriptors) {
-      Leftovers.forget(self)
-      self.lifeline.surrender()
-      // Kept until the child has ended: if nobody has the queue then, it goes.
-      return Escrow { [self] in
-        lifeline.removeIfAlone { Self.remove(queue: queue, mutexes: mutexes, segment: segment.id) }
-      }
+      self.lifeline.surrender(self, self.parameters)
     }
   }
 }

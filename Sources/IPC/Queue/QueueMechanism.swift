@@ -35,11 +35,6 @@ package enum QueueMechanism: MechanismImplementation {
     }
   }
 
-  private static func remove(_ parameters: [String: String]) {
-    func id(_ key: String) -> Int32 { parameters[key].flatMap { Int32($0) } ?? -1 }
-    QueueLink.remove(queue: id("queue"), mutexes: id("mutexes"), segment: id("segment"))
-  }
-
   package static func pair(_ options: ChannelOptions) throws(ChannelError) -> EndPair {
     let parameters = try create(options)
     do throws(ChannelError) {
@@ -48,7 +43,7 @@ package enum QueueMechanism: MechanismImplementation {
         try sender(link(parameters, lifelines.sender, options), options),
         try receiver(link(parameters, lifelines.receiver, options), options))
     } catch {
-      remove(parameters)
+      Leftovers.remove(parameters)
       throw error
     }
   }
@@ -116,7 +111,7 @@ package enum QueueMechanism: MechanismImplementation {
     NameRecord.Rules(manySenders: true, manyReceivers: options.receivers != .one) { () throws(ChannelError) in
       try create(options)
     } remove: { parameters in
-      remove(parameters)
+      Leftovers.remove(parameters)
     }
   }
 

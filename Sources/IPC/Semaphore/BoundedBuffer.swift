@@ -43,33 +43,21 @@ final class BoundedBuffer: @unchecked Sendable {
     entered = unsafe SharedCounter(segment.bytes, at: lifeline.side == .sender ? 128 : 256)
     self.segment = segment
     try translating(.open, .semaphore) { () throws(SystemError) in try lifeline.start {} }
-    let id = self.segment.id
-    if lifeline.isAnonymous { Leftovers.register(self) { Self.remove(set: set, segment: id) } }
+    lifeline.keep(self, parameters)
   }
 
   deinit { close() }
 
-  static func remove(set: Int32, segment: Int32) {
-    // The set last: removing it wakes who waits in it, and this process may end with that.
-    try? Segment.remove(segment)
-    try? Semaphores.remove(set)
-  }
+  func close() { lifeline.leave(self, parameters) }
 
-  func close() {
-    lifeline.leave { Self.remove(set: set, segment: segment.id) }
-    // Only now: this process may be ended between the two.
-    Leftovers.forget(self)
+  private var parameters: [(key: String, value: String)] {
+    [("set", String(set)), ("segment", String(segment.id)), ("slots", String(slots))]
   }
 
   func handover() throws(ChannelError) -> Handover {
     if !lifeline.isAnonymous { throw .named(.semaphore) }
-    return Handover(
-      parameters: [("set", String(set)), ("segment", String(segment.id)), ("slots", String(slots))],
-      descriptors: lifeline.descriptors
-    ) {
-      Leftovers.forget(self)
-      self.lifeline.surrender()
-      return Escrow { [self] in lifeline.removeIfAlone { Self.remove(set: set, segment: segment.id) } }
+    return Handover(parameters: parameters, descriptors: lifeline.descriptors) {
+      self.lifeline.surrender(self, self.parameters)
     }
   }
 

@@ -62,11 +62,6 @@ package enum SemaphoreMechanism: MechanismImplementation {
     }
   }
 
-  private static func remove(_ parameters: [String: String]) {
-    if let set = parameters["set"].flatMap({ Int32($0) }) { try? Semaphores.remove(set) }
-    if let segment = parameters["segment"].flatMap({ Int32($0) }) { try? Segment.remove(segment) }
-  }
-
   private static func integer(_ parameters: [String: String], _ key: String) throws(ChannelError) -> Int {
     guard let value = parameters[key].flatMap({ Int($0) }) else {
       throw ChannelError(
@@ -123,7 +118,7 @@ package enum SemaphoreMechanism: MechanismImplementation {
         try sender(parameters, lifelines.sender, options),
         try receiver(parameters, lifelines.receiver, options))
     } catch {
-      remove(parameters)
+      Leftovers.remove(parameters)
       throw error
     }
   }
@@ -132,7 +127,7 @@ package enum SemaphoreMechanism: MechanismImplementation {
     NameRecord.Rules(manySenders: true, manyReceivers: true) { () throws(ChannelError) in
       try create(options)
     } remove: {
-      remove($0)
+      Leftovers.remove($0)
     }
   }
 

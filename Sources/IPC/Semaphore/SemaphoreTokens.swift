@@ -15,7 +15,7 @@ final class SemaphoreTokens: TokenPort, @unchecked Sendable {
     self.set = set
     self.lifeline = lifeline
     try translating(.open, .semaphore) { () throws(SystemError) in try lifeline.start {} }
-    if lifeline.isAnonymous { Leftovers.register(self) { try? Semaphores.remove(set) } }
+    lifeline.keep(self, parameters)
   }
 
   deinit { close() }
@@ -59,18 +59,14 @@ final class SemaphoreTokens: TokenPort, @unchecked Sendable {
     return found ?? true || lifeline.peersGone
   }
 
-  func close() {
-    lifeline.leave { try? Semaphores.remove(set) }
-    // Only now: this process may be ended between the two.
-    Leftovers.forget(self)
-  }
+  func close() { lifeline.leave(self, parameters) }
+
+  private var parameters: [(key: String, value: String)] { [("set", String(set))] }
 
   func handOver() throws(ChannelError) -> Handover {
     if !lifeline.isAnonymous { throw .named(.semaphore) }
-    return Handover(parameters: [("set", String(set))], descriptors: lifeline.descriptors) {
-      Leftovers.forget(self)
-      self.lifeline.surrender()
-      return Escrow { [self] in lifeline.removeIfAlone { try? Semaphores.remove(set) } }
+    return Handover(parameters: parameters, descriptors: lifeline.descriptors) {
+      self.lifeline.surrender(self, self.parameters)
     }
   }
 }

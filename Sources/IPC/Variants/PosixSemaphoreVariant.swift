@@ -30,8 +30,7 @@ package enum PosixSemaphoreVariant: MechanismImplementation {
       self.segment = segment
       self.lifeline = lifeline
       try translating(.open, mechanism) { () throws(SystemError) in try lifeline.start {} }
-      let id = self.segment.id
-      if lifeline.isAnonymous { Leftovers.register(self) { try? Segment.remove(id) } }
+      lifeline.keep(self, parameters)
     }
 
     deinit { close() }
@@ -78,18 +77,14 @@ package enum PosixSemaphoreVariant: MechanismImplementation {
       return found ?? true || lifeline.peersGone
     }
 
-    func close() {
-      lifeline.leave { try? Segment.remove(segment.id) }
-      // Only now: this process may be ended between the two.
-      Leftovers.forget(self)
-    }
+    func close() { lifeline.leave(self, parameters) }
+
+    private var parameters: [(key: String, value: String)] { [("segment", String(segment.id))] }
 
     func handOver() throws(ChannelError) -> Handover {
       if !lifeline.isAnonymous { throw .named(mechanism) }
-      return Handover(parameters: [("segment", String(segment.id))], descriptors: lifeline.descriptors) {
-        Leftovers.forget(self)
-        self.lifeline.surrender()
-        return Escrow { [self] in lifeline.removeIfAlone { try? Segment.remove(segment.id) } }
+      return Handover(parameters: parameters, descriptors: lifeline.descriptors) {
+        self.lifeline.surrender(self, self.parameters)
       }
     }
   }
@@ -101,10 +96,6 @@ package enum PosixSemaphoreVariant: MechanismImplementation {
       try unsafe PosixSemaphore(segment.bytes, at: 128).initialize(capacity)
       return ["segment": String(segment.id)]
     }
-  }
-
-  private static func remove(_ parameters: [String: String]) {
-    if let id = parameters["segment"].flatMap({ Int32($0) }) { try? Segment.remove(id) }
   }
 
   private static func port(_ parameters: [String: String], _ lifeline: Lifeline) throws(ChannelError) -> Port
@@ -125,7 +116,7 @@ package enum PosixSemaphoreVariant: MechanismImplementation {
     NameRecord.Rules(manySenders: true, manyReceivers: true) { () throws(ChannelError) in
       try create()
     } remove: {
-      remove($0)
+      Leftovers.remove($0)
     }
   }
 
@@ -137,7 +128,7 @@ package enum PosixSemaphoreVariant: MechanismImplementation {
         TokenSender(mechanism, try port(parameters, lifelines.sender), options),
         TokenReceiver(mechanism, try port(parameters, lifelines.receiver), options))
     } catch {
-      remove(parameters)
+      Leftovers.remove(parameters)
       throw error
     }
   }

@@ -40,7 +40,7 @@ final class SignalSender: SendingEnd {
     return false
   }
 
-  /// False: the kernel has no room.
+  /// False: the kernel has no room, or nobody listens just now.
   private func queue(_ value: Int32) throws(ChannelError) -> Bool {
     let target = link.target.load()
     // Its lifeline is looked at before each signal: a number that could be another process's by now isn't used.
@@ -50,9 +50,9 @@ final class SignalSender: SendingEnd {
         value, process: Int32(truncatingIfNeeded: target >> 32), thread: Int32(truncatingIfNeeded: target))
     } catch {
       link.credits.addOne()
-      // ESRCH: the receiver's thread has ended.
-      if error.number == 3 { throw .closed(.send, mechanism) }
-      if error.wouldBlock { return false }
+      // ESRCH: the receiver's thread has ended, and another process listens soon, or the lifeline says that the receiver
+      // is gone. Not before: who closes a moment earlier would think that the receiver is still there to tidy up.
+      if error.number == 3 || error.wouldBlock { return false }
       throw ChannelError(error, .send, mechanism)
     }
     bytesCarried += 4

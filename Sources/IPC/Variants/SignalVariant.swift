@@ -22,10 +22,6 @@ package enum SignalVariant: MechanismImplementation {
     }
   }
 
-  private static func remove(_ parameters: [String: String]) {
-    if let id = parameters["segment"].flatMap({ Int32($0) }) { try? Segment.remove(id) }
-  }
-
   private static func link(_ parameters: [String: String], _ lifeline: Lifeline) throws(ChannelError)
     -> SignalLink
   {
@@ -42,7 +38,7 @@ package enum SignalVariant: MechanismImplementation {
     NameRecord.Rules(manySenders: true, manyReceivers: false) { () throws(ChannelError) in
       try create()
     } remove: {
-      remove($0)
+      Leftovers.remove($0)
     }
   }
 
@@ -54,7 +50,7 @@ package enum SignalVariant: MechanismImplementation {
       try receiver.listen()
       return EndPair(SignalSender(try link(parameters, lifelines.sender), options), receiver)
     } catch {
-      remove(parameters)
+      Leftovers.remove(parameters)
       throw error
     }
   }
@@ -114,25 +110,22 @@ final class SignalLink: @unchecked Sendable {
     try translating(.open, SignalVariant.mechanism) { () throws(SystemError) in
       try lifeline.start { bell.wake() }
     }
-    let id = self.segment.id
-    if lifeline.isAnonymous { Leftovers.register(self) { try? Segment.remove(id) } }
+    lifeline.keep(self, parameters)
   }
 
   deinit { close() }
 
   func close() {
-    lifeline.leave { try? Segment.remove(segment.id) }
-    // Only now: this process may be ended between the two.
-    Leftovers.forget(self)
+    lifeline.leave(self, parameters)
     room.wake()
   }
 
+  private var parameters: [(key: String, value: String)] { [("segment", String(segment.id))] }
+
   func handOver() throws(ChannelError) -> Handover {
     if !lifeline.isAnonymous { throw .named(SignalVariant.mechanism) }
-    return Handover(parameters: [("segment", String(segment.id))], descriptors: lifeline.descriptors) {
-      Leftovers.forget(self)
-      self.lifeline.surrender()
-      return Escrow { [self] in lifeline.removeIfAlone { try? Segment.remove(segment.id) } }
+    return Handover(parameters: parameters, descriptors: lifeline.descriptors) {
+      self.lifeline.surrender(self, self.parameters)
     }
   }
 }

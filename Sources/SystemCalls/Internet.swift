@@ -8,12 +8,19 @@ package enum Internet {
     package let bytes: [UInt8]
 
     package var isLoopback: Bool {
-      if family == AF_INET { return bytes.count >= 8 && bytes[4] == 127 }
-      if family == AF_INET6, bytes.count >= 24 {
-        let address = bytes[8..<24]
-        return address.dropLast().allSatisfy { $0 == 0 } && address.last == 1
-      }
-      return false
+      let host = host
+      if host.count == 4 { return host.first == 127 }
+      // ::1, or IPv4's 127.0.0.0/8 as a listener for both sees it, ::ffff:127.x.y.z.
+      guard host.count == 16, host.prefix(10).allSatisfy({ $0 == 0 }) else { return false }
+      let rest = host.suffix(6)
+      return Array(rest) == [0, 0, 0, 0, 0, 1] || rest.prefix(3).elementsEqual([0xFF, 0xFF, 127])
+    }
+
+    /// The 4 bytes of an IPv4 address, or the 16 of an IPv6 one; else none.
+    var host: ArraySlice<UInt8> {
+      if family == AF_INET, bytes.count >= 8 { return bytes[4..<8] }
+      if family == AF_INET6, bytes.count >= 24 { return bytes[8..<24] }
+      return []
     }
 
     package var port: Int { bytes.count >= 4 ? Int(bytes[2]) << 8 | Int(bytes[3]) : 0 }
@@ -100,12 +107,24 @@ package enum Internet {
     return Address(family: Int32(storage.ss_family), bytes: bytes)
   }
 
-  /// The user who owns the far end of a connection on this machine, as the kernel lists it in /proc/net/tcp and
-  /// tcp6 (proc(5)): the socket whose local port is our peer's and whose remote port is ours. Nil when it isn't
-  /// listed, or its process has closed it already.
+  /// The user who owns the far end of a connection on this machine: sock_diag(7), or, where the kernel doesn't answer that,
+  /// /proc/net/tcp and tcp6 (proc(5)). It is the socket whose own address is our peer's, and whose peer's is ours. Nil when
+  /// there is none, or its process has closed it already.
   package static func loopbackPeerUser(_ socket: borrowing Descriptor) throws(SystemError) -> UInt32? {
-    let mine = try localAddress(socket).port
-    let theirs = try peerAddress(socket).port
+    let mine = try localAddress(socket)
+    let theirs = try peerAddress(socket)
+    do throws(SystemError) {
+      switch try SocketTable.owner(local: theirs, remote: mine) {
+      case .none: return nil
+      case .user(let user): return user
+      }
+    } catch {
+      return listedUser(local: theirs.port, remote: mine.port)
+    }
+  }
+
+  /// The same, from the text of the whole table.
+  static func listedUser(local theirs: Int, remote mine: Int) -> UInt32? {
     for file in ["/proc/net/tcp", "/proc/net/tcp6"] {
       guard let text = try? Files.readText(file) else { continue }
       for line in text.split(separator: "\n").dropFirst() {
@@ -122,6 +141,22 @@ package enum Internet {
 
   private static func port(_ field: Substring) -> Int? {
     field.split(separator: ":").last.flatMap { Int($0, radix: 16) }
+  }
+
+  /// A port of 127.0.0.1 that nobody has. Nobody gets it by chance: it is under those that the kernel gives to connections by
+  /// itself (ip(7), ip_local_port_range), unless these begin so low that there is nothing under them.
+  package static func freePort() throws(SystemError) -> Int {
+    let range = try? Files.readText("/proc/sys/net/ipv4/ip_local_port_range")
+    let first = min(range?.split(whereSeparator: \.isWhitespace).first.flatMap { Int($0) } ?? 32768, 65536)
+    for _ in 0..<100 where first > 12000 {
+      let address = try resolve(host: "127.0.0.1", port: .random(in: 10000..<first), passive: true)[0]
+      let socket = try stream(address)
+      if (try? bind(socket, address)) != nil { return address.port }
+    }
+    let any = try resolve(host: "127.0.0.1", port: 0, passive: true)[0]
+    let socket = try stream(any)
+    try bind(socket, any)
+    return try localAddress(socket).port
   }
 }
 

@@ -194,9 +194,51 @@ extension AllSystemCallsTests {
       #expect(try Internet.peerAddress(server) == Internet.localAddress(client))
       #expect(try Internet.loopbackPeerUser(client) == getuid())
       #expect(try Internet.loopbackPeerUser(server) == getuid())
+      // Whoever is asked, the kernel or its text.
+      let (mine, theirs) = (try Internet.localAddress(server), try Internet.peerAddress(server))
+      #expect(try SocketTable.owner(local: theirs, remote: mine) == .user(getuid()))
+      #expect(try SocketTable.owner(local: mine, remote: theirs) == .user(getuid()))
+      #expect(try SocketTable.owner(local: mine, remote: mine) == .none)
+      #expect(Internet.listedUser(local: theirs.port, remote: mine.port) == getuid())
       try Internet.setNoDelay(client)
       #expect(try Sockets.option(client, level: Int32(IPPROTO_TCP), TCP_NODELAY) == 1)
       #expect(closesOnExec(client.raw) && closesOnExec(server.raw))
+    }
+
+    @Test(
+      "a peer that has closed is nobody's; a listener for both versions of IP sees an IPv4 peer as what it is"
+    )
+    func loopbackAsIPv6() throws {
+      guard let any = try? Internet.resolve(host: "::", port: 0, passive: true)[0],
+        let listener = try? Internet.stream(any)
+      else { return }
+      try Internet.bind(listener, any)
+      try Sockets.listen(listener)
+      let target = try Internet.resolve(
+        host: "127.0.0.1", port: Internet.localAddress(listener).port, passive: false)[0]
+      let server: Descriptor
+      do {
+        let client = try Internet.stream(target)
+        try Internet.connect(client, target, nanoseconds: nil)
+        server = try Sockets.accept(listener)
+        #expect(try Internet.peerAddress(server).family == AF_INET6)
+        #expect(try Internet.peerAddress(server).isLoopback)
+        #expect(try Internet.loopbackPeerUser(server) == getuid())
+      }
+      #expect(try Internet.loopbackPeerUser(server) == nil)
+    }
+
+    @Test("a free port is free, and none that the kernel gives by itself")
+    func freePorts() throws {
+      let range = try Files.readText("/proc/sys/net/ipv4/ip_local_port_range").split { " \t\n".contains($0) }
+      let first = try #require(Int(range[0]))
+      for _ in 0..<20 {
+        let port = try Internet.freePort()
+        if first > 12000 { #expect((10000..<first).contains(port)) }
+        let address = try Internet.resolve(host: "127.0.0.1", port: port, passive: true)[0]
+        let socket = try Internet.stream(address)
+        try Internet.bind(socket, address)
+      }
     }
 
     @Test("nobody listens: refused; nobody connected: no peer")

@@ -112,7 +112,7 @@ final class Contestant {
     case .fanIn where mechanism == .tcp:
       // Several senders take connections of their own, so the channel has an address.
       let address =
-        "tcp:127.0.0.1:\(try FreePort.find())?wait=\(benchmark.wait.rawValue)&max=\(options.maximumMessageBytes)"
+        "tcp:127.0.0.1:\(try Internet.freePort())?wait=\(benchmark.wait.rawValue)&max=\(options.maximumMessageBytes)"
       var receiver = spec(.receiver, 0)
       receiver.address = address
       parts.append(try PartProcess(receiver, arguments: arguments))

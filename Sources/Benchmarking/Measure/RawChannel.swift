@@ -52,13 +52,3 @@ final class RawChannel {
     return end
   }
 }
-
-/// A port of 127.0.0.1 that nobody has.
-enum FreePort {
-  static func find() throws(SystemError) -> Int {
-    let address = try Internet.resolve(host: "127.0.0.1", port: 0, passive: true)[0]
-    let socket = try Internet.stream(address)
-    try Internet.bind(socket, address)
-    return try Internet.localAddress(socket).port
-  }
-}

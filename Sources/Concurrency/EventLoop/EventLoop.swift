@@ -29,7 +29,8 @@ package final class EventLoop: @unchecked Sendable {
   /// Room for the next ones, while these run.
   private var spareJobs: [LoopJob] = []
   private var spareSoon: [Callback] = []
-  private static let mostRounds = 64
+  /// What runs between two looks at what is ready, or a little more.
+  private static let mostJobs = 128
   private var failure: (any Error)?
   /// The loop as the executor of actors.
   package let actors = LoopActors()
@@ -165,8 +166,10 @@ package final class EventLoop: @unchecked Sendable {
   /// Runs the callbacks and jobs that are there, and those that they lead to, for a while: asking the kernel again costs
   /// more than they do, and whoever waits for a descriptor waits for this.
   private func runReady() {
-    for _ in 0..<Self.mostRounds {
+    var count = 0
+    while count < Self.mostJobs {
       if soon.isEmpty, jobs.isEmpty { return }
+      count += soon.count + jobs.count
       swap(&soon, &spareSoon)
       for index in spareSoon.indices { attempt(spareSoon[index]) }
       spareSoon.removeAll(keepingCapacity: true)

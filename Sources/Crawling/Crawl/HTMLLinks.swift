@@ -54,6 +54,7 @@ package struct HTMLLinks {
   }
 
   private mutating func resolve(_ hrefs: [String], _ base: URL) {
+    if hrefs.isEmpty { return }
     var seen: Set<String> = []
     var total = 0
     // Most links are plain paths: those need the site's root in front, and no parser.

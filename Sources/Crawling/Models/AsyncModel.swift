@@ -17,6 +17,8 @@ enum AsyncModel: CrawlModel {
           while running < work.limit, let job = work.next() {
             running += 1
             group.addTask { work.finish(job, await fetch(job, work, loop)) }
+            // Those that are connected ask for their page meanwhile.
+            if running % LoopCrawl.atOnce == 0 { await Task.yield() }
           }
           // One has ended: perhaps it led to others.
           await group.next()

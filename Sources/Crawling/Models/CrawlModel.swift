@@ -34,6 +34,10 @@ package enum CrawlModels {
 
 /// What the models on an event loop share: as many pages at once as may be, each begun by `fetch`, which calls back.
 enum LoopCrawl {
+  /// So many are begun between two looks at what is ready: those that are connected ask for their page meanwhile, instead
+  /// of waiting until the last one has begun.
+  static let atOnce = 32
+
   static func run(
     _ work: CrawlWork, fetch: @escaping (EventLoop, CrawlJob, _ done: @escaping (CrawlPage) -> Void) -> Void
   ) throws {
@@ -45,15 +49,29 @@ enum LoopCrawl {
       if isPumping { return }
       isPumping = true
       defer { isPumping = false }
-      while let job = work.next() {
+      for _ in 0..<atOnce {
+        guard let job = work.next() else {
+          if work.isOver { loop.stop() }
+          return
+        }
         fetch(loop, job) { page in
           work.finish(job, page)
           pump()
         }
       }
-      if work.isOver { loop.stop() }
+      goOn()
     }
-    loop.callSoon { pump() }
+    // Once at a time; not soon, but in the loop's next turn.
+    var goesOn = false
+    func goOn() {
+      if goesOn { return }
+      goesOn = true
+      loop.after(0) {
+        goesOn = false
+        pump()
+      }
+    }
+    goOn()
     try loop.run()
   }
 }

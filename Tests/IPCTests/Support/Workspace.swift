@@ -53,12 +53,7 @@ enum Workspace {
   }()
 
   /// A TCP port of this machine that was free a moment ago.
-  static func port() throws -> Int {
-    let any = try Internet.resolve(host: "127.0.0.1", port: 0, passive: true)[0]
-    let socket = try Internet.stream(any)
-    try Internet.bind(socket, any)
-    return try Internet.localAddress(socket).port
-  }
+  static func port() throws -> Int { try Internet.freePort() }
 
   /// Everything that the library and the runtime make once per process, made: no test's own leak.
   static let warm: Bool = {

@@ -6,6 +6,7 @@ final class Peer {
   var sender: Sender?
   var receiver: Receiver?
   private var report: Sender?
+  private var family: Family?
 
   init(report: consuming Sender?) { self.report = report }
 
@@ -44,6 +45,7 @@ final class Peer {
     case "block-receiving": try blockReceiving()
     case "send-until-closed": try sendUntilClosed(numbers(words[0])[0])
     case "idle": try idle(words[0], numbers(words[1])[0], words.count > 2 ? Int(words[2]) : nil)
+    case "family": try found(words[0])
     case "leave": leave()
     default: "error unknown order \(verb)"
     }
@@ -88,6 +90,14 @@ final class Peer {
   private func leave() -> String {
     try? answer("ok")
     Sending.exitAtOnce()
+  }
+
+  /// Has a child that has had an end of a channel of this process's, and has closed it. Answers its number.
+  private func found(_ mechanism: String) throws(ChannelError) -> String {
+    let founded = try Family.founded(over: mechanism)
+    let id = founded.childID
+    family = consume founded
+    return "\(id)"
   }
 
   // MARK: Patterned messages

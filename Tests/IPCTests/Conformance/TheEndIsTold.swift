@@ -155,6 +155,20 @@ extension AllTests {
       try group.receivers[0].finish()
     }
 
+    /// A child has closed its end while its parent had the other; then the parent is killed. That nothing is left is looked
+    /// at behind each test.
+    @Test(arguments: ["queue", "semaphore", "memory", "posix-semaphore", "signal"])
+    func whatAChildHadClosedGoesWithItsParent(_ mechanism: String) throws {
+      Watchdog.at(mechanism)
+      let parent = try PeerProcess()
+      let child = try #require(Int32(try parent.ask("family \(mechanism)")))
+      try parent.kill()
+      // It ends with its parent. Whoever takes orphans may leave it a zombie for a while.
+      while let text = try? Files.readText("/proc/\(child)/stat"), !text.contains(") Z ") {
+        Clock.sleep(nanoseconds: 1_000_000)
+      }
+    }
+
     /// A wait costs no CPU, with a deadline or without, for a message or for room.
     @Test(arguments: Subject.all.filter { $0.options.wait != .spin })
     func waitingCostsNothing(_ subject: Subject) throws {

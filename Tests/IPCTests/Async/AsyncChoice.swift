@@ -12,17 +12,17 @@ extension AllTests {
       Subject.once.first { $0.mechanism == mechanism }
     }
 
+    /// A channel of each.
+    private static func pairs() throws -> (senders: [AsyncSender], receivers: [AsyncReceiver]) {
+      let pairs = try seven.map { try $0.asyncPair() }
+      return (pairs.map { $0.0 }, pairs.map { $0.1 })
+    }
+
     // MARK: By chance
 
     /// 3000 times one of seven that are ready: 429 each, and a deviation of 19. Less than half is no chance.
     @Test func eachOfSeveralReadyReceivesGetsItsShare() async throws {
-      var receivers: [AsyncReceiver] = []
-      var senders: [AsyncSender] = []
-      for subject in Self.seven {
-        let (sender, receiver) = try subject.asyncPair()
-        receivers.append(receiver)
-        senders.append(sender)
-      }
+      let (senders, receivers) = try Self.pairs()
       var chosen = [Int](repeating: 0, count: 7)
       for (index, sender) in senders.enumerated() { #expect(try sender.trySend(index)) }
       for _ in 0..<3000 {
@@ -39,13 +39,7 @@ extension AllTests {
     }
 
     @Test func soDoesEachOfSeveralSends() async throws {
-      var receivers: [AsyncReceiver] = []
-      var senders: [AsyncSender] = []
-      for subject in Self.seven {
-        let (sender, receiver) = try subject.asyncPair()
-        receivers.append(receiver)
-        senders.append(sender)
-      }
+      let (senders, receivers) = try Self.pairs()
       var chosen = [Int](repeating: 0, count: 7)
       for number in 0..<3000 {
         let index = try await select {

@@ -22,11 +22,11 @@ extension AllToolTests {
     /// A benchmark that takes an hour in short slices, whose `count` processes are there and have used the CPU:
     /// they exchange messages.
     private func middle(
-      _ arguments: String, parts count: Int, workers: Int = 0, more: [String] = []
+      _ arguments: String, parts count: Int, workers: Int = 0, seconds: Int = 4, more: [String] = []
     ) throws -> Middle {
       let before = SystemVObjects.now()
       let words = arguments.split(separator: " ").map(String.init)
-      let tool = try Tool(["bench"] + words + ["--repeats", "1000", "--seconds", "4"] + more)
+      let tool = try Tool(["bench"] + words + ["--repeats", "1000", "--seconds", "\(seconds)"] + more)
       var found: [Int32] = []
       var below: [Int32] = []
       // Each repeat has fresh ones, and on a busy machine a repeat may be short.
@@ -138,7 +138,8 @@ extension AllToolTests {
     // MARK: Itself
 
     private func expectNothingOutlives(_ arguments: String, _ parts: Int, _ workers: Int = 0) throws {
-      let middle = try middle(arguments, parts: parts, workers: workers)
+      // So long that it doesn't end meanwhile: between two repeats it alone has the objects of the next.
+      let middle = try middle(arguments, parts: parts, workers: workers, seconds: 60)
       middle.tool.signal(SIGKILL)
       #expect(middle.tool.wait().code == nil)
       #expect(eventually(within: 10) { !middle.all.contains(where: ProcessTable.isAlive) })

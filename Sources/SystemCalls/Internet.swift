@@ -107,36 +107,44 @@ package enum Internet {
     return Address(family: Int32(storage.ss_family), bytes: bytes)
   }
 
-  /// The user who owns the far end of a connection on this machine: sock_diag(7), or, where the kernel doesn't answer that,
-  /// /proc/net/tcp and tcp6 (proc(5)). It is the socket whose own address is our peer's, and whose peer's is ours. Nil when
-  /// there is none, or its process has closed it already.
-  package static func loopbackPeerUser(_ socket: borrowing Descriptor) throws(SystemError) -> UInt32? {
+  /// Whose the far end of a connection is.
+  package enum PeerOwner: Hashable, Sendable {
+    /// This user's of this machine.
+    case user(UInt32)
+    /// It is on this machine, and no process has it: not yet, or not any more.
+    case nobody
+    /// This machine, as far as this process sees it, has no such socket.
+    case elsewhere
+  }
+
+  /// Whose the far end of a connection is: sock_diag(7), or, where the kernel doesn't answer that, /proc/net/tcp and tcp6
+  /// (proc(5)). It is the socket whose own address is our peer's, and whose peer's is ours.
+  package static func peerOwner(_ socket: borrowing Descriptor) throws(SystemError) -> PeerOwner {
     let mine = try localAddress(socket)
     let theirs = try peerAddress(socket)
-    do throws(SystemError) {
-      switch try SocketTable.owner(local: theirs, remote: mine) {
-      case .none: return nil
-      case .user(let user): return user
-      }
-    } catch {
-      return listedUser(local: theirs.port, remote: mine.port)
+    if let found = try? SocketTable.owner(local: theirs, remote: mine) {
+      if found != .elsewhere { return found }
+      // Where it knows nothing of TCP at all, the kernel says the same. Of our own socket it must know.
+      let own = (try? SocketTable.owner(local: mine, remote: theirs)) ?? .elsewhere
+      if own != .elsewhere { return found }
     }
+    return listedOwner(local: theirs.port, remote: mine.port)
   }
 
   /// The same, from the text of the whole table.
-  static func listedUser(local theirs: Int, remote mine: Int) -> UInt32? {
+  static func listedOwner(local theirs: Int, remote mine: Int) -> PeerOwner {
+    var found = PeerOwner.elsewhere
     for file in ["/proc/net/tcp", "/proc/net/tcp6"] {
       guard let text = try? Files.readText(file) else { continue }
       for line in text.split(separator: "\n").dropFirst() {
         let fields = line.split(separator: " ", omittingEmptySubsequences: true)
-        // Without an inode its process has closed it, and the user that stands there is nobody's.
-        guard fields.count > 9, port(fields[1]) == theirs, port(fields[2]) == mine, fields[9] != "0" else {
-          continue
-        }
-        return UInt32(fields[7])
+        guard fields.count > 9, port(fields[1]) == theirs, port(fields[2]) == mine else { continue }
+        // Without an inode no process has it, and the user that stands there is nobody's.
+        if fields[9] != "0", let user = UInt32(fields[7]) { return .user(user) }
+        found = .nobody
       }
     }
-    return nil
+    return found
   }
 
   private static func port(_ field: Substring) -> Int? {

@@ -144,12 +144,16 @@ package enum Processes {
 }
 
 extension Processes {
-  /// Whether this process's parent has ended or is about to: its threads have been told, though its descriptors may not all
-  /// be closed yet (proc_pid_stat(5), the flag PF_EXITING of the kernel's sched.h).
+  /// getppid(2). It changes when the parent is gone, and all its descriptors are closed.
+  package static var parent: Int32 { getppid() }
+
+  /// Whether this process's parent seems to have ended, or to be about to: its threads have been told, though its descriptors
+  /// may not all be closed yet (proc_pid_stat(5), the flag PF_EXITING of the kernel's sched.h). So does one that lives on
+  /// without its first thread.
   ///
-  /// - Parameter parent: getppid(2)'s answer while it was there.
+  /// - Parameter parent: what ``parent`` was while it was there.
   package static func isParentEnding(_ parent: Int32) -> Bool {
-    if getppid() != parent { return true }
+    if self.parent != parent { return true }
     guard let text = try? Files.readText("/proc/\(parent)/stat"), let name = text.lastIndex(of: ")") else {
       return false
     }

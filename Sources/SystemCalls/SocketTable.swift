@@ -5,12 +5,6 @@ import Glibc
 /// The same table is in /proc/net/tcp, as text of all there are: with tens of thousands of connections, most of them ones
 /// that wind down, it takes tens of milliseconds to read, and isn't of one moment.
 enum SocketTable {
-  /// Whether the kernel could be asked, and what it knows.
-  enum Answer: Equatable {
-    /// No such socket, or its process has closed it.
-    case none
-    case user(UInt32)
-  }
 
   // <linux/netlink.h>, <linux/sock_diag.h>, <linux/inet_diag.h>: what Swift doesn't import.
   private static let netlink: Int32 = 16
@@ -25,7 +19,9 @@ enum SocketTable {
 
   /// The owner of the socket with these addresses, its own and its peer's.
   /// - Throws: where the kernel doesn't answer such questions, or not this process's.
-  static func owner(local: Internet.Address, remote: Internet.Address) throws(SystemError) -> Answer {
+  static func owner(local: Internet.Address, remote: Internet.Address) throws(SystemError)
+    -> Internet.PeerOwner
+  {
     let socket = Descriptor(
       owning: try system(.socket) {
         Glibc.socket(netlink, Int32(SOCK_RAW.rawValue) | Int32(SOCK_CLOEXEC.rawValue), socketDiagnosis)
@@ -65,7 +61,7 @@ enum SocketTable {
   }
 
   private static func read(_ bytes: ArraySlice<UInt8>, _ remote: Internet.Address) throws(SystemError)
-    -> Answer
+    -> Internet.PeerOwner
   {
     func number(_ offset: Int) -> UInt32 {
       (0..<4).reduce(0) { $0 | UInt32(bytes[offset + $1]) << (8 * $1) }
@@ -74,7 +70,7 @@ enum SocketTable {
     let kind = UInt16(bytes[4]) | UInt16(bytes[5]) << 8
     if kind == error {
       let found = -Int32(bitPattern: number(headerBytes))
-      if found == ENOENT { return .none }
+      if found == ENOENT { return .elsewhere }
       throw SystemError(found, .recvmsg)
     }
     guard kind == byFamily, bytes.count >= headerBytes + answerBytes else {
@@ -82,8 +78,8 @@ enum SocketTable {
     }
     // Where there is no such connection the kernel answers with who listens at the first address, and has no peer.
     let peer = Int(bytes[headerBytes + peerPortOffset]) << 8 | Int(bytes[headerBytes + peerPortOffset + 1])
-    guard peer == remote.port else { return .none }
-    // Without an inode its process has closed it, and the user that stands there is nobody's.
-    return number(headerBytes + inodeOffset) == 0 ? .none : .user(number(headerBytes + userOffset))
+    guard peer == remote.port else { return .elsewhere }
+    // Without an inode no process has it, and the user that stands there is nobody's.
+    return number(headerBytes + inodeOffset) == 0 ? .nobody : .user(number(headerBytes + userOffset))
   }
 }

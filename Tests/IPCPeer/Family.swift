@@ -1,27 +1,38 @@
 import IPC
 import SystemCalls
 
-/// A child of this process, that has had one end of a channel of which this process has the other.
+/// A child of this process, that has had the sending end of a channel.
 struct Family: ~Copyable {
   private let child: ChildProcess
-  private let receiver: Receiver
+  /// The other end, where this process has it.
+  private let receiver: Receiver?
   private let orders: Sender
   private let report: Receiver
 
-  /// Starts the child, and has it close its end.
+  /// Starts the child, and has it close its end, of a channel of which this process has the other.
   static func founded(over mechanism: String) throws(ChannelError) -> Family {
     let channel = try Channel.make(over: Mechanism(named: mechanism))
+    return try make(channel.sender, channel.receiver, ["close"])
+  }
+
+  /// Starts the child, and has it send so many messages, and close its end; somebody else has the other.
+  static func passing(_ sender: consuming Sender, _ count: Int) throws(ChannelError) -> Family {
+    try make(sender, nil, ["flood 1 \(count) 4", "close"])
+  }
+
+  private static func make(
+    _ sender: consuming Sender, _ receiver: consuming Receiver?, _ words: [String]
+  ) throws(ChannelError) -> Family {
     let down = try Channel.make(over: .pipe)
     let up = try Channel.make(over: .pipe)
     var orders = down.sender
     var report = up.receiver
     var spawn = Spawn()
-    try spawn.give(channel.sender, as: "end")
+    try spawn.give(sender, as: "end")
     try spawn.give(down.receiver, as: "orders")
     try spawn.give(up.sender, as: "report")
-    let receiver = channel.receiver
     let child = try spawn.start()
-    for order in ["inherit sender end", "close"] {
+    for order in ["inherit sender end"] + words {
       try orders.send(order)
       let answer = try report.receive(String.self)
       guard answer == "ok" else { throw .invalid(answer) }

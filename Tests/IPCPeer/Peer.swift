@@ -46,6 +46,7 @@ final class Peer {
     case "send-until-closed": try sendUntilClosed(numbers(words[0])[0])
     case "idle": try idle(words[0], numbers(words[1])[0], words.count > 2 ? Int(words[2]) : nil)
     case "family": try found(words[0])
+    case "pass-on": try passOn(words[0], Int(words[1])!)
     case "leave": leave()
     default: "error unknown order \(verb)"
     }
@@ -97,6 +98,14 @@ final class Peer {
     let founded = try Family.founded(over: mechanism)
     let id = founded.childID
     family = consume founded
+    return "\(id)"
+  }
+
+  /// Hands the sender that it was handed to a child of its own, which sends and closes it. Answers the child's number.
+  private func passOn(_ name: String, _ count: Int) throws(ChannelError) -> String {
+    let passing = try Family.passing(Sender.inherited(name), count)
+    let id = passing.childID
+    family = consume passing
     return "\(id)"
   }
 

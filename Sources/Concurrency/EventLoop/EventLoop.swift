@@ -29,7 +29,7 @@ package final class EventLoop: @unchecked Sendable {
   /// Room for the next ones, while these run.
   private var spareJobs: [LoopJob] = []
   private var spareSoon: [Callback] = []
-  /// What runs between two looks at what is ready, or a little more.
+  /// When so many have run, it looks what else is ready. Those that are ready at the same time run all, however many.
   private static let mostJobs = 128
   private var failure: (any Error)?
   /// The loop as the executor of actors.

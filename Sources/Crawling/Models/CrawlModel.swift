@@ -44,9 +44,11 @@ enum LoopCrawl {
     let loop = try EventLoop()
     work.whenCancelled { loop.stop() }
     var isPumping = false
+    // Pages are waiting to be begun in the loop's next turn.
+    var goesOn = false
     func pump() {
       // A page that is there at once must not begin the next on its own stack.
-      if isPumping { return }
+      if isPumping || goesOn { return }
       isPumping = true
       defer { isPumping = false }
       for _ in 0..<atOnce {
@@ -61,10 +63,8 @@ enum LoopCrawl {
       }
       goOn()
     }
-    // Once at a time; not soon, but in the loop's next turn.
-    var goesOn = false
+    // Not soon, which is before the loop looks what is ready.
     func goOn() {
-      if goesOn { return }
       goesOn = true
       loop.after(0) {
         goesOn = false

@@ -4,35 +4,46 @@ import SystemCalls
 /// What this process would leave in the kernel if it had to end now: System V objects without a name, which
 /// nobody could find. A worker whose coordinator was killed removes them before it ends.
 package enum Leftovers {
+  /// What one end has.
+  private struct Entry: Sendable {
+    let parameters: [String: String]
+    /// The parent process may have the other end.
+    let isInherited: Bool
+    /// Closes the end's hold on its lifeline.
+    let letGo: @Sendable () -> Void
+    /// Whether nobody has any end of the channel.
+    let isAlone: @Sendable () -> Bool
+  }
+
   private struct State {
-    /// Of ends that are open.
-    var open: [ObjectIdentifier: [String: String]] = [:]
-    /// Of ends that were closed while others had the channel; the latest last.
-    var closed: [[String: String]] = []
+    var open: [ObjectIdentifier: Entry] = [:]
+    /// Of inherited ends that were closed while others had the channel.
+    var closed: [Entry] = []
   }
 
   private static let state = Mutex(State())
-  /// The parent dies at about the time at which these were closed, or it has long removed them itself.
-  private static let mostClosed = 64
 
   /// - Parameter parameters: the end's, as it would hand them over.
-  package static func register(_ owner: AnyObject, _ parameters: [(key: String, value: String)]) {
+  static func register(
+    _ owner: AnyObject, _ parameters: [(key: String, value: String)], isInherited: Bool,
+    letGo: @escaping @Sendable () -> Void, isAlone: @escaping @Sendable () -> Bool
+  ) {
     guard areIn(parameters) else { return }
-    let key = ObjectIdentifier(owner)
-    state.withLock { $0.open[key] = Dictionary(parameters, uniquingKeysWith: { first, _ in first }) }
+    let entry = Entry(
+      parameters: Dictionary(parameters, uniquingKeysWith: { first, _ in first }), isInherited: isInherited,
+      letGo: letGo, isAlone: isAlone)
+    state.withLock { $0.open[ObjectIdentifier(owner)] = entry }
     _ = Inheritance.leash
   }
 
   /// Its end was closed. Alone: what it had was removed. Else the others remove it; but a parent that holds the other end
   /// may be dying just now, and then nobody is left to.
   static func hasClosed(_ owner: AnyObject, alone: Bool) {
-    let key = ObjectIdentifier(owner)
     state.withLock { state in
-      guard let parameters = state.open.removeValue(forKey: key) else { return }
-      state.closed.removeAll { $0 == parameters }
-      if alone { return }
-      state.closed.append(parameters)
-      if state.closed.count > mostClosed { state.closed.removeFirst() }
+      guard let entry = state.open.removeValue(forKey: ObjectIdentifier(owner)) else { return }
+      // The others have closed theirs, and removed it.
+      state.closed.removeAll { $0.isAlone() }
+      if !alone, entry.isInherited { state.closed.append(entry) }
     }
   }
 
@@ -45,16 +56,19 @@ package enum Leftovers {
   package static func prepare() { _ = Inheritance.leash }
 
   /// What was handed over and isn't taken yet; called while the leash is being taken.
-  static func registerFirst(_ ends: [(owner: AnyObject, parameters: [String: String])]) {
-    for (owner, parameters) in ends {
-      let key = ObjectIdentifier(owner)
-      state.withLock { $0.open[key] = parameters }
-    }
+  ///
+  /// - Parameter lifeline: the numbers of its three descriptors, which whoever takes the end will own.
+  static func registerFirst(_ owner: AnyObject, _ parameters: [String: String], lifeline: [Int32]) {
+    guard lifeline.count >= 3 else { return }
+    let (hold, senders, receivers) = (lifeline[0], lifeline[1], lifeline[2])
+    let entry = Entry(
+      parameters: parameters, isInherited: true, letGo: { _ = Descriptor(owning: hold) },
+      isAlone: { Lifeline.nobodyWrites(senders) && Lifeline.nobodyWrites(receivers) })
+    state.withLock { $0.open[ObjectIdentifier(owner)] = entry }
   }
 
   package static func forget(_ owner: AnyObject) {
-    let key = ObjectIdentifier(owner)
-    state.withLock { _ = $0.open.removeValue(forKey: key) }
+    state.withLock { _ = $0.open.removeValue(forKey: ObjectIdentifier(owner)) }
   }
 
   /// Removes the System V objects that an end's parameters name.
@@ -75,17 +89,31 @@ package enum Leftovers {
   package static func removeAll() {
     // Under the lock: who ends the process when this seems to be done must wait until it is.
     state.withLock { state in
-      for parameters in state.open.values { remove(parameters) }
+      for entry in state.open.values { remove(entry.parameters) }
       state.open = [:]
     }
   }
 
-  /// The parent is gone: also removes what the ends had that were closed before it was.
-  static func removeAllOfTheFamily() {
-    removeAll()
-    state.withLock { state in
-      for parameters in state.closed { remove(parameters) }
-      state.closed = []
+  /// How long a process that dies may take from the first descriptor that it lets go of to the last.
+  private static let patience: UInt64 = 1_000_000_000
+
+  /// This process ends, and its parent, of which it has inherited ends, is dying or dead: lets go of every end, and removes
+  /// what the channels had that nobody else has any more.
+  static func leave(_ parent: Int32) {
+    // They stay in the list: another thread that does the same may end the process before this one is through.
+    var left = state.withLock { Array($0.open.values) + $0.closed }
+    for entry in left { entry.letGo() }
+    let deadline = Clock.now() + patience
+    while true {
+      // Asked before the look: once it is gone, so is all that it had.
+      let isLast = Processes.parent != parent || Clock.now() >= deadline
+      left.removeAll { entry in
+        guard entry.isAlone() else { return false }
+        remove(entry.parameters)
+        return true
+      }
+      if left.isEmpty || isLast { return }
+      Clock.sleep(nanoseconds: 200_000)
     }
   }
 }

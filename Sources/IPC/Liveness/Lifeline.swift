@@ -5,27 +5,30 @@ package import SystemCalls
 /// channel with a name) that carry nothing. Every sender holds the writing end of one, every receiver that of the
 /// other; when the last holder closes or dies, the kernel hangs up.
 @usableFromInline package final class Lifeline: @unchecked Sendable {
-  // Touched by the end's owner alone, but for the atomic.
+  // Touched by the end's owner alone, but for what is atomic or behind a mutex.
   package enum Side: String, Sendable { case sender, receiver }
 
   package let side: Side
-  private var hold: Descriptor?
+  private let hold: Mutex<Descriptor?>
   private let senders: Descriptor
   private let receivers: Descriptor
   private let record: NameRecord?
+  /// The parent process may have the other end.
+  private let isInherited: Bool
   private let gone = Atomic<Bool>(false)
   private var watch: UInt64?
   private let hook = Mutex<(@Sendable () -> Void)?>(nil)
 
   package init(
     _ side: Side, hold: consuming Descriptor, senders: consuming Descriptor, receivers: consuming Descriptor,
-    record: NameRecord? = nil
+    record: NameRecord? = nil, isInherited: Bool = false
   ) {
     self.side = side
-    self.hold = consume hold
+    self.hold = Mutex(consume hold)
     self.senders = senders
     self.receivers = receivers
     self.record = record
+    self.isInherited = isInherited
   }
 
   deinit { stop() }
@@ -52,15 +55,18 @@ package import SystemCalls
     self.init(
       side, hold: Descriptor(owning: try inherited.descriptor(index)),
       senders: Descriptor(owning: try inherited.descriptor(index + 1)),
-      receivers: Descriptor(owning: try inherited.descriptor(index + 2)))
+      receivers: Descriptor(owning: try inherited.descriptor(index + 2)), isInherited: true)
   }
 
   /// The descriptors to hand over; empty after ``leave(removing:)``.
   package var descriptors: [Int32] {
-    switch hold {
-    case .some(let hold): [hold.raw, senders.raw, receivers.raw]
-    case .none: []
+    let hold = hold.withLock { hold -> Int32 in
+      switch hold {
+      case .some(let hold): hold.raw
+      case .none: -1
+      }
     }
+    return hold < 0 ? [] : [hold, senders.raw, receivers.raw]
   }
 
   package var isAnonymous: Bool { record == nil }
@@ -103,20 +109,28 @@ package import SystemCalls
   /// Closes this process's hold without ending the channel: the child that it was handed to holds it now.
   package func surrender() {
     stop()
-    hold = nil
+    letGo()
+  }
+
+  /// True: it was held until now.
+  @discardableResult private func letGo() -> Bool {
+    hold.withLock { hold in
+      let wasHeld = hold != nil
+      hold = nil
+      return wasHeld
+    }
   }
 
   /// Lets go. When nobody else is left on either side, removes what the channel made, and its name.
   package func leave(removing remove: () -> Void) {
-    guard hold != nil else { return }
     stop()
     guard let record else {
-      hold = nil
-      if isAlone { remove() }
+      if letGo(), isAlone { remove() }
       return
     }
+    guard hold.withLock({ $0 != nil }) else { return }
     record.whileLocked {
-      hold = nil
+      letGo()
       if isAlone {
         remove()
         record.remove()
@@ -130,7 +144,10 @@ package import SystemCalls
 
   /// The owner's end has begun, and has the System V objects in these parameters.
   package func keep(_ owner: AnyObject, _ parameters: [(key: String, value: String)]) {
-    if isAnonymous { Leftovers.register(owner, parameters) }
+    guard isAnonymous else { return }
+    Leftovers.register(
+      owner, parameters, isInherited: isInherited, letGo: { [self] in letGo() },
+      isAlone: { [self] in isAlone })
   }
 
   /// Lets go of what ``keep(_:_:)`` was told of.
@@ -151,15 +168,15 @@ package import SystemCalls
     surrender()
     return Escrow {
       // The owner has the memory, which must be there when the child attaches it.
-      _ = owner
-      if self.isAlone { Leftovers.remove(parameters) }
+      withExtendedLifetime(owner) { if self.isAlone { Leftovers.remove(parameters) } }
     }
   }
 
   /// A pipe without a writer is at its end; with one, it has nothing to read yet. It is in non-blocking mode.
-  package static func nobodyWrites(_ pipe: borrowing Descriptor) -> Bool {
-    let raw = pipe.raw
-    return unsafe withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) { buffer in
+  package static func nobodyWrites(_ pipe: borrowing Descriptor) -> Bool { nobodyWrites(pipe.raw) }
+
+  static func nobodyWrites(_ raw: Int32) -> Bool {
+    unsafe withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) { buffer in
       do throws(SystemError) {
         return unsafe try Streams.read(raw, into: buffer) == 0
       } catch {

@@ -13,7 +13,6 @@ package enum Inheritance {
       return false
     }
     try? closeOnExec(number)
-    var removals: [(Placeholder, [String: String])] = []
     // Whatever was handed over and isn't taken yet is this process's to remove too.
     for entry in Processes.environment where entry.hasPrefix(Spawn.prefix + "END_") {
       guard let equals = entry.firstIndex(of: "=") else { continue }
@@ -23,17 +22,17 @@ package enum Inheritance {
       let parameters = Dictionary(pairs(fields[3]), uniquingKeysWith: { first, _ in first })
       let placeholder = Placeholder()
       placeholders.withLock { $0[name] = placeholder }
-      removals.append((placeholder, parameters))
+      Leftovers.registerFirst(placeholder, parameters, lifeline: numbers(fields[4]))
     }
-    Leftovers.registerFirst(removals.map { ($0.0, $0.1) })
+    let parent = Processes.parent
     let watch = try? HangUpMonitor.watch(number) {
       // The parent is gone. Nobody is left to take what this process makes: what would outlive it goes, and then
       // it does, wherever it is.
-      Leftovers.removeAllOfTheFamily()
+      Leftovers.leave(parent)
       Processes.exitNow(137)
     }
     guard watch != nil else { return false }
-    endWithParent()
+    endWith(parent)
     // From the kernel's hand into ours, once we have it.
     if let flags = try? system(.fcntl, { fcntl(number, F_GETFL) }) {
       _ = fcntl(number, F_SETFL, flags & ~O_ASYNC)
@@ -43,14 +42,16 @@ package enum Inheritance {
 
   /// A parent that dies lets go of one thing after the other. This process may have ended by itself over the first of them,
   /// having found that the parent still has the others: so it looks once more when it exits.
-  private static func endWithParent() {
-    _ = parent
+  private static func endWith(_ parent: Int32) {
+    leashHolder.store(parent, ordering: .relaxed)
     atexit {
-      if Processes.isParentEnding(Inheritance.parent) { Leftovers.removeAllOfTheFamily() }
+      let parent = Inheritance.leashHolder.load(ordering: .relaxed)
+      if Processes.isParentEnding(parent) { Leftovers.leave(parent) }
     }
   }
 
-  private static let parent = getppid()
+  /// The parent that this process had when it took the leash.
+  private static let leashHolder = Atomic<Int32>(0)
 
   private static func closeOnExec(_ descriptor: Int32) throws(SystemError) {
     try system(.fcntl) { fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
@@ -86,13 +87,17 @@ package enum Inheritance {
     }
     var options = ChannelOptions()
     for (key, value) in pairs(fields[2]) { try options.set(key, value, in: name) }
-    let descriptors = fields[4] == "-" ? [] : fields[4].split(separator: ",").compactMap { Int32($0) }
+    let descriptors = numbers(fields[4])
     for descriptor in descriptors {
       try translating(.handOver, nil) { () throws(SystemError) in try closeOnExec(descriptor) }
     }
     return InheritedEnd(
       mechanism: try Mechanism(named: fields[1]), options: options, descriptors: descriptors,
       parameters: Dictionary(pairs(fields[3]), uniquingKeysWith: { first, _ in first }))
+  }
+
+  private static func numbers(_ text: String) -> [Int32] {
+    text == "-" ? [] : text.split(separator: ",").compactMap { Int32($0) }
   }
 
   private static func pairs(_ text: String) -> [(String, String)] {

@@ -50,11 +50,16 @@ package enum TCPMechanism: MechanismImplementation {
 
   /// Whether the far end may be there: anybody from another machine, this user from this one.
   private static func admits(_ socket: borrowing Descriptor) throws(SystemError) -> Bool {
-    guard try Internet.peerAddress(socket).isLoopback else { return true }
-    // The kernel's table is read in pieces, and a line can slip through between two of them.
+    let isLoopback = try Internet.peerAddress(socket).isLoopback
+    // It may not be accepted yet; and where the kernel's table is only to be had as text, which is read in pieces, a line can
+    // slip through between two of them.
     for _ in 0..<20 {
-      if let user = try Internet.loopbackPeerUser(socket) { return user == Myself.user }
-      Clock.sleep(nanoseconds: 500_000)
+      switch try Internet.peerOwner(socket) {
+      case .user(let user): return user == Myself.user
+      // Another machine's.
+      case .elsewhere where !isLoopback: return true
+      case .elsewhere, .nobody: Clock.sleep(nanoseconds: 500_000)
+      }
     }
     return false
   }

@@ -163,7 +163,28 @@ extension AllTests {
       let parent = try PeerProcess()
       let child = try #require(Int32(try parent.ask("family \(mechanism)")))
       try parent.kill()
-      // It ends with its parent. Whoever takes orphans may leave it a zombie for a while.
+      Self.untilEnded(child)
+    }
+
+    /// What a grandchild has sent is this process's to take, though its parent and it have died since.
+    @Test(arguments: ["queue", "semaphore", "memory"])
+    func whatAGrandchildHasSentArrives(_ mechanism: String) throws {
+      Watchdog.at(mechanism)
+      let channel = try Channel.make(over: Mechanism(named: mechanism))
+      var receiver = channel.receiver
+      var sender: Sender? = channel.sender
+      let parent = try PeerProcess { (spawn: inout Spawn) throws(ChannelError) in
+        try spawn.give(sender.take()!, as: "end")
+      }
+      let child = try #require(Int32(try parent.ask("pass-on end 9")))
+      try parent.kill()
+      Self.untilEnded(child)
+      for _ in 0..<9 { try receiver.receive { _ in } }
+      #expect(code { () throws(ChannelError) in try receiver.receive { _ in } } == .closed)
+    }
+
+    /// It ends with its parent. Whoever takes orphans may leave it a zombie for a while.
+    private static func untilEnded(_ child: Int32) {
       while let text = try? Files.readText("/proc/\(child)/stat"), !text.contains(") Z ") {
         Clock.sleep(nanoseconds: 1_000_000)
       }

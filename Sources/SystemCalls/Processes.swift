@@ -64,7 +64,9 @@ package enum Processes {
     var process: pid_t = 0
     let argv = CStrings([path] + arguments)
     let envp = CStrings(environment)
-    let result = unsafe posix_spawn(&process, path, &actions, &attributes, argv.pointers, envp.pointers)
+    let result = spawning.with {
+      unsafe posix_spawn(&process, path, &actions, &attributes, argv.pointers, envp.pointers)
+    }
     withExtendedLifetime((argv, envp)) {}
     guard result == 0 else { throw SystemError(result, .posixSpawn) }
     return process
@@ -144,6 +146,12 @@ package enum Processes {
 }
 
 extension Processes {
+  /// A child that is being started has every descriptor of this process for a moment, until its program begins.
+  private static let spawning = Lock()
+
+  /// Looks at something while no such child is there: what this process has closed is closed.
+  package static func betweenSpawns<Result>(_ look: () -> Result) -> Result { spawning.with(look) }
+
   /// getppid(2). It changes when the parent is gone, and all its descriptors are closed.
   package static var parent: Int32 { getppid() }
 
@@ -153,13 +161,14 @@ extension Processes {
   ///
   /// - Parameter parent: what ``parent`` was while it was there.
   package static func isParentEnding(_ parent: Int32) -> Bool {
-    if self.parent != parent { return true }
     guard let text = try? Files.readText("/proc/\(parent)/stat"), let name = text.lastIndex(of: ")") else {
-      return false
+      return self.parent != parent
     }
     // Behind the name: state, parent, group, session, terminal, its group, flags.
     let fields = text[name...].split(separator: " ")
-    return fields.count > 7 && UInt64(fields[7]).map { $0 & 4 != 0 } ?? false
+    let isExiting = fields.count > 7 && UInt64(fields[7]).map { $0 & 4 != 0 } ?? false
+    // Asked last: whose number was looked at may be another's by then.
+    return isExiting || self.parent != parent
   }
 
   /// _exit(2): at once, without running anything.

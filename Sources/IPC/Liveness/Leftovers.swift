@@ -63,7 +63,9 @@ package enum Leftovers {
     let (hold, senders, receivers) = (lifeline[0], lifeline[1], lifeline[2])
     let entry = Entry(
       parameters: parameters, isInherited: true, letGo: { _ = Descriptor(owning: hold) },
-      isAlone: { Lifeline.nobodyWrites(senders) && Lifeline.nobodyWrites(receivers) })
+      isAlone: {
+        Processes.betweenSpawns { Lifeline.nobodyWrites(senders) && Lifeline.nobodyWrites(receivers) }
+      })
     state.withLock { $0.open[ObjectIdentifier(owner)] = entry }
   }
 

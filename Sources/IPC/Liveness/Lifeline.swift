@@ -138,7 +138,9 @@ package import SystemCalls
     }
   }
 
-  private var isAlone: Bool { Self.nobodyWrites(senders) && Self.nobodyWrites(receivers) }
+  private var isAlone: Bool {
+    Processes.betweenSpawns { Self.nobodyWrites(senders) && Self.nobodyWrites(receivers) }
+  }
 
   // MARK: System V objects
 

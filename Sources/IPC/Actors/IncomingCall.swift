@@ -55,8 +55,8 @@ final class IncomingCall: Sendable {
   }
 
   /// Whether it is made in this one, as far as that has made any.
-  func isMade(in other: IncomingCall?) -> Bool {
-    guard let other, !ancestors.isEmpty else { return false }
+  func isMade(in other: IncomingCall) -> Bool {
+    if ancestors.isEmpty { return false }
     let number = other.number.load(ordering: .acquiring)
     return number != 0 && ancestors.contains(number)
   }

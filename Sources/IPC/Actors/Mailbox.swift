@@ -6,15 +6,25 @@ import SystemCalls
 /// task: while one of them waits for something, no other of them begins.
 ///
 /// But for those that it leads to itself: a call that comes back to an actor in whose call it began would wait for ever.
-/// So each call brings the numbers of those that it is made in, and is let in where one of them runs.
+/// So each call brings the numbers of those that it is made in, and is let in where one of them runs. It may outlast that
+/// one, which needn't wait for it; the next begins when all are through.
 final class Mailbox: Sendable {
   @safe private struct State {
     var calls: [IncomingCall] = []
     var first = 0
     var running: IncomingCall?
+    /// Those that were let in, and aren't through.
+    var letIn: [IncomingCall] = []
     var waiting: UnsafeContinuation<Void, Never>?
     var hasTask = false
     var hasEnded = false
+
+    var hasNext: Bool { first < calls.count && letIn.isEmpty }
+
+    func letsIn(_ call: IncomingCall) -> Bool {
+      if let running, call.isMade(in: running) { return true }
+      return letIn.contains { call.isMade(in: $0) }
+    }
 
     mutating func next() -> IncomingCall? {
       guard first < calls.count else { return nil }
@@ -39,18 +49,22 @@ final class Mailbox: Sendable {
   /// A call has come. `here`: it is to be carried out by the calling thread, in its turn.
   func post(_ call: IncomingCall, here: Bool) {
     @safe enum Step {
-      case queued, start, alone, refuse
+      case queued, start, alone, letIn, refuse
       case resume(UnsafeContinuation<Void, Never>)
     }
     let step = state.withLock { state -> Step in
       if state.hasEnded { return .refuse }
-      if interleaves || call.isMade(in: state.running) { return .alone }
+      if interleaves { return .alone }
+      if state.letsIn(call) {
+        state.letIn.append(call)
+        return .letIn
+      }
       state.calls.append(call)
       if !state.hasTask {
         state.hasTask = true
         return .start
       }
-      guard let waiting = unsafe state.waiting.take() else { return .queued }
+      guard state.letIn.isEmpty, let waiting = unsafe state.waiting.take() else { return .queued }
       return unsafe .resume(waiting)
     }
     switch step {
@@ -60,6 +74,13 @@ final class Mailbox: Sendable {
       ActorTurn.making(readyHere: here) {
         Task(executorPreference: ActorExecutor.shared) { await call.carryOutAlone() }
       }
+    case .letIn:
+      ActorTurn.making(readyHere: here) {
+        Task(executorPreference: ActorExecutor.shared) {
+          await call.carryOutAlone()
+          self.isThrough(call)
+        }
+      }
     case .start:
       ActorTurn.making(readyHere: here) {
         Task(executorPreference: ActorExecutor.shared) {
@@ -68,6 +89,15 @@ final class Mailbox: Sendable {
       }
     case .resume(let waiting): ActorTurn.making(readyHere: here) { unsafe waiting.resume() }
     }
+  }
+
+  /// One that was let in has ended.
+  private func isThrough(_ call: IncomingCall) {
+    let waiting = unsafe state.withLock { state in
+      state.letIn.removeAll { $0 === call }
+      return unsafe state.hasNext ? state.waiting.take() : nil
+    }
+    unsafe waiting?.resume()
   }
 
   /// The call that is carried out.
@@ -88,9 +118,10 @@ final class Mailbox: Sendable {
   private nonisolated(nonsending) func run() async {
     while true {
       let (call, hasEnded) = state.withLock { state in
-        let call = state.next()
-        state.running = call
-        return (call, state.hasEnded)
+        // The last one has ended: what still comes of it is let in no more.
+        state.running = nil
+        if state.hasNext { state.running = state.next() }
+        return (state.running, state.hasEnded)
       }
       if let call {
         if !call.target.isShort, ActorTurn.current != nil { await leaveThread() }
@@ -104,7 +135,7 @@ final class Mailbox: Sendable {
       if hasEnded { return }
       unsafe await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
         let goesOn = state.withLock { state in
-          if state.hasEnded || state.first < state.calls.count { return true }
+          if state.hasEnded || state.hasNext { return true }
           unsafe state.waiting = unsafe continuation
           return false
         }

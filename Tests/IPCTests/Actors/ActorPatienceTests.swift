@@ -29,6 +29,21 @@ distributed actor Orphaner {
     inside -= 1
   }
 
+  /// Leaves a task behind that calls back at once, by way of another, and ends when that call is inside.
+  distributed func lead(_ player: IPCActorID, _ gate: String) async {
+    let me = id
+    let system = actorSystem
+    Task { try await Relay.resolve(id: player, using: system).relay(me, to: gate) }
+    await Gate[gate].untilArrived(1)
+  }
+
+  distributed func hold(at gate: String) async {
+    inside += 1
+    highest = max(highest, inside)
+    await Gate[gate].pass()
+    inside -= 1
+  }
+
   distributed func mostInside() -> Int { highest }
 }
 
@@ -38,6 +53,9 @@ distributed actor Relay {
   distributed func relay(_ orphaner: IPCActorID) async throws {
     try await Orphaner.resolve(id: orphaner, using: actorSystem).step()
     done += 1
+  }
+  distributed func relay(_ orphaner: IPCActorID, to gate: String) async throws {
+    try await Orphaner.resolve(id: orphaner, using: actorSystem).hold(at: gate)
   }
   distributed func relayed() -> Int { done }
 }
@@ -137,6 +155,25 @@ extension AllTests {
         try await group.waitForAll()
       }
       while try await relay.relayed() < 200 { await Task.yield() }
+      #expect(try await remote.mostInside() == 1)
+      pair.close()
+    }
+
+    /// A call that was let in, and outlasts the one that it was made in, keeps the next out.
+    @Test func aCallThatOutlastsItsOwn() async throws {
+      let pair = try ActorPair()
+      let orphaner = try pair.there.host("outlasted") { Orphaner(actorSystem: $0) }
+      let relay = try pair.here.host("outlasting") { Relay(actorSystem: $0) }
+      let remote = try pair.peer.resolve(Orphaner.self, named: "outlasted")
+      #expect(orphaner.id.name == "outlasted")
+      try await remote.lead(relay.id, "outlasting")
+      let step = Task { try await remote.step() }
+      // Were it let in, it would be by now.
+      await settle()
+      _ = try await pair.peer.hosted()
+      await settle()
+      Gate["outlasting"].open()
+      try await step.value
       #expect(try await remote.mostInside() == 1)
       pair.close()
     }

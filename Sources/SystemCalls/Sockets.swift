@@ -49,7 +49,8 @@ package enum Sockets {
   }
 
   package static func listen(_ socket: borrowing Descriptor) throws(SystemError) {
-    try system(.listen) { Glibc.listen(socket.raw, 1024) }
+    // As many as net.core.somaxconn lets wait: who finds no place asks again only a second later.
+    try system(.listen) { Glibc.listen(socket.raw, 65535) }
   }
 
   package static func accept(_ socket: borrowing Descriptor) throws(SystemError) -> Descriptor {

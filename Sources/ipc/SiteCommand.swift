@@ -12,7 +12,7 @@ enum SiteCommand: Command {
     ipc site [--pages N] [--delay MS] [--seed S] [--port P] [--json]
 
     Serves a generated site of linked pages on 127.0.0.1 until Ctrl-C: the same pages for the same number and seed.
-    It holds a thousand slow requests at once.
+    It holds as many slow requests at once as it may have descriptors (ulimit -n).
 
       --pages N    how many pages (1000)
       --delay MS   each page answers after so many milliseconds (0)

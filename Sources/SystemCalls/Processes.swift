@@ -1,5 +1,6 @@
 import CSystem
 import Glibc
+import Synchronization
 
 /// Starting, waiting for and ending processes.
 package enum Processes {
@@ -95,7 +96,16 @@ package enum Processes {
 
   /// kill(2), for a child that wasn't reaped yet: its number can't be another's.
   package static func signal(_ process: Int32, _ signal: Int32) {
+    if signal == 9 { lastKill.store(Clock.now(), ordering: .relaxed) }
     _ = kill(process, signal)
+  }
+
+  private static let lastKill = Atomic<UInt64>(0)
+
+  /// Whether a child may be dying that this process has killed.
+  package static var hasJustKilled: Bool {
+    let time = lastKill.load(ordering: .relaxed)
+    return time > 0 && Clock.now() - time < 1_000_000_000
   }
 
   /// How many CPUs this process may run on.

@@ -47,6 +47,8 @@ final class Peer {
     case "idle": try idle(words[0], numbers(words[1])[0], words.count > 2 ? Int(words[2]) : nil)
     case "family": try found(words[0])
     case "pass-on": try passOn(words[0], Int(words[1])!)
+    case "make": try make(words[0])
+    case "exit": exitWithAll()
     case "leave": leave()
     default: "error unknown order \(verb)"
     }
@@ -91,6 +93,20 @@ final class Peer {
   private func leave() -> String {
     try? answer("ok")
     Sending.exitAtOnce()
+  }
+
+  /// Makes a channel, and has both its ends.
+  private func make(_ mechanism: String) throws(ChannelError) -> String {
+    let channel = try Channel.make(over: Mechanism(named: mechanism))
+    sender = consume channel.sender
+    receiver = consume channel.receiver
+    return "ok"
+  }
+
+  /// Ends with exit(3), and whatever it has.
+  private func exitWithAll() -> String {
+    try? answer("ok")
+    Sending.exit()
   }
 
   /// Has a child that has had an end of a channel of this process's, and has closed it. Answers its number.

@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 import SystemCalls
 
@@ -9,8 +10,8 @@ package enum Leftovers {
     let parameters: [String: String]
     /// The parent process may have the other end.
     let isInherited: Bool
-    /// Closes the end's hold on its lifeline.
-    let letGo: @Sendable () -> Void
+    /// Lets go of the end, and removes what the channel had if nobody else has it. False: somebody has.
+    let leave: @Sendable () -> Bool
     /// Whether nobody has any end of the channel.
     let isAlone: @Sendable () -> Bool
   }
@@ -26,15 +27,26 @@ package enum Leftovers {
   /// - Parameter parameters: the end's, as it would hand them over.
   static func register(
     _ owner: AnyObject, _ parameters: [(key: String, value: String)], isInherited: Bool,
-    letGo: @escaping @Sendable () -> Void, isAlone: @escaping @Sendable () -> Bool
+    leave: @escaping @Sendable () -> Bool, isAlone: @escaping @Sendable () -> Bool
   ) {
     guard areIn(parameters) else { return }
     let entry = Entry(
       parameters: Dictionary(parameters, uniquingKeysWith: { first, _ in first }), isInherited: isInherited,
-      letGo: letGo, isAlone: isAlone)
+      leave: leave, isAlone: isAlone)
     state.withLock { $0.open[ObjectIdentifier(owner)] = entry }
     _ = Inheritance.leash
+    _ = looksAtExit
   }
+
+  /// A program needn't close what it has before it exits, or another thread was to, which doesn't come to it any more. And a
+  /// parent that dies lets go of one thing after the other: this process may have ended over the first of them, having found
+  /// that the parent still has the others.
+  private static let looksAtExit: Void = {
+    atexit {
+      let parent = Inheritance.parent
+      Leftovers.leave(parent.flatMap { Processes.isParentEnding($0) ? $0 : nil })
+    }
+  }()
 
   /// Its end was closed. Alone: what it had was removed. Else the others remove it; but a parent that holds the other end
   /// may be dying just now, and then nobody is left to.
@@ -61,11 +73,18 @@ package enum Leftovers {
   static func registerFirst(_ owner: AnyObject, _ parameters: [String: String], lifeline: [Int32]) {
     guard lifeline.count >= 3 else { return }
     let (hold, senders, receivers) = (lifeline[0], lifeline[1], lifeline[2])
+    let isAlone: @Sendable () -> Bool = {
+      Processes.betweenSpawns { Lifeline.nobodyWrites(senders) && Lifeline.nobodyWrites(receivers) }
+    }
+    let isHeld = Atomic<Bool>(true)
     let entry = Entry(
-      parameters: parameters, isInherited: true, letGo: { _ = Descriptor(owning: hold) },
-      isAlone: {
-        Processes.betweenSpawns { Lifeline.nobodyWrites(senders) && Lifeline.nobodyWrites(receivers) }
-      })
+      parameters: parameters, isInherited: true,
+      leave: {
+        if isHeld.exchange(false, ordering: .relaxed) { _ = Descriptor(owning: hold) }
+        guard isAlone() else { return false }
+        remove(parameters)
+        return true
+      }, isAlone: isAlone)
     state.withLock { $0.open[ObjectIdentifier(owner)] = entry }
   }
 
@@ -98,22 +117,21 @@ package enum Leftovers {
 
   /// How long a process that dies may take from the first descriptor that it lets go of to the last.
   private static let patience: UInt64 = 1_000_000_000
+  /// How long one may take that this process has just killed.
+  private static let briefPatience: UInt64 = 200_000_000
 
-  /// This process ends, and its parent, of which it has inherited ends, is dying or dead: lets go of every end, and removes
-  /// what the channels had that nobody else has any more.
-  static func leave(_ parent: Int32) {
+  /// This process ends: lets go of every end, and removes what the channels had that nobody else has any more.
+  ///
+  /// - Parameter parent: the parent, of which it has inherited ends, if that is dying or dead: it is waited for.
+  static func leave(_ parent: Int32?) {
     // They stay in the list: another thread that does the same may end the process before this one is through.
     var left = state.withLock { Array($0.open.values) + $0.closed }
-    for entry in left { entry.letGo() }
-    let deadline = Clock.now() + patience
+    let wait = parent != nil ? patience : Processes.hasJustKilled ? briefPatience : 0
+    let deadline = Clock.now() + wait
     while true {
-      // Asked before the look: once it is gone, so is all that it had.
-      let isLast = Processes.parent != parent || Clock.now() >= deadline
-      left.removeAll { entry in
-        guard entry.isAlone() else { return false }
-        remove(entry.parameters)
-        return true
-      }
+      // Asked before the look: once the parent is gone, so is all that it had.
+      let isLast = Clock.now() >= deadline || parent.map { Processes.parent != $0 } ?? false
+      left.removeAll { $0.leave() }
       if left.isEmpty || isLast { return }
       Clock.sleep(nanoseconds: 200_000)
     }

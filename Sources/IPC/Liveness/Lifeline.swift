@@ -146,10 +146,29 @@ package import SystemCalls
 
   /// The owner's end has begun, and has the System V objects in these parameters.
   package func keep(_ owner: AnyObject, _ parameters: [(key: String, value: String)]) {
-    guard isAnonymous else { return }
     Leftovers.register(
-      owner, parameters, isInherited: isInherited, letGo: { [self] in letGo() },
+      owner, parameters, isInherited: isInherited, leave: { [self] in leaveAtEnd(parameters) },
       isAlone: { [self] in isAlone })
+  }
+
+  /// The process ends. False: others have the channel.
+  private func leaveAtEnd(_ parameters: [(key: String, value: String)]) -> Bool {
+    guard let record else {
+      letGo()
+      guard isAlone else { return false }
+      Leftovers.remove(parameters)
+      return true
+    }
+    // A name that was let go of may be somebody else's by now.
+    guard hold.withLock({ $0 != nil }) else { return true }
+    record.whileLocked {
+      letGo()
+      if isAlone {
+        Leftovers.remove(parameters)
+        record.remove()
+      }
+    }
+    return true
   }
 
   /// Lets go of what ``keep(_:_:)`` was told of.
@@ -168,11 +187,19 @@ package import SystemCalls
   package func surrender(_ owner: AnyObject, _ parameters: [(key: String, value: String)]) -> Escrow {
     Leftovers.forget(owner)
     surrender()
+    // This process may exit before it has seen the child's end.
+    let child = HandedOver()
+    Leftovers.register(
+      child, parameters, isInherited: false, leave: { [self] in leaveAtEnd(parameters) },
+      isAlone: { [self] in isAlone })
     return Escrow {
       // The owner has the memory, which must be there when the child attaches it.
       withExtendedLifetime(owner) { if self.isAlone { Leftovers.remove(parameters) } }
+      Leftovers.forget(child)
     }
   }
+
+  private final class HandedOver: Sendable {}
 
   /// A pipe without a writer is at its end; with one, it has nothing to read yet. It is in non-blocking mode.
   package static func nobodyWrites(_ pipe: borrowing Descriptor) -> Bool { nobodyWrites(pipe.raw) }

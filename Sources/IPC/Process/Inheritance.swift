@@ -25,6 +25,7 @@ package enum Inheritance {
       Leftovers.registerFirst(placeholder, parameters, lifeline: numbers(fields[4]))
     }
     let parent = Processes.parent
+    leashHolder.store(parent, ordering: .relaxed)
     let watch = try? HangUpMonitor.watch(number) {
       // The parent is gone. Nobody is left to take what this process makes: what would outlive it goes, and then
       // it does, wherever it is.
@@ -32,7 +33,6 @@ package enum Inheritance {
       Processes.exitNow(137)
     }
     guard watch != nil else { return false }
-    endWith(parent)
     // From the kernel's hand into ours, once we have it.
     if let flags = try? system(.fcntl, { fcntl(number, F_GETFL) }) {
       _ = fcntl(number, F_SETFL, flags & ~O_ASYNC)
@@ -40,18 +40,13 @@ package enum Inheritance {
     return true
   }()
 
-  /// A parent that dies lets go of one thing after the other. This process may have ended by itself over the first of them,
-  /// having found that the parent still has the others: so it looks once more when it exits.
-  private static func endWith(_ parent: Int32) {
-    leashHolder.store(parent, ordering: .relaxed)
-    atexit {
-      let parent = Inheritance.leashHolder.load(ordering: .relaxed)
-      if Processes.isParentEnding(parent) { Leftovers.leave(parent) }
-    }
-  }
-
-  /// The parent that this process had when it took the leash.
   private static let leashHolder = Atomic<Int32>(0)
+
+  /// The parent that this process had when it took the leash; nil: it has none.
+  static var parent: Int32? {
+    let parent = leashHolder.load(ordering: .relaxed)
+    return parent == 0 ? nil : parent
+  }
 
   private static func closeOnExec(_ descriptor: Int32) throws(SystemError) {
     try system(.fcntl) { fcntl(descriptor, F_SETFD, FD_CLOEXEC) }

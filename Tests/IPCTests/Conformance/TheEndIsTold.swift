@@ -166,6 +166,18 @@ extension AllTests {
       Self.untilEnded(child)
     }
 
+    /// exit(3) with everything open: with a name, or without.
+    @Test(arguments: ["queue", "semaphore", "memory", "posix-semaphore", "signal"])
+    func whatAProgramDidNotCloseGoesWithIt(_ mechanism: String) throws {
+      Watchdog.at(mechanism)
+      for order in ["make \(mechanism)", "open receiver \(mechanism):\(Workspace.name())"] {
+        let peer = try PeerProcess()
+        try peer.must(order)
+        try peer.must("exit")
+        try peer.finish()
+      }
+    }
+
     /// What a grandchild has sent is this process's to take, though its parent and it have died since.
     @Test(arguments: ["queue", "semaphore", "memory"])
     func whatAGrandchildHasSentArrives(_ mechanism: String) throws {

@@ -5,7 +5,6 @@ import Glibc
 /// The same table is in /proc/net/tcp, as text of all there are: with tens of thousands of connections, most of them ones
 /// that wind down, it takes tens of milliseconds to read, and isn't of one moment.
 enum SocketTable {
-
   // <linux/netlink.h>, <linux/sock_diag.h>, <linux/inet_diag.h>: what Swift doesn't import.
   private static let netlink: Int32 = 16
   private static let socketDiagnosis: Int32 = 4

@@ -2,8 +2,8 @@ import Glibc
 import Synchronization
 import SystemCalls
 
-/// What this process would leave in the kernel if it had to end now: System V objects without a name, which
-/// nobody could find. A worker whose coordinator was killed removes them before it ends.
+/// What this process would leave in the kernel if it ended now: System V objects of its ends, most of them without a name,
+/// which nobody could find. It looks after them when it exits, and a worker does when its coordinator was killed.
 package enum Leftovers {
   /// What one end has.
   private struct Entry: Sendable {
@@ -29,7 +29,7 @@ package enum Leftovers {
     _ owner: AnyObject, _ parameters: [(key: String, value: String)], isInherited: Bool,
     leave: @escaping @Sendable () -> Bool, isAlone: @escaping @Sendable () -> Bool
   ) {
-    guard areIn(parameters) else { return }
+    guard areIn(parameters.map(\.key)) else { return }
     let entry = Entry(
       parameters: Dictionary(parameters, uniquingKeysWith: { first, _ in first }), isInherited: isInherited,
       leave: leave, isAlone: isAlone)
@@ -59,9 +59,9 @@ package enum Leftovers {
     }
   }
 
-  /// Whether an end with these parameters is of System V objects.
-  package static func areIn(_ parameters: [(key: String, value: String)]) -> Bool {
-    parameters.contains { ["queue", "set", "mutexes", "segment"].contains($0.key) }
+  /// Whether an end whose parameters have these names is of System V objects.
+  static func areIn(_ names: some Sequence<String>) -> Bool {
+    names.contains { ["queue", "set", "mutexes", "segment"].contains($0) }
   }
 
   /// Call it before making what the kernel wouldn't remove: from now on this process isn't ended before it has.
@@ -71,11 +71,9 @@ package enum Leftovers {
   ///
   /// - Parameter lifeline: the numbers of its three descriptors, which whoever takes the end will own.
   static func registerFirst(_ owner: AnyObject, _ parameters: [String: String], lifeline: [Int32]) {
-    guard lifeline.count >= 3 else { return }
+    guard areIn(parameters.keys), lifeline.count >= 3 else { return }
     let (hold, senders, receivers) = (lifeline[0], lifeline[1], lifeline[2])
-    let isAlone: @Sendable () -> Bool = {
-      Processes.betweenSpawns { Lifeline.nobodyWrites(senders) && Lifeline.nobodyWrites(receivers) }
-    }
+    let isAlone: @Sendable () -> Bool = { Lifeline.nobodyHas(senders, receivers) }
     let isHeld = Atomic<Bool>(true)
     let entry = Entry(
       parameters: parameters, isInherited: true,

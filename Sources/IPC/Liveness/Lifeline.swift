@@ -124,22 +124,33 @@ package import SystemCalls
   /// Lets go. When nobody else is left on either side, removes what the channel made, and its name.
   package func leave(removing remove: () -> Void) {
     stop()
+    leave(again: false, removing: remove)
+  }
+
+  /// - Parameter again: also looks whether somebody is left where it had let go before. Not where the channel has a name, which
+  ///   may be another's by then.
+  /// - Returns: whether it was removed.
+  @discardableResult private func leave(again: Bool, removing remove: () -> Void) -> Bool {
     guard let record else {
-      if letGo(), isAlone { remove() }
-      return
+      guard letGo() || again, isAlone else { return false }
+      remove()
+      return true
     }
-    guard hold.withLock({ $0 != nil }) else { return }
-    record.whileLocked {
+    guard hold.withLock({ $0 != nil }) else { return false }
+    return record.whileLocked {
       letGo()
-      if isAlone {
-        remove()
-        record.remove()
-      }
+      guard isAlone else { return false }
+      remove()
+      record.remove()
+      return true
     }
   }
 
-  private var isAlone: Bool {
-    Processes.betweenSpawns { Self.nobodyWrites(senders) && Self.nobodyWrites(receivers) }
+  private var isAlone: Bool { Self.nobodyHas(senders.raw, receivers.raw) }
+
+  /// Whether nobody holds any end of the channel with these two pipes.
+  static func nobodyHas(_ senders: Int32, _ receivers: Int32) -> Bool {
+    Processes.betweenSpawns { nobodyWrites(senders) && nobodyWrites(receivers) }
   }
 
   // MARK: System V objects
@@ -151,33 +162,16 @@ package import SystemCalls
       isAlone: { [self] in isAlone })
   }
 
-  /// The process ends. False: others have the channel.
+  /// Looks once more whether somebody is left. False: others have the channel.
   private func leaveAtEnd(_ parameters: [(key: String, value: String)]) -> Bool {
-    guard let record else {
-      letGo()
-      guard isAlone else { return false }
-      Leftovers.remove(parameters)
-      return true
-    }
-    // A name that was let go of may be somebody else's by now.
-    guard hold.withLock({ $0 != nil }) else { return true }
-    record.whileLocked {
-      letGo()
-      if isAlone {
-        Leftovers.remove(parameters)
-        record.remove()
-      }
-    }
-    return true
+    // A name's objects are looked after by whoever opens it next.
+    leave(again: true) { Leftovers.remove(parameters) } || record != nil
   }
 
   /// Lets go of what ``keep(_:_:)`` was told of.
   package func leave(_ owner: AnyObject, _ parameters: [(key: String, value: String)]) {
-    var removed = false
-    leave {
-      Leftovers.remove(parameters)
-      removed = true
-    }
+    stop()
+    let removed = leave(again: false) { Leftovers.remove(parameters) }
     // Only now: this process may be ended between the two.
     Leftovers.hasClosed(owner, alone: removed)
   }
@@ -189,12 +183,10 @@ package import SystemCalls
     surrender()
     // This process may exit before it has seen the child's end.
     let child = HandedOver()
-    Leftovers.register(
-      child, parameters, isInherited: false, leave: { [self] in leaveAtEnd(parameters) },
-      isAlone: { [self] in isAlone })
+    keep(child, parameters)
     return Escrow {
       // The owner has the memory, which must be there when the child attaches it.
-      withExtendedLifetime(owner) { if self.isAlone { Leftovers.remove(parameters) } }
+      _ = withExtendedLifetime(owner) { self.leaveAtEnd(parameters) }
       Leftovers.forget(child)
     }
   }

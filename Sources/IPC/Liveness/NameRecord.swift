@@ -246,10 +246,11 @@ package final class NameRecord: Sendable {
   }
 
   /// Runs `body` while nobody can join or leave.
-  package func whileLocked(_ body: () -> Void) {
+  package func whileLocked<Result>(_ body: () -> Result) -> Result {
     let file = try? Self.lockedFile(path, create: false, mechanism)
-    body()
+    let result = body()
     withExtendedLifetime(file) {}
+    return result
   }
 
   /// Removes the name, unless another run has it by now.

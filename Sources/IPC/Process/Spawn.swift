@@ -124,7 +124,7 @@ public struct Spawn: ~Copyable {
     variables += environment.map { "\($0.key)=\($0.value)" }
     variables.append("\(Self.prefix)LEASH=3")
     // What the kernel doesn't remove with its last user, the child must when this process dies.
-    let outliving = handovers.filter { Leftovers.areIn($0.handover.parameters) }
+    let outliving = handovers.filter { Leftovers.areIn($0.handover.parameters.map(\.key)) }
     if !outliving.isEmpty { variables.append("\(Self.prefix)ENDS=\(outliving.count)") }
     for (name, line, handover, _) in handovers {
       let numbers = handover.descriptors.indices.map { String(descriptors.count + $0) }

@@ -14,7 +14,7 @@ let package = Package(
   name: "swift-ipc",
   products: [
     .library(name: "IPC", targets: ["IPC"]),
-    .library(name: "Concurrency", targets: ["Concurrency"]),
+    .library(name: "ConcurrencyModels", targets: ["ConcurrencyModels"]),
     .executable(name: "ipc", targets: ["ipc"]),
   ],
   targets: [
@@ -24,22 +24,22 @@ let package = Package(
     .systemLibrary(
       name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev", "pkg-config"])]),
     .target(name: "SystemCalls", dependencies: ["CSystem"], swiftSettings: strict),
-    .target(name: "Concurrency", dependencies: ["SystemCalls"], swiftSettings: strict),
-    .target(name: "IPC", dependencies: ["SystemCalls", "Concurrency"], swiftSettings: strict),
+    .target(name: "ConcurrencyModels", dependencies: ["SystemCalls"], swiftSettings: strict),
+    .target(name: "IPC", dependencies: ["SystemCalls", "ConcurrencyModels"], swiftSettings: strict),
     .target(
-      name: "Crawling", dependencies: ["IPC", "SystemCalls", "Concurrency", "CLibXML2"],
+      name: "Crawling", dependencies: ["IPC", "SystemCalls", "ConcurrencyModels", "CLibXML2"],
       swiftSettings: strict),
     // The benchmark's own baseline: the same exchanges in plain C, which is the point of it.
     .target(name: "CBaseline"),
     .target(
-      name: "Benchmarking", dependencies: ["IPC", "SystemCalls", "Concurrency", "Crawling", "CBaseline"],
+      name: "Benchmarking", dependencies: ["IPC", "SystemCalls", "ConcurrencyModels", "Crawling", "CBaseline"],
       swiftSettings: strict),
     .target(
-      name: "Demos", dependencies: ["IPC", "Concurrency", "SystemCalls"], path: "Demos", swiftSettings: strict
+      name: "Demos", dependencies: ["IPC", "ConcurrencyModels", "SystemCalls"], path: "Demos", swiftSettings: strict
     ),
     .executableTarget(
       name: "ipc",
-      dependencies: ["IPC", "Concurrency", "Crawling", "Benchmarking", "Demos", "SystemCalls"],
+      dependencies: ["IPC", "ConcurrencyModels", "Crawling", "Benchmarking", "Demos", "SystemCalls"],
       swiftSettings: strict),
 
     // The actors of the tests, which both of their processes know.
@@ -50,13 +50,13 @@ let package = Package(
       name: "ipc-peer", dependencies: ["IPC", "SystemCalls", "TestActors"], path: "Tests/IPCPeer",
       swiftSettings: strict),
     .testTarget(
-      name: "IPCTests", dependencies: ["IPC", "Concurrency", "SystemCalls", "TestActors", "ipc-peer"],
+      name: "IPCTests", dependencies: ["IPC", "ConcurrencyModels", "SystemCalls", "TestActors", "ipc-peer"],
       swiftSettings: strict),
     // What the tests of several targets share.
     .target(
       name: "TestSupport", dependencies: ["SystemCalls"], path: "Tests/Support", swiftSettings: strict),
     .testTarget(
-      name: "ConcurrencyTests", dependencies: ["Concurrency", "SystemCalls", "TestSupport"],
+      name: "ConcurrencyModelsTests", dependencies: ["ConcurrencyModels", "SystemCalls", "TestSupport"],
       // What Python's generators do, and how it was asked: the tests read it where it lies.
       exclude: [
         "Generator/pep_cases.expected", "Generator/pep_cases.py", "Generator/pep_trace.py",
@@ -65,7 +65,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "ToolTests",
-      dependencies: ["TestSupport", "IPC", "Crawling", "Concurrency", "Benchmarking", "SystemCalls", "ipc"],
+      dependencies: ["TestSupport", "IPC", "Crawling", "ConcurrencyModels", "Benchmarking", "SystemCalls", "ipc"],
       swiftSettings: strict),
     .testTarget(name: "SystemCallsTests", dependencies: ["SystemCalls", "CSystem"], swiftSettings: strict),
   ],

@@ -1,4 +1,4 @@
-import Concurrency
+import ConcurrencyModels
 import SystemCalls
 
 /// Stands for a connection in the demos of the models: an answer that comes some time after it was asked for. eventfd(2)

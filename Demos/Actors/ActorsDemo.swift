@@ -1,4 +1,4 @@
-import Concurrency
+import ConcurrencyModels
 import Distributed
 import IPC
 

@@ -1,4 +1,4 @@
-import Concurrency
+import ConcurrencyModels
 import SystemCalls
 
 /// async and await on the event loop: the same three answers, in tasks of the language's own. Its own trait: tasks have

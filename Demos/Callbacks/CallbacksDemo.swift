@@ -1,4 +1,4 @@
-import Concurrency
+import ConcurrencyModels
 import SystemCalls
 
 /// Callbacks on an event loop: three answers on their way at once, on one thread. Its own trait: nothing waits but the

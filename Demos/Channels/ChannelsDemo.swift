@@ -1,4 +1,4 @@
-import Concurrency
+import ConcurrencyModels
 
 /// Channels and select, as in Go: tasks that share nothing and tell each other everything. Its own trait: a channel
 /// without a buffer is a meeting, so that sending is also knowing that it was received; and a select waits for several

@@ -1,4 +1,4 @@
-import Concurrency
+import ConcurrencyModels
 import SystemCalls
 
 /// Futures and tasks: the same three answers, in functions that look as if they waited. Its own trait: a coroutine

@@ -1,4 +1,4 @@
-import Concurrency
+import ConcurrencyModels
 
 /// A generator: a function that stops in its middle, and goes on when it is asked. Its own trait: values, errors and the
 /// end go both ways between it and whoever steps it, and through every generator that it delegates to.

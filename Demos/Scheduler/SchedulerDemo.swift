@@ -1,4 +1,4 @@
-import Concurrency
+import ConcurrencyModels
 import SystemCalls
 
 /// A scheduler as in Go: tasks (G), threads (M), and processors (P), of which a thread needs one to run tasks. Its own

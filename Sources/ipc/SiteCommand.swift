@@ -1,4 +1,4 @@
-import Concurrency
+import ConcurrencyModels
 import Crawling
 import Glibc
 import IPC

@@ -1,4 +1,4 @@
-import Concurrency
+import ConcurrencyModels
 import Synchronization
 import SystemCalls
 import TestSupport

@@ -1,4 +1,4 @@
-import Concurrency
+import ConcurrencyModels
 package import IPC
 import SystemCalls
 

@@ -1,4 +1,4 @@
-import Concurrency
+import ConcurrencyModels
 import Dispatch
 import SystemCalls
 

@@ -1,4 +1,4 @@
-import Concurrency
+import ConcurrencyModels
 
 /// Actors: what belongs together is in one, and is touched by one task at a time without a lock. A coordinator knows what
 /// is to be fetched; each fetcher asks it for a page, and tells it what came of it. All of them live on the event loop.

@@ -1,4 +1,4 @@
-import Concurrency
+import ConcurrencyModels
 import SystemCalls
 
 /// async and await on the event loop, with structured concurrency: the coroutines are the language's own, each page is a

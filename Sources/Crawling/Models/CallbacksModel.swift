@@ -1,4 +1,4 @@
-import Concurrency
+import ConcurrencyModels
 import SystemCalls
 
 /// Callbacks on an event loop: one thread asks the kernel which of its sockets is ready, and calls what was left there

@@ -1,4 +1,4 @@
-import Concurrency
+import ConcurrencyModels
 
 /// Tasks that share nothing but channels, in Go's way: fetchers take jobs from one channel and put pages into another; a
 /// coordinator selects between handing out the next job and taking the next page. Nobody calls anybody back, and what

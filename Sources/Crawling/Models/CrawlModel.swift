@@ -1,4 +1,4 @@
-import Concurrency
+import ConcurrencyModels
 import SystemCalls
 
 /// A model of concurrency: a way in which one program has many pages on their way at once.

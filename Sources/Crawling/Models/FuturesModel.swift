@@ -1,4 +1,4 @@
-import Concurrency
+import ConcurrencyModels
 import SystemCalls
 
 /// Futures, tasks and generators: coroutines as they were before async and await. The function is whole again: where it

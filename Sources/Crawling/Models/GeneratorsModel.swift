@@ -1,4 +1,4 @@
-import Concurrency
+import ConcurrencyModels
 import SystemCalls
 
 /// Coroutines made of coroutines: what fetches a page delegates to `connect`, to `read` and to `readAll`, as a function

@@ -1,4 +1,4 @@
-import Concurrency
+import ConcurrencyModels
 import Synchronization
 package import SystemCalls
 

@@ -1,4 +1,4 @@
-import Concurrency
+import ConcurrencyModels
 import Dispatch
 
 /// Calls that wait, as in the first program, in tasks of a scheduler: when one blocks, its thread stays with it, and the

@@ -1,4 +1,4 @@
-package import Concurrency
+package import ConcurrencyModels
 package import SystemCalls
 
 /// A small HTTP/1.1 server for the generated site: keep-alive, one thread, as many slow requests at once as there

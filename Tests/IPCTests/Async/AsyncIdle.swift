@@ -1,4 +1,4 @@
-import Concurrency
+import ConcurrencyModels
 import Glibc
 import IPC
 import SystemCalls

@@ -1,4 +1,4 @@
-import Concurrency
+import ConcurrencyModels
 import IPC
 import Synchronization
 import SystemCalls

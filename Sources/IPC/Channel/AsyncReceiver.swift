@@ -1,0 +1,152 @@
+import ConcurrencyModels
+import SystemCalls
+
+/// A receiver for tasks: it waits without holding a thread of the cooperative pool, for any number of tasks, and in a
+/// ``/ConcurrencyModels/select(_:)``. Each message goes to one of them.
+///
+/// ```swift
+/// let jobs = AsyncReceiver(channel.receiver)
+/// for try await job in jobs.messages(of: Job.self) { … }
+/// ```
+///
+/// What poll can see is waited for by one event loop for all channels, on a thread of its own; queues, semaphores and shared
+/// memory by threads that may block, one for each that somebody waits for: in semtimedop(2), or at a doorbell. Nothing
+/// is taken before somebody takes it: a task that is cancelled, or a select that chose otherwise, has taken nothing.
+///
+/// System calls: those of ``Receiver``; epoll_wait(2), futex(2) or semtimedop(2) to wait.
+public final class AsyncReceiver: @unchecked Sendable {
+  // The end is used under the watch's lock.
+  private let receiver: OwnedReceiver
+  private let watch: ReadinessWatch
+
+  /// Takes the receiver over.
+  public init(_ receiver: consuming Receiver) {
+    let owned = OwnedReceiver(receiver)
+    self.receiver = owned
+    watch = ReadinessWatch(
+      ReadinessWatch.End(
+        interest: .read, readiness: { owned.end.readiness },
+        wait: { _, deadline in owned.end.waitUntilReady(until: deadline) }, close: { owned.close() }))
+  }
+
+  /// Opens the receiving end of the channel with this address, as ``Receiver/open(_:)-(String)`` does.
+  public convenience init(_ address: String) throws(ChannelError) { self.init(try Receiver.open(address)) }
+
+  deinit { watch.close() }
+
+  /// What carries the channel.
+  public var mechanism: Mechanism { receiver.end.mechanism }
+
+  // MARK: Receiving
+
+  /// Waits for a message and reads it as a value.
+  /// - Throws: ``ChannelError`` as ``Receiver`` does: `closed`, `invalidMessage`, `protocolViolation`;
+  ///   `CancellationError` when the task is cancelled while it waits: nothing was taken then.
+  public nonisolated(nonsending) func receive<Value: Message>(_ type: Value.Type) async throws -> Value {
+    let bytes = try await receive()
+    return try Value(decoding: bytes.span)
+  }
+
+  /// Waits for a message: its bytes.
+  /// - Throws: as ``receive(_:)``.
+  public nonisolated(nonsending) func receive() async throws -> [UInt8] {
+    while true {
+      try Task.checkCancellation()
+      var sight = ReadinessWatch.Sight()
+      if let bytes = try take(&sight) { return bytes }
+      try await SelectWaker.wait(for: Waiting(watch, sight, count: 0))
+    }
+  }
+
+  /// Waits for a message, at most so long, and reads it as a value.
+  /// - Throws: `timedOut`, having taken nothing; what ``receive(_:)`` throws.
+  public nonisolated(nonsending) func receive<Value: Message & Sendable>(
+    _ type: Value.Type, within duration: Duration
+  ) async throws -> Value {
+    let value: Value? = try await select {
+      Receive(type, from: self) { value -> Value? in
+        guard let value else { throw ChannelError.closed(.receive, self.mechanism) }
+        return value
+      }
+      After(duration) { nil }
+    }
+    guard let value else { throw ChannelError.timedOut(.receive, mechanism) }
+    return value
+  }
+
+  /// Reads a message as a value if there is one; nil if not.
+  public func tryReceive<Value: Message>(_ type: Value.Type) throws -> Value? {
+    var sight = ReadinessWatch.Sight()
+    return try take(&sight).map { bytes in try Value(decoding: bytes.span) }
+  }
+
+  /// Messages until the last sender has closed. Several loops share them.
+  public func messages<Value: Message>(of type: Value.Type = Value.self) -> AsyncMessages<Value> {
+    AsyncMessages(self)
+  }
+
+  /// Closes the end. Who waits gets `closed`.
+  public func close() { watch.close() }
+
+  // MARK: For the watch
+
+  /// A message if there is one.
+  func take(_ sight: inout ReadinessWatch.Sight) throws -> [UInt8]? {
+    let end = receiver.end
+    return try watch.attempt(&sight) {
+      guard let bytes = unsafe try end.take(until: .now) else { return nil }
+      defer { end.release() }
+      return unsafe Array(bytes)
+    }
+  }
+
+  func lineUp(_ waker: SelectWaker, _ sight: ReadinessWatch.Sight) { watch.lineUp(waker, sight, count: 0) }
+  func leave(_ waker: SelectWaker) { watch.leave(waker) }
+}
+
+/// Keeps a receiver until it is closed.
+private final class OwnedReceiver {
+  let end: any ReceivingEnd
+  private var receiver: Receiver?
+
+  init(_ receiver: consuming Receiver) {
+    end = receiver.end
+    self.receiver = consume receiver
+  }
+
+  func close() { receiver = nil }
+}
+
+/// The messages of a channel, as values, until its last sender has closed: `for try await`.
+public struct AsyncMessages<Value: Message>: AsyncSequence {
+  private let receiver: AsyncReceiver
+
+  init(_ receiver: AsyncReceiver) { self.receiver = receiver }
+
+  /// Receives.
+  public struct AsyncIterator: AsyncIteratorProtocol {
+    fileprivate let receiver: AsyncReceiver
+
+    /// The next message; nil: the last sender has closed, and everything was taken.
+    public mutating func next() async throws -> Value? {
+      do {
+        return try await receiver.receive(Value.self)
+      } catch let error as ChannelError where error.code == .closed {
+        return nil
+      }
+    }
+  }
+
+  /// Receives what comes from now on.
+  public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(receiver: receiver) }
+}
+
+extension AsyncMessages: Sendable where Value: Sendable {}
+
+extension Receiver {
+  /// The messages until the last sender has closed, for a task: `for try await job in receiver.messages(of: Job.self)`.
+  /// Takes the receiver over; see ``AsyncReceiver``.
+  public consuming func messages<Value: Message>(of type: Value.Type = Value.self) -> AsyncMessages<Value> {
+    AsyncReceiver(self).messages()
+  }
+}

@@ -1,0 +1,99 @@
+public import ConcurrencyModels
+
+extension Receive where Value: Message {
+  /// Receives from a channel to another process; the closure gets nil when its last sender has closed. A channel that is
+  /// nil is never ready.
+  ///
+  /// A message that is no `Value`, or a channel that broke, makes the select throw ``ChannelError``.
+  ///
+  /// - Parameter body: runs after the select has chosen this case.
+  public init(
+    _ type: Value.Type, from receiver: AsyncReceiver?, _ body: @escaping (Value?) async throws -> Outcome
+  ) {
+    self.init { () -> SelectArm<Outcome> in
+      let source = ReceivingSource(receiver)
+      return SourceArm(source) {
+        guard let bytes = try source.result() else { return try await body(nil) }
+        return try await body(try Value(decoding: bytes.span))
+      }
+    }
+  }
+}
+
+extension Send where Value: Message {
+  /// Sends to a channel to another process. A channel that is nil is never ready; one whose last receiver has closed makes
+  /// the select throw `closed`.
+  ///
+  /// A large message (see ``AsyncSender``) is chosen when it can begin to go, and then sent before the closure runs.
+  ///
+  /// - Parameter body: runs after the value was sent.
+  public init(_ value: Value, to sender: AsyncSender?, _ body: @escaping () async throws -> Outcome) {
+    self.init { () -> SelectArm<Outcome> in
+      let source = SendingSource(sender, Result { try AsyncSender.bytes(value) })
+      return SourceArm(source) {
+        try await source.finish()
+        return try await body()
+      }
+    }
+  }
+}
+
+private final class ReceivingSource: SelectSource {
+  private let receiver: AsyncReceiver?
+  private var found: Result<[UInt8]?, any Error> = .success(nil)
+  private var sight = ReadinessWatch.Sight()
+
+  init(_ receiver: AsyncReceiver?) { self.receiver = receiver }
+
+  func attempt() -> Bool {
+    guard let receiver else { return false }
+    do {
+      guard let bytes = try receiver.take(&sight) else { return false }
+      found = .success(bytes)
+    } catch let error as ChannelError where error.code == .closed {
+      found = .success(nil)
+    } catch {
+      found = .failure(error)
+    }
+    return true
+  }
+
+  func result() throws -> [UInt8]? { try found.get() }
+
+  func lineUp(_ waker: SelectWaker) { receiver?.lineUp(waker, sight) }
+  func leave(_ waker: SelectWaker) { receiver?.leave(waker) }
+}
+
+private final class SendingSource: SelectSource {
+  private let sender: AsyncSender?
+  private let bytes: Result<[UInt8], any Error>
+  private var failure: (any Error)?
+  private var isSent = false
+  private var sight = ReadinessWatch.Sight()
+
+  init(_ sender: AsyncSender?, _ bytes: Result<[UInt8], any Error>) {
+    self.sender = sender
+    self.bytes = bytes
+  }
+
+  func attempt() -> Bool {
+    guard let sender else { return false }
+    do {
+      let bytes = try bytes.get()
+      if !sender.isWhole(bytes) { return try sender.hasRoom(&sight) }
+      isSent = try sender.put(bytes, &sight)
+      return isSent
+    } catch {
+      failure = error
+      return true
+    }
+  }
+
+  nonisolated(nonsending) func finish() async throws {
+    if let failure { throw failure }
+    if !isSent { try await sender?.sendLarge(try bytes.get()) }
+  }
+
+  func lineUp(_ waker: SelectWaker) { sender?.lineUp(waker, sight, (try? bytes.get()) ?? []) }
+  func leave(_ waker: SelectWaker) { sender?.leave(waker) }
+}

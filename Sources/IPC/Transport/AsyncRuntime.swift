@@ -1,0 +1,52 @@
+import ConcurrencyModels
+import Synchronization
+import SystemCalls
+
+/// What waits for the channels of tasks: one event loop for what poll can see, and a scheduler, whose threads may block,
+/// for the rest. Started with the first wait, and there until the process ends.
+enum AsyncRuntime {
+  private static let shared = Mutex<EventLoop?>(nil)
+
+  /// - Throws: what epoll_create1(2), eventfd(2) or pthread_create(3) says: too many descriptors are open, perhaps. The next
+  ///   who asks tries again.
+  static func loop() throws(SystemError) -> EventLoop {
+    let found: Result<EventLoop, SystemError> = shared.withLock { shared in
+      if let loop = shared { return .success(loop) }
+      do throws(SystemError) {
+        let loop = try EventLoop()
+        try Threads.start(name: "ipc-loop") { try? loop.run() }
+        shared = loop
+        return .success(loop)
+      } catch {
+        return .failure(error)
+      }
+    }
+    return try found.get()
+  }
+
+  /// Its tasks do nothing but wait: each thread that does leaves the processor to the next.
+  static let scheduler = Scheduler(processors: 1)
+
+  private static let isFlushing = Atomic<Bool>(false)
+
+  /// Has what senders of this process hold back written, as before every wait; where a channel is full, by a thread that
+  /// comes back to it.
+  static func flush() {
+    if PendingFlushes.flushBeforeWaiting() { return }
+    guard
+      isFlushing.compareExchange(expected: false, desired: true, ordering: .acquiringAndReleasing).exchanged
+    else { return }
+    let scheduler = self.scheduler
+    Task(executorPreference: scheduler) {
+      await scheduler.blocking {
+        repeat {
+          while !PendingFlushes.flushBeforeWaiting() { Clock.sleep(nanoseconds: PendingFlushes.slice) }
+          isFlushing.store(false, ordering: .sequentiallyConsistent)
+          // Who came just then has left it to this one.
+        } while !PendingFlushes.flushBeforeWaiting()
+          && isFlushing.compareExchange(expected: false, desired: true, ordering: .acquiringAndReleasing)
+            .exchanged
+      }
+    }
+  }
+}

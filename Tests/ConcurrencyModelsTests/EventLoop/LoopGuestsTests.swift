@@ -1,0 +1,230 @@
+import ConcurrencyModels
+import Glibc
+import Synchronization
+import SystemCalls
+import TestSupport
+import Testing
+
+extension AllConcurrencyTests {
+  /// Descriptors that other threads have a loop watch.
+  @Suite(.watched) struct LoopGuestsTests {
+    /// A loop on a thread of its own, until this goes.
+    private final class Running: Sendable {
+      let loop: EventLoop
+
+      init() throws {
+        loop = try EventLoop()
+        let loop = self.loop
+        try Threads.start(name: "loop") { try? loop.run() }
+      }
+
+      deinit { loop.stop() }
+
+      /// What was ready before this has called back when it returns: two turns have gone by.
+      func pass() {
+        for _ in 0..<2 {
+          let done = Flag()
+          loop.submit { done.raise() }
+          done.wait()
+        }
+      }
+    }
+
+    /// Something that a thread waits for, and another does.
+    private final class Flag: Sendable {
+      private let value = Atomic<Bool>(false)
+      func raise() { value.store(true, ordering: .releasing) }
+      var isUp: Bool { value.load(ordering: .acquiring) }
+      func wait() { LoopGuestsTests.waitUntil { isUp } }
+    }
+
+    private final class Counter: Sendable {
+      private let value = Atomic<Int>(0)
+      func add() { value.add(1, ordering: .acquiringAndReleasing) }
+      var count: Int { value.load(ordering: .acquiring) }
+    }
+
+    private final class Event: Sendable {
+      let descriptor: Descriptor
+      init() throws { descriptor = try Events.create() }
+      var raw: Int32 { descriptor.raw }
+      func signal() { Events.signal(descriptor) }
+      func drain() { Events.drain(descriptor) }
+    }
+
+    /// Bounded by the watchdog.
+    fileprivate static func waitUntil(_ condition: () -> Bool) {
+      while !condition() { Clock.sleep(nanoseconds: 50_000) }
+    }
+
+    @Test func itCallsBackOnceUntilItIsAskedAgain() throws {
+      let running = try Running()
+      let (event, calls) = (try Event(), Counter())
+      let token = try running.loop.once(event.raw, .read) { calls.add() }
+      running.pass()
+      #expect(calls.count == 0)
+      event.signal()
+      Self.waitUntil { calls.count == 1 }
+      // It is ready still, and again: nobody has asked.
+      event.signal()
+      for _ in 0..<5 { running.pass() }
+      #expect(calls.count == 1)
+      for expected in 2...20 {
+        try running.loop.again(token)
+        Self.waitUntil { calls.count == expected }
+        running.pass()
+        #expect(calls.count == expected)
+      }
+      event.drain()
+      try running.loop.again(token)
+      for _ in 0..<5 { running.pass() }
+      #expect(calls.count == 20)
+      running.loop.forget(token)
+    }
+
+    @Test func whatIsReadyAlreadyIsTold() throws {
+      let running = try Running()
+      let (event, calls) = (try Event(), Counter())
+      event.signal()
+      let token = try running.loop.once(event.raw, .read) { calls.add() }
+      Self.waitUntil { calls.count == 1 }
+      running.loop.forget(token)
+    }
+
+    @Test func whatIsForgottenIsNotTold() throws {
+      let running = try Running()
+      let (event, calls) = (try Event(), Counter())
+      let token = try running.loop.once(event.raw, .read) { calls.add() }
+      running.loop.forget(token)
+      event.signal()
+      for _ in 0..<5 { running.pass() }
+      #expect(calls.count == 0)
+      // It is nobody's any more: nothing happens.
+      try running.loop.again(token)
+      running.loop.forget(token)
+      for _ in 0..<5 { running.pass() }
+      #expect(calls.count == 0)
+      // And it can be watched anew.
+      let next = try running.loop.once(event.raw, .read) { calls.add() }
+      #expect(next != token)
+      Self.waitUntil { calls.count == 1 }
+      running.loop.forget(next)
+    }
+
+    @Test(arguments: [Epoll.Interest.read.rawValue, Epoll.Interest.write.rawValue])
+    func aHangUpIsTold(_ interest: UInt32) throws {
+      let running = try Running()
+      let isReader = interest == Epoll.Interest.read.rawValue
+      let calls = Counter()
+      let (reading, writing) = try PipeEnds().take { ($0.release(), $1.release()) }
+      let (mine, other) = isReader ? (reading, writing) : (writing, reading)
+      if !isReader {
+        // Full: only the hang-up makes it ready.
+        _ = fcntl(mine, F_SETFL, O_NONBLOCK)
+        let block = [UInt8](repeating: 1, count: 65536)
+        for _ in 0..<1000 where unsafe write(mine, block, block.count) <= 0 { break }
+      }
+      let token = try running.loop.once(mine, Epoll.Interest(rawValue: interest)) { calls.add() }
+      running.pass()
+      #expect(calls.count == 0)
+      close(other)
+      Self.waitUntil { calls.count == 1 }
+      // It stays so: whoever asks again is told again.
+      try running.loop.again(token)
+      Self.waitUntil { calls.count == 2 }
+      running.loop.forget(token)
+      close(mine)
+    }
+
+    /// epoll(7) knows a descriptor once, and takes no files.
+    @Test func whatCannotBeWatchedIsRefused() throws {
+      let running = try Running()
+      let event = try Event()
+      let token = try running.loop.once(event.raw, .read) {}
+      let twice = #expect(throws: SystemError.self) { _ = try running.loop.once(event.raw, .read) {} }
+      #expect(twice?.number == EEXIST)
+      let bad = #expect(throws: SystemError.self) { _ = try running.loop.once(-1, .read) {} }
+      #expect(bad?.number == EBADF)
+      let directory = try Files.open("/", .read, directory: true)
+      let number = directory.raw
+      let file = #expect(throws: SystemError.self) { _ = try running.loop.once(number, .read) {} }
+      #expect(file?.number == EPERM)
+      running.loop.forget(token)
+    }
+
+    /// The callback asks for itself, on the loop's thread.
+    @Test func aCallbackMayAskAgainAndForget() throws {
+      let running = try Running()
+      let (event, calls) = (try Event(), Counter())
+      let token = Mutex<UInt64?>(nil)
+      let isForgotten = Flag()
+      let loop = running.loop
+      // Not `running`: it would never go.
+      let made = try loop.once(event.raw, .read) { [weak loop] in
+        calls.add()
+        guard let loop, let mine = token.withLock({ $0 }) else { return }
+        if calls.count < 1000 {
+          try? loop.again(mine)
+        } else {
+          loop.forget(mine)
+          isForgotten.raise()
+        }
+      }
+      token.withLock { $0 = made }
+      event.signal()
+      isForgotten.wait()
+      running.pass()
+      #expect(calls.count == 1000)
+    }
+
+    /// Two threads take turns at the loop with descriptors of their own, whose numbers are used again and again.
+    @Test func numbersThatAreUsedAgainBelongToTheirLastOwner() throws {
+      let running = try Running()
+      let done = [Flag(), Flag(), Flag()]
+      let wrong = Counter()
+      for flag in done {
+        try Threads.start(name: "guest") {
+          for _ in 0..<2000 {
+            let calls = Counter()
+            guard let event = try? Event(),
+              let token = try? running.loop.once(event.raw, .read, { calls.add() })
+            else {
+              wrong.add()
+              break
+            }
+            event.signal()
+            Self.waitUntil { calls.count > 0 }
+            running.loop.forget(token)
+            if calls.count != 1 { wrong.add() }
+          }
+          flag.raise()
+        }
+      }
+      for flag in done { flag.wait() }
+      #expect(wrong.count == 0)
+    }
+
+    /// One asks again while another forgets: no error but that it is gone, and no callback afterwards.
+    @Test func askingAndForgettingMayMeet() throws {
+      let running = try Running()
+      for _ in 0..<500 {
+        let (event, calls) = (try Event(), Counter())
+        event.signal()
+        let token = try running.loop.once(event.raw, .read) { calls.add() }
+        let asked = Flag()
+        try Threads.start(name: "asks") {
+          for _ in 0..<20 { try? running.loop.again(token) }
+          asked.raise()
+        }
+        running.loop.forget(token)
+        asked.wait()
+        // A callback that ran meanwhile has run.
+        running.pass()
+        let count = calls.count
+        event.signal()
+        running.pass()
+        #expect(calls.count == count)
+      }
+    }
+  }
+}

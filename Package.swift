@@ -32,10 +32,12 @@ let package = Package(
     // The benchmark's own baseline: the same exchanges in plain C, which is the point of it.
     .target(name: "CBaseline"),
     .target(
-      name: "Benchmarking", dependencies: ["IPC", "SystemCalls", "ConcurrencyModels", "Crawling", "CBaseline"],
+      name: "Benchmarking",
+      dependencies: ["IPC", "SystemCalls", "ConcurrencyModels", "Crawling", "CBaseline"],
       swiftSettings: strict),
     .target(
-      name: "Demos", dependencies: ["IPC", "ConcurrencyModels", "SystemCalls"], path: "Demos", swiftSettings: strict
+      name: "Demos", dependencies: ["IPC", "ConcurrencyModels", "SystemCalls"], path: "Demos",
+      swiftSettings: strict
     ),
     .executableTarget(
       name: "ipc",
@@ -65,7 +67,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "ToolTests",
-      dependencies: ["TestSupport", "IPC", "Crawling", "ConcurrencyModels", "Benchmarking", "SystemCalls", "ipc"],
+      dependencies: [
+        "TestSupport", "IPC", "Crawling", "ConcurrencyModels", "Benchmarking", "SystemCalls", "ipc",
+      ],
       swiftSettings: strict),
     .testTarget(name: "SystemCallsTests", dependencies: ["SystemCalls", "CSystem"], swiftSettings: strict),
   ],

@@ -13,7 +13,7 @@ enum PipeDemo: Demo {
 
     // The child gets the reading end; here it is closed, so that only the child has it.
     var spawn = Spawn(arguments: arguments("reader"))
-    try spawn.give(channel.receiver, as: "lines")
+    try spawn.pass(channel.receiver, as: "lines")
     var child = try spawn.start()
 
     say("writer", "pipe2(2) gave a reading and a writing end; process \(child.id) has the reading end")

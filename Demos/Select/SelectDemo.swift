@@ -23,7 +23,7 @@ enum SelectDemo: Demo {
       let channel = try Channel.make(over: mechanism)
       clocks.append(AsyncReceiver(channel.receiver))
       var spawn = Spawn(arguments: arguments("\(15 + 10 * number)"))
-      try spawn.give(channel.sender, as: "ticks")
+      try spawn.pass(channel.sender, as: "ticks")
       children.append(Child(try spawn.start()))
     }
     let tasks = LocalChannel<Int>()

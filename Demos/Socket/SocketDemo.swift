@@ -12,9 +12,9 @@ enum SocketDemo: Demo {
     let files = try DescriptorSocket.pair()
 
     var spawn = Spawn(arguments: arguments("answers"))
-    try spawn.give(pair.far.receiver, as: "questions")
-    try spawn.give(pair.far.sender, as: "answers")
-    try spawn.give(files.other, as: "files")
+    try spawn.pass(pair.far.receiver, as: "questions")
+    try spawn.pass(pair.far.sender, as: "answers")
+    try spawn.pass(files.other, as: "files")
     var child = try spawn.start()
     say("asks", "socketpair(2) gave two ends; process \(child.id) has the others")
 

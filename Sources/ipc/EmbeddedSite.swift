@@ -18,7 +18,7 @@ struct EmbeddedSite: ~Copyable {
       "site", "--embedded", "--pages", String(pages), "--delay", String(delayMilliseconds), "--seed",
       String(seed),
     ])
-    try spawn.give(channel.sender, as: SiteCommand.announceEnd)
+    try spawn.pass(channel.sender, as: SiteCommand.announceEnd)
     let process = try spawn.start()
     return EmbeddedSite(process, try receiver.receive(String.self, within: .seconds(20)))
   }

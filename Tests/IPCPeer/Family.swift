@@ -28,9 +28,9 @@ struct Family: ~Copyable {
     var orders = down.sender
     var report = up.receiver
     var spawn = Spawn()
-    try spawn.give(sender, as: "end")
-    try spawn.give(down.receiver, as: "orders")
-    try spawn.give(up.sender, as: "report")
+    try spawn.pass(sender, as: "end")
+    try spawn.pass(down.receiver, as: "orders")
+    try spawn.pass(up.sender, as: "report")
     let child = try spawn.start()
     for order in ["inherit sender end"] + words {
       try orders.send(order)

@@ -37,7 +37,7 @@ package enum BenchmarkPart {
       control.answer(reply)
     }
     // Told to quit, or not: what this process keeps for the baseline goes with it, before anybody looks.
-    Leftovers.removeAll()
+    ResourceCleaner.removeAll()
   }
 
   private static func words(_ error: any Error) -> String {

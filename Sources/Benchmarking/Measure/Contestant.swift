@@ -100,14 +100,14 @@ final class Contestant {
       parts.append(
         try PartProcess(spec(.sender, 0), arguments: arguments) { (spawn: inout Spawn) throws(ChannelError) in
           try keep(&spawn)
-          try spawn.give(out.take()!, as: BenchmarkPart.out)
-          try spawn.give(into.take()!, as: BenchmarkPart.into)
+          try spawn.pass(out.take()!, as: BenchmarkPart.out)
+          try spawn.pass(into.take()!, as: BenchmarkPart.into)
         })
       parts.append(
         try PartProcess(spec(.receiver, 1), arguments: arguments) {
           (spawn: inout Spawn) throws(ChannelError) in
-          try spawn.give(farIn.take()!, as: BenchmarkPart.into)
-          try spawn.give(farOut.take()!, as: BenchmarkPart.out)
+          try spawn.pass(farIn.take()!, as: BenchmarkPart.into)
+          try spawn.pass(farOut.take()!, as: BenchmarkPart.out)
         })
     case .fanIn where mechanism == .tcp:
       // Several senders take connections of their own, so the channel has an address.
@@ -134,7 +134,7 @@ final class Contestant {
         parts.append(
           try PartProcess(spec, arguments: arguments) { (spawn: inout Spawn) throws(ChannelError) in
             if index == 0 { try keep(&spawn) }
-            if isLast { return try spawn.give(receiver.take()!, as: BenchmarkPart.into) }
+            if isLast { return try spawn.pass(receiver.take()!, as: BenchmarkPart.into) }
             try spawn.share(receiver!, as: BenchmarkPart.into)
           })
       }
@@ -144,7 +144,7 @@ final class Contestant {
         let isLast = index == senders - 1
         parts.append(
           try PartProcess(spec, arguments: arguments) { (spawn: inout Spawn) throws(ChannelError) in
-            if isLast { return try spawn.give(sender.take()!, as: BenchmarkPart.out) }
+            if isLast { return try spawn.pass(sender.take()!, as: BenchmarkPart.out) }
             try spawn.share(sender!, as: BenchmarkPart.out)
           })
       }

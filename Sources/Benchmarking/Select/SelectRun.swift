@@ -210,7 +210,7 @@ package enum SelectRun {
 
     func start(_ sender: consuming Sender) throws {
       var spawn = Spawn(arguments: [SelectRun.senderArgument])
-      try spawn.give(sender, as: SelectRun.end)
+      try spawn.pass(sender, as: SelectRun.end)
       boxes.append(Box(try spawn.start()))
     }
 

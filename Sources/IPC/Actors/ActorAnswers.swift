@@ -1,5 +1,5 @@
 /// What a connection answers to the other side's calls.
-extension ActorLane {
+extension ActorConnection {
   /// Sends what came of a call.
   private func answer(_ id: UInt64, _ outcome: ActorFrame.Outcome, _ bytes: [UInt8]) {
     // Before the answer: the next call may follow it at once.

@@ -20,7 +20,7 @@ struct ActorAnswer: Sendable {
 
 /// A call that isn't on its way yet.
 struct UnsentCall: Sendable {
-  typealias Write = @Sendable (UInt64, inout MessageWriter, inout ToldNames) -> Void
+  typealias Write = @Sendable (UInt64, inout MessageWriter, inout SentNameTable) -> Void
 
   let id: UInt64
   let caller: ActorCaller

@@ -27,10 +27,10 @@ extension IPCActorSystem {
     let near = pair.near
     var spawn = Spawn(executable, arguments: arguments)
     spawn.environment = environment
-    try spawn.give(far.receiver, as: Self.calls)
-    try spawn.give(far.sender, as: Self.answers)
+    try spawn.pass(far.receiver, as: Self.calls)
+    try spawn.pass(far.sender, as: Self.answers)
     let child = try spawn.start()
-    let lane = ActorLane(near, of: self, child: child, within: .seconds(60))
+    let lane = ActorConnection(near, of: self, child: child, within: .seconds(60))
     do throws(ChannelError) {
       return try start(lane)
     } catch {
@@ -53,10 +53,10 @@ extension IPCActorSystem {
     let limit = min(
       connection.sender.end.options.maximumMessageBytes, connection.receiver.end.options.maximumMessageBytes)
     guard limit >= ActorFrame.leastLimit else { throw Self.tooTight(limit, connection.sender.mechanism) }
-    return try start(ActorLane(connection, of: self, child: nil, within: patience))
+    return try start(ActorConnection(connection, of: self, child: nil, within: patience))
   }
 
-  private func start(_ lane: ActorLane) throws(ChannelError) -> ActorPeer {
+  private func start(_ lane: ActorConnection) throws(ChannelError) -> ActorPeer {
     begins(lane)
     do throws(SystemError) {
       try lane.start()
@@ -86,7 +86,7 @@ extension IPCActorSystem {
     let sender = try Sender.inherited(answers)
     let system = IPCActorSystem()
     try setUp(system)
-    let lane = ActorLane(
+    let lane = ActorConnection(
       Connection(sender: sender, receiver: receiver), of: system, child: nil, within: .seconds(60))
     system.begins(lane)
     let why = lane.run()

@@ -43,7 +43,7 @@ enum ActorFrame {
 }
 
 /// Names that one end has told the other, each known by its number from then on: a call has two, and tens of bytes each.
-struct ToldNames {
+struct SentNameTable {
   var actors = ToldNumbers()
   var targets = ToldNumbers()
 }
@@ -65,7 +65,7 @@ struct ToldNumbers {
 }
 
 /// The same at the other end.
-struct HeardNames<Value> {
+struct ReceivedNameTable<Value> {
   private var values: [Value] = []
 
   /// The name's value: what is remembered, or `make` of the name.

@@ -3,7 +3,7 @@ import Synchronization
 import SystemCalls
 
 /// A connection to another actor system: calls go out and come in, and one thread receives.
-final class ActorLane: @unchecked Sendable {
+final class ActorConnection: @unchecked Sendable {
   // The receiving thread's own are marked so; the rest is behind mutexes.
 
   let system: IPCActorSystem
@@ -27,10 +27,10 @@ final class ActorLane: @unchecked Sendable {
   // The receiving thread's.
   private var isGreeted = false
   private var receiver: Receiver?
-  private let end: any ReceivingEnd
+  private let end: any ReceiverTransport
   private let turn = ActorTurn()
-  private var actors = HeardNames<String>()
-  private var targets = HeardNames<HeardTarget>()
+  private var actors = ReceivedNameTable<String>()
+  private var targets = ReceivedNameTable<HeardTarget>()
   private let mechanism: Mechanism
 
   /// What the other side calls a function by, and where it was found the last time.
@@ -44,7 +44,7 @@ final class ActorLane: @unchecked Sendable {
   /// The other side's first message, or why there is none.
   private final class Greeting: Sendable {
     let answer = Mutex<Result<UInt64, ChannelError>?>(nil)
-    let bell = LocalDoorbell()
+    let bell = LocalEventCount()
 
     func set(_ result: Result<UInt64, ChannelError>) {
       answer.withLock { if $0 == nil { $0 = result } }
@@ -198,7 +198,7 @@ final class ActorLane: @unchecked Sendable {
           try receive(until: nextLook)
           turn.runJobs()
           // What they have sent is theirs to wait for, though this thread doesn't wait.
-          if turn.hasJobs { _ = PendingFlushes.flushBeforeWaiting() }
+          if turn.hasJobs { _ = FlushRegistry.flushBeforeWaiting() }
         }
       } catch {
         why = error

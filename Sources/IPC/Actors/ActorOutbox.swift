@@ -13,7 +13,7 @@ final class ActorOutbox: @unchecked Sendable {
     var isClosed = false
     var isReleased = false
     var backlog: [[UInt8]] = []
-    var names = ToldNames()
+    var names = SentNameTable()
   }
 
   private let state = Mutex(State())
@@ -21,7 +21,7 @@ final class ActorOutbox: @unchecked Sendable {
   /// Messages since the last flush, of whoever sends.
   private var held = 0
   private static let mostHeld = 16
-  private let end: any SendingEnd
+  private let end: any SenderTransport
   /// Messages that are there and haven't gone.
   private let unsent = Atomic<Int>(0)
   var waiting: Int { unsent.load(ordering: .relaxed) }
@@ -45,7 +45,7 @@ final class ActorOutbox: @unchecked Sendable {
   var bytesCarried: Int { end.bytesCarried }
 
   /// Sends the message that `write` writes. It may use the names that were told.
-  func send(_ write: (inout MessageWriter, inout ToldNames) -> Void) {
+  func send(_ write: (inout MessageWriter, inout SentNameTable) -> Void) {
     let isMine = state.withLock { state in
       if state.isClosed { return false }
       if state.isSending {
@@ -69,7 +69,7 @@ final class ActorOutbox: @unchecked Sendable {
       let bytes = writer.bytes
       guard try trySend(bytes) else {
         unsent.add(1, ordering: .relaxed)
-        return try handOver([bytes])
+        return try transfer([bytes])
       }
       while true {
         let more = state.withLock { state in
@@ -83,13 +83,13 @@ final class ActorOutbox: @unchecked Sendable {
           held += 1
           if ActorTurn.current == nil || held >= Self.mostHeld {
             held = 0
-            if try !end.flush(until: .now) { return try handOver([]) }
+            if try !end.flush(until: .now) { return try transfer([]) }
           }
           if finish() { return }
           continue
         }
         for index in more.indices {
-          guard try trySend(more[index]) else { return try handOver(Array(more[index...])) }
+          guard try trySend(more[index]) else { return try transfer(Array(more[index...])) }
           unsent.subtract(1, ordering: .relaxed)
         }
       }
@@ -148,7 +148,7 @@ final class ActorOutbox: @unchecked Sendable {
   }
 
   /// A full channel: a thread that may wait sends the rest.
-  private func handOver(_ messages: [[UInt8]]) throws(ChannelError) {
+  private func transfer(_ messages: [[UInt8]]) throws(ChannelError) {
     do throws(SystemError) {
       try Threads.start(name: "ipc-actors-out") { [self] in
         do throws(ChannelError) {

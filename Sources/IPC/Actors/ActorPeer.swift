@@ -4,11 +4,11 @@ package import SystemCalls
 
 /// Another process's actor system, as this one is connected to it.
 public final class ActorPeer: Sendable {
-  private let lane: ActorLane
+  private let lane: ActorConnection
   /// The number of its system.
   public let process: UInt64
 
-  init(_ lane: ActorLane, process: UInt64) {
+  init(_ lane: ActorConnection, process: UInt64) {
     self.lane = lane
     self.process = process
   }

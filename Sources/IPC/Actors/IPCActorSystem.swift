@@ -59,9 +59,9 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
     var records: [String: HostedActorRecord] = [:]
     var types: [ObjectIdentifier: HostedType] = [:]
     var unnamed = 0
-    var lanes: [UInt64: ActorLane] = [:]
+    var lanes: [UInt64: ActorConnection] = [:]
     /// Also those that haven't said who they are.
-    var all: [ObjectIdentifier: ActorLane] = [:]
+    var all: [ObjectIdentifier: ActorConnection] = [:]
     /// Why those that were connected are no more; the last thousands of them.
     var gone: [UInt64: IPCActorError] = [:]
   }
@@ -151,10 +151,10 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
   }
 
   /// A connection has begun, whose other side hasn't said who it is.
-  func begins(_ lane: ActorLane) { state.withLock { $0.all[ObjectIdentifier(lane)] = lane } }
+  func begins(_ lane: ActorConnection) { state.withLock { $0.all[ObjectIdentifier(lane)] = lane } }
 
   /// A connection's other side has said who it is.
-  func isConnected(_ lane: ActorLane, to process: UInt64) throws(ChannelError) {
+  func isConnected(_ lane: ActorConnection, to process: UInt64) throws(ChannelError) {
     let isNew = state.withLock { state in
       guard process != self.process, state.lanes[process] == nil else { return false }
       state.lanes[process] = lane
@@ -165,7 +165,7 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
     }
   }
 
-  func isDisconnected(_ lane: ActorLane, _ why: IPCActorError) {
+  func isDisconnected(_ lane: ActorConnection, _ why: IPCActorError) {
     state.withLock { state in
       state.all[ObjectIdentifier(lane)] = nil
       guard let process = lane.process, state.lanes[process] === lane else { return }
@@ -200,7 +200,7 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
     return nil
   }
 
-  private func lane(_ id: IPCActorID) throws(IPCActorError) -> ActorLane {
+  private func lane(_ id: IPCActorID) throws(IPCActorError) -> ActorConnection {
     let (lane, gone) = state.withLock { ($0.lanes[id.process], $0.gone[id.process]) }
     if let lane { return lane }
     if let gone { throw IPCActorError(gone.code, id, gone.message) }

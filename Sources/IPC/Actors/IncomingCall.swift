@@ -38,12 +38,12 @@ final class IncomingCall: Sendable {
   private let frame: [UInt8]
   /// Where its arguments begin.
   private let offset: Int
-  private let lane: ActorLane
+  private let lane: ActorConnection
 
   init(
     id: UInt64, ancestors: [UInt64], actor: HostedActorRecord, target: ActorTarget, frame: [UInt8],
     start: Int,
-    lane: ActorLane
+    lane: ActorConnection
   ) {
     self.id = id
     self.ancestors = ancestors

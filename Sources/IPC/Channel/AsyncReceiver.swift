@@ -106,7 +106,7 @@ public final class AsyncReceiver: @unchecked Sendable {
 
 /// Keeps a receiver until it is closed.
 private final class OwnedReceiver {
-  let end: any ReceivingEnd
+  let end: any ReceiverTransport
   private var receiver: Receiver?
 
   init(_ receiver: consuming Receiver) {

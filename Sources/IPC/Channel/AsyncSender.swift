@@ -95,8 +95,8 @@ public final class AsyncSender: @unchecked Sendable {
     let found: Void? = try watch.attempt(&sight) {
       switch end.readiness {
       case .waiting: end.waitUntilReady(1, until: .now) ? () : nil
-      case .descriptors(let descriptors, let lifeline):
-        lifeline?.peersGone == true
+      case .descriptors(let descriptors, let liveness):
+        liveness?.peersGone == true
           || descriptors.contains { (try? waitReady($0, write: true, nanoseconds: 0)) ?? true } ? () : nil
       // Tokens are never large.
       case .counters: ()
@@ -135,7 +135,8 @@ public final class AsyncSender: @unchecked Sendable {
 
   /// Blocks until the message has gone, or `isOver` says why it isn't to go. Each time it looks it has to take the message
   /// back, so it waits longer before the next.
-  private static func send(_ bytes: [UInt8], _ end: any SendingEnd, _ isOver: () -> (any Error)?) throws {
+  private static func send(_ bytes: [UInt8], _ end: any SenderTransport, _ isOver: () -> (any Error)?) throws
+  {
     var patience = Duration.seconds(1)
     while true {
       let sent = unsafe try bytes.withUnsafeBytes { unsafe try end.send($0, until: .within(patience)) }
@@ -153,7 +154,7 @@ public final class AsyncSender: @unchecked Sendable {
 
 /// Keeps a sender until it is closed.
 private final class OwnedSender: @unchecked Sendable {
-  let end: any SendingEnd
+  let end: any SenderTransport
   private var sender: Sender?
 
   init(_ sender: consuming Sender) {

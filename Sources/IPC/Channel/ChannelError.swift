@@ -67,7 +67,7 @@ public struct ChannelError: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 package enum ChannelOperation: String, Sendable {
-  case open, send, receive, flush, handOver = "hand over", spawn, encode, decode, list, wait
+  case open, send, receive, flush, pass, spawn, encode, decode, list, wait
 }
 
 extension ChannelError {
@@ -96,7 +96,7 @@ extension ChannelError {
 
   package static func named(_ mechanism: Mechanism) -> ChannelError {
     ChannelError(
-      .notSupported, .handOver, mechanism,
+      .notSupported, .pass, mechanism,
       "an end with a name stays where it is: open the address in the other process, or hand over one of Channel.make"
     )
   }

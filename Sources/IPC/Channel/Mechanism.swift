@@ -85,22 +85,23 @@ package protocol MechanismImplementation: SendableMetatype {
   static var traits: MechanismTraits { get }
 
   /// A channel without a name: both ends in this process.
-  static func pair(_ options: ChannelOptions) throws(ChannelError) -> EndPair
+  static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair
   /// The sending end of the channel with this address. Waits until the deadline for a receiver.
-  static func openSender(_ address: Address, until deadline: Deadline) throws(ChannelError) -> any SendingEnd
+  static func openSender(_ address: Address, until deadline: Deadline) throws(ChannelError)
+    -> any SenderTransport
   /// The receiving end of the channel with this address. Makes the name where there is none.
-  static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceivingEnd
+  static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport
   /// The end that the parent process handed over.
-  static func adoptSender(_ inherited: InheritedEnd) throws(ChannelError) -> any SendingEnd
-  static func adoptReceiver(_ inherited: InheritedEnd) throws(ChannelError) -> any ReceivingEnd
+  static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport
+  static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError) -> any ReceiverTransport
   static func limits() -> [MechanismLimit]
 }
 
-package struct EndPair {
-  package let sender: any SendingEnd
-  package let receiver: any ReceivingEnd
+package struct TransportPair {
+  package let sender: any SenderTransport
+  package let receiver: any ReceiverTransport
 
-  package init(_ sender: any SendingEnd, _ receiver: any ReceivingEnd) {
+  package init(_ sender: any SenderTransport, _ receiver: any ReceiverTransport) {
     self.sender = sender
     self.receiver = receiver
   }

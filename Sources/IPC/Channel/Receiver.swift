@@ -9,10 +9,10 @@
 /// cost one read; poll(2) or futex(2) to wait.
 public struct Receiver: ~Copyable, @unchecked Sendable {
   // Safe to send to another thread: the only reference to the end, and every use of it is mutating.
-  @usableFromInline package let end: any ReceivingEnd
+  @usableFromInline package let end: any ReceiverTransport
   private var isForgotten = false
 
-  package init(_ end: any ReceivingEnd) { self.end = end }
+  package init(_ end: any ReceiverTransport) { self.end = end }
 
   deinit { if !isForgotten { end.close() } }
 

@@ -8,11 +8,11 @@
 /// fits one, none where ``coalesces`` gathers it; poll(2) or futex(2) to wait.
 public struct Sender: ~Copyable, @unchecked Sendable {
   // Safe to send to another thread: the only reference to the end, and every use of it is mutating.
-  @usableFromInline package let end: any SendingEnd
+  @usableFromInline package let end: any SenderTransport
   private var isForgotten = false
   private var writer = MessageWriter()
 
-  package init(_ end: any SendingEnd) { self.end = end }
+  package init(_ end: any SenderTransport) { self.end = end }
 
   deinit { if !isForgotten { end.close() } }
 

@@ -18,7 +18,7 @@ public enum WaitStrategy: String, Hashable, Sendable, CaseIterable {
 /// competitive spinning", 1991). After a few times that didn't help it sleeps at once, for longer and longer, and then
 /// tries again: a peer that answers at once is found again within a few messages. On a machine of one CPU it never tries:
 /// nobody else could run meanwhile.
-package struct Spinner {
+package struct SpinPolicy {
   /// A bit over what a wake-up of the other side costs, in nanoseconds: a peer that slept can still answer within it.
   static let patience: UInt64 = 60_000
   /// Tries between two looks at the clock.

@@ -4,7 +4,7 @@ package import SystemCalls
 /// How an end learns that the other side is gone where the mechanism itself wouldn't say: two pipes (FIFOs, for a
 /// channel with a name) that carry nothing. Every sender holds the writing end of one, every receiver that of the
 /// other; when the last holder closes or dies, the kernel hangs up.
-@usableFromInline package final class Lifeline: @unchecked Sendable {
+@usableFromInline package final class LivenessPipe: @unchecked Sendable {
   // Touched by the end's owner alone, but for what is atomic or behind a mutex.
   package enum Side: String, Sendable { case sender, receiver }
 
@@ -12,7 +12,7 @@ package import SystemCalls
   private let hold: Mutex<Descriptor?>
   private let senders: Descriptor
   private let receivers: Descriptor
-  private let record: NameRecord?
+  private let record: RegistryEntry?
   /// The parent process may have the other end.
   private let isInherited: Bool
   private let gone = Atomic<Bool>(false)
@@ -21,7 +21,7 @@ package import SystemCalls
 
   package init(
     _ side: Side, hold: consuming Descriptor, senders: consuming Descriptor, receivers: consuming Descriptor,
-    record: NameRecord? = nil, isInherited: Bool = false
+    record: RegistryEntry? = nil, isInherited: Bool = false
   ) {
     self.side = side
     self.hold = Mutex(consume hold)
@@ -33,25 +33,25 @@ package import SystemCalls
 
   deinit { stop() }
 
-  /// The lifelines of an anonymous channel's two ends.
-  package static func pair() throws(SystemError) -> (sender: Lifeline, receiver: Lifeline) {
+  /// The livenessPipes of an anonymous channel's two ends.
+  package static func pair() throws(SystemError) -> (sender: LivenessPipe, receiver: LivenessPipe) {
     let senders = try PipeEnds()
     let receivers = try PipeEnds()
     try senders.reading.setNonblocking(true)
     try receivers.reading.setNonblocking(true)
     // Duplicates all, and the originals close: two noncopyable pairs can't be taken apart into one another.
     return (
-      Lifeline(
+      LivenessPipe(
         .sender, hold: try senders.writing.duplicate(), senders: try senders.reading.duplicate(),
         receivers: try receivers.reading.duplicate()),
-      Lifeline(
+      LivenessPipe(
         .receiver, hold: try receivers.writing.duplicate(), senders: try senders.reading.duplicate(),
         receivers: try receivers.reading.duplicate())
     )
   }
 
-  /// The lifeline of an end that the parent handed over, from three descriptors at `index`.
-  package convenience init(_ side: Side, _ inherited: InheritedEnd, at index: Int) throws(ChannelError) {
+  /// The liveness of an end that the parent handed over, from three descriptors at `index`.
+  package convenience init(_ side: Side, _ inherited: InheritedEndpoint, at index: Int) throws(ChannelError) {
     self.init(
       side, hold: Descriptor(owning: try inherited.descriptor(index)),
       senders: Descriptor(owning: try inherited.descriptor(index + 1)),
@@ -81,7 +81,7 @@ package import SystemCalls
 
   /// Begins to watch the other side. `wake` runs on the monitor's thread when it is gone.
   package func start(_ wake: @escaping @Sendable () -> Void) throws(SystemError) {
-    watch = try HangUpMonitor.watch(peers) { [weak self] in
+    watch = try PeerMonitor.watch(peers) { [weak self] in
       self?.gone.store(true, ordering: .sequentiallyConsistent)
       wake()
       self?.hook.withLock { $0 }?()
@@ -93,7 +93,7 @@ package import SystemCalls
 
   /// After this, `wake` runs no more.
   package func stop() {
-    if let watch { HangUpMonitor.unwatch(peers, watch) }
+    if let watch { PeerMonitor.unwatch(peers, watch) }
     watch = nil
   }
 
@@ -157,7 +157,7 @@ package import SystemCalls
 
   /// The owner's end has begun, and has the System V objects in these parameters.
   package func keep(_ owner: AnyObject, _ parameters: [(key: String, value: String)]) {
-    Leftovers.register(
+    ResourceCleaner.register(
       owner, parameters, isInherited: isInherited, leave: { [self] in leaveAtEnd(parameters) },
       isAlone: { [self] in isAlone })
   }
@@ -165,21 +165,21 @@ package import SystemCalls
   /// Looks once more whether somebody is left. False: others have the channel.
   private func leaveAtEnd(_ parameters: [(key: String, value: String)]) -> Bool {
     // A name's objects are looked after by whoever opens it next.
-    leave(again: true) { Leftovers.remove(parameters) } || record != nil
+    leave(again: true) { ResourceCleaner.remove(parameters) } || record != nil
   }
 
   /// Lets go of what ``keep(_:_:)`` was told of.
   package func leave(_ owner: AnyObject, _ parameters: [(key: String, value: String)]) {
     stop()
-    let removed = leave(again: false) { Leftovers.remove(parameters) }
+    let removed = leave(again: false) { ResourceCleaner.remove(parameters) }
     // Only now: this process may be ended between the two.
-    Leftovers.hasClosed(owner, alone: removed)
+    ResourceCleaner.hasClosed(owner, alone: removed)
   }
 
   /// The owner's end goes to a child. Until that has ended, what is returned is kept; if nobody has the channel then, its
   /// objects go.
   package func surrender(_ owner: AnyObject, _ parameters: [(key: String, value: String)]) -> Escrow {
-    Leftovers.forget(owner)
+    ResourceCleaner.forget(owner)
     surrender()
     // This process may exit before it has seen the child's end.
     let child = HandedOver()
@@ -187,7 +187,7 @@ package import SystemCalls
     return Escrow {
       // The owner has the memory, which must be there when the child attaches it.
       _ = withExtendedLifetime(owner) { self.leaveAtEnd(parameters) }
-      Leftovers.forget(child)
+      ResourceCleaner.forget(child)
     }
   }
 

@@ -2,9 +2,9 @@ import Synchronization
 package import SystemCalls
 
 /// The one thread of a process that notices the death of peers on mechanisms that can't tell it themselves (a
-/// queue, a semaphore, shared memory). It sleeps in epoll_wait(2) until the kernel hangs up a lifeline, and costs
-/// nothing meanwhile. Started with the first lifeline.
-package final class HangUpMonitor: Sendable {
+/// queue, a semaphore, shared memory). It sleeps in epoll_wait(2) until the kernel hangs up a liveness, and costs
+/// nothing meanwhile. Started with the first liveness.
+package final class PeerMonitor: Sendable {
   private struct State {
     var next: UInt64 = 1
     var watched: [UInt64: @Sendable () -> Void] = [:]
@@ -14,9 +14,9 @@ package final class HangUpMonitor: Sendable {
   // Held while a callback runs: after unwatch() returns, none runs any more.
   private let state = Mutex(State())
 
-  private static let shared: Result<HangUpMonitor, SystemError> = {
+  private static let shared: Result<PeerMonitor, SystemError> = {
     do throws(SystemError) {
-      let monitor = try HangUpMonitor()
+      let monitor = try PeerMonitor()
       try Threads.start(name: "ipc-liveness") { monitor.run() }
       return .success(monitor)
     } catch {

@@ -1,12 +1,12 @@
 import SystemCalls
 
 /// Where a name's objects are written down: a file per channel in a private directory, with the ids of what the
-/// kernel keeps, and two FIFOs beside it that are the lifelines of whoever has it open.
+/// kernel keeps, and two FIFOs beside it that are the livenessPipes of whoever has it open.
 ///
-/// The file is locked while someone joins or leaves. A record whose lifelines nobody holds was left by processes
+/// The file is locked while someone joins or leaves. A record whose livenessPipes nobody holds was left by processes
 /// that died: the next receiver removes what it names and begins anew, so that no message of an earlier run is
 /// taken for one of this.
-package final class NameRecord: Sendable {
+package final class RegistryEntry: Sendable {
   package let mechanism: Mechanism
   package let name: String
   package let parameters: [String: String]
@@ -100,7 +100,7 @@ package final class NameRecord: Sendable {
   /// Joins as a receiver: makes the name where there is none, or where only the dead left one.
   package static func joinReceiving(
     _ mechanism: Mechanism, _ name: String, _ rules: Rules
-  ) throws(ChannelError) -> (NameRecord, Lifeline) {
+  ) throws(ChannelError) -> (RegistryEntry, LivenessPipe) {
     let path = try path(mechanism, name)
     let file = try lockedFile(path, create: true, mechanism)!
     let found = parse(try read(file, path, mechanism))
@@ -109,8 +109,8 @@ package final class NameRecord: Sendable {
         throw ChannelError(
           .busy, .open, mechanism, "\"\(name)\" has its one receiver already: close it, or use another name")
       }
-      let record = NameRecord(mechanism, name, path: path, parameters: found.parameters, run: found.run)
-      return (record, try record.lifeline(.receiver))
+      let record = RegistryEntry(mechanism, name, path: path, parameters: found.parameters, run: found.run)
+      return (record, try record.liveness(.receiver))
     }
     if let found { rules.remove(found.parameters) }
     let run = String(UInt64.random(in: 1 ... .max), radix: 16)
@@ -121,7 +121,7 @@ package final class NameRecord: Sendable {
       try? Files.remove(path)
       throw error
     }
-    let record = NameRecord(mechanism, name, path: path, parameters: parameters, run: run)
+    let record = RegistryEntry(mechanism, name, path: path, parameters: parameters, run: run)
     do throws(ChannelError) {
       return try translating(.open, mechanism, path) { () throws(SystemError) in
         for side in [".senders", ".receivers"] {
@@ -142,9 +142,9 @@ package final class NameRecord: Sendable {
   /// Joins as a sender: waits until a receiver is there.
   package static func joinSending(
     _ mechanism: Mechanism, _ name: String, _ rules: Rules, until deadline: Deadline
-  ) throws(ChannelError) -> (NameRecord, Lifeline) {
+  ) throws(ChannelError) -> (RegistryEntry, LivenessPipe) {
     let path = try path(mechanism, name)
-    var patience = Patience(deadline)
+    var backoff = Backoff(deadline)
     repeat {
       guard let file = try lockedFile(path, create: false, mechanism) else { continue }
       guard let found = parse(try read(file, path, mechanism)), alive(path + ".receivers") else { continue }
@@ -152,34 +152,34 @@ package final class NameRecord: Sendable {
         throw ChannelError(
           .busy, .open, mechanism, "\"\(name)\" has its one sender already: close it, or use another name")
       }
-      let record = NameRecord(mechanism, name, path: path, parameters: found.parameters, run: found.run)
-      let lifeline = try record.lifeline(.sender)
-      if lifeline.nobodyReceives { continue }
-      return (record, lifeline)
-    } while patience.pause()
+      let record = RegistryEntry(mechanism, name, path: path, parameters: found.parameters, run: found.run)
+      let liveness = try record.liveness(.sender)
+      if liveness.nobodyReceives { continue }
+      return (record, liveness)
+    } while backoff.pause()
     tidy(path)
     throw ChannelError(
       .noReceiver, .open, mechanism,
       "nobody receives on \(mechanism.name):\(name): start the receiver first, or wait longer for it")
   }
 
-  private func lifeline(_ side: Lifeline.Side) throws(ChannelError) -> Lifeline {
+  private func liveness(_ side: LivenessPipe.Side) throws(ChannelError) -> LivenessPipe {
     try translating(.open, mechanism, path) { () throws(SystemError) in try openLifeline(side) }
   }
 
-  private func openLifeline(_ side: Lifeline.Side) throws(SystemError) -> Lifeline {
+  private func openLifeline(_ side: LivenessPipe.Side) throws(SystemError) -> LivenessPipe {
     // Reading ends first, without blocking; with a reader there, opening a writing end doesn't block either.
     let senders = try Files.open(path + ".senders", .read, nonblocking: true)
     let receivers = try Files.open(path + ".receivers", .read, nonblocking: true)
     let own = side == .sender ? path + ".senders" : path + ".receivers"
     let hold = try Files.open(own, .write, nonblocking: true)
-    return Lifeline(side, hold: hold, senders: senders, receivers: receivers, record: self)
+    return LivenessPipe(side, hold: hold, senders: senders, receivers: receivers, record: self)
   }
 
   /// Whether a living process holds the writing end.
   private static func alive(_ fifo: String) -> Bool {
     guard let descriptor = try? Files.open(fifo, .read, nonblocking: true) else { return false }
-    return !Lifeline.nobodyWrites(descriptor)
+    return !LivenessPipe.nobodyWrites(descriptor)
   }
 
   /// The directory goes with the last name in it, unless somebody chose it.
@@ -262,7 +262,7 @@ package final class NameRecord: Sendable {
 }
 
 /// Waiting for somebody else to come, where the kernel has nothing to wait on: pauses of 1 to 20 ms.
-package struct Patience {
+package struct Backoff {
   private let deadline: Deadline
   private var milliseconds: UInt64 = 1
 

@@ -4,7 +4,7 @@ import SystemCalls
 
 /// What this process would leave in the kernel if it ended now: System V objects of its ends, most of them without a name,
 /// which nobody could find. It looks after them when it exits, and a worker does when its coordinator was killed.
-package enum Leftovers {
+package enum ResourceCleaner {
   /// What one end has.
   private struct Entry: Sendable {
     let parameters: [String: String]
@@ -34,7 +34,7 @@ package enum Leftovers {
       parameters: Dictionary(parameters, uniquingKeysWith: { first, _ in first }), isInherited: isInherited,
       leave: leave, isAlone: isAlone)
     state.withLock { $0.open[ObjectIdentifier(owner)] = entry }
-    _ = Inheritance.leash
+    _ = Inheritance.parentDeathPipe
     _ = looksAtExit
   }
 
@@ -44,7 +44,7 @@ package enum Leftovers {
   private static let looksAtExit: Void = {
     atexit {
       let parent = Inheritance.parent
-      Leftovers.leave(parent.flatMap { Processes.isParentEnding($0) ? $0 : nil })
+      ResourceCleaner.leave(parent.flatMap { Processes.isParentEnding($0) ? $0 : nil })
     }
   }()
 
@@ -65,15 +65,15 @@ package enum Leftovers {
   }
 
   /// Call it before making what the kernel wouldn't remove: from now on this process isn't ended before it has.
-  package static func prepare() { _ = Inheritance.leash }
+  package static func prepare() { _ = Inheritance.parentDeathPipe }
 
-  /// What was handed over and isn't taken yet; called while the leash is being taken.
+  /// What was handed over and isn't taken yet; called while the parent-death pipe is being taken.
   ///
-  /// - Parameter lifeline: the numbers of its three descriptors, which whoever takes the end will own.
-  static func registerFirst(_ owner: AnyObject, _ parameters: [String: String], lifeline: [Int32]) {
-    guard areIn(parameters.keys), lifeline.count >= 3 else { return }
-    let (hold, senders, receivers) = (lifeline[0], lifeline[1], lifeline[2])
-    let isAlone: @Sendable () -> Bool = { Lifeline.nobodyHas(senders, receivers) }
+  /// - Parameter liveness: the numbers of its three descriptors, which whoever takes the end will own.
+  static func registerFirst(_ owner: AnyObject, _ parameters: [String: String], liveness: [Int32]) {
+    guard areIn(parameters.keys), liveness.count >= 3 else { return }
+    let (hold, senders, receivers) = (liveness[0], liveness[1], liveness[2])
+    let isAlone: @Sendable () -> Bool = { LivenessPipe.nobodyHas(senders, receivers) }
     let isHeld = Atomic<Bool>(true)
     let entry = Entry(
       parameters: parameters, isInherited: true,

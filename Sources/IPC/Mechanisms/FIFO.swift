@@ -11,7 +11,7 @@ package enum FIFOMechanism: MechanismImplementation {
     manySenders: true, manyReceivers: false,
     caveat: "sends in parts of 4096 bytes, since others may send too; ?senders=one sends large ones faster")
 
-  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> EndPair {
+  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
     // A FIFO in a directory of its own, which both lose their names as soon as both ends are open: nobody else can
     // reach it.
     let directory = "/tmp/swift-ipc-fifo-\(Myself.process)-\(UInt64.random(in: 0 ... .max))"
@@ -37,11 +37,11 @@ package enum FIFOMechanism: MechanismImplementation {
       self.writing = writing
     }
 
-    consuming func ends(_ options: ChannelOptions) throws(ChannelError) -> EndPair {
+    consuming func ends(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
       try PipeMechanism.setCapacity(writing, options, mechanism)
       let sender = PipeMechanism.carrier(mechanism, writing, options, kind: .fifoWriter, senders: .many)
       let receiver = PipeMechanism.carrier(mechanism, reading, options, kind: .fifoReader, senders: .many)
-      return EndPair(
+      return TransportPair(
         FramedSender(mechanism, sender, options), FramedReceiver(mechanism, receiver, options))
     }
   }
@@ -85,9 +85,9 @@ package enum FIFOMechanism: MechanismImplementation {
 
   package static func openSender(
     _ address: Address, until deadline: Deadline
-  ) throws(ChannelError) -> any SendingEnd {
+  ) throws(ChannelError) -> any SenderTransport {
     let path = try address.path()
-    var patience = Patience(deadline)
+    var backoff = Backoff(deadline)
     repeat {
       do throws(SystemError) {
         let carrier = PipeMechanism.carrier(
@@ -97,7 +97,7 @@ package enum FIFOMechanism: MechanismImplementation {
         // ENXIO: no reader; ENOENT: no FIFO yet.
         guard error.meansRefused else { throw explain(error, path) }
       }
-    } while patience.pause()
+    } while backoff.pause()
     throw ChannelError(
       .noReceiver, .open, mechanism,
       "nobody receives on \(path): start the receiver first, or wait longer for it")
@@ -107,10 +107,10 @@ package enum FIFOMechanism: MechanismImplementation {
     let probe = try fifo.reopenedNonblocking(writing: false)
     var entries = [PollEntry(probe.raw, read: true)]
     try poll(&entries, nanoseconds: 0)
-    return entries[0].readable || !Lifeline.nobodyWrites(probe)
+    return entries[0].readable || !LivenessPipe.nobodyWrites(probe)
   }
 
-  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceivingEnd {
+  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
     let path = try address.path()
     var made = false
     do throws(SystemError) {
@@ -149,11 +149,14 @@ package enum FIFOMechanism: MechanismImplementation {
     }
   }
 
-  package static func adoptSender(_ inherited: InheritedEnd) throws(ChannelError) -> any SendingEnd {
+  package static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport
+  {
     try inherited.descriptorSender(.fifoWriter)
   }
 
-  package static func adoptReceiver(_ inherited: InheritedEnd) throws(ChannelError) -> any ReceivingEnd {
+  package static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError)
+    -> any ReceiverTransport
+  {
     try inherited.descriptorReceiver(.fifoReader)
   }
 

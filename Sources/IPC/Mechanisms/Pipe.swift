@@ -24,11 +24,11 @@ package enum PipeMechanism: MechanismImplementation {
       onClose: onClose)
   }
 
-  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> EndPair {
+  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
     let ends = try translating(.open, mechanism) { () throws(SystemError) in try PipeEnds() }
     try setCapacity(ends.writing, options, mechanism)
     return ends.take { reading, writing in
-      EndPair(
+      TransportPair(
         FramedSender(mechanism, carrier(mechanism, writing, options, senders: .one), options),
         FramedReceiver(mechanism, carrier(mechanism, reading, options, senders: .one), options))
     }
@@ -70,21 +70,24 @@ package enum PipeMechanism: MechanismImplementation {
 
   package static func openSender(
     _ address: Address, until deadline: Deadline
-  ) throws(ChannelError) -> any SendingEnd {
+  ) throws(ChannelError) -> any SenderTransport {
     let carrier = carrier(mechanism, try descriptor(address), address.options, senders: .one)
     return FramedSender(mechanism, carrier, address.options)
   }
 
-  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceivingEnd {
+  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
     let carrier = carrier(mechanism, try descriptor(address), address.options, senders: .one)
     return FramedReceiver(mechanism, carrier, address.options)
   }
 
-  package static func adoptSender(_ inherited: InheritedEnd) throws(ChannelError) -> any SendingEnd {
+  package static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport
+  {
     try inherited.descriptorSender(.pipe)
   }
 
-  package static func adoptReceiver(_ inherited: InheritedEnd) throws(ChannelError) -> any ReceivingEnd {
+  package static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError)
+    -> any ReceiverTransport
+  {
     try inherited.descriptorReceiver(.pipe)
   }
 

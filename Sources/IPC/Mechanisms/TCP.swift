@@ -64,7 +64,7 @@ package enum TCPMechanism: MechanismImplementation {
     return false
   }
 
-  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> EndPair {
+  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
     if options.senders == .many {
       throw ChannelError(
         .notSupported, .open, mechanism, "one connection has one sender: open tcp:localhost:PORT for several")
@@ -83,7 +83,7 @@ package enum TCPMechanism: MechanismImplementation {
         guard try Internet.peerAddress(receiving) == mine else { continue }
         try prepare(sending, options)
         Sockets.shutdownWriting(receiving.raw)
-        return EndPair(
+        return TransportPair(
           FramedSender(mechanism, carrier(sending), options),
           FramedReceiver(mechanism, carrier(receiving), options))
       }
@@ -93,16 +93,16 @@ package enum TCPMechanism: MechanismImplementation {
 
   package static func openSender(
     _ address: Address, until deadline: Deadline
-  ) throws(ChannelError) -> any SendingEnd {
+  ) throws(ChannelError) -> any SenderTransport {
     let targets = try resolve(address, passive: false)
-    var patience = Patience(deadline)
+    var backoff = Backoff(deadline)
     repeat {
       for target in targets {
         do throws(SystemError) {
           let socket = try Internet.stream(target)
           try Internet.connect(socket, target, nanoseconds: deadline.remaining)
           try prepare(socket, address.options)
-          switch try SocketDoor.knock(socket, until: deadline) {
+          switch try Acceptor.knock(socket, until: deadline) {
           case .admitted: break
           case .refused: throw ChannelErrorMarker.otherUser
           case .silence: throw SystemError.refused
@@ -122,7 +122,7 @@ package enum TCPMechanism: MechanismImplementation {
           guard error.meansRefused else { throw ChannelError(error, .open, mechanism, address.target) }
         }
       }
-    } while patience.pause()
+    } while backoff.pause()
     throw ChannelError(
       .noReceiver, .open, mechanism,
       "nobody receives on \(address.target): start the receiver first, or wait longer for it")
@@ -133,7 +133,7 @@ package enum TCPMechanism: MechanismImplementation {
     static let otherUser = SystemError(-1, .connect)
   }
 
-  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceivingEnd {
+  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
     let target = try resolve(address, passive: true)[0]
     do throws(SystemError) {
       let listener = try Internet.stream(target)
@@ -141,7 +141,7 @@ package enum TCPMechanism: MechanismImplementation {
       try Sockets.setOption(listener, level: 1, 2, 1)
       try Internet.bind(listener, target)
       try Sockets.listen(listener)
-      let door = try SocketDoor(listener) { (socket) throws(SystemError) in try admits(socket) }
+      let door = try Acceptor(listener) { (socket) throws(SystemError) in try admits(socket) }
       return ListeningReceiver(mechanism, door, address.options, unitBytes: unitBytes, onClose: {})
     } catch {
       if error.meansTaken {
@@ -153,11 +153,14 @@ package enum TCPMechanism: MechanismImplementation {
     }
   }
 
-  package static func adoptSender(_ inherited: InheritedEnd) throws(ChannelError) -> any SendingEnd {
+  package static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport
+  {
     try inherited.descriptorSender(.socket)
   }
 
-  package static func adoptReceiver(_ inherited: InheritedEnd) throws(ChannelError) -> any ReceivingEnd {
+  package static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError)
+    -> any ReceiverTransport
+  {
     try inherited.descriptorReceiver(.socket)
   }
 

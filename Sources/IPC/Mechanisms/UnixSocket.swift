@@ -43,7 +43,7 @@ package enum UnixMechanism: MechanismImplementation {
       mechanism, socket, kind: .socket, unitBytes: unit, isStream: kind == .stream)
   }
 
-  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> EndPair {
+  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
     let kind = try kind(options)
     if kind == .stream, options.senders == .many {
       throw ChannelError(
@@ -61,9 +61,9 @@ package enum UnixMechanism: MechanismImplementation {
 
   private static func split(
     _ ends: consuming SocketEnds, _ kind: Sockets.Kind, _ options: ChannelOptions
-  ) -> EndPair {
+  ) -> TransportPair {
     ends.take { sending, receiving in
-      EndPair(
+      TransportPair(
         FramedSender(mechanism, carrier(sending, kind, options), options),
         FramedReceiver(
           mechanism,
@@ -75,10 +75,10 @@ package enum UnixMechanism: MechanismImplementation {
 
   package static func openSender(
     _ address: Address, until deadline: Deadline
-  ) throws(ChannelError) -> any SendingEnd {
+  ) throws(ChannelError) -> any SenderTransport {
     let path = try address.path()
     let kind = try kind(address.options)
-    var patience = Patience(deadline)
+    var backoff = Backoff(deadline)
     repeat {
       do throws(SystemError) {
         let socket = try Sockets.unix(kind)
@@ -89,7 +89,7 @@ package enum UnixMechanism: MechanismImplementation {
         guard try Sockets.peerUser(socket) == Myself.user else {
           throw ChannelError.notAllowedMarker
         }
-        switch try SocketDoor.knock(socket, until: deadline) {
+        switch try Acceptor.knock(socket, until: deadline) {
         case .admitted: break
         case .refused: throw ChannelError.notAllowedMarker
         case .silence: throw SystemError.refused
@@ -110,13 +110,13 @@ package enum UnixMechanism: MechanismImplementation {
         }
         guard error.meansRefused else { throw ChannelError(error, .open, mechanism, path) }
       }
-    } while patience.pause()
+    } while backoff.pause()
     throw ChannelError(
       .noReceiver, .open, mechanism,
       "nobody receives on \(path): start the receiver first, or wait longer for it")
   }
 
-  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceivingEnd {
+  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
     let path = try address.path()
     let kind = try kind(address.options)
     do throws(SystemError) {
@@ -124,7 +124,7 @@ package enum UnixMechanism: MechanismImplementation {
       try UnixPaths.bind(listener, path)
       try Sockets.listen(listener)
       let inode = (try? Files.status(path))?.inode
-      let door = try SocketDoor(listener) { (socket) throws(SystemError) in
+      let door = try Acceptor(listener) { (socket) throws(SystemError) in
         try Sockets.peerUser(socket) == Myself.user
       }
       return ListeningReceiver(
@@ -143,11 +143,14 @@ package enum UnixMechanism: MechanismImplementation {
     }
   }
 
-  package static func adoptSender(_ inherited: InheritedEnd) throws(ChannelError) -> any SendingEnd {
+  package static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport
+  {
     try inherited.descriptorSender(.socket)
   }
 
-  package static func adoptReceiver(_ inherited: InheritedEnd) throws(ChannelError) -> any ReceivingEnd {
+  package static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError)
+    -> any ReceiverTransport
+  {
     try inherited.descriptorReceiver(.socket)
   }
 

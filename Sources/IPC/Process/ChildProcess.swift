@@ -22,14 +22,14 @@ public struct ChildProcess: ~Copyable, @unchecked Sendable {
 
   /// Its process id.
   public let id: Int32
-  private let leash: Descriptor
+  private let parentDeathPipe: Descriptor
   /// What keeps the handed-over ends' memory until the child has ended.
   private var escrow: [AnyObject]
   private var ended: (exit: Processes.Exit, usage: Processes.Usage)?
 
-  init(_ id: Int32, leash: consuming Descriptor, escrow: [AnyObject]) {
+  init(_ id: Int32, parentDeathPipe: consuming Descriptor, escrow: [AnyObject]) {
     self.id = id
-    self.leash = leash
+    self.parentDeathPipe = parentDeathPipe
     self.escrow = escrow
   }
 
@@ -41,7 +41,7 @@ public struct ChildProcess: ~Copyable, @unchecked Sendable {
 
   /// Waits until it has ended. wait4(2).
   public mutating func wait() throws(ChannelError) -> Exit {
-    _ = PendingFlushes.flushBeforeWaiting()
+    _ = FlushRegistry.flushBeforeWaiting()
     return try Self.public(reap(wait: true)!.exit)
   }
 
@@ -53,7 +53,7 @@ public struct ChildProcess: ~Copyable, @unchecked Sendable {
   /// Waits at most so long. Nil: it still runs. pidfd_open(2), poll(2).
   public mutating func wait(within duration: Duration) throws(ChannelError) -> Exit? {
     if let exit = try exitIfEnded() { return exit }
-    _ = PendingFlushes.flushBeforeWaiting()
+    _ = FlushRegistry.flushBeforeWaiting()
     let id = self.id
     _ = try translating(.wait, nil) { () throws(SystemError) in
       let descriptor = try Processes.descriptor(of: id)

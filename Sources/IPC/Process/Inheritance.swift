@@ -6,9 +6,9 @@ import SystemCalls
 package enum Inheritance {
   private static let taken = Mutex<Set<String>>([])
 
-  /// Dies with the parent from now on, and removes first what would be left, if the parent holds a leash. Done with the
+  /// Dies with the parent from now on, and removes first what would be left, if the parent holds a parent-death pipe. Done with the
   /// first end that the kernel wouldn't remove; until then the kernel itself ends this process (`CSystem.c`).
-  package static let leash: Bool = {
+  package static let parentDeathPipe: Bool = {
     guard let text = Processes.variable(Spawn.prefix + "LEASH"), let number = Int32(text) else {
       return false
     }
@@ -22,14 +22,14 @@ package enum Inheritance {
       let parameters = Dictionary(pairs(fields[3]), uniquingKeysWith: { first, _ in first })
       let placeholder = Placeholder()
       placeholders.withLock { $0[name] = placeholder }
-      Leftovers.registerFirst(placeholder, parameters, lifeline: numbers(fields[4]))
+      ResourceCleaner.registerFirst(placeholder, parameters, liveness: numbers(fields[4]))
     }
     let parent = Processes.parent
     leashHolder.store(parent, ordering: .relaxed)
-    let watch = try? HangUpMonitor.watch(number) {
+    let watch = try? PeerMonitor.watch(number) {
       // The parent is gone. Nobody is left to take what this process makes: what would outlive it goes, and then
       // it does, wherever it is.
-      Leftovers.leave(parent)
+      ResourceCleaner.leave(parent)
       Processes.exitNow(137)
     }
     guard watch != nil else { return false }
@@ -42,7 +42,7 @@ package enum Inheritance {
 
   private static let leashHolder = Atomic<Int32>(0)
 
-  /// The parent that this process had when it took the leash; nil: it has none.
+  /// The parent that this process had when it took the parent-death pipe; nil: it has none.
   static var parent: Int32? {
     let parent = leashHolder.load(ordering: .relaxed)
     return parent == 0 ? nil : parent
@@ -58,35 +58,35 @@ package enum Inheritance {
   /// The end has been taken: it looks after what it has itself.
   package static func wasTaken(_ name: String) {
     if let placeholder = placeholders.withLock({ $0.removeValue(forKey: name) }) {
-      Leftovers.forget(placeholder)
+      ResourceCleaner.forget(placeholder)
     }
   }
 
   /// The end with this name. Each can be taken once.
-  package static func end(_ name: String, role: String) throws(ChannelError) -> InheritedEnd {
-    if Processes.variable(Spawn.prefix + "ENDS") != nil { _ = leash }
+  package static func end(_ name: String, role: String) throws(ChannelError) -> InheritedEndpoint {
+    if Processes.variable(Spawn.prefix + "ENDS") != nil { _ = parentDeathPipe }
     guard let line = Processes.variable(Spawn.prefix + "END_" + name) else {
       throw ChannelError(
-        .notSupported, .handOver, nil,
-        "no end \"\(name)\" was handed to this process: the parent gives it with Spawn.give(_:as: \"\(name)\")"
+        .notSupported, .pass, nil,
+        "no end \"\(name)\" was handed to this process: the parent gives it with Spawn.pass(_:as: \"\(name)\")"
       )
     }
     let fields = line.split(separator: " ").map(String.init)
     guard fields.count == 5, fields[0] == role else {
       throw ChannelError(
-        .notSupported, .handOver, nil, "the end \"\(name)\" is a \(fields.first ?? "?"), not a \(role)")
+        .notSupported, .pass, nil, "the end \"\(name)\" is a \(fields.first ?? "?"), not a \(role)")
     }
     guard taken.withLock({ $0.insert(name).inserted }) else {
       throw ChannelError(
-        .busy, .handOver, nil, "the end \"\(name)\" was taken already: each can be taken once")
+        .busy, .pass, nil, "the end \"\(name)\" was taken already: each can be taken once")
     }
     var options = ChannelOptions()
     for (key, value) in pairs(fields[2]) { try options.set(key, value, in: name) }
     let descriptors = numbers(fields[4])
     for descriptor in descriptors {
-      try translating(.handOver, nil) { () throws(SystemError) in try closeOnExec(descriptor) }
+      try translating(.pass, nil) { () throws(SystemError) in try closeOnExec(descriptor) }
     }
-    return InheritedEnd(
+    return InheritedEndpoint(
       mechanism: try Mechanism(named: fields[1]), options: options, descriptors: descriptors,
       parameters: Dictionary(pairs(fields[3]), uniquingKeysWith: { first, _ in first }))
   }

@@ -5,7 +5,7 @@ import SystemCalls
 /// ```swift
 /// let channel = try Channel.make(over: .memory)
 /// var spawn = Spawn(arguments: ["worker"])
-/// try spawn.give(channel.receiver, as: "jobs")
+/// try spawn.pass(channel.receiver, as: "jobs")
 /// let child = try spawn.start()                  // the child calls Receiver.inherited("jobs")
 /// ```
 ///
@@ -30,10 +30,10 @@ public struct Spawn: ~Copyable {
   /// What takes their place, as 0 and 1 of the child.
   package var input: Int32?
   package var output: Int32?
-  /// Descriptors that the child gets as they are, behind the leash: 4, 5, …
+  /// Descriptors that the child gets as they are, behind the parent-death pipe: 4, 5, …
   package var descriptors: [Int32] = []
 
-  private var handovers: [(name: String, line: String, handover: Handover, surrenders: Bool)] = []
+  private var transfers: [(name: String, line: String, transfer: EndpointTransfer, surrenders: Bool)] = []
 
   /// A process of the same program, or of another.
   public init(_ executable: String? = nil, arguments: [String] = []) {
@@ -42,17 +42,17 @@ public struct Spawn: ~Copyable {
   }
 
   /// Hands a sender over: it is closed here once the child has it.
-  public mutating func give(_ sender: consuming Sender, as name: String) throws(ChannelError) {
+  public mutating func pass(_ sender: consuming Sender, as name: String) throws(ChannelError) {
     let end = sender.end
-    try add(name, "sender", end.mechanism, end.options, try end.handOver(), surrenders: true)
+    try add(name, "sender", end.mechanism, end.options, try end.transfer(), surrenders: true)
     // Its deinitializer would end the channel; the end itself is closed after the spawn.
     sender.forget()
   }
 
   /// Hands a receiver over: it is closed here once the child has it.
-  public mutating func give(_ receiver: consuming Receiver, as name: String) throws(ChannelError) {
+  public mutating func pass(_ receiver: consuming Receiver, as name: String) throws(ChannelError) {
     let end = receiver.end
-    try add(name, "receiver", end.mechanism, end.options, try end.handOver(), surrenders: true)
+    try add(name, "receiver", end.mechanism, end.options, try end.transfer(), surrenders: true)
     receiver.forget()
   }
 
@@ -62,10 +62,10 @@ public struct Spawn: ~Copyable {
     let end = sender.end
     guard end.mechanism.traits.manySenders, end.admitsMoreSenders else {
       throw ChannelError(
-        .notSupported, .handOver, end.mechanism,
+        .notSupported, .pass, end.mechanism,
         "this channel has one sender: give it, or open it with ?senders=many")
     }
-    try add(name, "sender", end.mechanism, end.options, try end.handOver(), surrenders: false)
+    try add(name, "sender", end.mechanism, end.options, try end.transfer(), surrenders: false)
   }
 
   /// Gives the child a receiver of the same channel, and keeps this one too: each message goes to one of them.
@@ -74,25 +74,26 @@ public struct Spawn: ~Copyable {
     let end = receiver.end
     guard end.mechanism.traits.manyReceivers, end.options.receivers != .one else {
       throw ChannelError(
-        .notSupported, .handOver, end.mechanism,
+        .notSupported, .pass, end.mechanism,
         "this channel has one receiver: give it away, or use a queue or a semaphore")
     }
-    try add(name, "receiver", end.mechanism, end.options, try end.handOver(), surrenders: false)
+    try add(name, "receiver", end.mechanism, end.options, try end.transfer(), surrenders: false)
   }
 
   mutating func add(
-    _ name: String, _ role: String, _ mechanism: Mechanism, _ options: ChannelOptions, _ handover: Handover,
+    _ name: String, _ role: String, _ mechanism: Mechanism, _ options: ChannelOptions,
+    _ transfer: EndpointTransfer,
     surrenders: Bool
   ) throws(ChannelError) {
     guard !name.isEmpty, name.utf8.allSatisfy({ $0 > 32 && $0 < 127 && $0 != 61 }),
-      !handovers.contains(where: { $0.name == name })
+      !transfers.contains(where: { $0.name == name })
     else {
       throw ChannelError(
-        .notSupported, .handOver, mechanism, "\"\(name)\" can't name an end: use a word that no other end has"
+        .notSupported, .pass, mechanism, "\"\(name)\" can't name an end: use a word that no other end has"
       )
     }
-    let line = "\(role) \(mechanism.name) \(Self.join(options.parameters)) \(Self.join(handover.parameters))"
-    handovers.append((name, line, handover, surrenders))
+    let line = "\(role) \(mechanism.name) \(Self.join(options.parameters)) \(Self.join(transfer.parameters))"
+    transfers.append((name, line, transfer, surrenders))
   }
 
   private static func join(_ pairs: [(key: String, value: String)]) -> String {
@@ -110,12 +111,12 @@ public struct Spawn: ~Copyable {
   }
 
   private func begin() throws(SystemError) -> ChildProcess {
-    let leash = try PipeEnds()
+    let parentDeathPipe = try PipeEnds()
     let null = try Files.open("/dev/null", .readWrite)
-    // 0, 1, 2, the leash, then the ends.
+    // 0, 1, 2, the parent-death pipe, then the ends.
     var descriptors: [Int32] = [
       input ?? (inheritsInput ? 0 : null.raw), output ?? (inheritsOutput ? 1 : null.raw), 2,
-      leash.reading.raw,
+      parentDeathPipe.reading.raw,
     ]
     descriptors += self.descriptors
     var variables = Processes.environment.filter { entry in
@@ -124,18 +125,18 @@ public struct Spawn: ~Copyable {
     variables += environment.map { "\($0.key)=\($0.value)" }
     variables.append("\(Self.prefix)LEASH=3")
     // What the kernel doesn't remove with its last user, the child must when this process dies.
-    let outliving = handovers.filter { Leftovers.areIn($0.handover.parameters.map(\.key)) }
+    let outliving = transfers.filter { ResourceCleaner.areIn($0.transfer.parameters.map(\.key)) }
     if !outliving.isEmpty { variables.append("\(Self.prefix)ENDS=\(outliving.count)") }
-    for (name, line, handover, _) in handovers {
-      let numbers = handover.descriptors.indices.map { String(descriptors.count + $0) }
+    for (name, line, transfer, _) in transfers {
+      let numbers = transfer.descriptors.indices.map { String(descriptors.count + $0) }
       variables.append(
         "\(Self.prefix)END_\(name)=\(line) \(numbers.isEmpty ? "-" : numbers.joined(separator: ","))")
-      descriptors += handover.descriptors
+      descriptors += transfer.descriptors
     }
     let process = try Processes.spawn(
       executable, arguments: arguments, environment: variables, descriptors: descriptors)
-    let escrow = handovers.filter(\.surrenders).compactMap { $0.handover.surrender() }
-    let writing = try leash.writing.duplicate()
-    return ChildProcess(process, leash: writing, escrow: escrow)
+    let escrow = transfers.filter(\.surrenders).compactMap { $0.transfer.surrender() }
+    let writing = try parentDeathPipe.writing.duplicate()
+    return ChildProcess(process, parentDeathPipe: writing, escrow: escrow)
   }
 }

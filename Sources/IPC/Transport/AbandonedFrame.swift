@@ -1,6 +1,6 @@
 /// What a stream still has to get when a message was given up in its middle, so that the receiver finds the next one: zeros
 /// for the rest of its bytes, and the rest of a header whose last byte says that the message never ended.
-struct FrameDebt {
+struct AbandonedFrame {
   private var zeros = 0
   private var tail: [UInt8] = []
 

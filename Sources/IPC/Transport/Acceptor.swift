@@ -4,7 +4,7 @@ package import SystemCalls
 /// The door of a named socket: a thread that accepts whoever comes, at once, checks whose process it is, and says
 /// so with one byte. At once, since the kernel forgets whose a TCP connection was as soon as its process has closed
 /// it; and a sender that waits for the byte knows that it is in.
-package final class SocketDoor: @unchecked Sendable {
+package final class Acceptor: @unchecked Sendable {
   // The descriptors are used by both threads and closed when both are done.
   private struct State {
     var admitted: [Int32] = []

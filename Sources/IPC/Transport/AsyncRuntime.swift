@@ -32,7 +32,7 @@ enum AsyncRuntime {
   /// Has what senders of this process hold back written, as before every wait; where a channel is full, by a thread that
   /// comes back to it.
   static func flush() {
-    if PendingFlushes.flushBeforeWaiting() { return }
+    if FlushRegistry.flushBeforeWaiting() { return }
     guard
       isFlushing.compareExchange(expected: false, desired: true, ordering: .acquiringAndReleasing).exchanged
     else { return }
@@ -40,10 +40,10 @@ enum AsyncRuntime {
     Task(executorPreference: scheduler) {
       await scheduler.blocking {
         repeat {
-          while !PendingFlushes.flushBeforeWaiting() { Clock.sleep(nanoseconds: PendingFlushes.slice) }
+          while !FlushRegistry.flushBeforeWaiting() { Clock.sleep(nanoseconds: FlushRegistry.slice) }
           isFlushing.store(false, ordering: .sequentiallyConsistent)
           // Who came just then has left it to this one.
-        } while !PendingFlushes.flushBeforeWaiting()
+        } while !FlushRegistry.flushBeforeWaiting()
           && isFlushing.compareExchange(expected: false, desired: true, ordering: .acquiringAndReleasing)
             .exchanged
       }

@@ -22,7 +22,7 @@ package struct PartPosition {
 }
 
 /// What carries framed bytes out: one write of a descriptor, one message of a queue, one slot of a buffer.
-package protocol ByteSink: AnyObject {
+package protocol ByteWriter: AnyObject {
   /// The most bytes that go in one write without another sender's coming between.
   var unitBytes: Int { get }
   /// True: a byte stream with this one sender; a write may be cut anywhere, and the rest follows. False: a write
@@ -39,7 +39,7 @@ package protocol ByteSink: AnyObject {
     _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, _ position: PartPosition,
     until deadline: Deadline
   ) throws(ChannelError) -> Int
-  /// How to wait for room, as a ``SendingEnd`` says it.
+  /// How to wait for room, as a ``SenderTransport`` says it.
   var readiness: Readiness { get }
   func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool
   /// Whether lines of text can go as they are: a byte stream that a shell could write to.
@@ -47,10 +47,10 @@ package protocol ByteSink: AnyObject {
   /// The rest of the message that was begun doesn't come.
   func abandon()
   func close()
-  func handOver() throws(ChannelError) -> Handover
+  func transfer() throws(ChannelError) -> EndpointTransfer
 }
 
-extension ByteSource {
+extension ByteReader {
   package var holdsTurn: Bool { false }
   package func waitUntilReady(until deadline: Deadline) -> Bool { true }
 
@@ -66,7 +66,7 @@ extension ByteSource {
   }
 }
 
-extension ByteSink {
+extension ByteWriter {
   package var carriesLines: Bool { false }
   package func abandon() {}
   package func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool { true }
@@ -81,7 +81,7 @@ package enum ReadOutcome {
 }
 
 /// What carries framed bytes in.
-package protocol ByteSource: AnyObject {
+package protocol ByteReader: AnyObject {
   /// Whether other receivers wait until the message that has begun here is whole.
   var holdsTurn: Bool { get }
   /// A read takes at most this much; the buffer must hold it.
@@ -94,9 +94,9 @@ package protocol ByteSource: AnyObject {
   func read(
     into buffer: UnsafeMutableRawBufferPointer, trying times: Int
   ) throws(ChannelError) -> ReadOutcome
-  /// How to wait for bytes, as a ``ReceivingEnd`` says it.
+  /// How to wait for bytes, as a ``ReceiverTransport`` says it.
   var readiness: Readiness { get }
   func waitUntilReady(until deadline: Deadline) -> Bool
   func close()
-  func handOver() throws(ChannelError) -> Handover
+  func transfer() throws(ChannelError) -> EndpointTransfer
 }

@@ -1,5 +1,5 @@
 /// What counts tokens: a semaphore, an eventfd.
-package protocol TokenPort: AnyObject {
+package protocol CounterTransport: AnyObject {
   /// Adds one. False: the deadline passed and the count is as high as it may be.
   func put(until deadline: Deadline) throws(ChannelError) -> Bool
   /// Takes one.
@@ -8,30 +8,30 @@ package protocol TokenPort: AnyObject {
   func readiness(toPut: Bool) -> Readiness
   func waitUntilReady(toPut: Bool, until deadline: Deadline) -> Bool
   func close()
-  func handOver() throws(ChannelError) -> Handover
+  func transfer() throws(ChannelError) -> EndpointTransfer
 }
 
-extension TokenPort {
+extension CounterTransport {
   package func waitUntilReady(toPut: Bool, until deadline: Deadline) -> Bool { true }
 }
 
 /// The sending end of a mechanism whose messages have no bytes.
-package final class TokenSender: SendingEnd {
+package final class CounterSender: SenderTransport {
   package let mechanism: Mechanism
   package let options: ChannelOptions
   package let bytesCarried = 0
   package var coalesces = false
   package let admitsMoreSenders = true
-  private let port: any TokenPort
-  private var spinner: Spinner
+  private let port: any CounterTransport
+  private var spinPolicy: SpinPolicy
   private var isClosed = false
   private let nothing = ByteBuffer(capacity: 16)
 
-  package init(_ mechanism: Mechanism, _ port: any TokenPort, _ options: ChannelOptions) {
+  package init(_ mechanism: Mechanism, _ port: any CounterTransport, _ options: ChannelOptions) {
     self.mechanism = mechanism
     self.port = port
     self.options = options
-    spinner = Spinner(options.wait)
+    spinPolicy = SpinPolicy(options.wait)
   }
 
   package func send(_ bytes: UnsafeRawBufferPointer, until deadline: Deadline) throws(ChannelError) -> Bool {
@@ -47,9 +47,9 @@ package final class TokenSender: SendingEnd {
   private func put(until deadline: Deadline) throws(ChannelError) -> Bool {
     if try port.put(until: .now) { return true }
     if deadline.isNow { return false }
-    _ = PendingFlushes.flushBeforeWaiting()
+    _ = FlushRegistry.flushBeforeWaiting()
     let port = self.port
-    if try spinner.spin(until: deadline, { () throws(ChannelError) in try port.put(until: .now) }) {
+    if try spinPolicy.spin(until: deadline, { () throws(ChannelError) in try port.put(until: .now) }) {
       return true
     }
     return try port.put(until: deadline)
@@ -80,9 +80,9 @@ package final class TokenSender: SendingEnd {
     port.close()
   }
 
-  package func handOver() throws(ChannelError) -> Handover {
-    let carried = try port.handOver()
-    return Handover(parameters: carried.parameters, descriptors: carried.descriptors) {
+  package func transfer() throws(ChannelError) -> EndpointTransfer {
+    let carried = try port.transfer()
+    return EndpointTransfer(parameters: carried.parameters, descriptors: carried.descriptors) {
       self.isClosed = true
       return carried.surrender()
     }
@@ -90,29 +90,29 @@ package final class TokenSender: SendingEnd {
 }
 
 /// The receiving end of a mechanism whose messages have no bytes.
-package final class TokenReceiver: ReceivingEnd {
+package final class CounterReceiver: ReceiverTransport {
   package let mechanism: Mechanism
   package let options: ChannelOptions
   package let bytesCarried = 0
-  private let port: any TokenPort
-  private var spinner: Spinner
+  private let port: any CounterTransport
+  private var spinPolicy: SpinPolicy
   private var isClosed = false
 
-  package init(_ mechanism: Mechanism, _ port: any TokenPort, _ options: ChannelOptions) {
+  package init(_ mechanism: Mechanism, _ port: any CounterTransport, _ options: ChannelOptions) {
     self.mechanism = mechanism
     self.port = port
     self.options = options
-    spinner = Spinner(options.wait)
+    spinPolicy = SpinPolicy(options.wait)
   }
 
   package func take(until deadline: Deadline) throws(ChannelError) -> UnsafeRawBufferPointer? {
     var outcome = try port.take(until: .now)
     if case .nothing = outcome, !deadline.isNow {
       outcome =
-        try PendingFlushes.waiting(until: deadline) { limit throws(ChannelError) -> ReadOutcome? in
+        try FlushRegistry.waiting(until: deadline) { limit throws(ChannelError) -> ReadOutcome? in
           var found = ReadOutcome.nothing
           let port = self.port
-          let done = try spinner.spin(until: limit) { () throws(ChannelError) in
+          let done = try spinPolicy.spin(until: limit) { () throws(ChannelError) in
             found = try port.take(until: .now)
             if case .nothing = found { return false }
             return true
@@ -143,9 +143,9 @@ package final class TokenReceiver: ReceivingEnd {
     port.close()
   }
 
-  package func handOver() throws(ChannelError) -> Handover {
-    let carried = try port.handOver()
-    return Handover(parameters: carried.parameters, descriptors: carried.descriptors) {
+  package func transfer() throws(ChannelError) -> EndpointTransfer {
+    let carried = try port.transfer()
+    return EndpointTransfer(parameters: carried.parameters, descriptors: carried.descriptors) {
       self.isClosed = true
       return carried.surrender()
     }

@@ -1,7 +1,7 @@
 package import SystemCalls
 
 /// A descriptor that bytes go out of or come in from: a pipe, a FIFO, a socket.
-package final class DescriptorCarrier: ByteSink, ByteSource {
+package final class DescriptorCarrier: ByteWriter, ByteReader {
   package enum Kind: Sendable {
     /// read(2), writev(2) and their RWF_NOWAIT forms, which every pipe of pipe2(2) has.
     case pipe
@@ -203,11 +203,11 @@ package final class DescriptorCarrier: ByteSink, ByteSource {
   /// It has a name that goes with it: another process opens that.
   package var staysHere = false
 
-  package func handOver() throws(ChannelError) -> Handover {
+  package func transfer() throws(ChannelError) -> EndpointTransfer {
     if staysHere { throw .named(mechanism) }
-    return Handover(
+    return EndpointTransfer(
       parameters: [("unit", String(unitBytes)), ("stream", isStream ? "1" : "0")],
-      descriptors: [try raw(.handOver)],
+      descriptors: [try raw(.pass)],
       surrender: {
         self.descriptor = nil
         self.number = -1
@@ -218,21 +218,23 @@ package final class DescriptorCarrier: ByteSink, ByteSource {
   }
 
   /// The carrier of an end that the parent handed over.
-  package convenience init(_ inherited: InheritedEnd, kind: Kind) throws(ChannelError) {
+  package convenience init(_ inherited: InheritedEndpoint, kind: Kind) throws(ChannelError) {
     self.init(
       inherited.mechanism, Descriptor(owning: try inherited.descriptor(0)), kind: kind,
       unitBytes: try inherited.integer("unit"), isStream: try inherited.integer("stream") == 1)
   }
 }
 
-extension InheritedEnd {
+extension InheritedEndpoint {
   /// The sending end of one descriptor, whatever mechanism made it.
-  package func descriptorSender(_ kind: DescriptorCarrier.Kind) throws(ChannelError) -> any SendingEnd {
+  package func descriptorSender(_ kind: DescriptorCarrier.Kind) throws(ChannelError) -> any SenderTransport {
     FramedSender(mechanism, try DescriptorCarrier(self, kind: kind), options)
   }
 
   /// The receiving end of one descriptor.
-  package func descriptorReceiver(_ kind: DescriptorCarrier.Kind) throws(ChannelError) -> any ReceivingEnd {
+  package func descriptorReceiver(_ kind: DescriptorCarrier.Kind) throws(ChannelError)
+    -> any ReceiverTransport
+  {
     FramedReceiver(mechanism, try DescriptorCarrier(self, kind: kind), options)
   }
 }

@@ -1,7 +1,7 @@
 /// What a mechanism puts behind a ``Sender``. One owner calls it, one call at a time.
 ///
 /// A deadline of `.now` means: try, and don't wait.
-@usableFromInline package protocol SendingEnd: AnyObject {
+@usableFromInline package protocol SenderTransport: AnyObject {
   var mechanism: Mechanism { get }
   var options: ChannelOptions { get }
   /// Bytes given to the mechanism so far, framing included.
@@ -34,11 +34,11 @@
   func close()
   /// Forgets what is held back, so that ``close()`` has nothing to wait for.
   func discard()
-  func handOver() throws(ChannelError) -> Handover
+  func transfer() throws(ChannelError) -> EndpointTransfer
 }
 
 /// What a mechanism puts behind a ``Receiver``. One owner calls it, one call at a time.
-@usableFromInline package protocol ReceivingEnd: AnyObject {
+@usableFromInline package protocol ReceiverTransport: AnyObject {
   var mechanism: Mechanism { get }
   var options: ChannelOptions { get }
   var bytesCarried: Int { get }
@@ -56,22 +56,22 @@
   /// deadline passed.
   func waitUntilReady(until deadline: Deadline) -> Bool
   func close()
-  func handOver() throws(ChannelError) -> Handover
+  func transfer() throws(ChannelError) -> EndpointTransfer
 }
 
-extension SendingEnd {
+extension SenderTransport {
   package var reservesSharedMemory: Bool { false }
   package func discard() {}
   package func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool { true }
 }
 
-extension ReceivingEnd {
+extension ReceiverTransport {
   package var lendsSharedMemory: Bool { false }
   package func waitUntilReady(until deadline: Deadline) -> Bool { true }
 }
 
 /// An end on its way to a process that is about to be spawned.
-@usableFromInline package struct Handover {
+@usableFromInline package struct EndpointTransfer {
   /// What the child needs besides descriptors to take the end over.
   package let parameters: [(key: String, value: String)]
   /// Borrowed: the end owns them until ``surrender`` runs.
@@ -90,7 +90,7 @@ extension ReceivingEnd {
 }
 
 /// An end as the child finds it: descriptors under their new numbers, and the parent's parameters.
-package struct InheritedEnd {
+package struct InheritedEndpoint {
   package let mechanism: Mechanism
   package let options: ChannelOptions
   package let descriptors: [Int32]

@@ -4,7 +4,7 @@ package import SystemCalls
 /// that somebody may sleep; the rest counts the rings, so that a ring between a sleeper's last look and its sleep
 /// isn't lost, however many others set the bit meanwhile. Nobody pays a system call while nobody sleeps, and a
 /// sleeper that was killed costs the next ringer one.
-package struct Doorbell: Sendable {
+package struct EventCount: Sendable {
   /// A sleeper looks again this often by itself: a process killed between its news and the ring can't leave it
   /// asleep.
   private static let slice: UInt64 = 250_000_000
@@ -24,13 +24,13 @@ package struct Doorbell: Sendable {
   }
 
   /// Wakes who sleeps. Call it after the news can be seen.
-  @inline(__always) package func ring() {
+  @inline(__always) package func notify() {
     sharedMemoryFence()
     if word.relaxed() & 1 != 0 { wake() }
   }
 
   /// The same towards a sleeper that passes the barrier for both (``MemoryBarrier``): costs a load.
-  @inline(__always) package func ringWithoutBarrier() {
+  @inline(__always) package func notifyWithoutBarrier() {
     MemoryBarrier.left()
     if word.relaxed() & 1 != 0 { wake() }
   }
@@ -54,7 +54,7 @@ package struct Doorbell: Sendable {
 
   /// The same where nobody else ever sleeps here: one that needn't sleep after all takes its bit back, and spares the
   /// other side a system call that would wake nobody. It passes the barrier for both sides, so that the other may use
-  /// ``ringWithoutBarrier()``.
+  /// ``notifyWithoutBarrier()``.
   package func waitAlone(
     until deadline: Deadline, _ ready: () throws(ChannelError) -> Bool
   ) throws(ChannelError) -> Bool {
@@ -82,14 +82,14 @@ package struct Doorbell: Sendable {
 }
 
 /// A doorbell between the threads of this process.
-@safe package final class LocalDoorbell: @unchecked Sendable {
+@safe package final class LocalEventCount: @unchecked Sendable {
   private let memory: UnsafeMutableRawBufferPointer
-  package let bell: Doorbell
+  package let bell: EventCount
 
   package init() {
     unsafe memory = .allocate(byteCount: 64, alignment: 64)
     unsafe memory.initializeMemory(as: UInt8.self, repeating: 0)
-    bell = unsafe Doorbell(local: SharedWord(memory, at: 0))
+    bell = unsafe EventCount(local: SharedWord(memory, at: 0))
   }
 
   deinit { unsafe memory.deallocate() }

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// A sender that holds messages back.
-package protocol CoalescingEnd: AnyObject, Sendable {
+package protocol CoalescingTransport: AnyObject, Sendable {
   /// Writes what it can without waiting. True: nothing is held back any more (or the channel is closed, which the
   /// owner's next call will say).
   func flushWithoutWaiting() -> Bool
@@ -9,21 +9,21 @@ package protocol CoalescingEnd: AnyObject, Sendable {
 
 /// The senders of this process that hold messages back. They are flushed before any receiver of the process
 /// waits: otherwise two processes could each wait for what the other still holds.
-package enum PendingFlushes {
+package enum FlushRegistry {
   // One load for the receivers of a process that never coalesces.
   private static let count = Atomic<Int>(0)
-  private static let ends = Mutex<[ObjectIdentifier: any CoalescingEnd]>([:])
+  private static let ends = Mutex<[ObjectIdentifier: any CoalescingTransport]>([:])
 
   /// Whether nobody holds anything back.
   @inline(__always) static var areNone: Bool { count.load(ordering: .acquiring) == 0 }
 
-  package static func note(_ end: any CoalescingEnd) {
+  package static func register(_ end: any CoalescingTransport) {
     ends.withLock { ends in
       if ends.updateValue(end, forKey: ObjectIdentifier(end)) == nil { count.add(1, ordering: .releasing) }
     }
   }
 
-  package static func forget(_ end: any CoalescingEnd) {
+  package static func remove(_ end: any CoalescingTransport) {
     ends.withLock { ends in
       if ends.removeValue(forKey: ObjectIdentifier(end)) != nil { count.subtract(1, ordering: .releasing) }
     }

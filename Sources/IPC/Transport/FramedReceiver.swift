@@ -1,13 +1,13 @@
 /// The receiving end of every mechanism that carries bytes and has one source: reads ahead as much as there is,
 /// and lends out one message after the other.
-package final class FramedReceiver: ReceivingEnd {
+package final class FramedReceiver: ReceiverTransport {
   package let mechanism: Mechanism
   package let options: ChannelOptions
-  package let source: any ByteSource
+  package let source: any ByteReader
   package var bytesCarried: Int { carried }
   private var carried = 0
   private let decoder: FrameDecoder
-  private var spinner: Spinner
+  private var spinPolicy: SpinPolicy
   private let blocks: Bool
   private let unitBytes: Int
   /// A receiver that spins anyway begins with it.
@@ -15,14 +15,14 @@ package final class FramedReceiver: ReceivingEnd {
   private var ended = false
   private var isClosed = false
 
-  package init(_ mechanism: Mechanism, _ source: any ByteSource, _ options: ChannelOptions) {
+  package init(_ mechanism: Mechanism, _ source: any ByteReader, _ options: ChannelOptions) {
     self.mechanism = mechanism
     self.source = source
     self.options = options
-    spinner = Spinner(options.wait)
+    spinPolicy = SpinPolicy(options.wait)
     blocks = options.wait == .block
     unitBytes = source.unitBytes
-    firstTries = options.wait == .spin ? Spinner.triesAtOnce : 1
+    firstTries = options.wait == .spin ? SpinPolicy.triesAtOnce : 1
     decoder = FrameDecoder(
       mechanism: mechanism, options: options, bufferBytes: max(unitBytes, 1 << 16))
   }
@@ -56,7 +56,7 @@ package final class FramedReceiver: ReceivingEnd {
   private func read(until deadline: Deadline) throws(ChannelError) -> ReadOutcome {
     let room = unsafe decoder.room(unitBytes)
     // A plain blocking read is one call where trying first would be two.
-    let waitsAtOnce = blocks && deadline.isNever && PendingFlushes.areNone
+    let waitsAtOnce = blocks && deadline.isNever && FlushRegistry.areNone
     let outcome =
       waitsAtOnce ? unsafe try source.read(into: room, until: .never) : unsafe try read(room, until: deadline)
     if case .bytes(let count) = outcome {
@@ -73,9 +73,9 @@ package final class FramedReceiver: ReceivingEnd {
     if case .nothing = first {} else { return first }
     if deadline.isNow { return .nothing }
     let source = self.source
-    return try PendingFlushes.waiting(until: deadline) { limit throws(ChannelError) in
+    return try FlushRegistry.waiting(until: deadline) { limit throws(ChannelError) in
       var outcome = ReadOutcome.nothing
-      let done = try spinner.spin(until: limit) { times throws(ChannelError) in
+      let done = try spinPolicy.spin(until: limit) { times throws(ChannelError) in
         outcome = unsafe try source.read(into: room, trying: times)
         if case .nothing = outcome { return false }
         return true
@@ -98,14 +98,14 @@ package final class FramedReceiver: ReceivingEnd {
     source.close()
   }
 
-  package func handOver() throws(ChannelError) -> Handover {
+  package func transfer() throws(ChannelError) -> EndpointTransfer {
     guard decoder.isEmpty else {
       throw ChannelError(
-        .notSupported, .handOver, mechanism,
+        .notSupported, .pass, mechanism,
         "messages were read ahead that would be lost: hand a receiver over before receiving from it")
     }
-    let carried = try source.handOver()
-    return Handover(parameters: carried.parameters, descriptors: carried.descriptors) {
+    let carried = try source.transfer()
+    return EndpointTransfer(parameters: carried.parameters, descriptors: carried.descriptors) {
       self.isClosed = true
       return carried.surrender()
     }

@@ -3,10 +3,10 @@ import SystemCalls
 
 /// The sending end of every mechanism that carries bytes: frames a message, splits it where it must, gathers
 /// small ones where it may, and gives up without leaving half a message behind.
-package final class FramedSender: SendingEnd, CoalescingEnd, @unchecked Sendable {
+package final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Sendable {
   package let mechanism: Mechanism
   package let options: ChannelOptions
-  package let sink: any ByteSink
+  package let sink: any ByteWriter
   package var bytesCarried: Int { carried }
   package var coalesces: Bool {
     get { gathers }
@@ -22,13 +22,13 @@ package final class FramedSender: SendingEnd, CoalescingEnd, @unchecked Sendable
   private let usesFrames: Bool
   private let blocks: Bool
   private let limit: Int
-  private var spinner: Spinner
+  private var spinPolicy: SpinPolicy
   /// Small messages that wait to be written together, or a reserved message.
   private let pending: ByteBuffer
   private let gatherLimit: Int
   private var reserved = 0
   /// On a stream: what a message that was given up still owes it.
-  private var debt = FrameDebt()
+  private var debt = AbandonedFrame()
   /// Whether anything is owed. Apart from it, so that a message's look at it pays for no check.
   private var owes = false
   private var isClosed = false
@@ -36,12 +36,12 @@ package final class FramedSender: SendingEnd, CoalescingEnd, @unchecked Sendable
   private var noted = false
   private var reservedLocked = false
 
-  package init(_ mechanism: Mechanism, _ sink: any ByteSink, _ options: ChannelOptions) {
+  package init(_ mechanism: Mechanism, _ sink: any ByteWriter, _ options: ChannelOptions) {
     self.mechanism = mechanism
     self.sink = sink
     self.options = options
     stream = !sink.partsInterleave ? 0 : UInt32.random(in: 2..<(1 << 31))
-    spinner = Spinner(options.wait)
+    spinPolicy = SpinPolicy(options.wait)
     gatherLimit = min(sink.unitBytes, 1 << 16)
     pending = ByteBuffer(capacity: min(gatherLimit, 4096))
     gathers = options.coalesces
@@ -52,7 +52,7 @@ package final class FramedSender: SendingEnd, CoalescingEnd, @unchecked Sendable
     limit = options.maximumMessageBytes
   }
 
-  // MARK: SendingEnd
+  // MARK: SenderTransport
 
   @inline(__always) package func send(_ bytes: UnsafeRawBufferPointer, until deadline: Deadline)
     throws(ChannelError) -> Bool
@@ -200,7 +200,7 @@ package final class FramedSender: SendingEnd, CoalescingEnd, @unchecked Sendable
     pending.removeAll()
     if noted {
       noted = false
-      PendingFlushes.forget(self)
+      FlushRegistry.remove(self)
     }
     return true
   }
@@ -208,7 +208,7 @@ package final class FramedSender: SendingEnd, CoalescingEnd, @unchecked Sendable
   private func note() {
     if noted { return }
     noted = true
-    PendingFlushes.note(self)
+    FlushRegistry.register(self)
   }
 
   package func close() {
@@ -231,13 +231,13 @@ package final class FramedSender: SendingEnd, CoalescingEnd, @unchecked Sendable
     isClosed = true
     pending.removeAll()
     lockOfOwner.leave()
-    PendingFlushes.forget(self)
+    FlushRegistry.remove(self)
   }
 
-  package func handOver() throws(ChannelError) -> Handover {
-    guard try flush(until: .never) else { throw .timedOut(.handOver, mechanism) }
-    let carried = try sink.handOver()
-    return Handover(parameters: carried.parameters, descriptors: carried.descriptors) {
+  package func transfer() throws(ChannelError) -> EndpointTransfer {
+    guard try flush(until: .never) else { throw .timedOut(.pass, mechanism) }
+    let carried = try sink.transfer()
+    return EndpointTransfer(parameters: carried.parameters, descriptors: carried.descriptors) {
       self.end()
       return carried.surrender()
     }
@@ -322,12 +322,12 @@ package final class FramedSender: SendingEnd, CoalescingEnd, @unchecked Sendable
       count = unsafe try sink.write(head, body, position, until: .now)
       if count == 0, !deadline.isNow {
         let sink = self.sink
-        let done = try spinner.spin(until: deadline) { () throws(ChannelError) in
+        let done = try spinPolicy.spin(until: deadline) { () throws(ChannelError) in
           count = unsafe try sink.write(head, body, position, until: .now)
           return count > 0
         }
         if !done, !(options.wait == .spin && deadline.hasPassed) {
-          _ = PendingFlushes.flushBeforeWaiting()
+          _ = FlushRegistry.flushBeforeWaiting()
           count = unsafe try sink.write(head, body, position, until: deadline)
         }
       }
@@ -366,7 +366,7 @@ package final class FramedSender: SendingEnd, CoalescingEnd, @unchecked Sendable
   /// The message was given up after `done` of its bytes: what the stream still has to get so that the receiver
   /// finds the next message.
   func owe(from done: Int, first: FrameHeader, bytes: Int, last: FrameHeader) {
-    debt = FrameDebt(from: done, first: first, bytes: bytes, last: last)
+    debt = AbandonedFrame(from: done, first: first, bytes: bytes, last: last)
     owes = debt.isOwed
   }
 

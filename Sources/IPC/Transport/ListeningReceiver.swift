@@ -2,7 +2,7 @@ import SystemCalls
 
 /// The receiving end of a named socket: takes the messages of every sender that its door has
 /// admitted, in turn. When the last of them has closed the channel is at its end.
-package final class ListeningReceiver: ReceivingEnd {
+package final class ListeningReceiver: ReceiverTransport {
   /// One sender's connection.
   private final class Line {
     let socket: Descriptor
@@ -18,7 +18,7 @@ package final class ListeningReceiver: ReceivingEnd {
   package let options: ChannelOptions
   package private(set) var bytesCarried = 0
   private let unitBytes: Int
-  private var door: SocketDoor?
+  private var door: Acceptor?
   private var lines: [Line] = []
   /// Whose message was handed out last: the next search begins behind it, so that no sender starves another.
   private var current: Line?
@@ -28,13 +28,13 @@ package final class ListeningReceiver: ReceivingEnd {
   /// A last line that no newline ended.
   private var lastWords: [UInt8]?
   private let spoken = ByteBuffer(capacity: 16)
-  private var spinner: Spinner
+  private var spinPolicy: SpinPolicy
   /// Made when somebody waits without a thread.
   private var gathered: Epoll?
   private let onClose: () -> Void
 
   package init(
-    _ mechanism: Mechanism, _ door: SocketDoor, _ options: ChannelOptions, unitBytes: Int,
+    _ mechanism: Mechanism, _ door: Acceptor, _ options: ChannelOptions, unitBytes: Int,
     onClose: @escaping () -> Void
   ) {
     self.mechanism = mechanism
@@ -42,7 +42,7 @@ package final class ListeningReceiver: ReceivingEnd {
     self.door = door
     self.unitBytes = unitBytes
     self.onClose = onClose
-    spinner = Spinner(options.wait)
+    spinPolicy = SpinPolicy(options.wait)
   }
 
   package func take(until deadline: Deadline) throws(ChannelError) -> UnsafeRawBufferPointer? {
@@ -58,8 +58,8 @@ package final class ListeningReceiver: ReceivingEnd {
       if try turnOver(until: .now) { continue }
       if hadSender, lines.isEmpty { throw .closed(.receive, mechanism) }
       if deadline.isNow { return nil }
-      let moved = try PendingFlushes.waiting(until: deadline) { limit throws(ChannelError) -> Bool? in
-        if try spinner.spin(until: limit, { () throws(ChannelError) in try turnOver(until: .now) }) {
+      let moved = try FlushRegistry.waiting(until: deadline) { limit throws(ChannelError) -> Bool? in
+        if try spinPolicy.spin(until: limit, { () throws(ChannelError) in try turnOver(until: .now) }) {
           return true
         }
         return try turnOver(until: limit) ? true : nil
@@ -130,7 +130,7 @@ package final class ListeningReceiver: ReceivingEnd {
   private func drop(_ line: Line) { lines.removeAll { $0 === line } }
 
   /// Those that the door has admitted meanwhile.
-  private func take(from door: SocketDoor) -> Bool {
+  private func take(from door: Acceptor) -> Bool {
     door.rearm()
     var came = false
     while let socket = door.next() {
@@ -181,9 +181,9 @@ package final class ListeningReceiver: ReceivingEnd {
     onClose()
   }
 
-  package func handOver() throws(ChannelError) -> Handover {
+  package func transfer() throws(ChannelError) -> EndpointTransfer {
     throw ChannelError(
-      .notSupported, .handOver, mechanism,
+      .notSupported, .pass, mechanism,
       "a receiver that listens stays where it is: open it in the other process, or hand over one of Channel.make"
     )
   }

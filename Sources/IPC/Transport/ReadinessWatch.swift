@@ -46,7 +46,7 @@ final class ReadinessWatch: @unchecked Sendable {
   private var isOnLoan = false
   /// The loop's tokens for the descriptors that are watched, and whether they will call.
   private var watched: [Int32: (token: UInt64, isArmed: Bool)] = [:]
-  private var lifeline: Lifeline?
+  private var liveness: LivenessPipe?
 
   init(_ end: End) { self.end = end }
 
@@ -132,13 +132,13 @@ final class ReadinessWatch: @unchecked Sendable {
     if isOnLoan { return }
     switch end.readiness() {
     case .waiting: startWaiting()
-    case .descriptors(let descriptors, let lifeline): try arm(descriptors, end.interest, lifeline)
-    case .counters(let descriptors, let lifeline): try arm(descriptors, .read, lifeline)
+    case .descriptors(let descriptors, let liveness): try arm(descriptors, end.interest, liveness)
+    case .counters(let descriptors, let liveness): try arm(descriptors, .read, liveness)
     }
   }
 
   private func arm(
-    _ descriptors: [Int32], _ interest: Epoll.Interest, _ lifeline: Lifeline?
+    _ descriptors: [Int32], _ interest: Epoll.Interest, _ liveness: LivenessPipe?
   ) throws(SystemError) {
     let loop = try AsyncRuntime.loop()
     for descriptor in descriptors {
@@ -150,13 +150,13 @@ final class ReadinessWatch: @unchecked Sendable {
         watched[descriptor] = (token, true)
       }
     }
-    guard let lifeline else { return }
-    if self.lifeline == nil {
-      self.lifeline = lifeline
-      lifeline.tellWhenGone { [weak self] in self?.tell() }
+    guard let liveness else { return }
+    if self.liveness == nil {
+      self.liveness = liveness
+      liveness.tellWhenGone { [weak self] in self?.tell() }
     }
     // It may have gone before it was asked to tell.
-    if lifeline.peersGone { wake(change()) }
+    if liveness.peersGone { wake(change()) }
   }
 
   /// On the loop's thread.
@@ -245,7 +245,7 @@ final class ReadinessWatch: @unchecked Sendable {
     let woken = change()
     let tokens = watched.values.map(\.token)
     watched = [:]
-    lifeline?.tellWhenGone(nil)
+    liveness?.tellWhenGone(nil)
     let closes = !isOnLoan && !isWaitedFor
     lock.release()
     if let loop = try? AsyncRuntime.loop() { for token in tokens { loop.forget(token) } }

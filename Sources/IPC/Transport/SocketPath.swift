@@ -12,8 +12,8 @@ enum UnixPaths {
     let directory = path.lastIndex(of: "/").map { String(path[..<$0]) + "/" } ?? "."
     // Two receivers that both find a dead one's file must not remove each other's: the directory is the lock.
     let lock = try Files.open(directory, .read, directory: true)
-    var patience = Patience(.within(.seconds(5)))
-    while try !Files.lock(lock, wait: false), patience.pause() {}
+    var backoff = Backoff(.within(.seconds(5)))
+    while try !Files.lock(lock, wait: false), backoff.pause() {}
     try removeDead(path)
     try Sockets.bind(socket, path: path)
     withExtendedLifetime(lock) {}

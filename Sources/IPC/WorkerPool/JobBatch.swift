@@ -15,7 +15,7 @@ final class JobBatch<Job: Sendable, Output: Sendable>: Sendable {
 
   private let handle: Handle
   private let state = Mutex(State())
-  private let done = LocalDoorbell()
+  private let done = LocalEventCount()
 
   init(_ handle: @escaping Handle) { self.handle = handle }
 
@@ -52,7 +52,7 @@ final class JobBatch<Job: Sendable, Output: Sendable>: Sendable {
   }
 
   func wait() {
-    _ = PendingFlushes.flushBeforeWaiting()
+    _ = FlushRegistry.flushBeforeWaiting()
     _ = try? done.bell.wait(until: .never) { () throws(ChannelError) in state.withLock { $0.open == 0 } }
   }
 }

@@ -33,9 +33,9 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
   let options: WorkerPoolOptions
   let state = Mutex(State())
   /// Rung when there is work, or no more will come.
-  let work = LocalDoorbell()
+  let work = LocalEventCount()
   /// Rung when a lane is ready, or has ended.
-  private let lanes = LocalDoorbell()
+  private let lanes = LocalEventCount()
 
   /// Starts the workers, and waits until each is ready.
   /// - Throws: `notSupported` for a mechanism without messages or a count under 1; `system` when the program can't
@@ -54,7 +54,7 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
       state.withLock { $0.lanes += 1 }
       do throws(SystemError) {
         try Threads.start(name: "ipc-lane-\(index)") { [self] in
-          WorkerLane(self, index).run()
+          WorkerConnection(self, index).run()
           state.withLock { $0.lanes -= 1 }
           lanes.bell.wake()
           work.bell.wake()
@@ -84,7 +84,7 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
       return true
     }
     if accepted {
-      work.bell.ring()
+      work.bell.notify()
     } else {
       for job in jobs { refuse(Ticket(job: job, batch: batch)) }
     }
@@ -182,7 +182,7 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
             attempts: ticket.attempts, dispatchNanoseconds: 0, workNanoseconds: 0)
         )
       })
-    work.bell.ring()
+    work.bell.notify()
   }
 
   func refuse(_ tickets: [Ticket]) { tickets.forEach(refuse) }

@@ -3,7 +3,7 @@ import SystemCalls
 
 /// One worker as the coordinator sees it: a thread that starts it, keeps it supplied, takes its outputs, and
 /// starts another when it dies.
-final class WorkerLane<Job: Message & Sendable, Output: Message & Sendable> {
+final class WorkerConnection<Job: Message & Sendable, Output: Message & Sendable> {
   private typealias Pool = PoolCore<Job, Output>
 
   /// A worker is given as much as keeps it busy this long, so that a wake-up (tens of microseconds) is paid once
@@ -75,8 +75,8 @@ final class WorkerLane<Job: Message & Sendable, Output: Message & Sendable> {
     spawn.environment = options.environment
     var sender = jobs.sender
     var receiver = results.receiver
-    try spawn.give(jobs.receiver, as: PoolProtocol.jobs)
-    try spawn.give(results.sender, as: PoolProtocol.results)
+    try spawn.pass(jobs.receiver, as: PoolProtocol.jobs)
+    try spawn.pass(results.sender, as: PoolProtocol.results)
     let process = try spawn.start()
     let baseline: Processes.Usage
     do throws(ChannelError) {

@@ -207,7 +207,7 @@ enum PEP380Cases {
       itself.generator = generator
       return generator
     }
-      + PEPCase.several(["from_each_other": "next; other.next; next"]) { _ in Parts.ring() }
+      + PEPCase.several(["from_each_other": "next; other.next; next"]) { _ in Parts.notify() }
       + PEPCase.cases(["from_one_that_resumes_the_outer": "next; next; next"]) { log in
         let outer = PEPSelf()
         let part = PEPGenerator { caller in

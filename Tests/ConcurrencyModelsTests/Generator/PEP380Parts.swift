@@ -124,7 +124,7 @@ enum PEP380Parts {
     }
   }
 
-  static func ring() -> [PEPGenerator] {
+  static func notify() -> [PEPGenerator] {
     let itself = PEPSelf()
     let other = PEPGenerator { caller in
       guard let generator = itself.generator else { return nil }

@@ -25,7 +25,7 @@ extension AllTests {
       }
     }
 
-    private func numbers(_ end: any ReceivingEnd) -> Set<Int32> {
+    private func numbers(_ end: any ReceiverTransport) -> Set<Int32> {
       if case .descriptors(let list, _) = end.readiness { Set(list) } else { [] }
     }
 

@@ -186,7 +186,7 @@ extension AllTests {
       var receiver = channel.receiver
       var sender: Sender? = channel.sender
       let parent = try PeerProcess { (spawn: inout Spawn) throws(ChannelError) in
-        try spawn.give(sender.take()!, as: "end")
+        try spawn.pass(sender.take()!, as: "end")
       }
       let child = try #require(Int32(try parent.ask("pass-on end 9")))
       try parent.kill()

@@ -20,8 +20,8 @@ final class PeerProcess {
     let up = try Channel.make(over: .pipe, options: options)
     orders = down.sender
     report = up.receiver
-    try spawn.give(down.receiver, as: "orders")
-    try spawn.give(up.sender, as: "report")
+    try spawn.pass(down.receiver, as: "orders")
+    try spawn.pass(up.sender, as: "report")
     try give(&spawn)
     child = try spawn.start()
     id = child.id

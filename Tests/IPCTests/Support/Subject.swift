@@ -154,7 +154,7 @@ struct Subject: Sendable, CustomTestStringConvertible, CustomStringConvertible {
   static func peer(_ sender: consuming Sender) throws -> PeerProcess {
     var given: Sender? = sender
     let peer = try PeerProcess { (spawn) throws(ChannelError) in
-      if let sender = given.take() { try spawn.give(sender, as: "end") }
+      if let sender = given.take() { try spawn.pass(sender, as: "end") }
     }
     try peer.must("inherit sender end")
     return peer
@@ -163,7 +163,7 @@ struct Subject: Sendable, CustomTestStringConvertible, CustomStringConvertible {
   static func peer(_ receiver: consuming Receiver) throws -> PeerProcess {
     var given: Receiver? = receiver
     let peer = try PeerProcess { (spawn) throws(ChannelError) in
-      if let receiver = given.take() { try spawn.give(receiver, as: "end") }
+      if let receiver = given.take() { try spawn.pass(receiver, as: "end") }
     }
     try peer.must("inherit receiver end")
     return peer

@@ -62,7 +62,7 @@ enum Workspace {
       // The liveness monitor, SIGPIPE's disposition, the locale and resolver files of the C library.
       _ = try Channel.make(over: .memory)
       _ = try Channel.make(over: .pipe)
-      _ = try NameRecord.directory()
+      _ = try RegistryEntry.directory()
       _ = try port()
       _ = Snapshot.now()
       return true

@@ -19,20 +19,22 @@ extension AllTests {
       init(slots: Int = 4, wait: WaitStrategy = .block) throws {
         raw = try Segment(creating: BoundedBuffer.segmentBytes(slots: slots))
         set = try Semaphores.create(BoundedBuffer.values(slots: slots))
-        let lifelines = try Lifeline.pair()
+        let livenessPipes = try LivenessPipe.pair()
         var options = ChannelOptions()
         options.wait = wait
         sender = FramedSender(
           .semaphore,
           BoundedBufferSink(
             try BoundedBuffer(
-              set: set, slots: slots, segment: try Segment(attaching: raw.id), lifeline: lifelines.sender)),
+              set: set, slots: slots, segment: try Segment(attaching: raw.id), liveness: livenessPipes.sender)
+          ),
           options)
         receiver = FramedReceiver(
           .semaphore,
           BoundedBufferSource(
             try BoundedBuffer(
-              set: set, slots: slots, segment: try Segment(attaching: raw.id), lifeline: lifelines.receiver)),
+              set: set, slots: slots, segment: try Segment(attaching: raw.id),
+              liveness: livenessPipes.receiver)),
           options)
       }
 
@@ -106,7 +108,8 @@ extension AllTests {
       let id = segment.id
       #expect(throws: ChannelError.self) {
         _ = try BoundedBuffer(
-          set: set, slots: slots, segment: try Segment(attaching: id), lifeline: try Lifeline.pair().sender)
+          set: set, slots: slots, segment: try Segment(attaching: id),
+          liveness: try LivenessPipe.pair().sender)
       }
     }
 

@@ -128,7 +128,7 @@
     @Suite struct GivingUpTests {
       /// Sends with a fault plan that lets exactly `bytes` through, then finds no room.
       private func giveUp(
-        _ sender: any SendingEnd, _ message: [UInt8], after bytes: Int, _ call: SystemCall
+        _ sender: any SenderTransport, _ message: [UInt8], after bytes: Int, _ call: SystemCall
       ) throws -> Bool {
         let first = FrameHeader.size + message.count
         var plans: [Faults.Plan] = []
@@ -149,7 +149,7 @@
         return sent
       }
 
-      private func pair(_ mechanism: Mechanism) throws -> (EndPair, SystemCall) {
+      private func pair(_ mechanism: Mechanism) throws -> (TransportPair, SystemCall) {
         var options = ChannelOptions()
         if mechanism == .unix { options.type = "stream" }
         let implementation = try Catalogue.implementation(of: mechanism)

@@ -32,9 +32,9 @@ final class TestRing {
     memory = Memory(count: Ring.bytes(capacity: capacity))
     unsafe Ring.format(memory.bytes, capacity: capacity)
     let ring = unsafe try #require(Ring(memory.bytes))
-    let lifelines = try Lifeline.pair()
-    senderLink = try RingLink(.memory, ring, lifelines.sender, keep: memory)
-    receiverLink = try RingLink(.memory, ring, lifelines.receiver, keep: memory)
+    let livenessPipes = try LivenessPipe.pair()
+    senderLink = try RingLink(.memory, ring, livenessPipes.sender, keep: memory)
+    receiverLink = try RingLink(.memory, ring, livenessPipes.receiver, keep: memory)
     var options = ChannelOptions()
     options.maximumMessageBytes = maximum
     options.wait = wait

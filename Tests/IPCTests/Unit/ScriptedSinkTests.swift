@@ -3,7 +3,7 @@ import Testing
 @testable import IPC
 
 /// A sink that takes what the script lets it, and keeps it.
-private final class ScriptedSink: ByteSink {
+private final class ScriptedSink: ByteWriter {
   let unitBytes: Int
   let isStream: Bool
   let partsInterleave: Bool
@@ -42,7 +42,7 @@ private final class ScriptedSink: ByteSink {
 
   var readiness: Readiness { .descriptors([], nil) }
   func close() {}
-  func handOver() throws(ChannelError) -> Handover { Handover(descriptors: []) { nil } }
+  func transfer() throws(ChannelError) -> EndpointTransfer { EndpointTransfer(descriptors: []) { nil } }
 }
 
 extension AllTests {
@@ -87,7 +87,7 @@ extension AllTests {
     }
 
     private func reserveAndSend(
-      _ sender: any SendingEnd, _ message: [UInt8], more: Int, _ deadline: Deadline
+      _ sender: any SenderTransport, _ message: [UInt8], more: Int, _ deadline: Deadline
     ) throws(ChannelError) -> Bool {
       guard let room = unsafe try sender.reserve(message.count + more, until: deadline) else { return false }
       let count = room.count

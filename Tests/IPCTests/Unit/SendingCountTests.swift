@@ -129,7 +129,7 @@ extension AllTests {
         var sender = channel.sender
         var receiver: Receiver? = channel.receiver
         let peer = try PeerProcess { (spawn) throws(ChannelError) in
-          try spawn.give(receiver.take()!, as: "end")
+          try spawn.pass(receiver.take()!, as: "end")
         }
         try peer.must("inherit receiver end")
         // More than the channel holds: the room for one has to wait for the other side.

@@ -70,7 +70,7 @@ extension FrameDecoder {
   }
 }
 
-extension SendingEnd {
+extension SenderTransport {
   func send(_ bytes: [UInt8], until deadline: Deadline = .never) throws(ChannelError) -> Bool {
     unsafe try bytes.span.withUnsafeBytes { raw throws(ChannelError) in
       unsafe try send(raw, until: deadline)
@@ -78,7 +78,7 @@ extension SendingEnd {
   }
 }
 
-extension ReceivingEnd {
+extension ReceiverTransport {
   /// The next message, copied; nil: there was none before the deadline.
   func receive(until deadline: Deadline = .never) throws(ChannelError) -> [UInt8]? {
     guard let bytes = unsafe try take(until: deadline) else { return nil }

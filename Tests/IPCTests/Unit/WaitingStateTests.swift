@@ -9,9 +9,9 @@ extension AllTests {
     private let isAlone = Processes.processorsOnline < 2
 
     /// How often one wait tried; whether it found something is said beforehand.
-    private func tries(_ spinner: inout Spinner, finds: Bool, at attempt: Int = 1) throws -> Int {
+    private func tries(_ spinPolicy: inout SpinPolicy, finds: Bool, at attempt: Int = 1) throws -> Int {
       var count = 0
-      let found = try spinner.spin(until: .never) { () throws(ChannelError) in
+      let found = try spinPolicy.spin(until: .never) { () throws(ChannelError) in
         count += 1
         return finds && count >= attempt
       }
@@ -21,19 +21,19 @@ extension AllTests {
 
     @Test("block never tries")
     func block() throws {
-      var spinner = Spinner(.block)
-      for _ in 0..<200 { #expect(try tries(&spinner, finds: true) == 0) }
+      var spinPolicy = SpinPolicy(.block)
+      for _ in 0..<200 { #expect(try tries(&spinPolicy, finds: true) == 0) }
     }
 
     @Test("spin tries until it can, however long that takes")
     func spin() throws {
-      var spinner = Spinner(.spin)
+      var spinPolicy = SpinPolicy(.spin)
       for attempt in [1, 2, 64, 65, 1000, 100_000] {
-        #expect(try tries(&spinner, finds: true, at: attempt) == attempt)
+        #expect(try tries(&spinPolicy, finds: true, at: attempt) == attempt)
       }
       // Its deadline ends it, and it has tried.
       var count = 0
-      let isLate = try !spinner.spin(until: .now) { () throws(ChannelError) in
+      let isLate = try !spinPolicy.spin(until: .now) { () throws(ChannelError) in
         count += 1
         return false
       }
@@ -43,13 +43,13 @@ extension AllTests {
     @Test("adaptive gives up trying after a few failures, for longer and longer, and tries again")
     func adaptive() throws {
       guard !isAlone else { return }
-      var spinner = Spinner(.adaptive)
-      for _ in 0..<3 { #expect(try tries(&spinner, finds: false) > 0) }
+      var spinPolicy = SpinPolicy(.adaptive)
+      for _ in 0..<3 { #expect(try tries(&spinPolicy, finds: false) > 0) }
       // Waits that sleep at once between two that try.
       var pauses: [Int] = []
       for _ in 0..<8 {
         var pause = 0
-        while try tries(&spinner, finds: false) == 0 { pause += 1 }
+        while try tries(&spinPolicy, finds: false) == 0 { pause += 1 }
         pauses.append(pause)
       }
       #expect(pauses == [4, 8, 16, 32, 64, 64, 64, 64])
@@ -58,44 +58,44 @@ extension AllTests {
     @Test("adaptive is itself again when trying has helped once")
     func recovers() throws {
       guard !isAlone else { return }
-      var spinner = Spinner(.adaptive)
-      for _ in 0..<400 { _ = try tries(&spinner, finds: false) }
+      var spinPolicy = SpinPolicy(.adaptive)
+      for _ in 0..<400 { _ = try tries(&spinPolicy, finds: false) }
       // A peer that answers at once is found again within the longest pause.
       var waits = 0
-      while try tries(&spinner, finds: true) == 0 { waits += 1 }
+      while try tries(&spinPolicy, finds: true) == 0 { waits += 1 }
       #expect(waits <= 64)
-      for _ in 0..<500 { #expect(try tries(&spinner, finds: true) == 1) }
+      for _ in 0..<500 { #expect(try tries(&spinPolicy, finds: true) == 1) }
       // And has the whole credit of a fresh one.
-      for _ in 0..<3 { #expect(try tries(&spinner, finds: false) > 0) }
+      for _ in 0..<3 { #expect(try tries(&spinPolicy, finds: false) > 0) }
       var pause = 0
-      while try tries(&spinner, finds: true) == 0 { pause += 1 }
+      while try tries(&spinPolicy, finds: true) == 0 { pause += 1 }
       #expect(pause == 4)
     }
 
     @Test("failures that aren't in a row are no reason to stop")
     func now() throws {
       guard !isAlone else { return }
-      var spinner = Spinner(.adaptive)
+      var spinPolicy = SpinPolicy(.adaptive)
       for _ in 0..<100 {
-        #expect(try tries(&spinner, finds: false) > 0)
-        #expect(try tries(&spinner, finds: false) > 0)
-        #expect(try tries(&spinner, finds: true) == 1)
+        #expect(try tries(&spinPolicy, finds: false) > 0)
+        #expect(try tries(&spinPolicy, finds: false) > 0)
+        #expect(try tries(&spinPolicy, finds: true) == 1)
       }
     }
 
     @Test("on a machine of one CPU nobody else could run meanwhile")
     func alone() throws {
       guard isAlone else { return }
-      var spinner = Spinner(.adaptive)
-      for _ in 0..<200 { #expect(try tries(&spinner, finds: true) == 0) }
+      var spinPolicy = SpinPolicy(.adaptive)
+      for _ in 0..<200 { #expect(try tries(&spinPolicy, finds: true) == 0) }
     }
 
     @Test("what an attempt throws comes out", arguments: [WaitStrategy.spin, .adaptive])
     func throwing(_ strategy: WaitStrategy) throws {
       guard strategy == .spin || !isAlone else { return }
-      var spinner = Spinner(strategy)
+      var spinPolicy = SpinPolicy(strategy)
       let thrown = code { () throws(ChannelError) in
-        try spinner.spin(until: .never) { () throws(ChannelError) in
+        try spinPolicy.spin(until: .never) { () throws(ChannelError) in
           throw ChannelError(.closed, .receive, .memory, "the sender has closed")
         }
       }

@@ -52,11 +52,11 @@ public struct DescriptorSocket: ~Copyable, Sendable {
 
 extension Spawn {
   /// Hands one end over: it is closed here once the child has it.
-  public mutating func give(_ socket: consuming DescriptorSocket, as name: String) throws(ChannelError) {
+  public mutating func pass(_ socket: consuming DescriptorSocket, as name: String) throws(ChannelError) {
     let hold = Hold(socket)
     try add(
       name, "descriptors", .unix, ChannelOptions(),
-      Handover(descriptors: [hold.raw]) {
+      EndpointTransfer(descriptors: [hold.raw]) {
         hold.socket = nil
         return nil
       }, surrenders: true)

@@ -2,7 +2,7 @@ import SystemCalls
 
 /// Sends framed bytes as messages of a System V queue: type 1 is a whole message of ours, or several small ones;
 /// type 2 a part of a large one. Only one sender at a time sends parts, so that a receiver can tell when it died.
-final class QueueSink: ByteSink {
+final class QueueSink: ByteWriter {
   private let link: QueueLink
   private let scratch: ByteBuffer
   let unitBytes: Int
@@ -33,7 +33,7 @@ final class QueueSink: ByteSink {
     }
     if isPart, !inside {
       guard try link.lock(.sending, until: deadline, .send) else {
-        if link.lifeline.peersGone { throw .closed(.send, .queue) }
+        if link.liveness.peersGone { throw .closed(.send, .queue) }
         return 0
       }
       inside = true
@@ -54,11 +54,11 @@ final class QueueSink: ByteSink {
           unsafe try MessageQueues.send(link.queue, base, count: total, wait: true)
         }
       } catch {
-        if !link.lifeline.peersGone { throw ChannelError(error, .send, .queue) }
+        if !link.liveness.peersGone { throw ChannelError(error, .send, .queue) }
       }
       // What was sent while the last receiver went is lost with it, as in a pipe.
-      if link.lifeline.peersGone { throw .closed(.send, .queue) }
-      link.messages.ring()
+      if link.liveness.peersGone { throw .closed(.send, .queue) }
+      link.messages.notify()
       return true
     }
     return try link.room.wait(until: deadline) { () throws(ChannelError) in unsafe try attempt(base, total) }
@@ -74,7 +74,7 @@ final class QueueSink: ByteSink {
 
   func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool {
     let found = try? link.room.wait(until: deadline) { () throws(ChannelError) in
-      if link.lifeline.peersGone { return true }
+      if link.liveness.peersGone { return true }
       let status = try translating(.send, .queue) { () throws(SystemError) in
         try MessageQueues.status(link.queue)
       }
@@ -85,14 +85,14 @@ final class QueueSink: ByteSink {
   }
 
   private func attempt(_ memory: UnsafeRawPointer, _ count: Int) throws(ChannelError) -> Bool {
-    if link.lifeline.peersGone { throw .closed(.send, .queue) }
+    if link.liveness.peersGone { throw .closed(.send, .queue) }
     do throws(SystemError) {
       unsafe try MessageQueues.send(link.queue, memory, count: count, wait: false)
     } catch {
       if error.wouldBlock { return false }
       throw ChannelError(error, .send, .queue)
     }
-    link.messages.ring()
+    link.messages.notify()
     return true
   }
 
@@ -101,7 +101,7 @@ final class QueueSink: ByteSink {
     link.close()
   }
 
-  func handOver() throws(ChannelError) -> Handover { try link.handover() }
+  func transfer() throws(ChannelError) -> EndpointTransfer { try link.transfer() }
 }
 
 enum QueueType {
@@ -115,7 +115,7 @@ enum QueueType {
 /// Where there are several receivers they take turns under a mutex, and one that has the beginning of a message in
 /// parts keeps it until the message is whole. If it dies there, the kernel opens the mutex, and the next receiver
 /// drops what is left of that message.
-final class QueueSource: ByteSource {
+final class QueueSource: ByteReader {
   private let link: QueueLink
   private let scratch: ByteBuffer
   /// There may be other receivers.
@@ -163,7 +163,7 @@ final class QueueSource: ByteSource {
       return .nothing
     }
     // Asked before the queue is: what a sender sent before it died is there by then.
-    let gone = link.lifeline.peersGone
+    let gone = link.liveness.peersGone
     guard let found = unsafe try take(buffer, tries: times) else { return gone ? .ended : .nothing }
     return unsafe taken(found, buffer)
   }
@@ -186,7 +186,7 @@ final class QueueSource: ByteSource {
 
   private func attempt(_ buffer: UnsafeMutableRawBufferPointer) throws(ChannelError) -> ReadOutcome? {
     // Asked before the queue is: what a sender sent before it died is there by then.
-    let gone = link.lifeline.peersGone
+    let gone = link.liveness.peersGone
     if takesTurns, !inside {
       guard try link.lock(.receiving, until: .now, .receive) else { return nil }
     }
@@ -218,14 +218,14 @@ final class QueueSource: ByteSource {
     inside = false
     guard takesTurns else { return }
     link.unlock(.receiving)
-    if foundSomething { link.messages.ring() }
+    if foundSomething { link.messages.notify() }
   }
 
   var readiness: Readiness { .waiting }
 
   func waitUntilReady(until deadline: Deadline) -> Bool {
     let found = try? link.messages.wait(until: deadline) { () throws(ChannelError) in
-      if link.lifeline.peersGone { return true }
+      if link.liveness.peersGone { return true }
       return try translating(.receive, .queue) { () throws(SystemError) in
         try MessageQueues.hasMessage(link.queue)
       }
@@ -267,7 +267,7 @@ final class QueueSource: ByteSource {
     hangUps = 0
     guard count >= FrameHeader.size else { throw .violation(.queue, "a queue message of \(count) bytes") }
     unsafe buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: memory[8..<(8 + count)]))
-    link.room.ring()
+    link.room.notify()
     return (unsafe memory.load(as: Int.self), count)
   }
 
@@ -276,5 +276,5 @@ final class QueueSource: ByteSource {
     link.close()
   }
 
-  func handOver() throws(ChannelError) -> Handover { try link.handover() }
+  func transfer() throws(ChannelError) -> EndpointTransfer { try link.transfer() }
 }

@@ -1,7 +1,7 @@
 import Synchronization
 import SystemCalls
 
-/// One end's hold on a System V queue: the queue, a small segment with a doorbell each way, and the lifeline.
+/// One end's hold on a System V queue: the queue, a small segment with a doorbell each way, and the liveness.
 ///
 /// msgrcv(2) and msgsnd(2) have no deadline, and don't end when the other side dies. So they are tried with IPC_NOWAIT,
 /// and the waiting is done at a doorbell, which costs a busy channel no call at all. Where a wait has no deadline and
@@ -14,10 +14,10 @@ final class QueueLink: @unchecked Sendable {
   /// parts, one for whoever receives where there are several.
   let mutexes: Int32
   /// Rung by senders, for receivers that sleep.
-  let messages: Doorbell
+  let messages: EventCount
   /// Rung by receivers, for senders that sleep.
-  let room: Doorbell
-  let lifeline: Lifeline
+  let room: EventCount
+  let liveness: LivenessPipe
   private let segment: Segment
   /// Whether this end waits in the kernel.
   let waitsInKernel: Bool
@@ -27,7 +27,7 @@ final class QueueLink: @unchecked Sendable {
   static let segmentBytes = 4096
 
   init(
-    queue: Int32, mutexes: Int32, segment: consuming Segment, lifeline: Lifeline, waitsInKernel: Bool
+    queue: Int32, mutexes: Int32, segment: consuming Segment, liveness: LivenessPipe, waitsInKernel: Bool
   ) throws(ChannelError) {
     guard unsafe segment.bytes.count >= Self.segmentBytes else {
       throw ChannelError(
@@ -35,14 +35,14 @@ final class QueueLink: @unchecked Sendable {
     }
     self.queue = queue
     self.mutexes = mutexes
-    self.lifeline = lifeline
-    messages = unsafe Doorbell(SharedWord(segment.bytes, at: 128))
-    room = unsafe Doorbell(SharedWord(segment.bytes, at: 256))
+    self.liveness = liveness
+    messages = unsafe EventCount(SharedWord(segment.bytes, at: 128))
+    room = unsafe EventCount(SharedWord(segment.bytes, at: 256))
     self.segment = segment
     self.waitsInKernel = waitsInKernel
-    let bell = lifeline.side == .sender ? room : messages
+    let bell = liveness.side == .sender ? room : messages
     try translating(.open, .queue) { () throws(SystemError) in
-      try lifeline.start { [weak self] in
+      try liveness.start { [weak self] in
         bell.wake()
         guard let self, waitsInKernel, isInKernel.load(ordering: .sequentiallyConsistent) else { return }
         // Not on the monitor's thread, which others wait for.
@@ -53,7 +53,7 @@ final class QueueLink: @unchecked Sendable {
         }
       }
     }
-    lifeline.keep(self, parameters)
+    liveness.keep(self, parameters)
   }
 
   /// Runs a call that may wait for ever. Nil: the other side is gone, and the call wasn't made, or was ended.
@@ -61,14 +61,14 @@ final class QueueLink: @unchecked Sendable {
     isInKernel.store(true, ordering: .sequentiallyConsistent)
     defer { isInKernel.store(false, ordering: .sequentiallyConsistent) }
     // Looked at after it was said that this end is in the kernel: either this sees it, or the monitor sees that.
-    if lifeline.peersGoneInOrder { return nil }
+    if liveness.peersGoneInOrder { return nil }
     return try call()
   }
 
   /// Runs when the other side is gone. One round ends the call, unless it comes between the flag and the call.
   private func endKernelWait() {
     while isInKernel.load(ordering: .sequentiallyConsistent) {
-      if lifeline.side == .receiver {
+      if liveness.side == .receiver {
         var type = QueueType.hangUp
         // A full queue has something to read, which ends the call as well.
         unsafe withUnsafeBytes(of: &type) { bytes in
@@ -93,7 +93,7 @@ final class QueueLink: @unchecked Sendable {
   }
 
   func close() {
-    lifeline.leave(self, parameters)
+    liveness.leave(self, parameters)
     // The other side may sleep until there is news: this is some.
     messages.wake()
     room.wake()
@@ -119,7 +119,7 @@ final class QueueLink: @unchecked Sendable {
         return true
       } catch {
         guard error.wouldBlock else { throw ChannelError(error, operation, .queue) }
-        if deadline.hasPassed || lifeline.peersGone { return false }
+        if deadline.hasPassed || liveness.peersGone { return false }
       }
     }
   }
@@ -132,10 +132,10 @@ final class QueueLink: @unchecked Sendable {
   /// Whether nobody is in the middle of a message in parts: it ended, or its sender died.
   var nobodySendsParts: Bool { (try? Semaphores.value(mutexes, Mutex.sending.rawValue)) ?? 1 > 0 }
 
-  func handover() throws(ChannelError) -> Handover {
-    if !lifeline.isAnonymous { throw .named(.queue) }
-    return Handover(parameters: parameters, descriptors: lifeline.descriptors) {
-      self.lifeline.surrender(self, self.parameters)
+  func transfer() throws(ChannelError) -> EndpointTransfer {
+    if !liveness.isAnonymous { throw .named(.queue) }
+    return EndpointTransfer(parameters: parameters, descriptors: liveness.descriptors) {
+      self.liveness.surrender(self, self.parameters)
     }
   }
 }

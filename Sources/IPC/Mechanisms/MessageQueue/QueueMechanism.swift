@@ -18,7 +18,7 @@ package enum QueueMechanism: MechanismImplementation {
 
   /// Makes the kernel's objects, and says where they are.
   private static func create(_ options: ChannelOptions) throws(ChannelError) -> [String: String] {
-    Leftovers.prepare()
+    ResourceCleaner.prepare()
     let queue = try makeQueue(options)
     do throws(SystemError) {
       let mutexes = try Semaphores.create([1, 1])
@@ -35,15 +35,17 @@ package enum QueueMechanism: MechanismImplementation {
     }
   }
 
-  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> EndPair {
+  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
     let parameters = try create(options)
     do throws(ChannelError) {
-      let lifelines = try translating(.open, mechanism) { () throws(SystemError) in try Lifeline.pair() }
-      return EndPair(
-        try sender(link(parameters, lifelines.sender, options), options),
-        try receiver(link(parameters, lifelines.receiver, options), options))
+      let livenessPipes = try translating(.open, mechanism) { () throws(SystemError) in
+        try LivenessPipe.pair()
+      }
+      return TransportPair(
+        try sender(link(parameters, livenessPipes.sender, options), options),
+        try receiver(link(parameters, livenessPipes.receiver, options), options))
     } catch {
-      Leftovers.remove(parameters)
+      ResourceCleaner.remove(parameters)
       throw error
     }
   }
@@ -70,7 +72,7 @@ package enum QueueMechanism: MechanismImplementation {
   }
 
   private static func link(
-    _ parameters: [String: String], _ lifeline: Lifeline, _ options: ChannelOptions
+    _ parameters: [String: String], _ liveness: LivenessPipe, _ options: ChannelOptions
   ) throws(ChannelError) -> QueueLink {
     func id(_ key: String) throws(ChannelError) -> Int32 {
       guard let id = parameters[key].flatMap({ Int32($0) }) else {
@@ -87,13 +89,13 @@ package enum QueueMechanism: MechanismImplementation {
       throw ChannelError(error, .open, mechanism)
     }
     // What fills a queue with a name may be for a receiver that comes later: nobody throws it away.
-    let waitsInKernel = options.wait == .block && (lifeline.side == .receiver || lifeline.isAnonymous)
+    let waitsInKernel = options.wait == .block && (liveness.side == .receiver || liveness.isAnonymous)
     return try QueueLink(
-      queue: queue, mutexes: mutexes, segment: attached, lifeline: lifeline, waitsInKernel: waitsInKernel)
+      queue: queue, mutexes: mutexes, segment: attached, liveness: liveness, waitsInKernel: waitsInKernel)
   }
 
   private static func sender(_ link: QueueLink, _ options: ChannelOptions) throws(ChannelError)
-    -> any SendingEnd
+    -> any SenderTransport
   {
     let unit = try translating(.open, mechanism) { () throws(SystemError) in try Self.unit(link.queue) }
     return FramedSender(mechanism, QueueSink(link, unitBytes: unit), options)
@@ -101,41 +103,48 @@ package enum QueueMechanism: MechanismImplementation {
 
   private static func receiver(
     _ link: QueueLink, _ options: ChannelOptions
-  ) throws(ChannelError) -> any ReceivingEnd {
+  ) throws(ChannelError) -> any ReceiverTransport {
     let unit = try translating(.open, mechanism) { () throws(SystemError) in try Self.unit(link.queue) }
     let source = QueueSource(link, unitBytes: unit, takesTurns: options.receivers != .one)
     return FramedReceiver(mechanism, source, options)
   }
 
-  private static func rules(_ options: ChannelOptions) -> NameRecord.Rules {
-    NameRecord.Rules(manySenders: true, manyReceivers: options.receivers != .one) { () throws(ChannelError) in
+  private static func rules(_ options: ChannelOptions) -> RegistryEntry.Rules {
+    RegistryEntry.Rules(manySenders: true, manyReceivers: options.receivers != .one) {
+      () throws(ChannelError) in
       try create(options)
     } remove: { parameters in
-      Leftovers.remove(parameters)
+      ResourceCleaner.remove(parameters)
     }
   }
 
   package static func openSender(
     _ address: Address, until deadline: Deadline
-  ) throws(ChannelError) -> any SendingEnd {
-    let (record, lifeline) = try NameRecord.joinSending(
+  ) throws(ChannelError) -> any SenderTransport {
+    let (record, liveness) = try RegistryEntry.joinSending(
       mechanism, address.target, rules(address.options), until: deadline)
-    return try sender(link(record.parameters, lifeline, address.options), address.options)
+    return try sender(link(record.parameters, liveness, address.options), address.options)
   }
 
-  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceivingEnd {
-    let (record, lifeline) = try NameRecord.joinReceiving(mechanism, address.target, rules(address.options))
-    return try receiver(link(record.parameters, lifeline, address.options), address.options)
+  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
+    let (record, liveness) = try RegistryEntry.joinReceiving(
+      mechanism, address.target, rules(address.options))
+    return try receiver(link(record.parameters, liveness, address.options), address.options)
   }
 
-  package static func adoptSender(_ inherited: InheritedEnd) throws(ChannelError) -> any SendingEnd {
+  package static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport
+  {
     try sender(
-      link(inherited.parameters, Lifeline(.sender, inherited, at: 0), inherited.options), inherited.options)
+      link(inherited.parameters, LivenessPipe(.sender, inherited, at: 0), inherited.options),
+      inherited.options)
   }
 
-  package static func adoptReceiver(_ inherited: InheritedEnd) throws(ChannelError) -> any ReceivingEnd {
+  package static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError)
+    -> any ReceiverTransport
+  {
     try receiver(
-      link(inherited.parameters, Lifeline(.receiver, inherited, at: 0), inherited.options), inherited.options)
+      link(inherited.parameters, LivenessPipe(.receiver, inherited, at: 0), inherited.options),
+      inherited.options)
   }
 
   package static func limits() -> [MechanismLimit] {

@@ -20,7 +20,7 @@ final class BoundedBuffer: @unchecked Sendable {
 
   let set: Int32
   let slots: Int
-  let lifeline: Lifeline
+  let liveness: LivenessPipe
   private let segment: Segment
   /// How often the sending and the receiving side were entered: as long as only this end enters, it needn't ask
   /// the kernel where the next slot is.
@@ -32,32 +32,32 @@ final class BoundedBuffer: @unchecked Sendable {
 
   static func values(slots: Int) -> [UInt16] { [1, 1, UInt16(slots), 0, 0, 0] }
 
-  init(set: Int32, slots: Int, segment: consuming Segment, lifeline: Lifeline) throws(ChannelError) {
+  init(set: Int32, slots: Int, segment: consuming Segment, liveness: LivenessPipe) throws(ChannelError) {
     guard (2...16384).contains(slots), unsafe segment.bytes.count >= Self.segmentBytes(slots: slots) else {
       throw ChannelError(
         .system, .open, .semaphore, "the segment beside set \(set) is too small: remove the name")
     }
     self.set = set
     self.slots = slots
-    self.lifeline = lifeline
-    entered = unsafe SharedCounter(segment.bytes, at: lifeline.side == .sender ? 128 : 256)
+    self.liveness = liveness
+    entered = unsafe SharedCounter(segment.bytes, at: liveness.side == .sender ? 128 : 256)
     self.segment = segment
-    try translating(.open, .semaphore) { () throws(SystemError) in try lifeline.start {} }
-    lifeline.keep(self, parameters)
+    try translating(.open, .semaphore) { () throws(SystemError) in try liveness.start {} }
+    liveness.keep(self, parameters)
   }
 
   deinit { close() }
 
-  func close() { lifeline.leave(self, parameters) }
+  func close() { liveness.leave(self, parameters) }
 
   private var parameters: [(key: String, value: String)] {
     [("set", String(set)), ("segment", String(segment.id)), ("slots", String(slots))]
   }
 
-  func handover() throws(ChannelError) -> Handover {
-    if !lifeline.isAnonymous { throw .named(.semaphore) }
-    return Handover(parameters: parameters, descriptors: lifeline.descriptors) {
-      self.lifeline.surrender(self, self.parameters)
+  func transfer() throws(ChannelError) -> EndpointTransfer {
+    if !liveness.isAnonymous { throw .named(.semaphore) }
+    return EndpointTransfer(parameters: parameters, descriptors: liveness.descriptors) {
+      self.liveness.surrender(self, self.parameters)
     }
   }
 
@@ -73,7 +73,7 @@ final class BoundedBuffer: @unchecked Sendable {
         return true
       } catch {
         guard error.wouldBlock else { throw ChannelError(error, operation, .semaphore) }
-        if deadline.hasPassed || lifeline.peersGone { return false }
+        if deadline.hasPassed || liveness.peersGone { return false }
       }
     }
   }
@@ -83,7 +83,7 @@ final class BoundedBuffer: @unchecked Sendable {
   func waitUntilPositive(_ index: Int, until deadline: Deadline) -> Bool {
     let look = Semaphores.Steps(Semaphores.Operation(index, -1), Semaphores.Operation(index, 1))
     let found = try? operate(look, until: deadline, .wait)
-    return found ?? true || lifeline.peersGone
+    return found ?? true || liveness.peersGone
   }
 
   /// The slot that this side works on next; call it inside.

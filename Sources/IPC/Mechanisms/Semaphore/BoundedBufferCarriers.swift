@@ -1,7 +1,7 @@
 import SystemCalls
 
 /// Puts framed bytes into the slots of a bounded buffer.
-final class BoundedBufferSink: ByteSink {
+final class BoundedBufferSink: ByteWriter {
   private typealias Step = Semaphores.Operation
   private typealias Index = BoundedBuffer.Index
 
@@ -28,9 +28,9 @@ final class BoundedBufferSink: ByteSink {
     _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, _ position: PartPosition,
     until deadline: Deadline
   ) throws(ChannelError) -> Int {
-    if buffer.lifeline.peersGone { throw .closed(.send, .semaphore) }
+    if buffer.liveness.peersGone { throw .closed(.send, .semaphore) }
     guard try buffer.operate(inside ? goOn : enter, until: deadline, .send) else {
-      if buffer.lifeline.peersGone { throw .closed(.send, .semaphore) }
+      if buffer.liveness.peersGone { throw .closed(.send, .semaphore) }
       return 0
     }
     let slot = unsafe try buffer.slot(Index.tail, .send)
@@ -62,11 +62,11 @@ final class BoundedBufferSink: ByteSink {
     buffer.close()
   }
 
-  func handOver() throws(ChannelError) -> Handover { try buffer.handover() }
+  func transfer() throws(ChannelError) -> EndpointTransfer { try buffer.transfer() }
 }
 
 /// Takes framed bytes out of the slots of a bounded buffer.
-final class BoundedBufferSource: ByteSource {
+final class BoundedBufferSource: ByteReader {
   private typealias Step = Semaphores.Operation
   private typealias Index = BoundedBuffer.Index
 
@@ -103,11 +103,11 @@ final class BoundedBufferSource: ByteSource {
   private func read(
     _ target: UnsafeMutableRawBufferPointer, until deadline: Deadline, tries: Int = 1
   ) throws(ChannelError) -> ReadOutcome {
-    let gone = buffer.lifeline.peersGone
+    let gone = buffer.liveness.peersGone
     if try !buffer.operate(inside ? goOn : enter, until: deadline, tries: tries, .receive) {
       if !gone {
         // Gone while this waited: once more, for what the last sender left.
-        guard buffer.lifeline.peersGone else { return .nothing }
+        guard buffer.liveness.peersGone else { return .nothing }
         guard try buffer.operate(inside ? goOn : enter, until: .now, .receive) else { return try end() }
       } else {
         return try end()
@@ -153,5 +153,5 @@ final class BoundedBufferSource: ByteSource {
     buffer.close()
   }
 
-  func handOver() throws(ChannelError) -> Handover { try buffer.handover() }
+  func transfer() throws(ChannelError) -> EndpointTransfer { try buffer.transfer() }
 }

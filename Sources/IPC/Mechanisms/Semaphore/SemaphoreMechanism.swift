@@ -38,7 +38,7 @@ package enum SemaphoreMechanism: MechanismImplementation {
 
   /// Makes the kernel's objects, and says where they are.
   private static func create(_ options: ChannelOptions) throws(ChannelError) -> [String: String] {
-    Leftovers.prepare()
+    ResourceCleaner.prepare()
     do throws(SystemError) {
       if options.type == "tokens" {
         let set = try Semaphores.create([UInt16(SemaphoreTokens.capacity), 0])
@@ -73,7 +73,7 @@ package enum SemaphoreMechanism: MechanismImplementation {
   }
 
   private static func buffer(
-    _ parameters: [String: String], _ lifeline: Lifeline
+    _ parameters: [String: String], _ liveness: LivenessPipe
   ) throws(ChannelError) -> BoundedBuffer {
     let segment: Segment
     let id = Int32(clamping: try integer(parameters, "segment"))
@@ -84,74 +84,80 @@ package enum SemaphoreMechanism: MechanismImplementation {
     }
     return try BoundedBuffer(
       set: Int32(clamping: try integer(parameters, "set")), slots: try integer(parameters, "slots"),
-      segment: segment, lifeline: lifeline)
+      segment: segment, liveness: liveness)
   }
 
   private static func sender(
-    _ parameters: [String: String], _ lifeline: Lifeline, _ options: ChannelOptions
-  ) throws(ChannelError) -> any SendingEnd {
+    _ parameters: [String: String], _ liveness: LivenessPipe, _ options: ChannelOptions
+  ) throws(ChannelError) -> any SenderTransport {
     if try wantsTokens(options) {
       let tokens = try SemaphoreTokens(
-        set: Int32(clamping: try integer(parameters, "set")), lifeline: lifeline)
-      return TokenSender(mechanism, tokens, options)
+        set: Int32(clamping: try integer(parameters, "set")), liveness: liveness)
+      return CounterSender(mechanism, tokens, options)
     }
-    return FramedSender(mechanism, BoundedBufferSink(try buffer(parameters, lifeline)), options)
+    return FramedSender(mechanism, BoundedBufferSink(try buffer(parameters, liveness)), options)
   }
 
   private static func receiver(
-    _ parameters: [String: String], _ lifeline: Lifeline, _ options: ChannelOptions
-  ) throws(ChannelError) -> any ReceivingEnd {
+    _ parameters: [String: String], _ liveness: LivenessPipe, _ options: ChannelOptions
+  ) throws(ChannelError) -> any ReceiverTransport {
     if try wantsTokens(options) {
       let tokens = try SemaphoreTokens(
-        set: Int32(clamping: try integer(parameters, "set")), lifeline: lifeline)
-      return TokenReceiver(mechanism, tokens, options)
+        set: Int32(clamping: try integer(parameters, "set")), liveness: liveness)
+      return CounterReceiver(mechanism, tokens, options)
     }
-    return FramedReceiver(mechanism, BoundedBufferSource(try buffer(parameters, lifeline)), options)
+    return FramedReceiver(mechanism, BoundedBufferSource(try buffer(parameters, liveness)), options)
   }
 
-  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> EndPair {
+  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
     _ = try wantsTokens(options)
     let parameters = try create(options)
     do throws(ChannelError) {
-      let lifelines = try translating(.open, mechanism) { () throws(SystemError) in try Lifeline.pair() }
-      return EndPair(
-        try sender(parameters, lifelines.sender, options),
-        try receiver(parameters, lifelines.receiver, options))
+      let livenessPipes = try translating(.open, mechanism) { () throws(SystemError) in
+        try LivenessPipe.pair()
+      }
+      return TransportPair(
+        try sender(parameters, livenessPipes.sender, options),
+        try receiver(parameters, livenessPipes.receiver, options))
     } catch {
-      Leftovers.remove(parameters)
+      ResourceCleaner.remove(parameters)
       throw error
     }
   }
 
-  private static func rules(_ options: ChannelOptions) -> NameRecord.Rules {
-    NameRecord.Rules(manySenders: true, manyReceivers: true) { () throws(ChannelError) in
+  private static func rules(_ options: ChannelOptions) -> RegistryEntry.Rules {
+    RegistryEntry.Rules(manySenders: true, manyReceivers: true) { () throws(ChannelError) in
       try create(options)
     } remove: {
-      Leftovers.remove($0)
+      ResourceCleaner.remove($0)
     }
   }
 
   package static func openSender(
     _ address: Address, until deadline: Deadline
-  ) throws(ChannelError) -> any SendingEnd {
+  ) throws(ChannelError) -> any SenderTransport {
     _ = try wantsTokens(address.options)
-    let (record, lifeline) = try NameRecord.joinSending(
+    let (record, liveness) = try RegistryEntry.joinSending(
       mechanism, address.target, rules(address.options), until: deadline)
-    return try sender(record.parameters, lifeline, address.options)
+    return try sender(record.parameters, liveness, address.options)
   }
 
-  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceivingEnd {
+  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
     _ = try wantsTokens(address.options)
-    let (record, lifeline) = try NameRecord.joinReceiving(mechanism, address.target, rules(address.options))
-    return try receiver(record.parameters, lifeline, address.options)
+    let (record, liveness) = try RegistryEntry.joinReceiving(
+      mechanism, address.target, rules(address.options))
+    return try receiver(record.parameters, liveness, address.options)
   }
 
-  package static func adoptSender(_ inherited: InheritedEnd) throws(ChannelError) -> any SendingEnd {
-    try sender(inherited.parameters, Lifeline(.sender, inherited, at: 0), inherited.options)
+  package static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport
+  {
+    try sender(inherited.parameters, LivenessPipe(.sender, inherited, at: 0), inherited.options)
   }
 
-  package static func adoptReceiver(_ inherited: InheritedEnd) throws(ChannelError) -> any ReceivingEnd {
-    try receiver(inherited.parameters, Lifeline(.receiver, inherited, at: 0), inherited.options)
+  package static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError)
+    -> any ReceiverTransport
+  {
+    try receiver(inherited.parameters, LivenessPipe(.receiver, inherited, at: 0), inherited.options)
   }
 
   package static func limits() -> [MechanismLimit] {

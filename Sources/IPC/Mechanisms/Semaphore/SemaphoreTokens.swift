@@ -2,20 +2,20 @@ import SystemCalls
 
 /// Tokens: two semaphores, one for what was sent and not taken, one for what may still be sent, so that a full
 /// channel makes its sender wait. Sending and taking are one semop(2) each.
-final class SemaphoreTokens: TokenPort, @unchecked Sendable {
+final class SemaphoreTokens: CounterTransport, @unchecked Sendable {
   /// Under SEMVMX (32767), the most that a semaphore counts to.
   static let capacity = 32000
 
   private let set: Int32
-  private let lifeline: Lifeline
+  private let liveness: LivenessPipe
   private let putSteps = Semaphores.Steps(Semaphores.Operation(0, -1), Semaphores.Operation(1, 1))
   private let takeSteps = Semaphores.Steps(Semaphores.Operation(1, -1), Semaphores.Operation(0, 1))
 
-  init(set: Int32, lifeline: Lifeline) throws(ChannelError) {
+  init(set: Int32, liveness: LivenessPipe) throws(ChannelError) {
     self.set = set
-    self.lifeline = lifeline
-    try translating(.open, .semaphore) { () throws(SystemError) in try lifeline.start {} }
-    lifeline.keep(self, parameters)
+    self.liveness = liveness
+    try translating(.open, .semaphore) { () throws(SystemError) in try liveness.start {} }
+    liveness.keep(self, parameters)
   }
 
   deinit { close() }
@@ -30,21 +30,21 @@ final class SemaphoreTokens: TokenPort, @unchecked Sendable {
         return true
       } catch {
         guard error.wouldBlock else { throw ChannelError(error, operation, .semaphore) }
-        if deadline.hasPassed || lifeline.peersGone { return false }
+        if deadline.hasPassed || liveness.peersGone { return false }
       }
     }
   }
 
   func put(until deadline: Deadline) throws(ChannelError) -> Bool {
-    if lifeline.peersGone { throw .closed(.send, .semaphore) }
+    if liveness.peersGone { throw .closed(.send, .semaphore) }
     if try operate(putSteps, until: deadline, .send) { return true }
-    if lifeline.peersGone { throw .closed(.send, .semaphore) }
+    if liveness.peersGone { throw .closed(.send, .semaphore) }
     return false
   }
 
   func take(until deadline: Deadline) throws(ChannelError) -> ReadOutcome {
     if try operate(takeSteps, until: deadline, .receive) { return .bytes(0) }
-    guard lifeline.peersGone else { return .nothing }
+    guard liveness.peersGone else { return .nothing }
     // Once more, for what the last sender left.
     return try operate(takeSteps, until: .now, .receive) ? .bytes(0) : .ended
   }
@@ -56,17 +56,17 @@ final class SemaphoreTokens: TokenPort, @unchecked Sendable {
     let look = Semaphores.Steps(Semaphores.Operation(index, -1), Semaphores.Operation(index, 1))
     let found = try? operate(look, until: deadline, .wait)
     // An error is the next call's to throw.
-    return found ?? true || lifeline.peersGone
+    return found ?? true || liveness.peersGone
   }
 
-  func close() { lifeline.leave(self, parameters) }
+  func close() { liveness.leave(self, parameters) }
 
   private var parameters: [(key: String, value: String)] { [("set", String(set))] }
 
-  func handOver() throws(ChannelError) -> Handover {
-    if !lifeline.isAnonymous { throw .named(.semaphore) }
-    return Handover(parameters: parameters, descriptors: lifeline.descriptors) {
-      self.lifeline.surrender(self, self.parameters)
+  func transfer() throws(ChannelError) -> EndpointTransfer {
+    if !liveness.isAnonymous { throw .named(.semaphore) }
+    return EndpointTransfer(parameters: parameters, descriptors: liveness.descriptors) {
+      self.liveness.surrender(self, self.parameters)
     }
   }
 }

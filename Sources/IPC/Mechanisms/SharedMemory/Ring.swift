@@ -23,9 +23,9 @@ import SystemCalls
   let receiverClosed: SharedWord
   let receiverPassesBarriers: SharedWord
   /// Rung by the sender.
-  let messages: Doorbell
+  let messages: EventCount
   /// Rung by the receiver.
-  let room: Doorbell
+  let room: EventCount
   let data: UnsafeMutableRawPointer
 
   static func bytes(capacity: Int) -> Int { dataOffset + capacity }
@@ -57,8 +57,8 @@ import SystemCalls
     senderClosed = unsafe SharedWord(memory, at: 136)
     head = unsafe SharedCounter(memory, at: 256)
     receiverClosed = unsafe SharedWord(memory, at: 264)
-    messages = unsafe Doorbell(SharedWord(memory, at: 384))
-    room = unsafe Doorbell(SharedWord(memory, at: 512))
+    messages = unsafe EventCount(SharedWord(memory, at: 384))
+    room = unsafe EventCount(SharedWord(memory, at: 512))
     receiverPassesBarriers = unsafe SharedWord(memory, at: 268)
     unsafe data = memory.baseAddress! + Self.dataOffset
   }
@@ -72,35 +72,35 @@ import SystemCalls
 package final class RingLink: @unchecked Sendable {
   let mechanism: Mechanism
   let ring: Ring
-  let lifeline: Lifeline
+  let liveness: LivenessPipe
   private let keep: AnyObject
   private let parameters: [(key: String, value: String)]
   private let extraDescriptors: [Int32]
 
   /// - Parameter keep: owns the mapping; the ring's memory is valid as long as it lives.
   package init(
-    _ mechanism: Mechanism, _ ring: Ring, _ lifeline: Lifeline, keep: AnyObject,
+    _ mechanism: Mechanism, _ ring: Ring, _ liveness: LivenessPipe, keep: AnyObject,
     parameters: [(key: String, value: String)] = [], descriptors: [Int32] = []
   ) throws(ChannelError) {
     self.mechanism = mechanism
     self.ring = ring
-    self.lifeline = lifeline
+    self.liveness = liveness
     self.keep = keep
     self.parameters = parameters
     extraDescriptors = descriptors
-    let bell = lifeline.side == .sender ? ring.room : ring.messages
-    try translating(.open, mechanism) { () throws(SystemError) in try lifeline.start { bell.wake() } }
-    lifeline.keep(self, parameters)
+    let bell = liveness.side == .sender ? ring.room : ring.messages
+    try translating(.open, mechanism) { () throws(SystemError) in try liveness.start { bell.wake() } }
+    liveness.keep(self, parameters)
   }
 
   deinit { close() }
 
-  func close() { lifeline.leave(self, parameters) }
+  func close() { liveness.leave(self, parameters) }
 
-  func handover() throws(ChannelError) -> Handover {
-    if !lifeline.isAnonymous { throw .named(mechanism) }
-    return Handover(parameters: parameters, descriptors: lifeline.descriptors + extraDescriptors) {
-      self.lifeline.surrender(self, self.parameters)
+  func transfer() throws(ChannelError) -> EndpointTransfer {
+    if !liveness.isAnonymous { throw .named(mechanism) }
+    return EndpointTransfer(parameters: parameters, descriptors: liveness.descriptors + extraDescriptors) {
+      self.liveness.surrender(self, self.parameters)
     }
   }
 }

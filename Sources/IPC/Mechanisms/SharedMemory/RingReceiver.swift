@@ -1,7 +1,7 @@
 import SystemCalls
 
 /// Reads messages where the sender wrote them, and says from time to time how far it has come.
-package final class RingReceiver: ReceivingEnd {
+package final class RingReceiver: ReceiverTransport {
   package let mechanism: Mechanism
   package let options: ChannelOptions
   package var bytesCarried: Int { carried }
@@ -10,7 +10,7 @@ package final class RingReceiver: ReceivingEnd {
 
   private let link: RingLink
   private let ring: Ring
-  private var spinner: Spinner
+  private var spinPolicy: SpinPolicy
   private var stride: Stride
   private var head: UInt64
   /// The head as the sender knows it: told when a quarter of the ring is free again, or nothing is left to read.
@@ -34,7 +34,7 @@ package final class RingReceiver: ReceivingEnd {
     mechanism = link.mechanism
     self.options = options
     limit = options.maximumMessageBytes
-    spinner = Spinner(options.wait)
+    spinPolicy = SpinPolicy(options.wait)
     stride = Stride(options.wait)
     head = ring.head.load()
     toldHead = head
@@ -128,7 +128,7 @@ package final class RingReceiver: ReceivingEnd {
   private func tell() {
     toldHead = head
     ring.head.store(head)
-    ring.room.ring()
+    ring.room.notify()
   }
 
   /// Whether more was published.
@@ -144,7 +144,7 @@ package final class RingReceiver: ReceivingEnd {
 
   private func lookOrEnd() throws(ChannelError) -> Bool {
     // Asked before the ring is: what a sender published before it died can be seen by then.
-    let gone = link.lifeline.peersGone || ring.senderClosed.load() != 0
+    let gone = link.liveness.peersGone || ring.senderClosed.load() != 0
     if try look() { return true }
     if gone { throw .closed(.receive, mechanism) }
     return false
@@ -159,8 +159,8 @@ package final class RingReceiver: ReceivingEnd {
     }
     stride.foundNothing()
     if deadline.isNow { return false }
-    return try PendingFlushes.waiting(until: deadline) { limit throws(ChannelError) -> Bool? in
-      if try spinner.spin(until: limit, { () throws(ChannelError) in try lookOrEnd() }) { return true }
+    return try FlushRegistry.waiting(until: deadline) { limit throws(ChannelError) -> Bool? in
+      if try spinPolicy.spin(until: limit, { () throws(ChannelError) in try lookOrEnd() }) { return true }
       return try ring.messages.waitAlone(until: limit) { () throws(ChannelError) in try lookOrEnd() }
         ? true : nil
     } ?? false
@@ -171,7 +171,7 @@ package final class RingReceiver: ReceivingEnd {
   package func waitUntilReady(until deadline: Deadline) -> Bool {
     // By what both sides see alone: the owner may be taking meanwhile. It has told how far it is where it found nothing.
     let found = try? ring.messages.waitAlone(until: deadline) { () throws(ChannelError) in
-      link.lifeline.peersGone || ring.senderClosed.load() != 0 || ring.tail.load() != ring.head.load()
+      link.liveness.peersGone || ring.senderClosed.load() != 0 || ring.tail.load() != ring.head.load()
     }
     return found ?? true
   }
@@ -185,15 +185,15 @@ package final class RingReceiver: ReceivingEnd {
     link.close()
   }
 
-  package func handOver() throws(ChannelError) -> Handover {
+  package func transfer() throws(ChannelError) -> EndpointTransfer {
     guard taken == 0, partial == nil else {
       throw ChannelError(
-        .notSupported, .handOver, mechanism, "a message is being read: hand a receiver over between messages")
+        .notSupported, .pass, mechanism, "a message is being read: hand a receiver over between messages")
     }
     if onClose != nil { throw .named(mechanism) }
     if toldHead != head { tell() }
-    let carried = try link.handover()
-    return Handover(parameters: carried.parameters, descriptors: carried.descriptors) {
+    let carried = try link.transfer()
+    return EndpointTransfer(parameters: carried.parameters, descriptors: carried.descriptors) {
       self.isClosed = true
       return carried.surrender()
     }

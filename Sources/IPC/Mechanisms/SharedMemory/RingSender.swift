@@ -1,7 +1,7 @@
 import SystemCalls
 
 /// Writes messages where the receiver reads them. No system call while nobody sleeps.
-package final class RingSender: SendingEnd, CoalescingEnd, @unchecked Sendable {
+package final class RingSender: SenderTransport, CoalescingTransport, @unchecked Sendable {
   // What another thread may call, flushWithoutWaiting(), touches nothing but the doorbell.
   package let mechanism: Mechanism
   package let options: ChannelOptions
@@ -21,7 +21,7 @@ package final class RingSender: SendingEnd, CoalescingEnd, @unchecked Sendable {
   private let link: RingLink
   private let ring: Ring
   private let isRegistered = MemoryBarrier.isRegistered
-  private var spinner: Spinner
+  private var spinPolicy: SpinPolicy
   private var tail: UInt64
   /// The head as last seen: read again only when the ring looks full.
   private var knownHead: UInt64
@@ -37,7 +37,7 @@ package final class RingSender: SendingEnd, CoalescingEnd, @unchecked Sendable {
     ring = link.ring
     mechanism = link.mechanism
     self.options = options
-    spinner = Spinner(options.wait)
+    spinPolicy = SpinPolicy(options.wait)
     tail = ring.tail.load()
     knownHead = ring.head.load()
     longestRecord = ring.capacity / 2
@@ -134,15 +134,15 @@ package final class RingSender: SendingEnd, CoalescingEnd, @unchecked Sendable {
   }
 
   package func flushWithoutWaiting() -> Bool {
-    ring.messages.ring()
+    ring.messages.notify()
     return true
   }
 
   private func announce() {
     guard hasNews else { return }
     hasNews = false
-    PendingFlushes.forget(self)
-    ring.messages.ring()
+    FlushRegistry.remove(self)
+    ring.messages.notify()
   }
 
   // MARK: Room
@@ -153,13 +153,13 @@ package final class RingSender: SendingEnd, CoalescingEnd, @unchecked Sendable {
     ring.tail.store(tail)
     if !gathers {
       if isRegistered, ring.receiverPassesBarriers.relaxed() == 1 {
-        ring.messages.ringWithoutBarrier()
+        ring.messages.notifyWithoutBarrier()
       } else {
-        ring.messages.ring()
+        ring.messages.notify()
       }
     } else if !hasNews {
       hasNews = true
-      PendingFlushes.note(self)
+      FlushRegistry.register(self)
     }
   }
 
@@ -167,7 +167,7 @@ package final class RingSender: SendingEnd, CoalescingEnd, @unchecked Sendable {
   @inline(__always) private func acquire(
     _ bytes: Int, until deadline: Deadline
   ) throws(ChannelError) -> UnsafeMutableRawPointer? {
-    if link.lifeline.peersGone || ring.receiverClosed.relaxed() != 0 { throw .closed(.send, mechanism) }
+    if link.liveness.peersGone || ring.receiverClosed.relaxed() != 0 { throw .closed(.send, mechanism) }
     let untilEnd = ring.capacity - Int(tail & UInt64(ring.capacity - 1))
     let needed = bytes <= untilEnd ? bytes : untilEnd + bytes
     if Int(tail &- knownHead) + needed > ring.capacity {
@@ -184,7 +184,7 @@ package final class RingSender: SendingEnd, CoalescingEnd, @unchecked Sendable {
   }
 
   private func hasRoom(_ needed: Int) throws(ChannelError) -> Bool {
-    if link.lifeline.peersGone || ring.receiverClosed.load() != 0 { throw .closed(.send, mechanism) }
+    if link.liveness.peersGone || ring.receiverClosed.load() != 0 { throw .closed(.send, mechanism) }
     let head = ring.head.load()
     // The receiver says how far it has read; one that lies is told so.
     guard tail &- head <= UInt64(ring.capacity), head & 7 == 0 else {
@@ -201,8 +201,10 @@ package final class RingSender: SendingEnd, CoalescingEnd, @unchecked Sendable {
     // The receiver may sleep on what it wasn't told of.
     announce()
     if deadline.isNow { return false }
-    _ = PendingFlushes.flushBeforeWaiting()
-    if try spinner.spin(until: deadline, { () throws(ChannelError) in try hasRoom(needed) }) { return true }
+    _ = FlushRegistry.flushBeforeWaiting()
+    if try spinPolicy.spin(until: deadline, { () throws(ChannelError) in try hasRoom(needed) }) {
+      return true
+    }
     return try ring.room.waitAlone(until: deadline) { () throws(ChannelError) in try hasRoom(needed) }
   }
 
@@ -212,7 +214,7 @@ package final class RingSender: SendingEnd, CoalescingEnd, @unchecked Sendable {
     let record = min(Self.recordBytes(count), longestRecord)
     // By what both sides see alone: the owner may be sending meanwhile.
     let found = try? ring.room.waitAlone(until: deadline) { () throws(ChannelError) in
-      if link.lifeline.peersGone || ring.receiverClosed.load() != 0 { return true }
+      if link.liveness.peersGone || ring.receiverClosed.load() != 0 { return true }
       let tail = ring.tail.load()
       let untilEnd = ring.capacity - Int(tail & UInt64(ring.capacity - 1))
       let needed = record <= untilEnd ? record : untilEnd + record
@@ -234,10 +236,10 @@ package final class RingSender: SendingEnd, CoalescingEnd, @unchecked Sendable {
     link.close()
   }
 
-  package func handOver() throws(ChannelError) -> Handover {
+  package func transfer() throws(ChannelError) -> EndpointTransfer {
     announce()
-    let carried = try link.handover()
-    return Handover(parameters: carried.parameters, descriptors: carried.descriptors) {
+    let carried = try link.transfer()
+    return EndpointTransfer(parameters: carried.parameters, descriptors: carried.descriptors) {
       self.isClosed = true
       return carried.surrender()
     }

@@ -34,12 +34,12 @@ package enum MemoryMechanism: MechanismImplementation {
     }
   }
 
-  private static func link(_ hold: Hold, _ lifeline: Lifeline) throws(ChannelError) -> RingLink {
+  private static func link(_ hold: Hold, _ liveness: LivenessPipe) throws(ChannelError) -> RingLink {
     let id = hold.segment.id
     guard let ring = unsafe Ring(hold.segment.bytes) else {
       throw .violation(mechanism, "segment \(id) holds no ring")
     }
-    return try RingLink(mechanism, ring, lifeline, keep: hold, parameters: [("segment", String(id))])
+    return try RingLink(mechanism, ring, liveness, keep: hold, parameters: [("segment", String(id))])
   }
 
   private static func attach(_ id: Int) throws(ChannelError) -> Hold {
@@ -50,14 +50,16 @@ package enum MemoryMechanism: MechanismImplementation {
     }
   }
 
-  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> EndPair {
+  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
     let hold = try create(options)
     let id = hold.segment.id
     do throws(ChannelError) {
-      let lifelines = try translating(.open, mechanism) { () throws(SystemError) in try Lifeline.pair() }
-      let pair = EndPair(
-        try RingSender(try link(hold, lifelines.sender), options),
-        try RingReceiver(try link(try attach(Int(id)), lifelines.receiver), options))
+      let livenessPipes = try translating(.open, mechanism) { () throws(SystemError) in
+        try LivenessPipe.pair()
+      }
+      let pair = TransportPair(
+        try RingSender(try link(hold, livenessPipes.sender), options),
+        try RingReceiver(try link(try attach(Int(id)), livenessPipes.receiver), options))
       // From here it goes with its last user, even if all of them are killed. Linux still lets a process attach
       // a marked segment by its id while somebody has it, and the parent keeps it while its children live.
       try? Segment.remove(id)
@@ -68,35 +70,39 @@ package enum MemoryMechanism: MechanismImplementation {
     }
   }
 
-  private static func rules(_ options: ChannelOptions) -> NameRecord.Rules {
-    NameRecord.Rules(manySenders: false, manyReceivers: false) { () throws(ChannelError) in
+  private static func rules(_ options: ChannelOptions) -> RegistryEntry.Rules {
+    RegistryEntry.Rules(manySenders: false, manyReceivers: false) { () throws(ChannelError) in
       ["segment": String(try create(options).segment.id)]
     } remove: {
-      Leftovers.remove($0)
+      ResourceCleaner.remove($0)
     }
   }
 
   package static func openSender(
     _ address: Address, until deadline: Deadline
-  ) throws(ChannelError) -> any SendingEnd {
-    let (record, lifeline) = try NameRecord.joinSending(
+  ) throws(ChannelError) -> any SenderTransport {
+    let (record, liveness) = try RegistryEntry.joinSending(
       mechanism, address.target, rules(address.options), until: deadline)
-    return try RingSender(try link(try attach(try record.integer("segment")), lifeline), address.options)
+    return try RingSender(try link(try attach(try record.integer("segment")), liveness), address.options)
   }
 
-  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceivingEnd {
-    let (record, lifeline) = try NameRecord.joinReceiving(mechanism, address.target, rules(address.options))
-    return try RingReceiver(try link(try attach(try record.integer("segment")), lifeline), address.options)
+  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
+    let (record, liveness) = try RegistryEntry.joinReceiving(
+      mechanism, address.target, rules(address.options))
+    return try RingReceiver(try link(try attach(try record.integer("segment")), liveness), address.options)
   }
 
-  package static func adoptSender(_ inherited: InheritedEnd) throws(ChannelError) -> any SendingEnd {
+  package static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport
+  {
     let hold = try attach(try inherited.integer("segment"))
-    return try RingSender(try link(hold, Lifeline(.sender, inherited, at: 0)), inherited.options)
+    return try RingSender(try link(hold, LivenessPipe(.sender, inherited, at: 0)), inherited.options)
   }
 
-  package static func adoptReceiver(_ inherited: InheritedEnd) throws(ChannelError) -> any ReceivingEnd {
+  package static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError)
+    -> any ReceiverTransport
+  {
     let hold = try attach(try inherited.integer("segment"))
-    return try RingReceiver(try link(hold, Lifeline(.receiver, inherited, at: 0)), inherited.options)
+    return try RingReceiver(try link(hold, LivenessPipe(.receiver, inherited, at: 0)), inherited.options)
   }
 
   package static func limits() -> [MechanismLimit] {

@@ -13,19 +13,21 @@ package enum EventfdVariant: MechanismImplementation {
 
   private static let capacity: UInt32 = 32000
 
-  private final class Port: TokenPort {
+  private final class Port: CounterTransport {
     private let sent: Descriptor
     private let free: Descriptor
-    private let lifeline: Lifeline
+    private let liveness: LivenessPipe
 
-    init(sent: consuming Descriptor, free: consuming Descriptor, _ lifeline: Lifeline) throws(ChannelError) {
+    init(sent: consuming Descriptor, free: consuming Descriptor, _ liveness: LivenessPipe)
+      throws(ChannelError)
+    {
       self.sent = sent
       self.free = free
-      self.lifeline = lifeline
+      self.liveness = liveness
       try translating(.open, mechanism) { () throws(SystemError) in
         try self.sent.setNonblocking(true)
         try self.free.setNonblocking(true)
-        try lifeline.start {}
+        try liveness.start {}
       }
     }
 
@@ -33,7 +35,7 @@ package enum EventfdVariant: MechanismImplementation {
 
     func put(until deadline: Deadline) throws(ChannelError) -> Bool {
       while true {
-        if lifeline.peersGone { throw .closed(.send, mechanism) }
+        if liveness.peersGone { throw .closed(.send, mechanism) }
         if Events.takeOne(free) {
           Events.signal(sent)
           return true
@@ -44,7 +46,7 @@ package enum EventfdVariant: MechanismImplementation {
 
     func take(until deadline: Deadline) throws(ChannelError) -> ReadOutcome {
       while true {
-        let gone = lifeline.peersGone
+        let gone = liveness.peersGone
         if Events.takeOne(sent) {
           Events.signal(free)
           return .bytes(0)
@@ -58,37 +60,38 @@ package enum EventfdVariant: MechanismImplementation {
       _ event: Int32, _ operation: ChannelOperation, until deadline: Deadline
     ) throws(ChannelError) -> Bool {
       if deadline.hasPassed { return false }
-      var entries = [PollEntry(event, read: true), PollEntry(lifeline.pollable)]
+      var entries = [PollEntry(event, read: true), PollEntry(liveness.pollable)]
       let ready = try translating(operation, mechanism) { () throws(SystemError) in
         try poll(&entries, nanoseconds: deadline.remaining)
       }
-      if entries[1].hungUp { lifeline.notePeersGone() }
+      if entries[1].hungUp { liveness.notePeersGone() }
       return ready > 0
     }
 
-    func readiness(toPut: Bool) -> Readiness { .counters([toPut ? free.raw : sent.raw], lifeline) }
+    func readiness(toPut: Bool) -> Readiness { .counters([toPut ? free.raw : sent.raw], liveness) }
 
-    func close() { lifeline.leave {} }
+    func close() { liveness.leave {} }
 
-    func handOver() throws(ChannelError) -> Handover {
-      Handover(descriptors: lifeline.descriptors + [sent.raw, free.raw]) {
-        self.lifeline.surrender()
+    func transfer() throws(ChannelError) -> EndpointTransfer {
+      EndpointTransfer(descriptors: liveness.descriptors + [sent.raw, free.raw]) {
+        self.liveness.surrender()
         return nil
       }
     }
   }
 
-  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> EndPair {
+  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
     do throws(SystemError) {
       let sent = try Events.create(semaphore: true)
       let free = try Events.create(capacity, semaphore: true)
       let sentAgain = try sent.duplicate()
       let freeAgain = try free.duplicate()
-      let lifelines = try Lifeline.pair()
+      let livenessPipes = try LivenessPipe.pair()
       do throws(ChannelError) {
-        return EndPair(
-          TokenSender(mechanism, try Port(sent: sent, free: free, lifelines.sender), options),
-          TokenReceiver(mechanism, try Port(sent: sentAgain, free: freeAgain, lifelines.receiver), options))
+        return TransportPair(
+          CounterSender(mechanism, try Port(sent: sent, free: free, livenessPipes.sender), options),
+          CounterReceiver(
+            mechanism, try Port(sent: sentAgain, free: freeAgain, livenessPipes.receiver), options))
       } catch {
         throw SystemError(error.errno ?? 0, .eventfd)
       }
@@ -99,9 +102,9 @@ package enum EventfdVariant: MechanismImplementation {
 
   package static func openSender(
     _ address: Address, until deadline: Deadline
-  ) throws(ChannelError) -> any SendingEnd { throw nameless(address) }
+  ) throws(ChannelError) -> any SenderTransport { throw nameless(address) }
 
-  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceivingEnd {
+  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
     throw nameless(address)
   }
 
@@ -112,19 +115,24 @@ package enum EventfdVariant: MechanismImplementation {
     )
   }
 
-  private static func adopt(_ side: Lifeline.Side, _ inherited: InheritedEnd) throws(ChannelError) -> Port {
+  private static func adopt(_ side: LivenessPipe.Side, _ inherited: InheritedEndpoint) throws(ChannelError)
+    -> Port
+  {
     try Port(
       sent: Descriptor(owning: try inherited.descriptor(3)),
       free: Descriptor(owning: try inherited.descriptor(4)),
-      Lifeline(side, inherited, at: 0))
+      LivenessPipe(side, inherited, at: 0))
   }
 
-  package static func adoptSender(_ inherited: InheritedEnd) throws(ChannelError) -> any SendingEnd {
-    TokenSender(mechanism, try adopt(.sender, inherited), inherited.options)
+  package static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport
+  {
+    CounterSender(mechanism, try adopt(.sender, inherited), inherited.options)
   }
 
-  package static func adoptReceiver(_ inherited: InheritedEnd) throws(ChannelError) -> any ReceivingEnd {
-    TokenReceiver(mechanism, try adopt(.receiver, inherited), inherited.options)
+  package static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError)
+    -> any ReceiverTransport
+  {
+    CounterReceiver(mechanism, try adopt(.receiver, inherited), inherited.options)
   }
 
   package static func limits() -> [MechanismLimit] {

@@ -26,11 +26,11 @@ package enum MemfdVariant: MechanismImplementation {
     }
   }
 
-  private static func link(_ hold: Hold, _ lifeline: Lifeline) throws(ChannelError) -> RingLink {
+  private static func link(_ hold: Hold, _ liveness: LivenessPipe) throws(ChannelError) -> RingLink {
     guard let ring = unsafe Ring(hold.memory.bytes) else {
       throw .violation(mechanism, "a memfd that holds no ring")
     }
-    return try RingLink(mechanism, ring, lifeline, keep: hold, descriptors: [hold.memory.descriptor.raw])
+    return try RingLink(mechanism, ring, liveness, keep: hold, descriptors: [hold.memory.descriptor.raw])
   }
 
   private static func map(_ descriptor: consuming Descriptor) throws(ChannelError) -> Hold {
@@ -41,31 +41,33 @@ package enum MemfdVariant: MechanismImplementation {
     }
   }
 
-  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> EndPair {
+  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
     let hold = try create(options)
-    let lifelines = try translating(.open, mechanism) { () throws(SystemError) in try Lifeline.pair() }
-    return EndPair(
-      try RingSender(try link(hold, lifelines.sender), options),
-      try RingReceiver(try link(hold, lifelines.receiver), options))
+    let livenessPipes = try translating(.open, mechanism) { () throws(SystemError) in try LivenessPipe.pair()
+    }
+    return TransportPair(
+      try RingSender(try link(hold, livenessPipes.sender), options),
+      try RingReceiver(try link(hold, livenessPipes.receiver), options))
   }
 
   // MARK: Under a path
 
-  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceivingEnd {
+  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
     let path = try address.path()
     let hold = try create(address.options)
-    let lifelines = try translating(.open, mechanism) { () throws(SystemError) in try Lifeline.pair() }
-    let door = try MemfdDoor(path, sender: lifelines.sender, hold.memory.descriptor.raw, keep: hold)
-    let receiver = try RingReceiver(try link(hold, lifelines.receiver), address.options)
+    let livenessPipes = try translating(.open, mechanism) { () throws(SystemError) in try LivenessPipe.pair()
+    }
+    let door = try MemfdDoor(path, sender: livenessPipes.sender, hold.memory.descriptor.raw, keep: hold)
+    let receiver = try RingReceiver(try link(hold, livenessPipes.receiver), address.options)
     receiver.onClose = { door.close() }
     return receiver
   }
 
   package static func openSender(
     _ address: Address, until deadline: Deadline
-  ) throws(ChannelError) -> any SendingEnd {
+  ) throws(ChannelError) -> any SenderTransport {
     let path = try address.path()
-    var patience = Patience(deadline)
+    var backoff = Backoff(deadline)
     repeat {
       // connect(2) would follow a symbolic link, to wherever it leads.
       try MemfdDoor.checkSocket(path)
@@ -73,13 +75,13 @@ package enum MemfdVariant: MechanismImplementation {
         let socket = try Sockets.unix(.stream)
         try Sockets.connect(socket, path: path)
         guard try Sockets.peerUser(socket) == Myself.user else { throw MemfdDoor.otherUser }
-        SocketDoor.greet(socket)
+        Acceptor.greet(socket)
         let memory = try Sockets.receiveDescriptor(over: socket)
         let hold = try Sockets.receiveDescriptor(over: socket)
         let senders = try Sockets.receiveDescriptor(over: socket)
         let receivers = try Sockets.receiveDescriptor(over: socket)
-        let lifeline = Lifeline(.sender, hold: hold, senders: senders, receivers: receivers)
-        return try finish(memory, lifeline, address.options).get()
+        let liveness = LivenessPipe(.sender, hold: hold, senders: senders, receivers: receivers)
+        return try finish(memory, liveness, address.options).get()
       } catch {
         if error == MemfdDoor.otherUser {
           throw ChannelError(.notAllowed, .open, mechanism, "\(path) is another user's: name another path")
@@ -90,30 +92,33 @@ package enum MemfdVariant: MechanismImplementation {
         }
         guard error.meansRefused else { throw MemfdDoor.explain(error, path) }
       }
-    } while patience.pause()
+    } while backoff.pause()
     throw ChannelError(
       .noReceiver, .open, mechanism,
       "nobody receives on \(path): start the receiver first, or wait longer for it")
   }
 
   private static func finish(
-    _ memory: consuming Descriptor, _ lifeline: Lifeline, _ options: ChannelOptions
-  ) throws(SystemError) -> Result<any SendingEnd, SystemError> {
+    _ memory: consuming Descriptor, _ liveness: LivenessPipe, _ options: ChannelOptions
+  ) throws(SystemError) -> Result<any SenderTransport, SystemError> {
     do throws(ChannelError) {
-      return .success(try RingSender(try link(try map(memory), lifeline), options))
+      return .success(try RingSender(try link(try map(memory), liveness), options))
     } catch {
       throw SystemError(error.errno ?? 22, .mmap)
     }
   }
 
-  package static func adoptSender(_ inherited: InheritedEnd) throws(ChannelError) -> any SendingEnd {
+  package static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport
+  {
     let hold = try map(Descriptor(owning: try inherited.descriptor(3)))
-    return try RingSender(try link(hold, Lifeline(.sender, inherited, at: 0)), inherited.options)
+    return try RingSender(try link(hold, LivenessPipe(.sender, inherited, at: 0)), inherited.options)
   }
 
-  package static func adoptReceiver(_ inherited: InheritedEnd) throws(ChannelError) -> any ReceivingEnd {
+  package static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError)
+    -> any ReceiverTransport
+  {
     let hold = try map(Descriptor(owning: try inherited.descriptor(3)))
-    return try RingReceiver(try link(hold, Lifeline(.receiver, inherited, at: 0)), inherited.options)
+    return try RingReceiver(try link(hold, LivenessPipe(.receiver, inherited, at: 0)), inherited.options)
   }
 
   package static func limits() -> [MechanismLimit] { [] }

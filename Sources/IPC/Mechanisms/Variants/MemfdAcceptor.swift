@@ -11,7 +11,7 @@ final class MemfdDoor: Sendable {
   private let path: String
   private let inode: UInt64?
   private struct Place {
-    var sender: Lifeline?
+    var sender: LivenessPipe?
     var isClosed = false
   }
   private let place: Mutex<Place>
@@ -20,7 +20,7 @@ final class MemfdDoor: Sendable {
   private let keep: any AnyObject & Sendable
 
   init(
-    _ path: String, sender: Lifeline, _ memory: Int32, keep: any AnyObject & Sendable
+    _ path: String, sender: LivenessPipe, _ memory: Int32, keep: any AnyObject & Sendable
   ) throws(ChannelError) {
     self.path = path
     self.memory = memory
@@ -67,7 +67,7 @@ final class MemfdDoor: Sendable {
       guard !place.withLock({ $0.isClosed }) else { return false }
       guard try Sockets.peerUser(socket) == Myself.user else { return true }
       // A sender says that it is one; whoever only looked is gone by then.
-      guard try SocketDoor.knock(socket, until: .within(.seconds(1))) == .admitted else { return true }
+      guard try Acceptor.knock(socket, until: .within(.seconds(1))) == .admitted else { return true }
       guard
         let sender = place.withLock({ place in
           defer { place.sender = nil }

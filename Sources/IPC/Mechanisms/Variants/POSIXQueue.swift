@@ -10,27 +10,27 @@ package enum PosixQueueVariant: MechanismImplementation {
     manySenders: true, manyReceivers: false,
     caveat: "holds fs.mqueue.msg_max messages; all of a user's queues share ulimit -q bytes")
 
-  /// The queue of one end, with its lifeline.
-  private final class Port: ByteSink, ByteSource {
+  /// The queue of one end, with its liveness.
+  private final class Port: ByteWriter, ByteReader {
     private let queue: Descriptor
-    private let lifeline: Lifeline
+    private let liveness: LivenessPipe
     private let name: String?
     private let scratch: ByteBuffer
     let unitBytes: Int
     let isStream = false
     let partsInterleave = true
 
-    init(_ queue: consuming Descriptor, _ lifeline: Lifeline, name: String? = nil) throws(ChannelError) {
+    init(_ queue: consuming Descriptor, _ liveness: LivenessPipe, name: String? = nil) throws(ChannelError) {
       do throws(SystemError) {
         unitBytes = try PosixQueues.messageSize(queue)
       } catch {
         throw ChannelError(error, .open, mechanism)
       }
       self.queue = queue
-      self.lifeline = lifeline
+      self.liveness = liveness
       self.name = name
       scratch = ByteBuffer(capacity: unitBytes)
-      try translating(.open, mechanism) { () throws(SystemError) in try lifeline.start {} }
+      try translating(.open, mechanism) { () throws(SystemError) in try liveness.start {} }
     }
 
     deinit { close() }
@@ -43,7 +43,7 @@ package enum PosixQueueVariant: MechanismImplementation {
       unsafe scratch.append(head)
       unsafe scratch.append(body)
       while true {
-        if lifeline.peersGone { throw .closed(.send, mechanism) }
+        if liveness.peersGone { throw .closed(.send, mechanism) }
         let sent = try translating(.send, mechanism) { () throws(SystemError) in
           unsafe try PosixQueues.trySend(queue.raw, scratch.bytes)
         }
@@ -56,7 +56,7 @@ package enum PosixQueueVariant: MechanismImplementation {
       into buffer: UnsafeMutableRawBufferPointer, until deadline: Deadline
     ) throws(ChannelError) -> ReadOutcome {
       while true {
-        let gone = lifeline.peersGone
+        let gone = liveness.peersGone
         let count = try translating(.receive, mechanism) { () throws(SystemError) in
           unsafe try PosixQueues.tryReceive(queue.raw, into: buffer)
         }
@@ -71,26 +71,26 @@ package enum PosixQueueVariant: MechanismImplementation {
       if deadline.hasPassed { return false }
       var entries = [
         PollEntry(queue.raw, read: operation == .receive, write: operation == .send),
-        PollEntry(lifeline.pollable),
+        PollEntry(liveness.pollable),
       ]
       let ready = try translating(operation, mechanism) { () throws(SystemError) in
         try poll(&entries, nanoseconds: deadline.remaining)
       }
       // The hang-up is seen here before the monitor's thread has said so.
-      if entries[1].hungUp { lifeline.notePeersGone() }
+      if entries[1].hungUp { liveness.notePeersGone() }
       return ready > 0
     }
 
-    var readiness: Readiness { .descriptors([queue.raw], lifeline) }
+    var readiness: Readiness { .descriptors([queue.raw], liveness) }
 
     func close() {
-      lifeline.leave { if let name { try? PosixQueues.unlink(name) } }
+      liveness.leave { if let name { try? PosixQueues.unlink(name) } }
     }
 
-    func handOver() throws(ChannelError) -> Handover {
-      if !lifeline.isAnonymous { throw .named(mechanism) }
-      return Handover(descriptors: lifeline.descriptors + [queue.raw]) {
-        self.lifeline.surrender()
+    func transfer() throws(ChannelError) -> EndpointTransfer {
+      if !liveness.isAnonymous { throw .named(mechanism) }
+      return EndpointTransfer(descriptors: liveness.descriptors + [queue.raw]) {
+        self.liveness.surrender()
         return nil
       }
     }
@@ -106,20 +106,21 @@ package enum PosixQueueVariant: MechanismImplementation {
     return (name, queue)
   }
 
-  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> EndPair {
+  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
     let (name, raw) = try create()
     // Without its name it goes with its last descriptor.
     try? PosixQueues.unlink(name)
     let queue = Descriptor(owning: raw)
     let second = try translating(.open, mechanism) { () throws(SystemError) in try queue.duplicate() }
-    let lifelines = try translating(.open, mechanism) { () throws(SystemError) in try Lifeline.pair() }
-    return EndPair(
-      FramedSender(mechanism, try Port(queue, lifelines.sender), options),
-      FramedReceiver(mechanism, try Port(second, lifelines.receiver), options))
+    let livenessPipes = try translating(.open, mechanism) { () throws(SystemError) in try LivenessPipe.pair()
+    }
+    return TransportPair(
+      FramedSender(mechanism, try Port(queue, livenessPipes.sender), options),
+      FramedReceiver(mechanism, try Port(second, livenessPipes.receiver), options))
   }
 
-  private static var rules: NameRecord.Rules {
-    NameRecord.Rules(manySenders: true, manyReceivers: false) { () throws(ChannelError) in
+  private static var rules: RegistryEntry.Rules {
+    RegistryEntry.Rules(manySenders: true, manyReceivers: false) { () throws(ChannelError) in
       let (name, raw) = try create()
       _ = Descriptor(owning: raw)
       return ["name": name]
@@ -128,35 +129,40 @@ package enum PosixQueueVariant: MechanismImplementation {
     }
   }
 
-  private static func port(_ record: NameRecord, _ lifeline: Lifeline) throws(ChannelError) -> Port {
+  private static func port(_ record: RegistryEntry, _ liveness: LivenessPipe) throws(ChannelError) -> Port {
     let name = record.parameters["name"] ?? ""
     let raw = try translating(.open, mechanism, name) { () throws(SystemError) in
       try PosixQueues.open(name).release()
     }
-    return try Port(Descriptor(owning: raw), lifeline, name: name)
+    return try Port(Descriptor(owning: raw), liveness, name: name)
   }
 
   package static func openSender(
     _ address: Address, until deadline: Deadline
-  ) throws(ChannelError) -> any SendingEnd {
-    let (record, lifeline) = try NameRecord.joinSending(mechanism, address.target, rules, until: deadline)
-    return FramedSender(mechanism, try port(record, lifeline), address.options)
+  ) throws(ChannelError) -> any SenderTransport {
+    let (record, liveness) = try RegistryEntry.joinSending(mechanism, address.target, rules, until: deadline)
+    return FramedSender(mechanism, try port(record, liveness), address.options)
   }
 
-  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceivingEnd {
-    let (record, lifeline) = try NameRecord.joinReceiving(mechanism, address.target, rules)
-    return FramedReceiver(mechanism, try port(record, lifeline), address.options)
+  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
+    let (record, liveness) = try RegistryEntry.joinReceiving(mechanism, address.target, rules)
+    return FramedReceiver(mechanism, try port(record, liveness), address.options)
   }
 
-  private static func adopt(_ side: Lifeline.Side, _ inherited: InheritedEnd) throws(ChannelError) -> Port {
-    try Port(Descriptor(owning: try inherited.descriptor(3)), Lifeline(side, inherited, at: 0))
+  private static func adopt(_ side: LivenessPipe.Side, _ inherited: InheritedEndpoint) throws(ChannelError)
+    -> Port
+  {
+    try Port(Descriptor(owning: try inherited.descriptor(3)), LivenessPipe(side, inherited, at: 0))
   }
 
-  package static func adoptSender(_ inherited: InheritedEnd) throws(ChannelError) -> any SendingEnd {
+  package static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport
+  {
     FramedSender(mechanism, try adopt(.sender, inherited), inherited.options)
   }
 
-  package static func adoptReceiver(_ inherited: InheritedEnd) throws(ChannelError) -> any ReceivingEnd {
+  package static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError)
+    -> any ReceiverTransport
+  {
     FramedReceiver(mechanism, try adopt(.receiver, inherited), inherited.options)
   }
 

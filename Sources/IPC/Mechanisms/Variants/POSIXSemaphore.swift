@@ -15,22 +15,22 @@ package enum PosixSemaphoreVariant: MechanismImplementation {
   private static let capacity: UInt32 = 32000
   private static let slice: UInt64 = 50_000_000
 
-  private final class Port: TokenPort, @unchecked Sendable {
+  private final class Port: CounterTransport, @unchecked Sendable {
     private let segment: Segment
-    private let lifeline: Lifeline
+    private let liveness: LivenessPipe
     private let sent: PosixSemaphore
     private let free: PosixSemaphore
 
-    init(_ segment: consuming Segment, _ lifeline: Lifeline) throws(ChannelError) {
+    init(_ segment: consuming Segment, _ liveness: LivenessPipe) throws(ChannelError) {
       guard unsafe segment.bytes.count >= 4096 else {
         throw .violation(mechanism, "a segment that is too small")
       }
       sent = unsafe PosixSemaphore(segment.bytes, at: 0)
       free = unsafe PosixSemaphore(segment.bytes, at: 128)
       self.segment = segment
-      self.lifeline = lifeline
-      try translating(.open, mechanism) { () throws(SystemError) in try lifeline.start {} }
-      lifeline.keep(self, parameters)
+      self.liveness = liveness
+      try translating(.open, mechanism) { () throws(SystemError) in try liveness.start {} }
+      liveness.keep(self, parameters)
     }
 
     deinit { close() }
@@ -43,14 +43,14 @@ package enum PosixSemaphoreVariant: MechanismImplementation {
           try semaphore.wait(nanoseconds: deadline.isNow ? 0 : deadline.remaining(atMost: slice))
         }
         if took { return true }
-        if deadline.hasPassed || lifeline.peersGone { return false }
+        if deadline.hasPassed || liveness.peersGone { return false }
       }
     }
 
     func put(until deadline: Deadline) throws(ChannelError) -> Bool {
-      if lifeline.peersGone { throw .closed(.send, mechanism) }
+      if liveness.peersGone { throw .closed(.send, mechanism) }
       guard try wait(free, until: deadline, .send) else {
-        if lifeline.peersGone { throw .closed(.send, mechanism) }
+        if liveness.peersGone { throw .closed(.send, mechanism) }
         return false
       }
       try translating(.send, mechanism) { () throws(SystemError) in try sent.post() }
@@ -59,7 +59,7 @@ package enum PosixSemaphoreVariant: MechanismImplementation {
 
     func take(until deadline: Deadline) throws(ChannelError) -> ReadOutcome {
       if try !wait(sent, until: deadline, .receive) {
-        guard lifeline.peersGone else { return .nothing }
+        guard liveness.peersGone else { return .nothing }
         // Once more, for what the last sender left.
         guard try wait(sent, until: .now, .receive) else { return .ended }
       }
@@ -74,17 +74,17 @@ package enum PosixSemaphoreVariant: MechanismImplementation {
       let found = try? wait(semaphore, until: deadline, .wait)
       // It has no way to look without taking: what was taken goes back.
       if found == true { try? semaphore.post() }
-      return found ?? true || lifeline.peersGone
+      return found ?? true || liveness.peersGone
     }
 
-    func close() { lifeline.leave(self, parameters) }
+    func close() { liveness.leave(self, parameters) }
 
     private var parameters: [(key: String, value: String)] { [("segment", String(segment.id))] }
 
-    func handOver() throws(ChannelError) -> Handover {
-      if !lifeline.isAnonymous { throw .named(mechanism) }
-      return Handover(parameters: parameters, descriptors: lifeline.descriptors) {
-        self.lifeline.surrender(self, self.parameters)
+    func transfer() throws(ChannelError) -> EndpointTransfer {
+      if !liveness.isAnonymous { throw .named(mechanism) }
+      return EndpointTransfer(parameters: parameters, descriptors: liveness.descriptors) {
+        self.liveness.surrender(self, self.parameters)
       }
     }
   }
@@ -98,12 +98,13 @@ package enum PosixSemaphoreVariant: MechanismImplementation {
     }
   }
 
-  private static func port(_ parameters: [String: String], _ lifeline: Lifeline) throws(ChannelError) -> Port
+  private static func port(_ parameters: [String: String], _ liveness: LivenessPipe) throws(ChannelError)
+    -> Port
   {
     do throws(SystemError) {
       let segment = try Segment(attaching: parameters["segment"].flatMap { Int32($0) } ?? -1)
       do throws(ChannelError) {
-        return try Port(segment, lifeline)
+        return try Port(segment, liveness)
       } catch {
         throw SystemError(error.errno ?? 22, .shmat)
       }
@@ -112,47 +113,52 @@ package enum PosixSemaphoreVariant: MechanismImplementation {
     }
   }
 
-  private static var rules: NameRecord.Rules {
-    NameRecord.Rules(manySenders: true, manyReceivers: true) { () throws(ChannelError) in
+  private static var rules: RegistryEntry.Rules {
+    RegistryEntry.Rules(manySenders: true, manyReceivers: true) { () throws(ChannelError) in
       try create()
     } remove: {
-      Leftovers.remove($0)
+      ResourceCleaner.remove($0)
     }
   }
 
-  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> EndPair {
+  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
     let parameters = try create()
     do throws(ChannelError) {
-      let lifelines = try translating(.open, mechanism) { () throws(SystemError) in try Lifeline.pair() }
-      return EndPair(
-        TokenSender(mechanism, try port(parameters, lifelines.sender), options),
-        TokenReceiver(mechanism, try port(parameters, lifelines.receiver), options))
+      let livenessPipes = try translating(.open, mechanism) { () throws(SystemError) in
+        try LivenessPipe.pair()
+      }
+      return TransportPair(
+        CounterSender(mechanism, try port(parameters, livenessPipes.sender), options),
+        CounterReceiver(mechanism, try port(parameters, livenessPipes.receiver), options))
     } catch {
-      Leftovers.remove(parameters)
+      ResourceCleaner.remove(parameters)
       throw error
     }
   }
 
   package static func openSender(
     _ address: Address, until deadline: Deadline
-  ) throws(ChannelError) -> any SendingEnd {
-    let (record, lifeline) = try NameRecord.joinSending(mechanism, address.target, rules, until: deadline)
-    return TokenSender(mechanism, try port(record.parameters, lifeline), address.options)
+  ) throws(ChannelError) -> any SenderTransport {
+    let (record, liveness) = try RegistryEntry.joinSending(mechanism, address.target, rules, until: deadline)
+    return CounterSender(mechanism, try port(record.parameters, liveness), address.options)
   }
 
-  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceivingEnd {
-    let (record, lifeline) = try NameRecord.joinReceiving(mechanism, address.target, rules)
-    return TokenReceiver(mechanism, try port(record.parameters, lifeline), address.options)
+  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
+    let (record, liveness) = try RegistryEntry.joinReceiving(mechanism, address.target, rules)
+    return CounterReceiver(mechanism, try port(record.parameters, liveness), address.options)
   }
 
-  package static func adoptSender(_ inherited: InheritedEnd) throws(ChannelError) -> any SendingEnd {
-    TokenSender(
-      mechanism, try port(inherited.parameters, Lifeline(.sender, inherited, at: 0)), inherited.options)
+  package static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport
+  {
+    CounterSender(
+      mechanism, try port(inherited.parameters, LivenessPipe(.sender, inherited, at: 0)), inherited.options)
   }
 
-  package static func adoptReceiver(_ inherited: InheritedEnd) throws(ChannelError) -> any ReceivingEnd {
-    TokenReceiver(
-      mechanism, try port(inherited.parameters, Lifeline(.receiver, inherited, at: 0)), inherited.options)
+  package static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError)
+    -> any ReceiverTransport
+  {
+    CounterReceiver(
+      mechanism, try port(inherited.parameters, LivenessPipe(.receiver, inherited, at: 0)), inherited.options)
   }
 
   package static func limits() -> [MechanismLimit] {

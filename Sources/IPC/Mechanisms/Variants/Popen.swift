@@ -56,14 +56,14 @@ package enum PopenVariant: MechanismImplementation {
     return options
   }
 
-  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> EndPair {
+  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
     try translating(.open, mechanism) { () throws(SystemError) in
       let there = try PipeEnds()
       let back = try PipeEnds()
       let command = try start("exec cat", input: there.reading.raw, output: back.writing.raw)
       let sending = try there.writing.duplicate()
       let receiving = try back.reading.duplicate()
-      return EndPair(
+      return TransportPair(
         FramedSender(mechanism, carrier(sending, command, waits: false), options),
         FramedReceiver(mechanism, carrier(receiving, command, waits: false), options))
     }
@@ -71,7 +71,7 @@ package enum PopenVariant: MechanismImplementation {
 
   package static func openSender(
     _ address: Address, until deadline: Deadline
-  ) throws(ChannelError) -> any SendingEnd {
+  ) throws(ChannelError) -> any SenderTransport {
     guard !address.target.isEmpty else { throw address.invalid("a command is missing: write popen:sort") }
     return try translating(.open, mechanism, address.description) { () throws(SystemError) in
       let pipe = try PipeEnds()
@@ -81,7 +81,7 @@ package enum PopenVariant: MechanismImplementation {
     }
   }
 
-  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceivingEnd {
+  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
     guard !address.target.isEmpty else { throw address.invalid("a command is missing: write popen:ls") }
     return try translating(.open, mechanism, address.description) { () throws(SystemError) in
       let pipe = try PipeEnds()
@@ -92,11 +92,14 @@ package enum PopenVariant: MechanismImplementation {
     }
   }
 
-  package static func adoptSender(_ inherited: InheritedEnd) throws(ChannelError) -> any SendingEnd {
+  package static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport
+  {
     try inherited.descriptorSender(.pipe)
   }
 
-  package static func adoptReceiver(_ inherited: InheritedEnd) throws(ChannelError) -> any ReceivingEnd {
+  package static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError)
+    -> any ReceiverTransport
+  {
     try inherited.descriptorReceiver(.pipe)
   }
 

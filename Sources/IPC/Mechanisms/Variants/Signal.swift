@@ -22,7 +22,7 @@ package enum SignalVariant: MechanismImplementation {
     }
   }
 
-  private static func link(_ parameters: [String: String], _ lifeline: Lifeline) throws(ChannelError)
+  private static func link(_ parameters: [String: String], _ liveness: LivenessPipe) throws(ChannelError)
     -> SignalLink
   {
     let segment: Segment
@@ -31,51 +31,56 @@ package enum SignalVariant: MechanismImplementation {
     } catch {
       throw ChannelError(error, .open, mechanism)
     }
-    return try SignalLink(segment, lifeline)
+    return try SignalLink(segment, liveness)
   }
 
-  private static var rules: NameRecord.Rules {
-    NameRecord.Rules(manySenders: true, manyReceivers: false) { () throws(ChannelError) in
+  private static var rules: RegistryEntry.Rules {
+    RegistryEntry.Rules(manySenders: true, manyReceivers: false) { () throws(ChannelError) in
       try create()
     } remove: {
-      Leftovers.remove($0)
+      ResourceCleaner.remove($0)
     }
   }
 
-  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> EndPair {
+  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
     let parameters = try create()
     do throws(ChannelError) {
-      let lifelines = try translating(.open, mechanism) { () throws(SystemError) in try Lifeline.pair() }
-      let receiver = SignalReceiver(try link(parameters, lifelines.receiver), options)
+      let livenessPipes = try translating(.open, mechanism) { () throws(SystemError) in
+        try LivenessPipe.pair()
+      }
+      let receiver = SignalReceiver(try link(parameters, livenessPipes.receiver), options)
       try receiver.listen()
-      return EndPair(SignalSender(try link(parameters, lifelines.sender), options), receiver)
+      return TransportPair(SignalSender(try link(parameters, livenessPipes.sender), options), receiver)
     } catch {
-      Leftovers.remove(parameters)
+      ResourceCleaner.remove(parameters)
       throw error
     }
   }
 
   package static func openSender(
     _ address: Address, until deadline: Deadline
-  ) throws(ChannelError) -> any SendingEnd {
-    let (record, lifeline) = try NameRecord.joinSending(mechanism, address.target, rules, until: deadline)
-    return SignalSender(try link(record.parameters, lifeline), address.options)
+  ) throws(ChannelError) -> any SenderTransport {
+    let (record, liveness) = try RegistryEntry.joinSending(mechanism, address.target, rules, until: deadline)
+    return SignalSender(try link(record.parameters, liveness), address.options)
   }
 
-  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceivingEnd {
-    let (record, lifeline) = try NameRecord.joinReceiving(mechanism, address.target, rules)
-    let receiver = SignalReceiver(try link(record.parameters, lifeline), address.options)
+  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
+    let (record, liveness) = try RegistryEntry.joinReceiving(mechanism, address.target, rules)
+    let receiver = SignalReceiver(try link(record.parameters, liveness), address.options)
     try receiver.listen()
     return receiver
   }
 
-  package static func adoptSender(_ inherited: InheritedEnd) throws(ChannelError) -> any SendingEnd {
-    SignalSender(try link(inherited.parameters, Lifeline(.sender, inherited, at: 0)), inherited.options)
+  package static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport
+  {
+    SignalSender(try link(inherited.parameters, LivenessPipe(.sender, inherited, at: 0)), inherited.options)
   }
 
-  package static func adoptReceiver(_ inherited: InheritedEnd) throws(ChannelError) -> any ReceivingEnd {
+  package static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError)
+    -> any ReceiverTransport
+  {
     let receiver = SignalReceiver(
-      try link(inherited.parameters, Lifeline(.receiver, inherited, at: 0)), inherited.options)
+      try link(inherited.parameters, LivenessPipe(.receiver, inherited, at: 0)), inherited.options)
     try receiver.listen()
     return receiver
   }
@@ -93,39 +98,39 @@ final class SignalLink: @unchecked Sendable {
   let target: SharedCounter
   let credits: SharedCounter
   /// Rung when a credit came back, or the receiver began to listen.
-  let room: Doorbell
-  let lifeline: Lifeline
+  let room: EventCount
+  let liveness: LivenessPipe
   private let segment: Segment
 
-  init(_ segment: consuming Segment, _ lifeline: Lifeline) throws(ChannelError) {
+  init(_ segment: consuming Segment, _ liveness: LivenessPipe) throws(ChannelError) {
     guard unsafe segment.bytes.count >= 4096 else {
       throw .violation(SignalVariant.mechanism, "a segment that is too small")
     }
     target = unsafe SharedCounter(segment.bytes, at: 0)
     credits = unsafe SharedCounter(segment.bytes, at: Self.creditsOffset)
-    room = unsafe Doorbell(SharedWord(segment.bytes, at: 256))
+    room = unsafe EventCount(SharedWord(segment.bytes, at: 256))
     self.segment = segment
-    self.lifeline = lifeline
+    self.liveness = liveness
     let bell = room
     try translating(.open, SignalVariant.mechanism) { () throws(SystemError) in
-      try lifeline.start { bell.wake() }
+      try liveness.start { bell.wake() }
     }
-    lifeline.keep(self, parameters)
+    liveness.keep(self, parameters)
   }
 
   deinit { close() }
 
   func close() {
-    lifeline.leave(self, parameters)
+    liveness.leave(self, parameters)
     room.wake()
   }
 
   private var parameters: [(key: String, value: String)] { [("segment", String(segment.id))] }
 
-  func handOver() throws(ChannelError) -> Handover {
-    if !lifeline.isAnonymous { throw .named(SignalVariant.mechanism) }
-    return Handover(parameters: parameters, descriptors: lifeline.descriptors) {
-      self.lifeline.surrender(self, self.parameters)
+  func transfer() throws(ChannelError) -> EndpointTransfer {
+    if !liveness.isAnonymous { throw .named(SignalVariant.mechanism) }
+    return EndpointTransfer(parameters: parameters, descriptors: liveness.descriptors) {
+      self.liveness.surrender(self, self.parameters)
     }
   }
 }

@@ -2,21 +2,21 @@ import Synchronization
 import SystemCalls
 
 /// Sends ints as realtime signals.
-final class SignalSender: SendingEnd {
+final class SignalSender: SenderTransport {
   let mechanism = SignalVariant.mechanism
   let options: ChannelOptions
   private(set) var bytesCarried = 0
   var coalesces = false
   let admitsMoreSenders = true
   private let link: SignalLink
-  private var spinner: Spinner
+  private var spinPolicy: SpinPolicy
   private let scratch = ByteBuffer(capacity: 16)
   private var isClosed = false
 
   init(_ link: SignalLink, _ options: ChannelOptions) {
     self.link = link
     self.options = options
-    spinner = Spinner(options.wait)
+    spinPolicy = SpinPolicy(options.wait)
   }
 
   private func check(_ count: Int) throws(ChannelError) {
@@ -31,26 +31,26 @@ final class SignalSender: SendingEnd {
   func send(_ bytes: UnsafeRawBufferPointer, until deadline: Deadline) throws(ChannelError) -> Bool {
     try check(bytes.count)
     let value = Int32(littleEndian: unsafe bytes.loadUnaligned(as: Int32.self))
-    var patience = Patience(deadline)
+    var backoff = Backoff(deadline)
     repeat {
       guard try takeCredit(until: deadline) else { return false }
       if try queue(value) { return true }
       // The kernel holds as many signals of this user as ulimit -i allows; it has nothing to wait on for fewer.
-    } while patience.pause()
+    } while backoff.pause()
     return false
   }
 
   /// False: the kernel has no room, or nobody listens just now.
   private func queue(_ value: Int32) throws(ChannelError) -> Bool {
     let target = link.target.load()
-    // Its lifeline is looked at before each signal: a number that could be another process's by now isn't used.
-    if link.lifeline.peersGone { throw .closed(.send, mechanism) }
+    // Its liveness is looked at before each signal: a number that could be another process's by now isn't used.
+    if link.liveness.peersGone { throw .closed(.send, mechanism) }
     do throws(SystemError) {
       try Signals.queue(
         value, process: Int32(truncatingIfNeeded: target >> 32), thread: Int32(truncatingIfNeeded: target))
     } catch {
       link.credits.addOne()
-      // ESRCH: the receiver's thread has ended, and another process listens soon, or the lifeline says that the receiver
+      // ESRCH: the receiver's thread has ended, and another process listens soon, or the liveness says that the receiver
       // is gone. Not before: who closes a moment earlier would think that the receiver is still there to tidy up.
       if error.number == 3 || error.wouldBlock { return false }
       throw ChannelError(error, .send, mechanism)
@@ -63,12 +63,12 @@ final class SignalSender: SendingEnd {
   private func takeCredit(until deadline: Deadline) throws(ChannelError) -> Bool {
     if try attempt() { return true }
     if deadline.isNow { return false }
-    if try spinner.spin(until: deadline, { () throws(ChannelError) in try attempt() }) { return true }
+    if try spinPolicy.spin(until: deadline, { () throws(ChannelError) in try attempt() }) { return true }
     return try link.room.wait(until: deadline) { () throws(ChannelError) in try attempt() }
   }
 
   private func attempt() throws(ChannelError) -> Bool {
-    if link.lifeline.peersGone { throw .closed(.send, mechanism) }
+    if link.liveness.peersGone { throw .closed(.send, mechanism) }
     return link.target.load() != 0 && link.credits.takeOne()
   }
 
@@ -90,7 +90,7 @@ final class SignalSender: SendingEnd {
 
   func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool {
     let found = try? link.room.wait(until: deadline) { () throws(ChannelError) in
-      link.lifeline.peersGone || link.target.load() != 0 && link.credits.load() > 0
+      link.liveness.peersGone || link.target.load() != 0 && link.credits.load() > 0
     }
     return found ?? true
   }
@@ -103,9 +103,9 @@ final class SignalSender: SendingEnd {
     link.close()
   }
 
-  func handOver() throws(ChannelError) -> Handover {
-    let carried = try link.handOver()
-    return Handover(parameters: carried.parameters, descriptors: carried.descriptors) {
+  func transfer() throws(ChannelError) -> EndpointTransfer {
+    let carried = try link.transfer()
+    return EndpointTransfer(parameters: carried.parameters, descriptors: carried.descriptors) {
       self.isClosed = true
       return carried.surrender()
     }
@@ -117,7 +117,7 @@ private final class SignalListener: Sendable {
   let pipe: PipeEnds
   private let isOver = Atomic<Bool>(false)
   private let thread = Atomic<Int32>(0)
-  private let started = LocalDoorbell()
+  private let started = LocalEventCount()
 
   init() throws(SystemError) {
     pipe = try PipeEnds()
@@ -150,12 +150,12 @@ private final class SignalListener: Sendable {
 }
 
 /// Takes the ints that the listener has written to its pipe.
-final class SignalReceiver: ReceivingEnd {
+final class SignalReceiver: ReceiverTransport {
   let mechanism = SignalVariant.mechanism
   let options: ChannelOptions
   private(set) var bytesCarried = 0
   private let link: SignalLink
-  private var spinner: Spinner
+  private var spinPolicy: SpinPolicy
   private var listener: SignalListener?
   private let value = ByteBuffer(capacity: 16)
   private var isClosed = false
@@ -165,7 +165,7 @@ final class SignalReceiver: ReceivingEnd {
   init(_ link: SignalLink, _ options: ChannelOptions) {
     self.link = link
     self.options = options
-    spinner = Spinner(options.wait)
+    spinPolicy = SpinPolicy(options.wait)
   }
 
   /// Begins to listen in this process.
@@ -185,7 +185,7 @@ final class SignalReceiver: ReceivingEnd {
   /// Whether nothing more can come: the senders are gone, and every credit is back. A sender that died between
   /// its credit and its signal keeps one; 100 ms later nothing is on its way any more.
   private var isOver: Bool {
-    guard link.lifeline.peersGone else { return false }
+    guard link.liveness.peersGone else { return false }
     if link.credits.load() >= UInt64(SignalVariant.credits) { return true }
     let now = Clock.now()
     _ = lastCall.compareExchange(expected: .max, desired: now + 100_000_000, ordering: .acquiringAndReleasing)
@@ -195,17 +195,17 @@ final class SignalReceiver: ReceivingEnd {
   func take(until deadline: Deadline) throws(ChannelError) -> UnsafeRawBufferPointer? {
     if try attempt() { return unsafe value.bytes }
     if deadline.isNow { return nil }
-    let came = try PendingFlushes.waiting(until: deadline) { limit throws(ChannelError) -> Bool? in
-      if try spinner.spin(until: limit, { () throws(ChannelError) in try attempt() }) { return true }
+    let came = try FlushRegistry.waiting(until: deadline) { limit throws(ChannelError) -> Bool? in
+      if try spinPolicy.spin(until: limit, { () throws(ChannelError) in try attempt() }) { return true }
       while true {
-        // Once the senders are gone their lifeline would end every wait at once.
-        let gone = link.lifeline.peersGone
+        // Once the senders are gone their liveness would end every wait at once.
+        let gone = link.liveness.peersGone
         var entries = [PollEntry(listener?.pipe.reading.raw ?? -1, read: true)]
-        if !gone { entries.append(PollEntry(link.lifeline.pollable)) }
+        if !gone { entries.append(PollEntry(link.liveness.pollable)) }
         _ = try translating(.receive, mechanism) { () throws(SystemError) in
           try poll(&entries, nanoseconds: gone ? limit.remaining(atMost: 5_000_000) : limit.remaining)
         }
-        if !gone, entries[1].hungUp { link.lifeline.notePeersGone() }
+        if !gone, entries[1].hungUp { link.liveness.notePeersGone() }
         if try attempt() { return true }
         if limit.hasPassed { return nil }
       }
@@ -228,23 +228,23 @@ final class SignalReceiver: ReceivingEnd {
     value.filled(4)
     bytesCarried += 4
     link.credits.addOne()
-    link.room.ring()
+    link.room.notify()
     return true
   }
 
   func release() {}
 
-  /// Not the lifeline's end, behind which signals may still come: `take` waits for that.
+  /// Not the liveness's end, behind which signals may still come: `take` waits for that.
   var readiness: Readiness { .waiting }
 
   func waitUntilReady(until deadline: Deadline) -> Bool {
     while true {
-      let gone = link.lifeline.peersGone
+      let gone = link.liveness.peersGone
       let limit = gone ? deadline.remaining(atMost: 5_000_000) : deadline.remaining
       var entries = [PollEntry(listener?.pipe.reading.raw ?? -1, read: true)]
-      if !gone { entries.append(PollEntry(link.lifeline.pollable)) }
+      if !gone { entries.append(PollEntry(link.liveness.pollable)) }
       guard let found = try? poll(&entries, nanoseconds: limit) else { return true }
-      if !gone, entries[1].hungUp { link.lifeline.notePeersGone() }
+      if !gone, entries[1].hungUp { link.liveness.notePeersGone() }
       if found > 0 && entries[0].readable || isOver { return true }
       if deadline.hasPassed { return false }
     }
@@ -257,18 +257,18 @@ final class SignalReceiver: ReceivingEnd {
     link.close()
   }
 
-  func handOver() throws(ChannelError) -> Handover {
+  func transfer() throws(ChannelError) -> EndpointTransfer {
     // Senders wait from here on, until the other process listens.
     let target = link.target.load()
     link.target.store(0)
     guard link.credits.load() == UInt64(SignalVariant.credits) else {
       link.target.store(target)
       throw ChannelError(
-        .notSupported, .handOver, mechanism,
+        .notSupported, .pass, mechanism,
         "signals have come to this process: hand the end over before any is sent")
     }
-    let carried = try link.handOver()
-    return Handover(parameters: carried.parameters, descriptors: carried.descriptors) {
+    let carried = try link.transfer()
+    return EndpointTransfer(parameters: carried.parameters, descriptors: carried.descriptors) {
       self.isClosed = true
       self.endListening()
       return carried.surrender()

@@ -4,7 +4,7 @@ import Testing
 @testable import IPC
 
 extension AllTests {
-  @Suite struct PendingFlushesTests {
+  @Suite struct FlushRegistryTests {
     /// The mechanisms that gather small messages, each as a channel of this process.
     static let addresses = ["pipe:", "unix:", "unix:?type=stream", "tcp:", "queue:", "semaphore:"]
 
@@ -46,7 +46,7 @@ extension AllTests {
       #expect(try receiver.receive(String.self) == "one")
       #expect(try receiver.receive(String.self) == "two")
       #expect(code { () throws(ChannelError) in try receiver.receive(String.self) } == .closed)
-      #expect(PendingFlushes.flushBeforeWaiting(), "nothing is waited for any more")
+      #expect(FlushRegistry.flushBeforeWaiting(), "nothing is waited for any more")
     }
 
     private func close(
@@ -67,7 +67,7 @@ extension AllTests {
       var accepted = 0
       while accepted < 1000, try full.sender.trySend(block) { accepted += 1 }
       #expect(accepted > 0 && accepted < 1000)
-      #expect(!PendingFlushes.flushBeforeWaiting())
+      #expect(!FlushRegistry.flushBeforeWaiting())
       var other = try Channel.open("pipe:")
       #expect(
         code { () throws(ChannelError) in
@@ -79,12 +79,12 @@ extension AllTests {
       // Waiting on the full one itself makes the room that its sender needs.
       for _ in 0..<accepted { #expect(try full.receiver.receive([UInt8].self) == block) }
       #expect(try full.receiver.tryReceive([UInt8].self) == nil)
-      #expect(PendingFlushes.flushBeforeWaiting())
+      #expect(FlushRegistry.flushBeforeWaiting())
     }
 
     @Test("an end that is forgotten isn't asked; one that is noted is, once")
     func register() {
-      final class End: CoalescingEnd {
+      final class End: CoalescingTransport {
         let asked = Atomic<Int>(0)
         let answer: Bool
         init(_ answer: Bool) { self.answer = answer }
@@ -95,15 +95,15 @@ extension AllTests {
       }
       let ends = [End(true), End(false)]
       for end in ends {
-        PendingFlushes.note(end)
-        PendingFlushes.note(end)
+        FlushRegistry.register(end)
+        FlushRegistry.register(end)
       }
-      #expect(!PendingFlushes.flushBeforeWaiting())
+      #expect(!FlushRegistry.flushBeforeWaiting())
       #expect(ends.map { $0.asked.load(ordering: .relaxed) } == [1, 1])
-      PendingFlushes.forget(ends[1])
-      #expect(PendingFlushes.flushBeforeWaiting())
-      for end in ends { PendingFlushes.forget(end) }
-      #expect(PendingFlushes.flushBeforeWaiting())
+      FlushRegistry.remove(ends[1])
+      #expect(FlushRegistry.flushBeforeWaiting())
+      for end in ends { FlushRegistry.remove(end) }
+      #expect(FlushRegistry.flushBeforeWaiting())
       #expect(ends.map { $0.asked.load(ordering: .relaxed) } == [2, 1])
     }
   }

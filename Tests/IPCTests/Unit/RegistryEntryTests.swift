@@ -27,7 +27,7 @@ final class TestRuntimeDirectory {
 
   func names() -> [String] { ((try? Files.names(in: path)) ?? []).sorted() }
 
-  /// A record and its lifelines, as processes that were killed would leave them.
+  /// A record and its livenessPipes, as processes that were killed would leave them.
   func leave(_ name: String, _ text: String) throws {
     let file = try Files.open(path + "/" + name, .write, create: true)
     try Files.writeText(file, text)
@@ -36,7 +36,7 @@ final class TestRuntimeDirectory {
 }
 
 extension AllTests {
-  @Suite struct NameRecordTests {
+  @Suite struct RegistryEntryTests {
     let directory: TestRuntimeDirectory
 
     init() throws { directory = try TestRuntimeDirectory() }
@@ -45,8 +45,8 @@ extension AllTests {
     final class Calls {
       var created = 0
       var removed: [[String: String]] = []
-      func rules(manySenders: Bool = false, manyReceivers: Bool = false) -> NameRecord.Rules {
-        NameRecord.Rules(manySenders: manySenders, manyReceivers: manyReceivers) {
+      func rules(manySenders: Bool = false, manyReceivers: Bool = false) -> RegistryEntry.Rules {
+        RegistryEntry.Rules(manySenders: manySenders, manyReceivers: manyReceivers) {
           self.created += 1
           return ["number": String(self.created)]
         } remove: {
@@ -57,10 +57,10 @@ extension AllTests {
 
     /// How joining ends: with no code where it worked, after which it has left again.
     private func joining(
-      _ name: String, _ rules: NameRecord.Rules
+      _ name: String, _ rules: RegistryEntry.Rules
     ) -> (code: ChannelError.Code?, said: String) {
       do throws(ChannelError) {
-        try NameRecord.joinReceiving(.memory, name, rules).1.leave {}
+        try RegistryEntry.joinReceiving(.memory, name, rules).1.leave {}
         return (nil, "")
       } catch {
         return (error.code, error.description)
@@ -68,10 +68,10 @@ extension AllTests {
     }
 
     private func sending(
-      _ name: String, _ rules: NameRecord.Rules
+      _ name: String, _ rules: RegistryEntry.Rules
     ) -> (code: ChannelError.Code?, said: String) {
       do throws(ChannelError) {
-        try NameRecord.joinSending(.memory, name, rules, until: .now).1.leave {}
+        try RegistryEntry.joinSending(.memory, name, rules, until: .now).1.leave {}
         return (nil, "")
       } catch {
         return (error.code, error.description)
@@ -96,17 +96,17 @@ extension AllTests {
     @Test("names that are some", arguments: ["a", "A-b_c.9", "a..b", String(repeating: "x", count: 100)])
     func acceptedNames(name: String) throws {
       let calls = Calls()
-      let (record, lifeline) = try NameRecord.joinReceiving(.queue, name, calls.rules())
+      let (record, liveness) = try RegistryEntry.joinReceiving(.queue, name, calls.rules())
       #expect(try record.integer("number") == 1)
       #expect(directory.names() == ["queue." + name, "queue.\(name).receivers", "queue.\(name).senders"])
       for file in directory.names() { #expect(try Files.status(directory.path + "/" + file).mode == 0o600) }
-      lifeline.leave { calls.removed.append([:]) }
+      liveness.leave { calls.removed.append([:]) }
       #expect(calls.removed.count == 1)
       #expect(directory.names() == [])
     }
 
     @Test(
-      "a name that would be another name's lifeline is refused",
+      "a name that would be another name's liveness is refused",
       arguments: ["jobs.senders", "jobs.receivers"])
     func clashingNames(name: String) async {
       // In a process of its own, which the alarm ends if it waits for what nobody will write.
@@ -126,13 +126,13 @@ extension AllTests {
       // Nobody receives: a sender doesn't take the dead for a receiver.
       #expect(sending("jobs", calls.rules()).code == .noReceiver)
       #expect(calls.removed == [])
-      let (record, lifeline) = try NameRecord.joinReceiving(.memory, "jobs", calls.rules())
+      let (record, liveness) = try RegistryEntry.joinReceiving(.memory, "jobs", calls.rules())
       #expect(calls.removed == [["segment": "123", "other": "x y"]])
       #expect(calls.created == 1)
       #expect(record.parameters == ["number": "1"])
       let text = try Files.readText(directory.path + "/memory.jobs")
       #expect(text.hasPrefix("swift-ipc 1\nrun ") && !text.contains("abc") && text.hasSuffix("number 1\n"))
-      lifeline.leave {}
+      liveness.leave {}
       #expect(directory.names() == [])
     }
 
@@ -143,9 +143,9 @@ extension AllTests {
       try directory.leave("memory.jobs", text)
       let calls = Calls()
       #expect(sending("jobs", calls.rules()).code == .noReceiver)
-      let (_, lifeline) = try NameRecord.joinReceiving(.memory, "jobs", calls.rules())
+      let (_, liveness) = try RegistryEntry.joinReceiving(.memory, "jobs", calls.rules())
       #expect(calls.created == 1 && calls.removed == [])
-      lifeline.leave {}
+      liveness.leave {}
     }
 
     @Test(
@@ -154,8 +154,8 @@ extension AllTests {
     func living(many: Bool) throws {
       let calls = Calls()
       let rules = calls.rules(manySenders: many, manyReceivers: many)
-      let (first, receiver) = try NameRecord.joinReceiving(.memory, "jobs", rules)
-      let (second, sender) = try NameRecord.joinSending(.memory, "jobs", rules, until: .now)
+      let (first, receiver) = try RegistryEntry.joinReceiving(.memory, "jobs", rules)
+      let (second, sender) = try RegistryEntry.joinSending(.memory, "jobs", rules, until: .now)
       #expect(first.parameters == second.parameters)
       #expect(joining("jobs", rules).code == (many ? nil : .busy))
       #expect(sending("jobs", rules).code == (many ? nil : .busy))

@@ -21,7 +21,7 @@ extension Demo {
 /// Every demo there is.
 package enum DemoCatalogue {
   package static let all: [any Demo.Type] = [
-    PipeDemo.self, FIFODemo.self, QueueDemo.self, SemaphoreDemo.self, MemoryDemo.self, SocketDemo.self,
+    PipeDemo.self, FIFODemo.self, QueueDemo.self, SemaphoreDemo.self, MemoryDemo.self, UnixDemo.self,
     TCPDemo.self, SequentialDemo.self, ThreadsDemo.self, CallbacksDemo.self, GeneratorsDemo.self,
     FuturesDemo.self, AsyncDemo.self,
     ChannelsDemo.self, SelectDemo.self, SchedulerDemo.self, ActorsDemo.self, ProcessesDemo.self,

@@ -33,7 +33,7 @@ extension AllToolTests {
 
     @Test(
       arguments: [
-        "pipe", "fifo", "queue", "semaphore", "memory", "socket", "tcp", "sequential", "threads", "callbacks",
+        "pipe", "fifo", "queue", "semaphore", "memory", "unix", "tcp", "sequential", "threads", "callbacks",
         "generators", "futures",
         "async", "channels", "select", "scheduler", "actors", "processes",
       ])

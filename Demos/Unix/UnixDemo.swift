@@ -2,8 +2,8 @@ import IPC
 
 /// A Unix socket: two directions between processes of one machine. Its own traits: packets that keep their
 /// boundaries, and open files that travel: the receiver gets the file itself, and needs no right to its path.
-enum SocketDemo: Demo {
-  static let name = "socket"
+enum UnixDemo: Demo {
+  static let name = "unix"
   static let summary = "two directions, boundaries, and an open file sent to another process"
 
   static func run() throws {

@@ -47,8 +47,7 @@ demo-%: build
 	@$(SWIFT) run -c $(CONFIGURATION) --skip-build ipc demo $*
 
 demos: build
-	@for demo in pipe fifo queue semaphore memory unix tcp sequential threads callbacks generators futures async channels select scheduler actors processes; do \
-	  echo "== $$demo"; $(SWIFT) run -c $(CONFIGURATION) --skip-build ipc demo $$demo || exit 1; done
+	@$(SWIFT) run -c $(CONFIGURATION) --skip-build ipc demo --all
 
 # One at a time: each test looks whether it left anything behind.
 test: toolchain

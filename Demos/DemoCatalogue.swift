@@ -18,13 +18,27 @@ extension Demo {
   static func arguments(_ role: String) -> [String] { ["demo", name, role] }
 }
 
-/// Every demo there is.
+/// Every demo: the mechanisms, then the models of concurrency. This list is the only one.
 package enum DemoCatalogue {
   package static let all: [any Demo.Type] = [
-    PipeDemo.self, FIFODemo.self, QueueDemo.self, SemaphoreDemo.self, MemoryDemo.self, UnixDemo.self,
-    TCPDemo.self, SequentialDemo.self, ThreadsDemo.self, CallbacksDemo.self, GeneratorsDemo.self,
-    FuturesDemo.self, AsyncDemo.self,
-    ChannelsDemo.self, SelectDemo.self, SchedulerDemo.self, ActorsDemo.self, ProcessesDemo.self,
+    PipeDemo.self,
+    FIFODemo.self,
+    QueueDemo.self,
+    SemaphoreDemo.self,
+    MemoryDemo.self,
+    UnixDemo.self,
+    TCPDemo.self,
+    SequentialDemo.self,
+    ThreadsDemo.self,
+    CallbacksDemo.self,
+    GeneratorsDemo.self,
+    FuturesDemo.self,
+    AsyncDemo.self,
+    ChannelsDemo.self,
+    SelectDemo.self,
+    SchedulerDemo.self,
+    ActorsDemo.self,
+    ProcessesDemo.self,
   ]
 }
 

@@ -1,27 +1,55 @@
 import Demos
 
-/// `ipc demo NAME`: what a mechanism is, in a conversation of two processes, and a model of concurrency, in one.
+/// `ipc demo NAME`: a mechanism explained by two processes, or a model of concurrency explained by one.
 enum DemoCommand: Command {
   static let name = "demo"
   static let summary = "what each mechanism is, shown by two processes, and each model of concurrency in one"
   static let help = """
-    ipc demo NAME
-
-    Runs a demo: two processes, or the tasks of one, say what they do. Each is one short file in Demos/.
-
-    \(DemoCatalogue.all.map { "  " + CommandLineTool.pad($0.name, 12) + $0.summary }.joined(separator: "\n"))
+    ipc demo NAME | --all | --json
 
     example: ipc demo pipe
+
+    Runs a demo: two processes, or the tasks of one, print what they do. Each is one short file in Demos/.
+
+      --all     runs every demo in turn, each under a heading; stops at the first that fails, with exit code 1
+      --json    runs nothing: prints the list of demos as one JSON document. A demo itself prints text only,
+                so --json can't be combined with NAME or --all
+
+    \(DemoCatalogue.all.map { "  " + CommandLineTool.pad($0.name, 12) + $0.summary }.joined(separator: "\n"))
     """
 
+  private struct Row: Encodable {
+    let name: String
+    let summary: String
+  }
+
   static func run(_ arguments: inout Arguments) throws {
+    let runsAll = arguments.flag("--all")
+    let json = arguments.flag("--json")
     let words = try arguments.rest()
     let names = DemoCatalogue.all.map { $0.name }.joined(separator: ", ")
+    guard [runsAll, json, !words.isEmpty].count(where: { $0 }) < 2 else {
+      throw Failure.call("demo: give a demo's name, --all or --json, only one of them")
+    }
+    if json { return try JSONOutput.print(DemoCatalogue.all.map { Row(name: $0.name, summary: $0.summary) }) }
+    if runsAll { return try run(DemoCatalogue.all) }
     guard let first = words.first else { throw Failure.call("a demo's name is missing: there are \(names)") }
     guard let demo = DemoCatalogue.all.first(where: { $0.name == first }) else {
       throw Failure.call("no demo \"\(first)\": there are \(names)")
     }
     // The other process of a demo is this program again, with a word behind the name.
     if words.count > 1 { try demo.other(words[1]) } else { try demo.run() }
+  }
+
+  /// Runs demos in turn, each under a heading; the first that fails ends it.
+  private static func run(_ demos: [any Demo.Type]) throws {
+    for (index, demo) in demos.enumerated() {
+      Terminal.print("\(index == 0 ? "" : "\n")== \(demo.name): \(demo.summary)")
+      do {
+        try demo.run()
+      } catch {
+        throw Failure.work("demo \(demo.name) failed: \(error)")
+      }
+    }
   }
 }

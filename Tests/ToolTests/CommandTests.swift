@@ -31,16 +31,54 @@ extension AllToolTests {
       }
     }
 
-    @Test(
-      arguments: [
-        "pipe", "fifo", "queue", "semaphore", "memory", "unix", "tcp", "sequential", "threads", "callbacks",
-        "generators", "futures",
-        "async", "channels", "select", "scheduler", "actors", "processes",
-      ])
-    func aDemoShowsSomething(_ name: String) throws {
-      let result = try Tool.run("demo", name)
+    private struct DemoRow: Decodable {
+      let name: String
+      let summary: String
+    }
+
+    private func demos() throws -> [DemoRow] {
+      let result = try Tool.run("demo", "--json")
+      #expect(result.code == 0, "\(result.errors)")
+      return try JSONDecoder().decode([DemoRow].self, from: Data(result.output.utf8))
+    }
+
+    @Test func everyMechanismHasADemoOfItsName() throws {
+      let names = try demos().map(\.name)
+      #expect(Array(names.prefix(sevenMechanisms.count)) == sevenMechanisms)
+      #expect(Set(names).count == names.count)
+    }
+
+    @Test func aDemoRunsByItsName() throws {
+      let result = try Tool.run("demo", "pipe")
       #expect(result.code == 0, "\(result.errors)")
       #expect(result.output.split(separator: "\n").count > 1)
+    }
+
+    /// Every demo runs, in the catalogue's order, and prints something under its heading.
+    @Test func allDemosShowSomething() throws {
+      let result = try Tool.run("demo", "--all")
+      #expect(result.code == 0, "\(result.errors)")
+      var sections: [(heading: String, lines: Int)] = []
+      for line in result.output.split(separator: "\n").map(String.init) {
+        if line.hasPrefix("== ") {
+          sections.append((line, 0))
+        } else {
+          try #require(!sections.isEmpty, "\(line)")
+          sections[sections.count - 1].lines += 1
+        }
+      }
+      #expect(sections.map(\.heading) == (try demos().map { "== \($0.name): \($0.summary)" }))
+      for section in sections { #expect(section.lines > 1, "\(section.heading)") }
+    }
+
+    /// With room for one descriptor beside the standard three, the first demo's pipe2(2) fails (EMFILE).
+    @Test func allDemosStopAtTheFirstThatFails() throws {
+      let command = "ulimit -n 4; exec \"$0\" demo --all"
+      let result = try Tool(["-c", command, Tool.path], program: "/bin/sh").wait()
+      #expect(result.code == 1)
+      #expect(result.errorLines.count == 1, "\(result.errors)")
+      #expect(result.errors.hasPrefix("ipc: demo pipe failed: "), "\(result.errors)")
+      #expect(result.output.split(separator: "\n").count == 1, "\(result.output)")
     }
 
     @Test(arguments: ["crawl", "mechanisms", "demo", "site"]) func helpHasAnExample(_ command: String) throws

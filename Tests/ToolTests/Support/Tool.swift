@@ -32,11 +32,11 @@ final class Tool {
   /// Where this process keeps its records.
   let records: String
 
-  init(_ arguments: [String]) throws {
+  init(_ arguments: [String], program: String = Tool.path) throws {
     folder = try Folder()
     deadline = Deadline(seconds: Self.longest)
     records = folder.path + "/records"
-    process.executableURL = URL(fileURLWithPath: Self.path)
+    process.executableURL = URL(fileURLWithPath: program)
     process.arguments = arguments
     process.environment = ProcessInfo.processInfo.environment.merging(["IPC_RUNTIME_DIRECTORY": records]) {
       $1

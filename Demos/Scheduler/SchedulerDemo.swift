@@ -38,7 +38,7 @@ enum SchedulerDemo: Demo {
       }
       say(
         "scheduler",
-        "\(left(watch.milliseconds, 4))  \(columns.joined())         \(left(now.running, 3))  \(left(now.looking, 3))  \(left(now.parked, 3))   \(left(now.blocked, 3))   \(bar(now.waiting))"
+        "\(left(watch.milliseconds, 4))  \(columns.joined())         \(left(now.running, 3))  \(left(now.spinning, 3))  \(left(now.parked, 3))   \(left(now.blocked, 3))   \(bar(now.waiting))"
       )
       Clock.sleep(nanoseconds: 4_000_000)
       while case .value(let what) = done.tryReceive() { ended.append(what) }

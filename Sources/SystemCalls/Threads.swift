@@ -43,8 +43,8 @@ extension Threads {
 
   /// What a thread keeps a pointer of its own to.
   package enum Slot: Int32, Sendable {
-    /// The scheduler's machine that runs on it.
-    case machine
+    /// The scheduler's record of the thread.
+    case schedulerThread
     /// The callbacks that wait for the one that runs.
     case callbacks
     /// What a thread that receives calls of actors has to run.

@@ -7,8 +7,8 @@
   @usableFromInline var start = 0
   @usableFromInline var filled = 0
   @usableFromInline var isClosed = false
-  @usableFromInline var senders = WaitingLine<Value>()
-  @usableFromInline var receivers = WaitingLine<Value>()
+  @usableFromInline var senders = WaitQueue<Value>()
+  @usableFromInline var receivers = WaitQueue<Value>()
 
   @inlinable init(capacity: Int) {
     self.capacity = capacity
@@ -22,18 +22,18 @@
   }
 
   /// What a send found.
-  @usableFromInline enum Put {
+  @usableFromInline enum PutResult {
     case done
     /// Somebody waits, has been given the value, and is to be resumed.
-    case given(ChannelSlot<Value>)
+    case delivered(ChannelSlot<Value>)
     case full, closed
   }
 
-  @inlinable mutating func put(_ value: Value) -> Put {
+  @inlinable mutating func put(_ value: Value) -> PutResult {
     if isClosed { return .closed }
     if !receivers.isEmpty, let receiver = receivers.claimFirst() {
       receiver.value = value
-      return .given(receiver)
+      return .delivered(receiver)
     }
     guard filled < capacity else { return .full }
     append(value)

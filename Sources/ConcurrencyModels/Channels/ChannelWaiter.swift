@@ -66,7 +66,7 @@ import Synchronization
 }
 
 /// Who waits at a channel, first come first served.
-@usableFromInline struct WaitingLine<Value> {
+@usableFromInline struct WaitQueue<Value> {
   @usableFromInline var slots: [ChannelSlot<Value>?] = []
   @usableFromInline var first = 0
 

@@ -92,11 +92,11 @@ extension Received: Sendable where Value: Sendable {}
       switch found {
       case .full: return true
       case .closed: slot.isClosed = true
-      case .given(let receiver): receiver.waiter.resume()
+      case .delivered(let receiver): receiver.waiter.resume()
       case .done: break
       }
       return false
-    } leave: {
+    } unregister: {
       self.lock.with { unsafe self.state.pointee.senders.remove(slot) }
     }
     if slot.isClosed { throw LocalChannelError(.sendOnClosed) }
@@ -110,7 +110,7 @@ extension Received: Sendable where Value: Sendable {}
     lock.release()
     switch found {
     case .done: return true
-    case .given(let receiver):
+    case .delivered(let receiver):
       receiver.waiter.resume()
       return true
     case .full: return false
@@ -141,7 +141,7 @@ extension Received: Sendable where Value: Sendable {}
       case .closed: break
       }
       return false
-    } leave: {
+    } unregister: {
       self.lock.with { unsafe self.state.pointee.receivers.remove(slot) }
     }
     return slot.value
@@ -187,17 +187,17 @@ extension ChannelWaiter {
   /// Suspends the task until the waiter is claimed, or the task cancelled.
   ///
   /// - Parameters:
-  ///   - lineUp: looks once more and, if there is nothing, stands in line; false: there was something.
-  ///   - leave: leaves the line.
+  ///   - register: looks once more and, if there is nothing, stands in line; false: there was something.
+  ///   - unregister: leaves the line.
   @usableFromInline nonisolated(nonsending) func wait(
-    _ lineUp: @escaping () -> Bool, leave: () -> Void
+    _ register: @escaping () -> Bool, unregister: () -> Void
   ) async throws {
-    nonisolated(unsafe) let lineUp = lineUp
+    nonisolated(unsafe) let register = register
     nonisolated(unsafe) var isDone = false
     await withTaskCancellationHandler {
       unsafe await withUnsafeContinuation { continuation in
         guard unsafe park(continuation) else { return unsafe continuation.resume() }
-        if unsafe lineUp() { return }
+        if unsafe register() { return }
         unsafe isDone = true
         // Unless it has just been cancelled, which resumes it as well.
         if withdraw() { resume() }
@@ -206,7 +206,7 @@ extension ChannelWaiter {
       cancel()
     }
     guard unsafe !isDone, isCancelled else { return }
-    leave()
+    unregister()
     throw CancellationError()
   }
 }

@@ -21,23 +21,23 @@ nonisolated(nonsending) public func select<Outcome>(
   @SelectBuilder<Outcome> _ cases: () -> [SelectArm<Outcome>]
 ) async throws -> Outcome {
   let arms = cases()
-  let select = SelectRun(arms)
+  let select = SelectOperation(arms)
   let chosen =
     if let ready = select.attempt() ?? select.otherwise { ready } else { try await select.waitForOne() }
   return try await arms[chosen].finish()
 }
 
 /// One select on its way. Cases are known by their place.
-private final class SelectRun {
-  private let parts: [SelectPart]
+private final class SelectOperation {
+  private let arms: [AnySelectArm]
   /// Of all its channels, each once, in the order in which everybody takes them: two selects over the same channels must
   /// not wait for each other.
   private var locks: [ChannelLock] = []
 
-  init(_ parts: [SelectPart]) {
-    self.parts = parts
-    for part in parts {
-      guard let lock = part.lock else { continue }
+  init(_ arms: [AnySelectArm]) {
+    self.arms = arms
+    for arm in arms {
+      guard let lock = arm.lock else { continue }
       // There are few: a search beats a set.
       var place = locks.count
       while place > 0, locks[place - 1].order > lock.order { place -= 1 }
@@ -45,27 +45,27 @@ private final class SelectRun {
     }
   }
 
-  var otherwise: Int? { parts.firstIndex { $0.isOtherwise } }
+  var otherwise: Int? { arms.firstIndex { $0.isOtherwise } }
 
   /// Does what can be done at once. Nil: nothing.
   func attempt() -> Int? {
     acquire()
     let chosen = attemptLocked()
     release()
-    if let chosen { parts[chosen].resumePeer() }
+    if let chosen { arms[chosen].resumePeer() }
     return chosen
   }
 
   private func attemptLocked() -> Int? {
-    if parts.count == 1 { return parts[0].attempt() ? 0 : nil }
+    if arms.count == 1 { return arms[0].attempt() ? 0 : nil }
     // Each order is as likely as the others.
-    var order = Array(parts.indices)
+    var order = Array(arms.indices)
     var random = SelectRandom()
     var left = order.count
     while left > 0 {
       let place = left == 1 ? 0 : random.next(below: left)
       let index = order[place]
-      if parts[index].attempt() { return index }
+      if arms[index].attempt() { return index }
       left -= 1
       order[place] = order[left]
     }
@@ -75,7 +75,7 @@ private final class SelectRun {
   nonisolated(nonsending) func waitForOne() async throws -> Int {
     while true {
       let claimed = try await wait()
-      if !parts[claimed.index].onlyWakes || claimed.isDone { return claimed.index }
+      if !arms[claimed.index].onlyWakes || claimed.isDone { return claimed.index }
     }
   }
 
@@ -87,22 +87,22 @@ private final class SelectRun {
       self.acquire()
       ready = self.attemptLocked()
       if ready == nil {
-        for index in self.parts.indices { self.parts[index].lineUp(waiter, index) }
+        for index in self.arms.indices { self.arms[index].register(waiter, index) }
       }
       self.release()
-      if let ready { self.parts[ready].resumePeer() }
+      if let ready { self.arms[ready].resumePeer() }
       return ready == nil
-    } leave: {
-      self.leave()
+    } unregister: {
+      self.unregister()
     }
     if let ready { return (ready, true) }
-    leave()
+    unregister()
     return (waiter.outcome, false)
   }
 
-  private func leave() {
+  private func unregister() {
     acquire()
-    for part in parts { part.leave() }
+    for arm in arms { arm.unregister() }
     release()
   }
 

@@ -1,7 +1,7 @@
 /// A case while its select runs, apart from what the caller wants done: one that is never ready, unless a subclass says
 /// otherwise. Not generic, so that a select looks up no types.
-public class SelectPart {
-  /// The lock under which `attempt`, `lineUp` and `leave` are called; nil: none is needed.
+public class AnySelectArm {
+  /// The lock under which `attempt`, `register` and `unregister` are called; nil: none is needed.
   final let lock: ChannelLock?
 
   init(_ lock: ChannelLock?) { self.lock = lock }
@@ -13,16 +13,16 @@ public class SelectPart {
   /// Does what the case is to do, if it can be done now.
   func attempt() -> Bool { false }
   /// Stands in line.
-  func lineUp(_ waiter: ChannelWaiter, _ index: Int) {}
+  func register(_ waiter: ChannelWaiter, _ index: Int) {}
   /// Leaves the line.
-  func leave() {}
+  func unregister() {}
 
   /// After ``attempt()``, without the lock: whom it claimed goes on.
   func resumePeer() {}
 }
 
 /// A case, with what the caller wants done.
-public class SelectArm<Outcome>: SelectPart {
+public class SelectArm<Outcome>: AnySelectArm {
   private let body: () async throws -> Outcome
 
   init(_ lock: ChannelLock?, body: @escaping () async throws -> Outcome) {
@@ -63,13 +63,13 @@ final class ReceiveArm<Value: Sendable, Outcome>: SelectArm<Outcome> {
 
   override func resumePeer() { sender?.waiter.resume() }
 
-  override func lineUp(_ waiter: ChannelWaiter, _ index: Int) {
+  override func register(_ waiter: ChannelWaiter, _ index: Int) {
     let slot = ChannelSlot<Value>(waiter, index)
     self.slot = slot
     unsafe channel.state.pointee.receivers.append(slot)
   }
 
-  override func leave() {
+  override func unregister() {
     if let slot { unsafe channel.state.pointee.receivers.remove(slot) }
   }
 
@@ -94,7 +94,7 @@ final class SendArm<Value: Sendable, Outcome>: SelectArm<Outcome> {
   override func attempt() -> Bool {
     switch unsafe channel.state.pointee.put(value) {
     case .done: break
-    case .given(let receiver): self.receiver = receiver
+    case .delivered(let receiver): self.receiver = receiver
     case .closed: isClosed = true
     case .full: return false
     }
@@ -103,13 +103,13 @@ final class SendArm<Value: Sendable, Outcome>: SelectArm<Outcome> {
 
   override func resumePeer() { receiver?.waiter.resume() }
 
-  override func lineUp(_ waiter: ChannelWaiter, _ index: Int) {
+  override func register(_ waiter: ChannelWaiter, _ index: Int) {
     let slot = ChannelSlot<Value>(waiter, index, value)
     self.slot = slot
     unsafe channel.state.pointee.senders.append(slot)
   }
 
-  override func leave() {
+  override func unregister() {
     if let slot { unsafe channel.state.pointee.senders.remove(slot) }
   }
 
@@ -133,7 +133,7 @@ final class TimerArm<Outcome>: SelectArm<Outcome> {
 
   override func attempt() -> Bool { end.map { $0 <= .now } ?? (duration <= .zero) }
 
-  override func lineUp(_ waiter: ChannelWaiter, _ index: Int) {
+  override func register(_ waiter: ChannelWaiter, _ index: Int) {
     // From when the select began to wait, however often something else wakes it.
     let end = self.end ?? .now + duration
     self.end = end
@@ -145,5 +145,5 @@ final class TimerArm<Outcome>: SelectArm<Outcome> {
     }
   }
 
-  override func leave() { timer?.cancel() }
+  override func unregister() { timer?.cancel() }
 }

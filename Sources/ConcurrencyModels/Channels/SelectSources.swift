@@ -6,9 +6,9 @@ package protocol SelectSource: AnyObject {
   /// Does what the case is to do, if it can be done now.
   func attempt() -> Bool
   /// Calls `waker` when an attempt may succeed; at once, if that is so by now.
-  func lineUp(_ waker: SelectWaker)
+  func register(_ waker: SelectWaker)
   /// Calls it no more.
-  func leave(_ waker: SelectWaker)
+  func unregister(_ waker: SelectWaker)
 }
 
 /// Wakes a task that waits, once.
@@ -34,10 +34,10 @@ package final class SelectWaker: Sendable {
     let waiter = ChannelWaiter()
     let waker = SelectWaker(waiter, 0)
     try await waiter.wait {
-      source.lineUp(waker)
+      source.register(waker)
       return true
-    } leave: {
-      source.leave(waker)
+    } unregister: {
+      source.unregister(waker)
     }
   }
 }
@@ -56,14 +56,14 @@ package final class SourceArm<Outcome>: SelectArm<Outcome> {
   override var onlyWakes: Bool { true }
   override func attempt() -> Bool { source.attempt() }
 
-  override func lineUp(_ waiter: ChannelWaiter, _ index: Int) {
+  override func register(_ waiter: ChannelWaiter, _ index: Int) {
     let waker = SelectWaker(waiter, index)
     self.waker = waker
-    source.lineUp(waker)
+    source.register(waker)
   }
 
-  override func leave() {
-    if let waker { source.leave(waker) }
+  override func unregister() {
+    if let waker { source.unregister(waker) }
     waker = nil
   }
 }

@@ -19,30 +19,30 @@ package final class EventLoop: @unchecked Sendable {
   }
 
   let epoll: Epoll
-  let guests = LoopGuests()
+  let externalWatches = ExternalWatches()
   private let wakeUp: Descriptor
   private var registrations: [UInt64: Registration] = [:]
   private var nextToken: UInt64 = 1
   private var timers = TimerHeap()
-  private var soon: [Callback] = []
+  private var readyCallbacks: [Callback] = []
   private var jobs: [LoopJob] = []
   /// Room for the next ones, while these run.
   private var spareJobs: [LoopJob] = []
-  private var spareSoon: [Callback] = []
+  private var spareCallbacks: [Callback] = []
   /// When so many have run, it looks what else is ready. Those that are ready at the same time run all, however many.
-  private static let mostJobs = 128
+  private static let maximumJobs = 128
   private var failure: (any Error)?
   /// The loop as the executor of actors.
-  package let actors = LoopActors()
+  package let serialExecutor = LoopSerialExecutor()
 
-  private struct Shared {
+  private struct Submissions {
     var submitted: [@Sendable () throws -> Void] = []
     var jobs: [LoopJob] = []
     var isStopping = false
     /// The loop has been woken and hasn't looked yet: once is enough.
     var isWoken = false
   }
-  private let shared = Mutex(Shared())
+  private let submissions = Mutex(Submissions())
   /// The thread that runs the loop, or made it; never 0.
   private let thread = Atomic<UInt>(Threads.current)
 
@@ -51,7 +51,7 @@ package final class EventLoop: @unchecked Sendable {
     wakeUp = try Events.create()
     try wakeUp.setNonblocking(true)
     try epoll.add(wakeUp.raw, .read, token: 0)
-    actors.loop = self
+    serialExecutor.loop = self
   }
 
   /// Whether the calling thread is the loop's.
@@ -101,7 +101,7 @@ package final class EventLoop: @unchecked Sendable {
   package func cancel(timer: UInt64) { timers.cancel(timer) }
 
   /// Calls back soon: behind what is ready already, and not on the caller's stack.
-  package func callSoon(_ callback: @escaping Callback) { soon.append(callback) }
+  package func callSoon(_ callback: @escaping Callback) { readyCallbacks.append(callback) }
 
   // MARK: From other threads
 
@@ -111,11 +111,11 @@ package final class EventLoop: @unchecked Sendable {
   /// Ends ``run()`` after the turn it is in.
   package func stop() { wake { $0.isStopping = true } }
 
-  private func wake(_ change: (inout Shared) -> Void) {
-    let wasWoken = shared.withLock { shared in
-      change(&shared)
-      defer { shared.isWoken = true }
-      return shared.isWoken
+  private func wake(_ change: (inout Submissions) -> Void) {
+    let wasWoken = submissions.withLock { submissions in
+      change(&submissions)
+      defer { submissions.isWoken = true }
+      return submissions.isWoken
     }
     if !wasWoken { Events.signal(wakeUp) }
   }
@@ -138,18 +138,18 @@ package final class EventLoop: @unchecked Sendable {
   func begin() { thread.store(Threads.current, ordering: .relaxed) }
 
   func takeStop() -> Bool {
-    shared.withLock { shared in
-      defer { shared.isStopping = false }
-      return shared.isStopping
+    submissions.withLock { submissions in
+      defer { submissions.isStopping = false }
+      return submissions.isStopping
     }
   }
 
   func turn() throws {
-    for event in try epoll.wait(milliseconds: patience) {
+    for event in try epoll.wait(milliseconds: timeoutMilliseconds) {
       if event.token == 0 {
         takeSubmitted()
-      } else if event.token & LoopGuests.mark != 0 {
-        guests.call(event.token)
+      } else if event.token & ExternalWatches.mark != 0 {
+        externalWatches.call(event.token)
       } else if let registration = registrations[event.token] {
         // Otherwise a callback of this same turn has removed it.
         attempt { try registration.callback(event.found) }
@@ -167,16 +167,16 @@ package final class EventLoop: @unchecked Sendable {
   /// more than they do, and whoever waits for a descriptor waits for this.
   private func runReady() {
     var count = 0
-    while count < Self.mostJobs {
-      if soon.isEmpty, jobs.isEmpty { return }
-      count += soon.count + jobs.count
-      swap(&soon, &spareSoon)
-      for index in spareSoon.indices { attempt(spareSoon[index]) }
-      spareSoon.removeAll(keepingCapacity: true)
+    while count < Self.maximumJobs {
+      if readyCallbacks.isEmpty, jobs.isEmpty { return }
+      count += readyCallbacks.count + jobs.count
+      swap(&readyCallbacks, &spareCallbacks)
+      for index in spareCallbacks.indices { attempt(spareCallbacks[index]) }
+      spareCallbacks.removeAll(keepingCapacity: true)
       swap(&jobs, &spareJobs)
       for index in spareJobs.indices {
         let next = spareJobs[index]
-        if next.isActors {
+        if next.isActorJob {
           unsafe next.job.runSynchronously(
             isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
         } else {
@@ -190,8 +190,8 @@ package final class EventLoop: @unchecked Sendable {
   }
 
   /// How long the next turn may wait, in milliseconds; nil: for ever.
-  private var patience: Int32? {
-    if !soon.isEmpty || !jobs.isEmpty { return 0 }
+  private var timeoutMilliseconds: Int32? {
+    if !readyCallbacks.isEmpty || !jobs.isEmpty { return 0 }
     return timers.next.map { next in
       let now = Clock.now()
       // Rounded up, or a timer would be waited for in several turns of no time.
@@ -201,13 +201,13 @@ package final class EventLoop: @unchecked Sendable {
 
   private func takeSubmitted() {
     Events.drain(wakeUp)
-    let (work, more) = shared.withLock { shared in
+    let (work, more) = submissions.withLock { submissions in
       defer {
-        shared.submitted = []
-        shared.jobs = []
-        shared.isWoken = false
+        submissions.submitted = []
+        submissions.jobs = []
+        submissions.isWoken = false
       }
-      return (shared.submitted, shared.jobs)
+      return (submissions.submitted, submissions.jobs)
     }
     jobs += more
     for item in work { attempt(item) }

@@ -32,13 +32,13 @@ extension EventLoop {
   package func timeout<Value: Sendable>(
     nanoseconds: UInt64, _ body: @escaping @Sendable () async throws -> Value
   ) async throws -> Value {
-    let lateness = Lateness()
+    let state = TimeoutState()
     // A task of its own, so that it alone is cancelled; one for both, where a group would take one for the timer as well.
     let child = Task(executorPreference: self) { try await body() }
     onLoop {
-      guard !lateness.isOver else { return }
-      lateness.timer = self.after(nanoseconds) {
-        lateness.isLate.store(true, ordering: .releasing)
+      guard !state.isOver else { return }
+      state.timer = self.after(nanoseconds) {
+        state.isLate.store(true, ordering: .releasing)
         child.cancel()
       }
     }
@@ -48,17 +48,17 @@ extension EventLoop {
       child.cancel()
     }
     onLoop {
-      lateness.isOver = true
-      if let timer = lateness.timer { self.cancel(timer: timer) }
+      state.isOver = true
+      if let timer = state.timer { self.cancel(timer: timer) }
     }
-    if case .failure = result, lateness.isLate.load(ordering: .acquiring) {
+    if case .failure = result, state.isLate.load(ordering: .acquiring) {
       throw TimeoutError(limit: nanoseconds)
     }
     return try result.get()
   }
 
   /// Touched on the loop's thread, but for what is atomic.
-  private final class Lateness: @unchecked Sendable {
+  private final class TimeoutState: @unchecked Sendable {
     var timer: UInt64?
     let isLate = Atomic<Bool>(false)
     var isOver = false

@@ -6,15 +6,17 @@ package import SystemCalls
 /// `loop.asUnownedSerialExecutor()` lives there. Their jobs run between the callbacks, in the order in which they became
 /// ready, so that what they do needs no lock.
 extension EventLoop: TaskExecutor {
-  package func enqueue(_ job: consuming ExecutorJob) { add(LoopJob(UnownedJob(job), isActors: false)) }
+  package func enqueue(_ job: consuming ExecutorJob) { add(LoopJob(UnownedJob(job), isActorJob: false)) }
 
   /// For an actor's `unownedExecutor`.
-  package func asUnownedSerialExecutor() -> UnownedSerialExecutor { unsafe actors.asUnownedSerialExecutor() }
+  package func asUnownedSerialExecutor() -> UnownedSerialExecutor {
+    unsafe serialExecutor.asUnownedSerialExecutor()
+  }
 
   /// Runs the loop until an async function, on the loop, has ended. ``stop()`` cancels it, and so does an error that a
   /// callback throws, which is thrown here when the function has ended.
   package func run<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) throws -> Value {
-    let end = End<Value>()
+    let end = RunResult<Value>()
     let task = Task(executorPreference: self) {
       do {
         end.result = .success(try await body())
@@ -38,7 +40,7 @@ extension EventLoop: TaskExecutor {
   }
 
   /// Touched on the loop's thread alone.
-  private final class End<Value>: @unchecked Sendable {
+  private final class RunResult<Value>: @unchecked Sendable {
     var result: Result<Value, any Error>?
   }
 
@@ -93,13 +95,13 @@ extension EventLoop: TaskExecutor {
 
 /// The loop as an actor's executor. Apart from the loop as a task's: what a task runs on no actor would otherwise seem to
 /// be on one, and be sent away and back at every call.
-package final class LoopActors: SerialExecutor, @unchecked Sendable {
+package final class LoopSerialExecutor: SerialExecutor, @unchecked Sendable {
   // Set once, when the loop is made.
   weak var loop: EventLoop?
 
   package func enqueue(_ job: consuming ExecutorJob) {
     guard let loop else { return }
-    loop.add(LoopJob(UnownedJob(job), isActors: true))
+    loop.add(LoopJob(UnownedJob(job), isActorJob: true))
   }
 
   package func asUnownedSerialExecutor() -> UnownedSerialExecutor {
@@ -113,25 +115,25 @@ package final class LoopActors: SerialExecutor, @unchecked Sendable {
 @safe struct LoopJob {
   let job: UnownedJob
   /// It belongs to an actor that lives on the loop.
-  let isActors: Bool
+  let isActorJob: Bool
 
-  init(_ job: UnownedJob, isActors: Bool) {
+  init(_ job: UnownedJob, isActorJob: Bool) {
     self.job = job
-    self.isActors = isActors
+    self.isActorJob = isActorJob
   }
 }
 
 /// A task that waits for a callback. Touched on the loop's thread alone.
 @safe private final class LoopWait<Value: Sendable>: @unchecked Sendable {
   private var continuation: UnsafeContinuation<Value, any Error>?
-  private var takeBack: (() -> Void)?
+  private var cancelWait: (() -> Void)?
   /// What came before it waited: it was cancelled already.
-  private var early: Result<Value, any Error>?
+  private var earlyResult: Result<Value, any Error>?
 
   func begin(_ continuation: UnsafeContinuation<Value, any Error>, _ ask: () throws -> () -> Void) {
-    if let early { return unsafe continuation.resume(with: early) }
+    if let earlyResult { return unsafe continuation.resume(with: earlyResult) }
     do {
-      takeBack = try ask()
+      cancelWait = try ask()
       unsafe self.continuation = unsafe continuation
     } catch {
       unsafe continuation.resume(throwing: error)
@@ -140,12 +142,12 @@ package final class LoopActors: SerialExecutor, @unchecked Sendable {
 
   func end(_ result: Result<Value, any Error>) {
     guard let waiting = unsafe continuation else {
-      early = result
+      earlyResult = result
       return
     }
     unsafe continuation = nil
-    takeBack?()
-    takeBack = nil
+    cancelWait?()
+    cancelWait = nil
     unsafe waiting.resume(with: result)
   }
 }

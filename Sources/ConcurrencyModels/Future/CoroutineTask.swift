@@ -8,11 +8,11 @@ public final class CoroutineTask<Value> {
   public let outcome = Future<Value>()
   private let coroutine: Coroutine<Value>
   /// Which wait the next callback ends; callbacks of earlier ones come to nothing.
-  private var round = 0
+  private var waitNumber = 0
   private var isCancelled = false
   private var isStepping = false
   /// The cancellation was thrown in.
-  private var wasTold = false
+  private var cancellationDelivered = false
 
   /// Takes the first step.
   public init(_ coroutine: Coroutine<Value>) {
@@ -26,8 +26,8 @@ public final class CoroutineTask<Value> {
     guard !outcome.isDone, !isCancelled else { return }
     isCancelled = true
     if isStepping { return }
-    round += 1
-    wasTold = true
+    waitNumber += 1
+    cancellationDelivered = true
     step(throwing: CancellationError())
   }
 
@@ -45,16 +45,16 @@ public final class CoroutineTask<Value> {
           next = try coroutine.next()
         }
         guard let awaited = next else { break }
-        if isCancelled, !wasTold {
-          wasTold = true
+        if isCancelled, !cancellationDelivered {
+          cancellationDelivered = true
           error = CancellationError()
           continue
         }
         // What is there already costs no callback, and no stack.
         if awaited.isDone { continue }
-        round += 1
-        let mine = round
-        return awaited.whenDone { if self.round == mine { self.step() } }
+        waitNumber += 1
+        let mine = waitNumber
+        return awaited.whenDone { if self.waitNumber == mine { self.step() } }
       }
     } catch {
       return finish(.failure(error))
@@ -64,7 +64,7 @@ public final class CoroutineTask<Value> {
   }
 
   private func finish(_ result: Result<Value, any Error>) {
-    round += 1
+    waitNumber += 1
     outcome.resolve(result)
   }
 }

@@ -53,7 +53,7 @@ public final class Generator<Yield, Send, Return> {
   deinit { stepper.abandon() }
 
   /// What the function returned; nil while it hasn't.
-  @inlinable public var result: Return? { stepper.isAstray ? nil : outcome.value }
+  @inlinable public var result: Return? { stepper.waitsElsewhere ? nil : outcome.value }
 
   /// What ended an iteration with `for in`, which can't throw.
   public private(set) var failure: (any Error)?
@@ -82,7 +82,7 @@ public final class Generator<Yield, Send, Return> {
 
   @inlinable func taken(_ hasYielded: Bool) throws -> Yield? {
     if hasYielded { return exchange.yielded.take() }
-    guard !stepper.isAstray, let error = outcome.error else { return nil }
+    guard !stepper.waitsElsewhere, let error = outcome.error else { return nil }
     outcome.error = nil
     throw error
   }

@@ -21,7 +21,7 @@ import SystemCalls
   private var moreJobs: [UnownedJob] = []
   /// The function waited for something other than its caller: it is not to wait any more, and what becomes of it is
   /// nobody's.
-  @usableFromInline private(set) var isAstray = false
+  @usableFromInline private(set) var waitsElsewhere = false
   /// The actor that the function belongs to: whoever steps it is on it.
   private let actor: UnownedSerialExecutor?
   private let isOnActor: Bool
@@ -31,13 +31,13 @@ import SystemCalls
   /// The thread that runs the function now; 0: none.
   private let stepper = Atomic<UInt>(0)
   /// Jobs of other threads: the function waited for something that isn't its caller.
-  private struct Elsewhere {
+  private struct ExternalJobs {
     var jobs: [UnownedJob] = []
-    var runsThemselves = false
+    var runsAtOnce = false
   }
-  private let elsewhere = Mutex(Elsewhere())
+  private let externalJobs = Mutex(ExternalJobs())
 
-  private static let mostExits = 100
+  private static let maximumExits = 100
 
   @usableFromInline init(isolation: (any Actor)?) {
     unsafe actor = isolation?.unownedExecutor
@@ -82,7 +82,7 @@ import SystemCalls
   /// Nobody will step it again: ends the function, so that its `defer`s run. One that won't end is left where it waits.
   @usableFromInline func abandon() {
     guard needsExit() else { return }
-    for _ in 0..<Self.mostExits where phase == .paused { _ = try? step(throwing: GeneratorExit()) }
+    for _ in 0..<Self.maximumExits where phase == .paused { _ = try? step(throwing: GeneratorExit()) }
   }
 
   private func end() {
@@ -104,7 +104,7 @@ import SystemCalls
     }
     stepper.store(outer, ordering: .relaxed)
     if phase == .paused { return true }
-    if phase != .ended { try goAstray() }
+    if phase != .ended { try failWaitingElsewhere() }
     return false
   }
 
@@ -129,12 +129,12 @@ import SystemCalls
 
   /// The function waits for something that isn't its caller, who can't wait for that. When it comes back, on whichever
   /// thread, it runs to its end there, and doesn't wait again.
-  private func goAstray() throws {
+  private func failWaitingElsewhere() throws {
     phase = .ended
-    isAstray = true
+    waitsElsewhere = true
     task?.cancel()
-    let jobs = elsewhere.withLock { state in
-      state.runsThemselves = true
+    let jobs = externalJobs.withLock { state in
+      state.runsAtOnce = true
       defer { state.jobs = [] }
       return state.jobs
     }
@@ -148,7 +148,7 @@ import SystemCalls
 
   /// Whether the function may wait for its caller now.
   @usableFromInline func enter() throws {
-    if isAstray { throw GeneratorExit() }
+    if waitsElsewhere { throw GeneratorExit() }
     // Another task, or one that kept its way to the caller past the end.
     guard phase == .running, !isYielding, isSteppedHere else { throw GeneratorError(.notInside) }
     isYielding = true
@@ -187,11 +187,11 @@ import SystemCalls
       if self.job == nil { self.job = job } else { moreJobs.append(job) }
       return
     }
-    let runsItself = elsewhere.withLock { state in
-      if !state.runsThemselves { state.jobs.append(job) }
-      return state.runsThemselves
+    let runsAtOnce = externalJobs.withLock { state in
+      if !state.runsAtOnce { state.jobs.append(job) }
+      return state.runsAtOnce
     }
-    guard runsItself else { return }
+    guard runsAtOnce else { return }
     // What belongs to an actor goes on there, and nowhere else.
     guard let isolation else { return run(job) }
     Task { await self.run(job, on: isolation) }

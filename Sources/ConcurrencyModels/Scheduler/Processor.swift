@@ -7,7 +7,7 @@ import SystemCalls
   enum State: Int { case idle, running, inSystemCall }
 
   /// So many wait here at most; half of more go to the global queue, where everybody finds them.
-  static let most = 256
+  static let capacity = 256
 
   let number: Int
   private let lock = Lock()
@@ -17,13 +17,13 @@ import SystemCalls
   /// Runs before the queue: whom the running job has just woken, while what they share is warm.
   private var next: UnownedJob?
   /// How often in a row that was taken.
-  private var nexts = 0
-  private static let mostNexts = 16
+  private var consecutiveNexts = 0
+  private static let maximumConsecutiveNexts = 16
   /// How many wait, for those who only look.
   private let waiting = Atomic<Int>(0)
   private let stateWord = Atomic<Int>(State.idle.rawValue)
   /// How many jobs it has taken; every so often the global queue is looked at first.
-  var taken: UInt = 0
+  var jobsTaken: UInt = 0
 
   init(_ number: Int) { self.number = number }
 
@@ -47,19 +47,19 @@ import SystemCalls
     if let before = next { queue.append(before) }
     next = job
     var overflow: [UnownedJob] = []
-    if queue.count - first > Self.most {
+    if queue.count - first > Self.capacity {
       let half = (queue.count - first) / 2
       overflow = Array(queue[first..<(first + half)])
       first += half
     }
-    note()
+    updateCount()
     return overflow
   }
 
   func append(_ jobs: some Sequence<UnownedJob>) {
     lock.acquire()
     queue.append(contentsOf: jobs)
-    note()
+    updateCount()
     lock.release()
   }
 
@@ -67,14 +67,14 @@ import SystemCalls
     if count == 0 { return nil }
     lock.acquire()
     defer { lock.release() }
-    defer { note() }
+    defer { updateCount() }
     // Two that wake each other, or one that only yields, must not keep the queue waiting for ever.
-    if let job = next, nexts < Self.mostNexts || first == queue.count {
-      nexts += 1
+    if let job = next, consecutiveNexts < Self.maximumConsecutiveNexts || first == queue.count {
+      consecutiveNexts += 1
       next = nil
       return job
     }
-    nexts = 0
+    consecutiveNexts = 0
     guard first < queue.count else { return nil }
     first += 1
     return queue[first - 1]
@@ -85,7 +85,7 @@ import SystemCalls
     if count == 0 { return [] }
     lock.acquire()
     defer { lock.release() }
-    defer { note() }
+    defer { updateCount() }
     let there = queue.count - first
     if there == 0 {
       defer { next = nil }
@@ -97,11 +97,11 @@ import SystemCalls
   }
 
   /// Under the lock.
-  private func note() {
+  private func updateCount() {
     if first == queue.count {
       queue.removeAll(keepingCapacity: true)
       first = 0
-    } else if first > 2 * Self.most {
+    } else if first > 2 * Self.capacity {
       queue.removeFirst(first)
       first = 0
     }

@@ -23,11 +23,11 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
     var queue: [UnownedJob] = []
     var first = 0
     var idle: [Processor] = []
-    var parked: [Machine] = []
-    var machines: [Machine] = []
+    var parked: [SchedulerThread] = []
+    var threads: [SchedulerThread] = []
     var alive = 0
     /// How many threads there have been.
-    var made = 0
+    var created = 0
     var isClosing = false
 
     mutating func popFirst() -> UnownedJob? {
@@ -49,10 +49,10 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
   }
 
   /// A thread looks into the global queue first after so many jobs: no local queue keeps it waiting for ever.
-  private static let globalEvery: UInt = 61
+  private static let globalQueueInterval: UInt = 61
 
   private let processors: [Processor]
-  private let mostThreads: Int
+  private let maximumThreads: Int
   private let shared = Mutex(Shared())
   /// Threads that look for work. While one does, nobody has to be woken for new work.
   private let spinning = Atomic<Int>(0)
@@ -60,10 +60,10 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
   private let ended = Parking()
 
   /// - Parameters:
-  ///   - processors: how many tasks run at once; nil: as many as the machine has CPUs.
-  ///   - mostThreads: threads at most, those in a call that blocks included. While all of them are, nothing else runs.
-  public init(processors count: Int? = nil, mostThreads: Int = 2048) {
-    self.mostThreads = max(1, mostThreads)
+  ///   - processors: how many tasks run at once; nil: as many as the thread has CPUs.
+  ///   - maximumThreads: threads at most, those in a call that blocks included. While all of them are, nothing else runs.
+  public init(processors count: Int? = nil, maximumThreads: Int = 2048) {
+    self.maximumThreads = max(1, maximumThreads)
     let count = max(1, count ?? Processes.processorsOnline)
     processors = (0..<count).map { Processor($0) }
     idleCount = Atomic(count)
@@ -75,61 +75,61 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
   /// Makes a task's job ready: on the processor of the thread that asks, or, from any other thread, for whoever is free.
   public func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
-    if let machine = Machine.current, machine.scheduler === self, let processor = machine.processor {
+    if let thread = SchedulerThread.current, thread.scheduler === self, let processor = thread.processor {
       let overflow = processor.push(job)
       if !overflow.isEmpty { shared.withLock { $0.queue.append(contentsOf: overflow) } }
     } else {
       shared.withLock { $0.queue.append(job) }
     }
-    wakeOne()
+    wakeThread()
   }
 
   /// Somebody is to look for work, unless somebody does, or everybody is at it.
-  private func wakeOne() {
+  private func wakeThread() {
     sharedMemoryFence()
     guard idleCount.load(ordering: .sequentiallyConsistent) > 0 || hasProcessorInSystemCall else { return }
     guard spinning.compareExchange(expected: 0, desired: 1, ordering: .sequentiallyConsistent).exchanged
     else {
       return
     }
-    startOne(isSpinning: true)
+    startThread(isSpinning: true)
   }
 
   private var hasProcessorInSystemCall: Bool { processors.contains { $0.state == .inSystemCall } }
 
   /// Gives a processor that nobody uses to a thread that has none. `isSpinning`: the thread counts as one that looks.
-  private func startOne(isSpinning: Bool) {
+  private func startThread(isSpinning: Bool) {
     // One that went idle just then is worth another look; a thread that can't be had isn't.
     var lacksProcessor = false
-    let found: (machine: Machine, isNew: Bool)? = shared.withLock { shared in
+    let found: (thread: SchedulerThread, isNew: Bool)? = shared.withLock { shared in
       guard !shared.isClosing else { return nil }
-      guard let processor = takeIdle(&shared) ?? retake() else {
+      guard let processor = takeIdle(&shared) ?? takeFromSystemCall() else {
         lacksProcessor = true
         return nil
       }
-      guard let machine = shared.parked.popLast() ?? newMachine(&shared) else {
-        giveBack(processor, &shared)
+      guard let thread = shared.parked.popLast() ?? newThread(&shared) else {
+        returnProcessor(processor, &shared)
         return nil
       }
-      let isNew = machine.state != .parked
+      let isNew = thread.state != .parked
       processor.set(.running)
-      machine.processor = processor
-      machine.state = isSpinning ? .spinning : .running
-      return (machine, isNew)
+      thread.processor = processor
+      thread.state = isSpinning ? .spinning : .running
+      return (thread, isNew)
     }
     guard let found else {
-      if isSpinning { stopLooking(looksAgain: lacksProcessor) }
+      if isSpinning { stopSpinning(checksAgain: lacksProcessor) }
       return
     }
-    guard found.isNew else { return found.machine.unpark() }
+    guard found.isNew else { return found.thread.unpark() }
     do throws(SystemError) {
-      try found.machine.start()
+      try found.thread.start()
     } catch {
       // No thread is to be had: whoever runs goes on alone.
       shared.withLock { shared in
         shared.alive -= 1
-        shared.machines.removeAll { $0 === found.machine }
-        if let processor = found.machine.processor { giveBack(processor, &shared) }
+        shared.threads.removeAll { $0 === found.thread }
+        if let processor = found.thread.processor { returnProcessor(processor, &shared) }
         if shared.isClosing, shared.alive == 0 { ended.signal() }
       }
       if isSpinning { spinning.subtract(1, ordering: .sequentiallyConsistent) }
@@ -137,22 +137,22 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
   }
 
   /// One looks no more. Work that came meanwhile, and whose bringer woke nobody because of that one, is looked for again.
-  private func stopLooking(looksAgain: Bool = true) {
+  private func stopSpinning(checksAgain: Bool = true) {
     spinning.subtract(1, ordering: .sequentiallyConsistent)
-    if looksAgain, hasWork, idleCount.load(ordering: .sequentiallyConsistent) > 0 { wakeOne() }
+    if checksAgain, hasWork, idleCount.load(ordering: .sequentiallyConsistent) > 0 { wakeThread() }
   }
 
   private var hasWork: Bool {
     processors.contains { $0.count > 0 } || shared.withLock { $0.count > 0 }
   }
 
-  private func newMachine(_ shared: inout Shared) -> Machine? {
-    guard shared.alive < mostThreads else { return nil }
-    let machine = Machine(self, shared.made)
-    shared.made += 1
-    shared.machines.append(machine)
+  private func newThread(_ shared: inout Shared) -> SchedulerThread? {
+    guard shared.alive < maximumThreads else { return nil }
+    let thread = SchedulerThread(self, shared.created)
+    shared.created += 1
+    shared.threads.append(thread)
     shared.alive += 1
-    return machine
+    return thread
   }
 
   private func takeIdle(_ shared: inout Shared) -> Processor? {
@@ -162,9 +162,9 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
   }
 
   /// Takes a processor whose thread is in a call that blocks.
-  private func retake() -> Processor? { processors.first { $0.change(.inSystemCall, .running) } }
+  private func takeFromSystemCall() -> Processor? { processors.first { $0.change(.inSystemCall, .running) } }
 
-  private func giveBack(_ processor: Processor, _ shared: inout Shared) {
+  private func returnProcessor(_ processor: Processor, _ shared: inout Shared) {
     processor.set(.idle)
     shared.idle.append(processor)
     idleCount.add(1, ordering: .sequentiallyConsistent)
@@ -172,47 +172,47 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
 
   // MARK: A thread's life
 
-  func live(_ machine: Machine) {
-    while let job = findJob(machine) {
-      machine.state = .running
+  func runJobs(on thread: SchedulerThread) {
+    while let job = findJob(thread) {
+      thread.state = .running
       unsafe job.runSynchronously(on: asUnownedTaskExecutor())
       // A blocking call may have cost it its processor.
-      if machine.processor == nil, !waitForProcessor(machine) { break }
+      if thread.processor == nil, !waitForProcessor(thread) { break }
     }
     let isLast = shared.withLock { shared in
       shared.alive -= 1
-      shared.machines.removeAll { $0 === machine }
+      shared.threads.removeAll { $0 === thread }
       return shared.alive == 0 && shared.isClosing
     }
     if isLast { ended.signal() }
   }
 
   /// The next job for a thread that has a processor. Nil: the scheduler is closed.
-  private func findJob(_ machine: Machine) -> UnownedJob? {
-    while let processor = machine.processor {
-      processor.taken &+= 1
-      if processor.taken % Self.globalEvery == 0, let job = takeGlobal(processor) {
-        return found(job, machine)
+  private func findJob(_ thread: SchedulerThread) -> UnownedJob? {
+    while let processor = thread.processor {
+      processor.jobsTaken &+= 1
+      if processor.jobsTaken % Self.globalQueueInterval == 0, let job = takeGlobal(processor) {
+        return found(job, thread)
       }
-      if let job = processor.pop() ?? takeGlobal(processor) { return found(job, machine) }
-      if machine.state != .spinning {
-        machine.state = .spinning
+      if let job = processor.pop() ?? takeGlobal(processor) { return found(job, thread) }
+      if thread.state != .spinning {
+        thread.state = .spinning
         spinning.add(1, ordering: .sequentiallyConsistent)
       }
       for round in 0..<4 {
-        if let job = steal(processor, round) { return found(job, machine) }
+        if let job = steal(processor, round) { return found(job, thread) }
         for _ in 0..<32 { Futex.pause() }
       }
-      guard rest(machine, processor) else { return nil }
+      guard parkIdle(thread, processor) else { return nil }
     }
     return nil
   }
 
   /// It works again. If it was the last that looked, somebody else has to: there may be more where this came from.
-  private func found(_ job: UnownedJob, _ machine: Machine) -> UnownedJob {
-    if machine.state == .spinning {
-      machine.state = .running
-      if spinning.subtract(1, ordering: .sequentiallyConsistent).newValue == 0 { wakeOne() }
+  private func found(_ job: UnownedJob, _ thread: SchedulerThread) -> UnownedJob {
+    if thread.state == .spinning {
+      thread.state = .running
+      if spinning.subtract(1, ordering: .sequentiallyConsistent).newValue == 0 { wakeThread() }
     }
     return job
   }
@@ -220,12 +220,12 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
   private func takeGlobal(_ processor: Processor) -> UnownedJob? {
     let (first, more): (UnownedJob?, Bool) = shared.withLock { shared in
       // Its share, so that the others find some as well; never out of both queues, where nobody would see it.
-      let share = min(shared.count / processors.count + 1, Processor.most / 2)
+      let share = min(shared.count / processors.count + 1, Processor.capacity / 2)
       let jobs = (0..<share).compactMap { _ in shared.popFirst() }
       if jobs.count > 1 { processor.append(jobs.dropFirst()) }
       return (jobs.first, jobs.count > 1)
     }
-    if more { wakeOne() }
+    if more { wakeThread() }
     return first
   }
 
@@ -243,45 +243,45 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
   }
 
   /// Gives the processor back and sleeps until there is one again. False: the scheduler is closed.
-  private func rest(_ machine: Machine, _ processor: Processor) -> Bool {
+  private func parkIdle(_ thread: SchedulerThread, _ processor: Processor) -> Bool {
     let mustEnd: Bool? = shared.withLock { shared in
       if shared.count > 0 { return nil }
       if shared.isClosing { return true }
-      machine.processor = nil
-      machine.state = .parked
-      giveBack(processor, &shared)
-      shared.parked.append(machine)
+      thread.processor = nil
+      thread.state = .parked
+      returnProcessor(processor, &shared)
+      shared.parked.append(thread)
       return false
     }
     // There is work: it goes on looking.
     guard let mustEnd else { return true }
     if mustEnd {
       spinning.subtract(1, ordering: .sequentiallyConsistent)
-      machine.processor = nil
+      thread.processor = nil
       return false
     }
-    stopLooking()
-    machine.park()
-    return !machine.ends
+    stopSpinning()
+    thread.park()
+    return !thread.shouldEnd
   }
 
   /// After a blocking call that cost the processor: waits for another. False: the scheduler is closed.
-  private func waitForProcessor(_ machine: Machine) -> Bool {
+  private func waitForProcessor(_ thread: SchedulerThread) -> Bool {
     let hasOne: Bool? = shared.withLock { shared in
       if shared.isClosing { return nil }
       if let processor = takeIdle(&shared) {
         processor.set(.running)
-        machine.processor = processor
+        thread.processor = processor
         return true
       }
-      machine.state = .parked
-      shared.parked.append(machine)
+      thread.state = .parked
+      shared.parked.append(thread)
       return false
     }
     guard let hasOne else { return false }
     if hasOne { return true }
-    machine.park()
-    return !machine.ends
+    thread.park()
+    return !thread.shouldEnd
   }
 
   // MARK: Calls that block
@@ -293,42 +293,43 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
   public nonisolated(nonsending) func blocking<Value, Failure: Error>(
     _ call: () throws(Failure) -> Value
   ) async throws(Failure) -> Value {
-    guard let machine = Machine.current, machine.scheduler === self, let processor = machine.processor else {
+    guard let thread = SchedulerThread.current, thread.scheduler === self, let processor = thread.processor
+    else {
       return try call()
     }
-    enter(machine, processor)
+    beginBlocking(thread, processor)
     let result: Result<Value, Failure>
     do throws(Failure) {
       result = .success(try call())
     } catch {
       result = .failure(error)
     }
-    if !leave(machine, processor) {
+    if !endBlocking(thread, processor) {
       // Without a processor no task goes on: this one waits for its turn, on whichever thread.
       await Task.yield()
     }
     return try result.get()
   }
 
-  private func enter(_ machine: Machine, _ processor: Processor) {
-    machine.processor = nil
-    machine.state = .blocked
+  private func beginBlocking(_ thread: SchedulerThread, _ processor: Processor) {
+    thread.processor = nil
+    thread.state = .blocked
     processor.set(.inSystemCall)
     // Who waits here is not to wait for the call. Later comers find the processor by themselves.
-    if processor.count > 0 || shared.withLock({ $0.count > 0 }) { startOne(isSpinning: false) }
+    if processor.count > 0 || shared.withLock({ $0.count > 0 }) { startThread(isSpinning: false) }
   }
 
   /// Whether it has its processor still, or another.
-  private func leave(_ machine: Machine, _ processor: Processor) -> Bool {
-    machine.state = .running
+  private func endBlocking(_ thread: SchedulerThread, _ processor: Processor) -> Bool {
+    thread.state = .running
     if processor.change(.inSystemCall, .running) {
-      machine.processor = processor
+      thread.processor = processor
       return true
     }
     return shared.withLock { shared in
       guard let other = takeIdle(&shared) else { return false }
       other.set(.running)
-      machine.processor = other
+      thread.processor = other
       return true
     }
   }
@@ -343,9 +344,9 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
       defer { shared.parked = [] }
       return (shared.parked, shared.alive == 0)
     }
-    for machine in parked {
-      machine.ends = true
-      machine.unpark()
+    for thread in parked {
+      thread.shouldEnd = true
+      thread.unpark()
     }
     if !isOver { ended.wait() }
   }
@@ -354,15 +355,15 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
 
   /// What its threads and processors are doing, at this moment or about it.
   public var snapshot: SchedulerSnapshot {
-    let (machines, waiting) = shared.withLock { ($0.machines, $0.count) }
+    let (threads, waiting) = shared.withLock { ($0.threads, $0.count) }
     return SchedulerSnapshot(
       processors: processors.map { processor in
         SchedulerSnapshot.Processor(
           state: processor.state == .idle ? .idle : processor.state == .running ? .running : .inSystemCall,
           waiting: processor.count)
       },
-      running: machines.count { $0.state == .running }, looking: machines.count { $0.state == .spinning },
-      parked: machines.count { $0.state == .parked }, blocked: machines.count { $0.state == .blocked },
+      running: threads.count { $0.state == .running }, spinning: threads.count { $0.state == .spinning },
+      parked: threads.count { $0.state == .parked }, blocked: threads.count { $0.state == .blocked },
       waiting: waiting)
   }
 }

@@ -22,7 +22,7 @@ public struct SchedulerSnapshot: Sendable, Hashable {
   /// Threads that run a task.
   public let running: Int
   /// Threads that look for work.
-  public let looking: Int
+  public let spinning: Int
   /// Threads that sleep until there is work.
   public let parked: Int
   /// Threads in a call that blocks.

@@ -100,8 +100,8 @@ public final class AsyncReceiver: @unchecked Sendable {
     }
   }
 
-  func lineUp(_ waker: SelectWaker, _ sight: ReadinessWatch.Sight) { watch.lineUp(waker, sight, count: 0) }
-  func leave(_ waker: SelectWaker) { watch.leave(waker) }
+  func register(_ waker: SelectWaker, _ sight: ReadinessWatch.Sight) { watch.register(waker, sight, count: 0) }
+  func unregister(_ waker: SelectWaker) { watch.unregister(waker) }
 }
 
 /// Keeps a receiver until it is closed.

@@ -146,10 +146,10 @@ public final class AsyncSender: @unchecked Sendable {
     }
   }
 
-  func lineUp(_ waker: SelectWaker, _ sight: ReadinessWatch.Sight, _ bytes: [UInt8]) {
-    watch.lineUp(waker, sight, count: isWhole(bytes) ? bytes.count : 1)
+  func register(_ waker: SelectWaker, _ sight: ReadinessWatch.Sight, _ bytes: [UInt8]) {
+    watch.register(waker, sight, count: isWhole(bytes) ? bytes.count : 1)
   }
-  func leave(_ waker: SelectWaker) { watch.leave(waker) }
+  func unregister(_ waker: SelectWaker) { watch.unregister(waker) }
 }
 
 /// Keeps a sender until it is closed.

@@ -60,8 +60,8 @@ private final class ReceivingSource: SelectSource {
 
   func result() throws -> [UInt8]? { try found.get() }
 
-  func lineUp(_ waker: SelectWaker) { receiver?.lineUp(waker, sight) }
-  func leave(_ waker: SelectWaker) { receiver?.leave(waker) }
+  func register(_ waker: SelectWaker) { receiver?.register(waker, sight) }
+  func unregister(_ waker: SelectWaker) { receiver?.unregister(waker) }
 }
 
 private final class SendingSource: SelectSource {
@@ -94,6 +94,6 @@ private final class SendingSource: SelectSource {
     if !isSent { try await sender?.sendLarge(try bytes.get()) }
   }
 
-  func lineUp(_ waker: SelectWaker) { sender?.lineUp(waker, sight, (try? bytes.get()) ?? []) }
-  func leave(_ waker: SelectWaker) { sender?.leave(waker) }
+  func register(_ waker: SelectWaker) { sender?.register(waker, sight, (try? bytes.get()) ?? []) }
+  func unregister(_ waker: SelectWaker) { sender?.unregister(waker) }
 }

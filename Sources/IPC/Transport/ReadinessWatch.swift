@@ -104,7 +104,7 @@ final class ReadinessWatch: @unchecked Sendable {
   // MARK: Waiting
 
   /// - Parameter count: the size of the message that is to go.
-  func lineUp(_ waker: SelectWaker, _ sight: Sight, count: Int) {
+  func register(_ waker: SelectWaker, _ sight: Sight, count: Int) {
     // Two processes could wait for what the other still holds back.
     AsyncRuntime.flush()
     lock.acquire()
@@ -125,7 +125,7 @@ final class ReadinessWatch: @unchecked Sendable {
     }
   }
 
-  func leave(_ waker: SelectWaker) { lock.with { waiters.removeAll { $0.waker === waker } } }
+  func unregister(_ waker: SelectWaker) { lock.with { waiters.removeAll { $0.waker === waker } } }
 
   /// Under the lock: has somebody look whether the end is ready.
   private func arm() throws(SystemError) {
@@ -143,10 +143,10 @@ final class ReadinessWatch: @unchecked Sendable {
     let loop = try AsyncRuntime.loop()
     for descriptor in descriptors {
       if let entry = watched[descriptor] {
-        if !entry.isArmed { try loop.again(entry.token) }
+        if !entry.isArmed { try loop.rearm(entry.token) }
         watched[descriptor]!.isArmed = true
       } else {
-        let token = try loop.once(descriptor, interest) { [weak self] in self?.isReady(descriptor) }
+        let token = try loop.watchOnce(descriptor, interest) { [weak self] in self?.isReady(descriptor) }
         watched[descriptor] = (token, true)
       }
     }
@@ -248,7 +248,7 @@ final class ReadinessWatch: @unchecked Sendable {
     liveness?.tellWhenGone(nil)
     let closes = !isOnLoan && !isWaitedFor
     lock.release()
-    if let loop = try? AsyncRuntime.loop() { for token in tokens { loop.forget(token) } }
+    if let loop = try? AsyncRuntime.loop() { for token in tokens { loop.unwatch(token) } }
     if closes { end.close() }
     wake(woken)
   }
@@ -267,6 +267,6 @@ final class Waiting: SelectSource {
   }
 
   func attempt() -> Bool { false }
-  func lineUp(_ waker: SelectWaker) { watch.lineUp(waker, sight, count: count) }
-  func leave(_ waker: SelectWaker) { watch.leave(waker) }
+  func register(_ waker: SelectWaker) { watch.register(waker, sight, count: count) }
+  func unregister(_ waker: SelectWaker) { watch.unregister(waker) }
 }

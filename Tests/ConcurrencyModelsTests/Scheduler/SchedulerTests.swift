@@ -156,7 +156,7 @@ extension AllConcurrencyTests {
 
     /// Where every thread that may be is in a call that blocks, the rest waits, and goes on when a call ends.
     @Test func atTheLimitOfThreadsTheRestWaits() async throws {
-      let scheduler = Scheduler(processors: 2, mostThreads: 2)
+      let scheduler = Scheduler(processors: 2, maximumThreads: 2)
       let pipes = try (0..<4).map { _ in Pipe(try PipeEnds()) }
       let all = Task(executorPreference: scheduler) {
         try await withThrowingTaskGroup(of: Int.self) { group in

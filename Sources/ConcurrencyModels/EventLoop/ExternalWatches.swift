@@ -4,11 +4,11 @@ package import SystemCalls
 /// Descriptors that other threads have the loop watch: each calls back once, and then no more until it is asked again.
 ///
 /// Callbacks run on the loop's thread. One may still run when ``EventLoop/forget(_:)`` has returned.
-final class LoopGuests: Sendable {
+final class ExternalWatches: Sendable {
   /// Set in a guest's token, and in no other's.
   static let mark: UInt64 = 1 << 63
 
-  private struct Guest {
+  private struct Watch {
     let descriptor: Int32
     let interest: Epoll.Interest
     let callback: @Sendable () -> Void
@@ -16,7 +16,7 @@ final class LoopGuests: Sendable {
 
   private struct State {
     var next: UInt64 = 0
-    var guests: [UInt64: Guest] = [:]
+    var watches: [UInt64: Watch] = [:]
   }
 
   private let state = Mutex(State())
@@ -27,22 +27,22 @@ final class LoopGuests: Sendable {
     state.withLock { state in
       state.next += 1
       let token = Self.mark | state.next
-      state.guests[token] = Guest(descriptor: descriptor, interest: interest, callback: callback)
+      state.watches[token] = Watch(descriptor: descriptor, interest: interest, callback: callback)
       return token
     }
   }
 
   func remove(_ token: UInt64) -> Int32? {
-    state.withLock { $0.guests.removeValue(forKey: token)?.descriptor }
+    state.withLock { $0.watches.removeValue(forKey: token)?.descriptor }
   }
 
   func find(_ token: UInt64) -> (descriptor: Int32, interest: Epoll.Interest)? {
-    state.withLock { state in state.guests[token].map { ($0.descriptor, $0.interest) } }
+    state.withLock { state in state.watches[token].map { ($0.descriptor, $0.interest) } }
   }
 
   func call(_ token: UInt64) {
     // Not under the lock: it may well ask for something here.
-    let callback = state.withLock { $0.guests[token]?.callback }
+    let callback = state.withLock { $0.watches[token]?.callback }
     callback?()
   }
 }
@@ -50,27 +50,27 @@ final class LoopGuests: Sendable {
 extension EventLoop {
   /// Calls back once when the descriptor is ready or hung up; ``again(_:)`` asks once more. From any thread. Each
   /// descriptor once: epoll(7) knows it by its number.
-  package func once(
+  package func watchOnce(
     _ descriptor: Int32, _ interest: Epoll.Interest, _ callback: @escaping @Sendable () -> Void
   ) throws(SystemError) -> UInt64 {
-    let token = guests.add(descriptor, interest, callback)
+    let token = externalWatches.add(descriptor, interest, callback)
     do throws(SystemError) {
       try epoll.add(descriptor, interest.union(.once), token: token)
     } catch {
-      _ = guests.remove(token)
+      _ = externalWatches.remove(token)
       throw error
     }
     return token
   }
 
   /// Asks once more. From any thread.
-  package func again(_ token: UInt64) throws(SystemError) {
-    guard let (descriptor, interest) = guests.find(token) else { return }
+  package func rearm(_ token: UInt64) throws(SystemError) {
+    guard let (descriptor, interest) = externalWatches.find(token) else { return }
     try epoll.change(descriptor, interest.union(.once), token: token)
   }
 
   /// No more callbacks but one that runs now. Before the descriptor is closed.
-  package func forget(_ token: UInt64) {
-    if let descriptor = guests.remove(token) { epoll.remove(descriptor) }
+  package func unwatch(_ token: UInt64) {
+    if let descriptor = externalWatches.remove(token) { epoll.remove(descriptor) }
   }
 }

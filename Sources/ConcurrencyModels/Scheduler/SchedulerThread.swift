@@ -3,7 +3,7 @@ import SystemCalls
 
 /// M: a thread of a scheduler's. With a processor it runs jobs; without one it waits, in a call of somebody's that blocks,
 /// or for a processor.
-@safe final class Machine: @unchecked Sendable {
+@safe final class SchedulerThread: @unchecked Sendable {
   enum State: Int { case running, spinning, parked, blocked }
 
   let scheduler: Scheduler
@@ -13,7 +13,7 @@ import SystemCalls
   private let stateWord = Atomic<Int>(State.running.rawValue)
   private let parking = Parking()
   /// A parked thread is to end.
-  var ends = false
+  var shouldEnd = false
 
   init(_ scheduler: Scheduler, _ number: Int) {
     self.scheduler = scheduler
@@ -29,18 +29,18 @@ import SystemCalls
   func park() { parking.wait() }
   func unpark() { parking.signal() }
 
-  /// The machine whose thread this is.
-  static var current: Machine? {
-    guard let pointer = unsafe Threads[.machine] else { return nil }
-    return unsafe Unmanaged<Machine>.fromOpaque(pointer).takeUnretainedValue()
+  /// The thread whose thread this is.
+  static var current: SchedulerThread? {
+    guard let pointer = unsafe Threads[.schedulerThread] else { return nil }
+    return unsafe Unmanaged<SchedulerThread>.fromOpaque(pointer).takeUnretainedValue()
   }
 
   /// Starts its thread, which lives until it is told to end.
   func start() throws(SystemError) {
     try Threads.start(name: "ipc-m\(number)") { [self] in
-      unsafe Threads[.machine] = Unmanaged.passUnretained(self).toOpaque()
-      scheduler.live(self)
-      unsafe Threads[.machine] = nil
+      unsafe Threads[.schedulerThread] = Unmanaged.passUnretained(self).toOpaque()
+      scheduler.runJobs(on: self)
+      unsafe Threads[.schedulerThread] = nil
     }
   }
 }

@@ -7,7 +7,7 @@ import Testing
 
 extension AllConcurrencyTests {
   /// Descriptors that other threads have a loop watch.
-  @Suite(.watched) struct LoopGuestsTests {
+  @Suite(.watched) struct ExternalWatchesTests {
     /// A loop on a thread of its own, until this goes.
     private final class Running: Sendable {
       let loop: EventLoop
@@ -35,7 +35,7 @@ extension AllConcurrencyTests {
       private let value = Atomic<Bool>(false)
       func raise() { value.store(true, ordering: .releasing) }
       var isUp: Bool { value.load(ordering: .acquiring) }
-      func wait() { LoopGuestsTests.waitUntil { isUp } }
+      func wait() { ExternalWatchesTests.waitUntil { isUp } }
     }
 
     private final class Counter: Sendable {
@@ -60,7 +60,7 @@ extension AllConcurrencyTests {
     @Test func itCallsBackOnceUntilItIsAskedAgain() throws {
       let running = try Running()
       let (event, calls) = (try Event(), Counter())
-      let token = try running.loop.once(event.raw, .read) { calls.add() }
+      let token = try running.loop.watchOnce(event.raw, .read) { calls.add() }
       running.pass()
       #expect(calls.count == 0)
       event.signal()
@@ -70,45 +70,45 @@ extension AllConcurrencyTests {
       for _ in 0..<5 { running.pass() }
       #expect(calls.count == 1)
       for expected in 2...20 {
-        try running.loop.again(token)
+        try running.loop.rearm(token)
         Self.waitUntil { calls.count == expected }
         running.pass()
         #expect(calls.count == expected)
       }
       event.drain()
-      try running.loop.again(token)
+      try running.loop.rearm(token)
       for _ in 0..<5 { running.pass() }
       #expect(calls.count == 20)
-      running.loop.forget(token)
+      running.loop.unwatch(token)
     }
 
     @Test func whatIsReadyAlreadyIsTold() throws {
       let running = try Running()
       let (event, calls) = (try Event(), Counter())
       event.signal()
-      let token = try running.loop.once(event.raw, .read) { calls.add() }
+      let token = try running.loop.watchOnce(event.raw, .read) { calls.add() }
       Self.waitUntil { calls.count == 1 }
-      running.loop.forget(token)
+      running.loop.unwatch(token)
     }
 
     @Test func whatIsForgottenIsNotTold() throws {
       let running = try Running()
       let (event, calls) = (try Event(), Counter())
-      let token = try running.loop.once(event.raw, .read) { calls.add() }
-      running.loop.forget(token)
+      let token = try running.loop.watchOnce(event.raw, .read) { calls.add() }
+      running.loop.unwatch(token)
       event.signal()
       for _ in 0..<5 { running.pass() }
       #expect(calls.count == 0)
       // It is nobody's any more: nothing happens.
-      try running.loop.again(token)
-      running.loop.forget(token)
+      try running.loop.rearm(token)
+      running.loop.unwatch(token)
       for _ in 0..<5 { running.pass() }
       #expect(calls.count == 0)
       // And it can be watched anew.
-      let next = try running.loop.once(event.raw, .read) { calls.add() }
+      let next = try running.loop.watchOnce(event.raw, .read) { calls.add() }
       #expect(next != token)
       Self.waitUntil { calls.count == 1 }
-      running.loop.forget(next)
+      running.loop.unwatch(next)
     }
 
     @Test(arguments: [Epoll.Interest.read.rawValue, Epoll.Interest.write.rawValue])
@@ -124,15 +124,15 @@ extension AllConcurrencyTests {
         let block = [UInt8](repeating: 1, count: 65536)
         for _ in 0..<1000 where unsafe write(mine, block, block.count) <= 0 { break }
       }
-      let token = try running.loop.once(mine, Epoll.Interest(rawValue: interest)) { calls.add() }
+      let token = try running.loop.watchOnce(mine, Epoll.Interest(rawValue: interest)) { calls.add() }
       running.pass()
       #expect(calls.count == 0)
       close(other)
       Self.waitUntil { calls.count == 1 }
       // It stays so: whoever asks again is told again.
-      try running.loop.again(token)
+      try running.loop.rearm(token)
       Self.waitUntil { calls.count == 2 }
-      running.loop.forget(token)
+      running.loop.unwatch(token)
       close(mine)
     }
 
@@ -140,16 +140,16 @@ extension AllConcurrencyTests {
     @Test func whatCannotBeWatchedIsRefused() throws {
       let running = try Running()
       let event = try Event()
-      let token = try running.loop.once(event.raw, .read) {}
-      let twice = #expect(throws: SystemError.self) { _ = try running.loop.once(event.raw, .read) {} }
+      let token = try running.loop.watchOnce(event.raw, .read) {}
+      let twice = #expect(throws: SystemError.self) { _ = try running.loop.watchOnce(event.raw, .read) {} }
       #expect(twice?.number == EEXIST)
-      let bad = #expect(throws: SystemError.self) { _ = try running.loop.once(-1, .read) {} }
+      let bad = #expect(throws: SystemError.self) { _ = try running.loop.watchOnce(-1, .read) {} }
       #expect(bad?.number == EBADF)
       let directory = try Files.open("/", .read, directory: true)
       let number = directory.raw
-      let file = #expect(throws: SystemError.self) { _ = try running.loop.once(number, .read) {} }
+      let file = #expect(throws: SystemError.self) { _ = try running.loop.watchOnce(number, .read) {} }
       #expect(file?.number == EPERM)
-      running.loop.forget(token)
+      running.loop.unwatch(token)
     }
 
     /// The callback asks for itself, on the loop's thread.
@@ -160,13 +160,13 @@ extension AllConcurrencyTests {
       let isForgotten = Flag()
       let loop = running.loop
       // Not `running`: it would never go.
-      let made = try loop.once(event.raw, .read) { [weak loop] in
+      let made = try loop.watchOnce(event.raw, .read) { [weak loop] in
         calls.add()
         guard let loop, let mine = token.withLock({ $0 }) else { return }
         if calls.count < 1000 {
-          try? loop.again(mine)
+          try? loop.rearm(mine)
         } else {
-          loop.forget(mine)
+          loop.unwatch(mine)
           isForgotten.raise()
         }
       }
@@ -187,14 +187,14 @@ extension AllConcurrencyTests {
           for _ in 0..<2000 {
             let calls = Counter()
             guard let event = try? Event(),
-              let token = try? running.loop.once(event.raw, .read, { calls.add() })
+              let token = try? running.loop.watchOnce(event.raw, .read, { calls.add() })
             else {
               wrong.add()
               break
             }
             event.signal()
             Self.waitUntil { calls.count > 0 }
-            running.loop.forget(token)
+            running.loop.unwatch(token)
             if calls.count != 1 { wrong.add() }
           }
           flag.raise()
@@ -210,13 +210,13 @@ extension AllConcurrencyTests {
       for _ in 0..<500 {
         let (event, calls) = (try Event(), Counter())
         event.signal()
-        let token = try running.loop.once(event.raw, .read) { calls.add() }
+        let token = try running.loop.watchOnce(event.raw, .read) { calls.add() }
         let asked = Flag()
         try Threads.start(name: "asks") {
-          for _ in 0..<20 { try? running.loop.again(token) }
+          for _ in 0..<20 { try? running.loop.rearm(token) }
           asked.raise()
         }
-        running.loop.forget(token)
+        running.loop.unwatch(token)
         asked.wait()
         // A callback that ran meanwhile has run.
         running.pass()

@@ -77,13 +77,19 @@ enum SiteCommand: Command {
       try loop.run()
       withExtendedLifetime(server) {}
       if interrupted.isSet { throw SystemError(EINTR, .epoll) }
+    } catch let error as EventLoopError {
+      throw failure(error.systemError, port)
     } catch let error as SystemError {
-      if error.number == EINTR { throw Failure.interrupted }
-      if error.number == EADDRINUSE {
-        throw Failure.work("port \(port) is in use: end what listens there, or choose another with --port")
-      }
-      throw Failure.work("the site can't be served: \(error.call.rawValue): \(error.words)")
+      throw failure(error, port)
     }
+  }
+
+  private static func failure(_ error: SystemError, _ port: Int) -> Failure {
+    if error.number == EINTR { return .interrupted }
+    if error.number == EADDRINUSE {
+      return .work("port \(port) is in use: end what listens there, or choose another with --port")
+    }
+    return .work("the site can't be served: \(error.call.rawValue): \(error.words)")
   }
 
   private static func announce(_ url: String) throws(SystemError) {

@@ -1,16 +1,17 @@
 import Synchronization
 package import SystemCalls
 
-/// Descriptors that other threads have the loop watch: each calls back once, and then no more until it is asked again.
+/// Descriptors that other threads ask an ``EventLoop`` to watch. Each watch calls back once, and again only after it is
+/// rearmed.
 ///
-/// Callbacks run on the loop's thread. One may still run when ``EventLoop/forget(_:)`` has returned.
+/// Callbacks run on the loop's thread. One may still be running when ``EventLoop/unwatch(_:)`` returns.
 final class ExternalWatches: Sendable {
-  /// Set in a guest's token, and in no other's.
-  static let mark: UInt64 = 1 << 63
+  /// The bit that is set in the token of each external watch, and in no other token.
+  static let tokenBit: UInt64 = 1 << 63
 
   private struct Watch {
     let descriptor: Int32
-    let interest: Epoll.Interest
+    let events: DescriptorEvents
     let callback: @Sendable () -> Void
   }
 
@@ -22,40 +23,42 @@ final class ExternalWatches: Sendable {
   private let state = Mutex(State())
 
   func add(
-    _ descriptor: Int32, _ interest: Epoll.Interest, _ callback: @escaping @Sendable () -> Void
+    _ descriptor: Int32, _ events: DescriptorEvents, _ callback: @escaping @Sendable () -> Void
   ) -> UInt64 {
     state.withLock { state in
       state.next += 1
-      let token = Self.mark | state.next
-      state.watches[token] = Watch(descriptor: descriptor, interest: interest, callback: callback)
+      let token = Self.tokenBit | state.next
+      state.watches[token] = Watch(descriptor: descriptor, events: events, callback: callback)
       return token
     }
   }
 
+  /// - Returns: the descriptor; nil when the watch was removed before.
   func remove(_ token: UInt64) -> Int32? {
     state.withLock { $0.watches.removeValue(forKey: token)?.descriptor }
   }
 
-  func find(_ token: UInt64) -> (descriptor: Int32, interest: Epoll.Interest)? {
-    state.withLock { state in state.watches[token].map { ($0.descriptor, $0.interest) } }
+  func find(_ token: UInt64) -> (descriptor: Int32, events: DescriptorEvents)? {
+    state.withLock { state in state.watches[token].map { ($0.descriptor, $0.events) } }
   }
 
   func call(_ token: UInt64) {
-    // Not under the lock: it may well ask for something here.
+    // Not under the lock: the callback may add, rearm or remove a watch.
     let callback = state.withLock { $0.watches[token]?.callback }
     callback?()
   }
 }
 
 extension EventLoop {
-  /// Calls back once when the descriptor is ready or hung up; ``again(_:)`` asks once more. From any thread. Each
-  /// descriptor once: epoll(7) knows it by its number.
+  /// Calls back once when the descriptor is ready or hung up; ``rearm(_:)`` asks for one more callback. May be called
+  /// from any thread. System call: epoll_ctl(2), EPOLLONESHOT.
+  /// - Throws: EEXIST when the loop watches the descriptor already: epoll(7) knows it by its number.
   package func watchOnce(
-    _ descriptor: Int32, _ interest: Epoll.Interest, _ callback: @escaping @Sendable () -> Void
+    _ descriptor: Int32, _ events: DescriptorEvents, _ callback: @escaping @Sendable () -> Void
   ) throws(SystemError) -> UInt64 {
-    let token = externalWatches.add(descriptor, interest, callback)
+    let token = externalWatches.add(descriptor, events, callback)
     do throws(SystemError) {
-      try epoll.add(descriptor, interest.union(.once), token: token)
+      try epoll.add(descriptor, events.epoll.union(.once), token: token)
     } catch {
       _ = externalWatches.remove(token)
       throw error
@@ -63,13 +66,14 @@ extension EventLoop {
     return token
   }
 
-  /// Asks once more. From any thread.
+  /// Asks for one more callback. May be called from any thread.
   package func rearm(_ token: UInt64) throws(SystemError) {
-    guard let (descriptor, interest) = externalWatches.find(token) else { return }
-    try epoll.change(descriptor, interest.union(.once), token: token)
+    guard let (descriptor, events) = externalWatches.find(token) else { return }
+    try epoll.change(descriptor, events.epoll.union(.once), token: token)
   }
 
-  /// No more callbacks but one that runs now. Before the descriptor is closed.
+  /// Ends the callbacks, but for one that is running now. Call it before the descriptor is closed. May be called from
+  /// any thread.
   package func unwatch(_ token: UInt64) {
     if let descriptor = externalWatches.remove(token) { epoll.remove(descriptor) }
   }

@@ -1,60 +1,69 @@
-package import SystemCalls
+import SystemCalls
 
-/// Tasks and actors that live on the loop's thread.
+/// Tasks and actors that run on the loop's thread.
 ///
-/// `Task(executorPreference: loop) { … }` runs a task and its children there; an actor whose `unownedExecutor` is
-/// `loop.asUnownedSerialExecutor()` lives there. Their jobs run between the callbacks, in the order in which they became
-/// ready, so that what they do needs no lock.
+/// `Task(executorPreference: loop) { … }` runs a task and its children there; an ``EventLoopActor`` runs there. Their
+/// jobs run between the callbacks, in the order in which they became ready, so that their shared state needs no lock.
 extension EventLoop: TaskExecutor {
-  package func enqueue(_ job: consuming ExecutorJob) { add(LoopJob(UnownedJob(job), isActorJob: false)) }
+  /// Runs a job of a task in the next iteration. Swift's runtime calls it, from any thread.
+  public func enqueue(_ job: consuming ExecutorJob) { add(LoopJob(UnownedJob(job), isActorJob: false)) }
 
-  /// For an actor's `unownedExecutor`.
-  package func asUnownedSerialExecutor() -> UnownedSerialExecutor {
+  /// The executor of the actors that run on the loop.
+  @safe func asUnownedSerialExecutor() -> UnownedSerialExecutor {
     unsafe serialExecutor.asUnownedSerialExecutor()
   }
 
-  /// Runs the loop until an async function, on the loop, has ended. ``stop()`` cancels it, and so does an error that a
-  /// callback throws, which is thrown here when the function has ended.
-  package func run<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) throws -> Value {
-    let end = RunResult<Value>()
+  /// Runs the loop on the calling thread until an async function, which runs on the loop, has ended. ``stop()`` cancels
+  /// the function, and so does an error that a callback throws.
+  /// - Returns: what the function returned.
+  /// - Throws: what a callback threw, after the function has ended; what the function threw; ``EventLoopError`` when
+  ///   epoll_wait(2) fails.
+  public func run<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) throws -> Value {
+    let outcome = RunOutcome<Value>()
     let task = Task(executorPreference: self) {
       do {
-        end.result = .success(try await body())
+        outcome.result = .success(try await body())
       } catch {
-        end.result = .failure(error)
+        outcome.result = .failure(error)
       }
     }
     var failure: (any Error)?
-    begin()
-    while end.result == nil {
+    takeThread()
+    while outcome.result == nil {
       if takeStop() { task.cancel() }
       do {
-        try turn()
+        try iterate()
       } catch {
         failure = failure ?? error
         task.cancel()
       }
     }
     if let failure { throw failure }
-    return try end.result!.get()
+    return try outcome.result!.get()
   }
 
-  /// Touched on the loop's thread alone.
-  private final class RunResult<Value>: @unchecked Sendable {
+  /// Used on the loop's thread only.
+  private final class RunOutcome<Value>: @unchecked Sendable {
     var result: Result<Value, any Error>?
   }
 
   // MARK: Waiting
 
-  /// Waits until the descriptor is ready, or the deadline has passed (CLOCK_MONOTONIC, in nanoseconds). A cancelled task
-  /// is told at once, also where it waits already.
-  /// - Throws: `CancellationError`; ``TimeoutError``; what epoll_ctl(2) says.
+  /// Waits until the descriptor is ready. One task at a time may wait for a descriptor. System call: epoll_ctl(2).
+  ///
+  /// - Parameters:
+  ///   - descriptor: as in ``watch(_:_:_:)``.
+  ///   - events: what to wait for.
+  ///   - deadline: the instant, in nanoseconds of CLOCK_MONOTONIC, after which it gives up.
+  /// - Returns: what was found.
+  /// - Throws: `CancellationError` as soon as the task is cancelled; ``TimeoutError``; ``EventLoopError`` as
+  ///   ``watch(_:_:_:)``.
   @discardableResult
-  package func ready(
-    _ descriptor: Int32, _ interest: Epoll.Interest, until deadline: UInt64 = .max
-  ) async throws -> Epoll.Interest {
+  public func ready(
+    _ descriptor: Int32, _ events: DescriptorEvents, until deadline: UInt64 = .max
+  ) async throws -> DescriptorEvents {
     try await wait { loop, wait in
-      let token = try loop.watch(descriptor, interest) { found in wait.end(.success(found)) }
+      let token = try loop.watch(descriptor, events) { found in wait.end(.success(found)) }
       let timer =
         deadline == .max ? nil : loop.at(deadline) { wait.end(.failure(TimeoutError(limit: nil))) }
       return {
@@ -64,15 +73,16 @@ extension EventLoop: TaskExecutor {
     }
   }
 
-  /// Waits so long. A cancelled task is told at once.
-  package func sleep(nanoseconds: UInt64) async throws {
+  /// Waits for this many nanoseconds; up to a millisecond longer, as ``after(_:_:)``.
+  /// - Throws: `CancellationError` as soon as the task is cancelled.
+  public func sleep(nanoseconds: UInt64) async throws {
     _ = try await wait { (loop, wait: LoopWait<Void>) in
       let timer = loop.after(nanoseconds) { wait.end(.success(())) }
       return { loop.cancel(timer: timer) }
     }
   }
 
-  /// Waits for a callback of the loop's. `begin` asks for it, and returns how to take that back.
+  /// Waits for a callback of the loop. `begin` registers it and returns the closure that removes it.
   private func wait<Value: Sendable>(
     _ begin: @escaping @Sendable (EventLoop, LoopWait<Value>) throws -> () -> Void
   ) async throws -> Value {
@@ -93,28 +103,48 @@ extension EventLoop: TaskExecutor {
   }
 }
 
-/// The loop as an actor's executor. Apart from the loop as a task's: what a task runs on no actor would otherwise seem to
-/// be on one, and be sent away and back at every call.
-package final class LoopSerialExecutor: SerialExecutor, @unchecked Sendable {
+/// An actor that runs on an event loop's thread.
+///
+/// ```swift
+/// actor Counter: EventLoopActor {
+///   nonisolated let eventLoop: EventLoop
+///   var count = 0
+///   init(_ loop: EventLoop) { eventLoop = loop }
+///   func add() { count += 1 }
+/// }
+/// ```
+public protocol EventLoopActor: Actor {
+  /// The loop that runs the actor. It must not change, and must live as long as the actor.
+  nonisolated var eventLoop: EventLoop { get }
+}
+
+extension EventLoopActor {
+  /// The loop as the actor's executor.
+  public nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.asUnownedSerialExecutor() }
+}
+
+/// The loop as the executor of actors. It is not the loop itself, which is the executor of tasks: otherwise a task that
+/// runs on no actor would seem to run on one, and would switch executors at every call.
+final class LoopSerialExecutor: SerialExecutor, @unchecked Sendable {
   // Set once, when the loop is made.
   weak var loop: EventLoop?
 
-  package func enqueue(_ job: consuming ExecutorJob) {
+  func enqueue(_ job: consuming ExecutorJob) {
     guard let loop else { return }
     loop.add(LoopJob(UnownedJob(job), isActorJob: true))
   }
 
-  package func asUnownedSerialExecutor() -> UnownedSerialExecutor {
+  func asUnownedSerialExecutor() -> UnownedSerialExecutor {
     unsafe UnownedSerialExecutor(ordinary: self)
   }
 
-  package func checkIsolated() { precondition(loop?.isOnLoop ?? false, "not on the event loop's thread") }
+  func checkIsolated() { precondition(loop?.isOnLoop ?? false, "not on the event loop's thread") }
 }
 
 /// A job that is ready.
 @safe struct LoopJob {
   let job: UnownedJob
-  /// It belongs to an actor that lives on the loop.
+  /// Whether the job belongs to an actor that runs on the loop.
   let isActorJob: Bool
 
   init(_ job: UnownedJob, isActorJob: Bool) {
@@ -123,17 +153,17 @@ package final class LoopSerialExecutor: SerialExecutor, @unchecked Sendable {
   }
 }
 
-/// A task that waits for a callback. Touched on the loop's thread alone.
+/// A task that waits for a callback. Used on the loop's thread only.
 @safe private final class LoopWait<Value: Sendable>: @unchecked Sendable {
   private var continuation: UnsafeContinuation<Value, any Error>?
-  private var cancelWait: (() -> Void)?
-  /// What came before it waited: it was cancelled already.
+  private var unregister: (() -> Void)?
+  /// The result of a wait that ended before it began: the task was cancelled.
   private var earlyResult: Result<Value, any Error>?
 
-  func begin(_ continuation: UnsafeContinuation<Value, any Error>, _ ask: () throws -> () -> Void) {
+  func begin(_ continuation: UnsafeContinuation<Value, any Error>, _ register: () throws -> () -> Void) {
     if let earlyResult { return unsafe continuation.resume(with: earlyResult) }
     do {
-      cancelWait = try ask()
+      unregister = try register()
       unsafe self.continuation = unsafe continuation
     } catch {
       unsafe continuation.resume(throwing: error)
@@ -146,8 +176,8 @@ package final class LoopSerialExecutor: SerialExecutor, @unchecked Sendable {
       return
     }
     unsafe continuation = nil
-    cancelWait?()
-    cancelWait = nil
+    unregister?()
+    unregister = nil
     unsafe waiting.resume(with: result)
   }
 }

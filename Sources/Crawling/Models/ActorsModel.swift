@@ -26,15 +26,14 @@ enum ActorsModel: CrawlModel {
     }
   }
 
-  private actor Coordinator {
+  private actor Coordinator: EventLoopActor {
     private let work: CrawlWork
-    private let loop: EventLoop
+    let eventLoop: EventLoop
     private var waiting: [CheckedContinuation<CrawlJob?, Never>] = []
-    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
 
     init(_ work: CrawlWork, _ loop: EventLoop) {
       self.work = work
-      self.loop = loop
+      eventLoop = loop
     }
 
     /// The next page to fetch, when there is one; nil: the crawl is over.
@@ -57,19 +56,18 @@ enum ActorsModel: CrawlModel {
     }
   }
 
-  private actor Fetcher {
+  private actor Fetcher: EventLoopActor {
     private let work: CrawlWork
-    private let loop: EventLoop
-    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
+    let eventLoop: EventLoop
 
     init(_ work: CrawlWork, _ loop: EventLoop) {
       self.work = work
-      self.loop = loop
+      eventLoop = loop
     }
 
     func run(for coordinator: Coordinator) async {
       while let job = await coordinator.next() {
-        await coordinator.take(job, await AsyncModel.fetch(job, work, loop))
+        await coordinator.take(job, await AsyncModel.fetch(job, work, eventLoop))
       }
     }
   }

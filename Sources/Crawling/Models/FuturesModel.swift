@@ -38,11 +38,11 @@ enum FuturesModel: CrawlModel {
 
 extension EventLoop {
   /// A future of a descriptor's readiness, which fails when the timer rings before.
-  func ready(_ descriptor: Int32, _ interest: Epoll.Interest, unless late: LateTimer) -> Future<Void> {
+  func ready(_ descriptor: Int32, _ events: DescriptorEvents, unless late: LateTimer) -> Future<Void> {
     let future = Future<Void>()
-    do throws(SystemError) {
+    do throws(EventLoopError) {
       var token: UInt64 = 0
-      token = try watch(descriptor, interest) { _ in future.succeed(()) }
+      token = try watch(descriptor, events) { _ in future.succeed(()) }
       late.pending = future
       future.whenDone { self.remove(token) }
     } catch {

@@ -28,7 +28,11 @@ final class SiteConnection {
     self.onClose = onClose
     try socket.setNonblocking(true)
     self.socket = socket
-    token = try loop.watch(self.socket.raw, .read) { [unowned self] found in turn(found) }
+    do throws(EventLoopError) {
+      token = try loop.watch(self.socket.raw, .read) { [unowned self] found in turn(found) }
+    } catch {
+      throw error.systemError
+    }
   }
 
   private func close() {
@@ -40,7 +44,7 @@ final class SiteConnection {
     loop.callSoon(onClose)
   }
 
-  private func turn(_ found: Epoll.Interest) {
+  private func turn(_ found: DescriptorEvents) {
     if found.contains(.failed) || found.contains(.hangUp) { return close() }
     if found.contains(.read) { read() }
     if isOpen, found.contains(.write) { write() }
@@ -127,26 +131,25 @@ final class SiteConnection {
         output = endless
         sent = 0
         // A client that reads as fast as this writes must not keep the others out: the rest in the next turn.
-        return try loop.change(token, [.read, .write])
+        return waitFor([.read, .write])
       }
     } catch {
       guard error.wouldBlock else { return close() }
-      do throws(SystemError) {
-        try loop.change(token, [.read, .write])
-      } catch {
-        close()
-      }
-      return
+      return waitFor([.read, .write])
     }
     output = []
     isAnswering = false
     if closesWhenSent { return close() }
-    do throws(SystemError) {
-      try loop.change(token, .read)
+    waitFor(.read)
+    if isOpen { answerNext() }
+  }
+
+  private func waitFor(_ events: DescriptorEvents) {
+    do throws(EventLoopError) {
+      try loop.change(token, events)
     } catch {
-      return close()
+      close()
     }
-    answerNext()
   }
 }
 

@@ -27,7 +27,11 @@ package final class SiteServer {
     try listener.setNonblocking(true)
     self.port = try Internet.localAddress(listener).port
     self.listener = listener
-    token = try loop.watch(self.listener.raw, .read) { [unowned self] _ in accept() }
+    do throws(EventLoopError) {
+      token = try loop.watch(self.listener.raw, .read) { [unowned self] _ in accept() }
+    } catch {
+      throw error.systemError
+    }
   }
 
   private func pause() {

@@ -25,7 +25,7 @@ public final class AsyncReceiver: @unchecked Sendable {
     self.receiver = owned
     watch = ReadinessWatch(
       ReadinessWatch.End(
-        interest: .read, readiness: { owned.end.readiness },
+        events: .read, readiness: { owned.end.readiness },
         wait: { _, deadline in owned.end.waitUntilReady(until: deadline) }, close: { owned.close() }))
   }
 

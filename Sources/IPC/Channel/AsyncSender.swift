@@ -24,7 +24,7 @@ public final class AsyncSender: @unchecked Sendable {
     self.sender = owned
     watch = ReadinessWatch(
       ReadinessWatch.End(
-        interest: .write, readiness: { owned.end.readiness },
+        events: .write, readiness: { owned.end.readiness },
         wait: { count, deadline in owned.end.waitUntilReady(count, until: deadline) },
         close: { owned.close() }))
   }

@@ -12,8 +12,13 @@ enum AsyncRuntime {
   static func loop() throws(SystemError) -> EventLoop {
     let found: Result<EventLoop, SystemError> = shared.withLock { shared in
       if let loop = shared { return .success(loop) }
+      let loop: EventLoop
+      do throws(EventLoopError) {
+        loop = try EventLoop()
+      } catch {
+        return .failure(error.systemError)
+      }
       do throws(SystemError) {
-        let loop = try EventLoop()
         try Threads.start(name: "ipc-loop") { try? loop.run() }
         shared = loop
         return .success(loop)

@@ -9,7 +9,7 @@ import SystemCalls
 final class ReadinessWatch: @unchecked Sendable {
   /// What an end is to its watch.
   struct End {
-    let interest: Epoll.Interest
+    let events: DescriptorEvents
     let readiness: () -> Readiness
     /// Waits until a message of so many bytes may go, or one may have come. False: the deadline passed.
     let wait: (_ count: Int, Deadline) -> Bool
@@ -132,13 +132,13 @@ final class ReadinessWatch: @unchecked Sendable {
     if isOnLoan { return }
     switch end.readiness() {
     case .waiting: startWaiting()
-    case .descriptors(let descriptors, let liveness): try arm(descriptors, end.interest, liveness)
+    case .descriptors(let descriptors, let liveness): try arm(descriptors, end.events, liveness)
     case .counters(let descriptors, let liveness): try arm(descriptors, .read, liveness)
     }
   }
 
   private func arm(
-    _ descriptors: [Int32], _ interest: Epoll.Interest, _ liveness: LivenessPipe?
+    _ descriptors: [Int32], _ events: DescriptorEvents, _ liveness: LivenessPipe?
   ) throws(SystemError) {
     let loop = try AsyncRuntime.loop()
     for descriptor in descriptors {
@@ -146,7 +146,7 @@ final class ReadinessWatch: @unchecked Sendable {
         if !entry.isArmed { try loop.rearm(entry.token) }
         watched[descriptor]!.isArmed = true
       } else {
-        let token = try loop.watchOnce(descriptor, interest) { [weak self] in self?.isReady(descriptor) }
+        let token = try loop.watchOnce(descriptor, events) { [weak self] in self?.isReady(descriptor) }
         watched[descriptor] = (token, true)
       }
     }

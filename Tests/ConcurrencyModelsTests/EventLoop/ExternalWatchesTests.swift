@@ -111,10 +111,10 @@ extension AllConcurrencyTests {
       running.loop.unwatch(next)
     }
 
-    @Test(arguments: [Epoll.Interest.read.rawValue, Epoll.Interest.write.rawValue])
+    @Test(arguments: [DescriptorEvents.read.rawValue, DescriptorEvents.write.rawValue])
     func aHangUpIsTold(_ interest: UInt32) throws {
       let running = try Running()
-      let isReader = interest == Epoll.Interest.read.rawValue
+      let isReader = interest == DescriptorEvents.read.rawValue
       let calls = Counter()
       let (reading, writing) = try PipeEnds().take { ($0.release(), $1.release()) }
       let (mine, other) = isReader ? (reading, writing) : (writing, reading)
@@ -124,7 +124,7 @@ extension AllConcurrencyTests {
         let block = [UInt8](repeating: 1, count: 65536)
         for _ in 0..<1000 where unsafe write(mine, block, block.count) <= 0 { break }
       }
-      let token = try running.loop.watchOnce(mine, Epoll.Interest(rawValue: interest)) { calls.add() }
+      let token = try running.loop.watchOnce(mine, DescriptorEvents(rawValue: interest)) { calls.add() }
       running.pass()
       #expect(calls.count == 0)
       close(other)

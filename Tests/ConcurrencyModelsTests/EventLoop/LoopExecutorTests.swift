@@ -62,13 +62,11 @@ extension AllConcurrencyTests {
       #expect(log.entries.dropFirst().allSatisfy { $0 == mine })
     }
 
-    private actor Counter {
-      private let loop: EventLoop
+    private actor Counter: EventLoopActor {
+      let eventLoop: EventLoop
       private var count = 0
 
-      init(_ loop: EventLoop) { self.loop = loop }
-
-      nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
+      init(_ loop: EventLoop) { eventLoop = loop }
 
       func add() -> UInt {
         assertIsolated()

@@ -121,12 +121,12 @@ extension AllConcurrencyTests {
     @Test func aBadDescriptorThrows() throws {
       let loop = try EventLoop()
       try loop.run {
-        let error = await #expect(throws: SystemError.self) { try await loop.ready(-1, .read) }
-        #expect(error?.number == EBADF)
+        let error = await #expect(throws: EventLoopError.self) { try await loop.ready(-1, .read) }
+        #expect(error?.errno == EBADF)
         // epoll doesn't take files.
         let file = Shared(try Files.open("/", .read, directory: true))
-        let other = await #expect(throws: SystemError.self) { try await loop.ready(file.raw, .read) }
-        #expect(other?.number == EPERM)
+        let other = await #expect(throws: EventLoopError.self) { try await loop.ready(file.raw, .read) }
+        #expect(other?.errno == EPERM)
         // The loop goes on.
         try await loop.sleep(nanoseconds: 1000)
       }
@@ -139,8 +139,8 @@ extension AllConcurrencyTests {
       try loop.run {
         async let first = loop.ready(event.raw, .read)
         try await loop.sleep(nanoseconds: 1_000_000)
-        let error = await #expect(throws: SystemError.self) { try await loop.ready(event.raw, .read) }
-        #expect(error?.number == EEXIST)
+        let error = await #expect(throws: EventLoopError.self) { try await loop.ready(event.raw, .read) }
+        #expect(error?.errno == EEXIST)
         Events.signal(event.descriptor)
         #expect(try await first.contains(.read))
         // Now it is free.

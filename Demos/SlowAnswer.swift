@@ -1,36 +1,35 @@
 import ConcurrencyModels
-import SystemCalls
+import Foundation
 
-/// Stands for a connection in the demos of the models: an answer that comes some time after it was asked for. eventfd(2)
+/// Stands for a connection in the demos of the models: an answer that comes some time after the question. pipe(2)
 final class SlowAnswer: Sendable {
   let question: String
-  private let event: Descriptor
+  private let pipe = Pipe()
 
-  /// Asks: the answer comes so many milliseconds later.
+  /// Asks; a timer of the loop answers after this many milliseconds.
   init(_ question: String, after milliseconds: UInt64, _ loop: EventLoop) throws {
     self.question = question
-    event = try Events.create()
     say("asks", "\"\(question)\", whose answer takes \(milliseconds) ms")
-    loop.after(milliseconds * 1_000_000) { Events.signal(self.event) }
+    loop.after(milliseconds * 1_000_000) { try self.answer() }
   }
 
-  /// The same where there is no loop: a thread stands for the server.
+  /// Asks; a thread stands for the server.
   init(_ question: String, after milliseconds: UInt64) throws {
     self.question = question
-    event = try Events.create()
     say("asks", "\"\(question)\", whose answer takes \(milliseconds) ms")
-    try Threads.start(name: "server") { [event = try event.duplicate().release()] in
-      let event = Descriptor(owning: event)
-      Clock.sleep(nanoseconds: milliseconds * 1_000_000)
-      Events.signal(event)
+    Thread.detachNewThread { [self] in
+      Thread.sleep(forTimeInterval: Double(milliseconds) / 1000)
+      try? answer()
     }
   }
 
-  /// Waits for the answer, with the calling thread: poll(2).
-  func wait() throws { _ = try waitReady(event.raw, read: true, nanoseconds: nil) }
+  private func answer() throws { try pipe.fileHandleForWriting.write(contentsOf: [1]) }
+
+  /// Waits for the answer on the calling thread: read(2).
+  func wait() throws { _ = try pipe.fileHandleForReading.read(upToCount: 1) }
 
   /// Readable when the answer is there.
-  var descriptor: Int32 { event.raw }
+  var descriptor: Int32 { pipe.fileHandleForReading.fileDescriptor }
 
   static let questions: [(question: String, milliseconds: UInt64)] = [
     ("the slow one", 60), ("the quick one", 20), ("the one between", 40),
@@ -38,7 +37,7 @@ final class SlowAnswer: Sendable {
 }
 
 /// Milliseconds since it was made.
-struct Stopwatch {
-  private let start = Clock.now()
-  var milliseconds: UInt64 { (Clock.now() - start) / 1_000_000 }
+struct Stopwatch: Sendable {
+  private let start = ContinuousClock.now
+  var milliseconds: UInt64 { UInt64((ContinuousClock.now - start) / .milliseconds(1)) }
 }

@@ -1,5 +1,4 @@
 import ConcurrencyModels
-import SystemCalls
 
 /// async and await on the event loop: the same three answers, in tasks of the language's own. Its own trait: tasks have
 /// a parent. When one throws, or takes too long, the others are told at their next wait, and the parent goes on when all

@@ -1,5 +1,4 @@
 import ConcurrencyModels
-import SystemCalls
 
 /// Callbacks on an event loop: three answers on their way at once, on one thread. Its own trait: nothing waits but the
 /// loop (epoll_wait(2)); what is to be done next is a function that is left with it, and what it has to remember is in

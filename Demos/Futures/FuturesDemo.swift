@@ -1,5 +1,4 @@
 import ConcurrencyModels
-import SystemCalls
 
 /// Futures and tasks: the same three answers, in functions that look as if they waited. Its own trait: a coroutine
 /// yields the future that it waits for, and the task that steps it comes back when that has its result. An error is

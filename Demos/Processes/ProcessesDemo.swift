@@ -1,6 +1,6 @@
+import Foundation
 import Glibc
 import IPC
-import SystemCalls
 
 /// A pool of worker processes. Its own trait: nothing is shared but what is handed over, so that a worker that dies takes
 /// only itself with it; what it was at is leased to another.
@@ -15,10 +15,10 @@ enum ProcessesDemo: Demo {
     let workers = pool.workerProcesses.values.sorted()
     say("coordinator", "three workers are ready: \(workers.map(String.init).joined(separator: ", "))")
     let watch = Stopwatch()
-    try Threads.start(name: "killer") {
-      Clock.sleep(nanoseconds: 30_000_000)
+    Thread.detachNewThread {
+      usleep(30_000)
       say("coordinator", "kills \(workers[0]) after \(watch.milliseconds) ms")
-      Processes.signal(workers[0], SIGKILL)
+      kill(workers[0], SIGKILL)
     }
     pool.process(["one", "two", "three"]) { outcome in
       let tries = outcome.attempts > 1 ? ", which had been another's" : ""
@@ -35,7 +35,7 @@ enum ProcessesDemo: Demo {
   static func other(_ role: String) throws {
     try WorkerPool<String, String>.serve { job in
       say("  worker", "takes \"\(job)\", which takes 60 ms")
-      Clock.sleep(nanoseconds: 60_000_000)
+      usleep(60_000)
       return "\"\(job)\" was done by \(getpid())"
     }
   }

@@ -1,9 +1,9 @@
 import ConcurrencyModels
-import SystemCalls
+import Glibc
 
 /// A scheduler as in Go: tasks (G), threads (M), and processors (P), of which a thread needs one to run tasks. Its own
 /// trait: a task that enters a call that blocks keeps its thread and loses its processor, so that the rest goes on. Here
-/// six tasks compute and three wait in nanosleep(2); the lines are samples of who had what.
+/// six tasks compute and three wait in usleep(3); the lines are samples of who had what.
 enum SchedulerDemo: Demo {
   static let name = "scheduler"
   static let summary = "tasks, threads and processors, and what becomes of a processor when its task blocks"
@@ -24,7 +24,7 @@ enum SchedulerDemo: Demo {
     }
     for number in 1...3 {
       Task(executorPreference: scheduler) {
-        await scheduler.blocking { Clock.sleep(nanoseconds: 12_000_000) }
+        await scheduler.blocking { _ = usleep(12_000) }
         try await done.send("slept \(number)")
       }
     }
@@ -40,7 +40,7 @@ enum SchedulerDemo: Demo {
         "scheduler",
         "\(left(watch.milliseconds, 4))  \(columns.joined())         \(left(now.running, 3))  \(left(now.spinning, 3))  \(left(now.parked, 3))   \(left(now.blocked, 3))   \(bar(now.waiting))"
       )
-      Clock.sleep(nanoseconds: 4_000_000)
+      usleep(4_000)
       while case .value(let what) = done.tryReceive() { ended.append(what) }
     }
     scheduler.close()
@@ -51,8 +51,8 @@ enum SchedulerDemo: Demo {
   }
 
   private static func compute(milliseconds: UInt64) {
-    let end = Clock.now() + milliseconds * 1_000_000
-    while Clock.now() < end {}
+    let watch = Stopwatch()
+    while watch.milliseconds < milliseconds {}
   }
 
   private static func mark(_ state: SchedulerSnapshot.Processor.State) -> String {

@@ -1,6 +1,6 @@
 import ConcurrencyModels
+import Glibc
 import IPC
-import SystemCalls
 
 /// A select over channels of any kind: to other processes, over mechanisms that poll(2) sees and others that it doesn't,
 /// and between tasks. Its own trait: it waits for all of them at once, with one task, and takes part in exactly one; what it
@@ -68,7 +68,7 @@ enum SelectDemo: Demo {
   static func other(_ pause: String) throws {
     var ticks = try Sender.inherited("ticks")
     for tick in 1...3 {
-      Clock.sleep(nanoseconds: (UInt64(pause) ?? 10) * 1_000_000)
+      usleep((UInt32(pause) ?? 10) * 1000)
       try ticks.send("tick \(tick), \(pause) ms apart")
     }
   }

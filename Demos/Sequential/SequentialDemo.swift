@@ -1,7 +1,5 @@
-import SystemCalls
-
 /// One after the other: the program as one would write it first. Its own trait: nothing is easier to read, and while it
-/// waits for one answer (poll(2)) nobody has asked for the next.
+/// waits for one answer (read(2)) it has not asked for the next.
 enum SequentialDemo: Demo {
   static let name = "sequential"
   static let summary = "three answers, one after the other: the sum of their times"

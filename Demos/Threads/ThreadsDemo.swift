@@ -1,6 +1,5 @@
-import Dispatch
+import Foundation
 import Synchronization
-import SystemCalls
 
 /// A thread for each: the same calls, three times at once. Its own trait: the kernel does the waiting and the switching,
 /// the code stays as it was, and what the threads share needs a lock.
@@ -22,7 +21,7 @@ enum ThreadsDemo: Demo {
     let board = Board()
     let ended = DispatchSemaphore(value: 0)
     for (question, milliseconds) in SlowAnswer.questions {
-      try Threads.start(name: "fetcher") {
+      Thread.detachNewThread {
         defer { ended.signal() }
         do {
           try SlowAnswer(question, after: milliseconds).wait()

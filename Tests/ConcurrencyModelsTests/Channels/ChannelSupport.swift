@@ -114,7 +114,7 @@ extension LocalChannel {
   }
 }
 
-extension WaitingLine {
+extension WaitQueue {
   fileprivate var waiting: Int { slots[first...].count { $0.map { !$0.waiter.isClaimed } ?? false } }
 }
 

@@ -1,2 +1,0 @@
-// A select is over channels of both kinds: who has the one has the other.
-@_exported public import ConcurrencyModels

@@ -46,8 +46,12 @@ enum Workspace {
     }
   }
 
-  /// `ipc-peer`, which stands beside the test program.
+  /// Another build's `ipc-peer`, for tests against another version: `IPC_TEST_PEER=/path`.
+  static let otherPeer = Processes.variable("IPC_TEST_PEER")
+
+  /// `ipc-peer`: the one in `IPC_TEST_PEER`, or the one beside the test program.
   static let peer: String = {
+    if let otherPeer { return otherPeer }
     let mine = Processes.executable
     return String(mine[..<mine.lastIndex(of: "/")!]) + "/ipc-peer"
   }()

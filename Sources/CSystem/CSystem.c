@@ -1,13 +1,18 @@
 #define _GNU_SOURCE
 #include "CSystem.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/inet_diag.h>
 #include <linux/membarrier.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
 #include <malloc.h>
 #include <mqueue.h>
 #include <poll.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -36,17 +41,16 @@ int csystem_memfd_create(const char *name, unsigned int flags) { return memfd_cr
 
 int csystem_eventfd(unsigned int initial, int flags) { return eventfd(initial, flags); }
 
-int csystem_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
+int csystem_epoll_create1(void) { return epoll_create1(EPOLL_CLOEXEC); }
 
-int csystem_epoll_control(int epoll, int operation, int descriptor, uint32_t events, uint64_t token) {
+int csystem_epoll_ctl(int epoll, int operation, int descriptor, uint32_t events, uint64_t token) {
   struct epoll_event event = {.events = events, .data = {.u64 = token}};
   return epoll_ctl(epoll, operation, descriptor, &event);
 }
 
-int csystem_epoll_wait(int epoll, uint32_t *events, uint64_t *tokens, int capacity, int milliseconds) {
-  struct epoll_event found[256];
-  if (capacity > 256) capacity = 256;
-  int count = epoll_wait(epoll, found, capacity, milliseconds);
+int csystem_epoll_wait(int epoll, uint32_t *events, uint64_t *tokens, int milliseconds) {
+  struct epoll_event found[CSYSTEM_EPOLL_EVENTS];
+  int count = epoll_wait(epoll, found, CSYSTEM_EPOLL_EVENTS, milliseconds);
   for (int i = 0; i < count; i++) {
     events[i] = found[i].events;
     tokens[i] = found[i].data.u64;
@@ -60,18 +64,16 @@ union semaphore_argument {
   struct semid_ds *status;
 };
 
-const short csystem_sem_undo = SEM_UNDO;
+int csystem_semctl_getval(int set, int index) { return semctl(set, index, GETVAL); }
 
-int csystem_semaphore_value(int set, int index) { return semctl(set, index, GETVAL); }
-
-int csystem_semaphore_set_all(int set, const unsigned short *values) {
+int csystem_semctl_setall(int set, const unsigned short *values) {
   union semaphore_argument argument = {.values = (unsigned short *)values};
   return semctl(set, 0, SETALL, argument);
 }
 
-int csystem_semaphore_remove(int set) { return semctl(set, 0, IPC_RMID); }
+int csystem_semctl_remove(int set) { return semctl(set, 0, IPC_RMID); }
 
-int csystem_semaphore_count(int set) {
+int csystem_semctl_count(int set) {
   struct semid_ds status;
   union semaphore_argument argument = {.status = &status};
   if (semctl(set, 0, IPC_STAT, argument) < 0) return -1;
@@ -82,7 +84,7 @@ static struct timespec as_timespec(int64_t nanoseconds) {
   return (struct timespec){.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
 }
 
-_Static_assert(sizeof(struct csystem_semaphore_operation) == sizeof(struct sembuf), "same layout as sembuf");
+_Static_assert(sizeof(struct csystem_sembuf) == sizeof(struct sembuf), "same layout as sembuf");
 
 int csystem_futex_wait(const uint32_t *word, uint32_t expected, int64_t timeout_nanoseconds) {
   struct timespec timeout = as_timespec(timeout_nanoseconds < 0 ? 0 : timeout_nanoseconds);
@@ -94,16 +96,16 @@ int csystem_futex_wake(const uint32_t *word, int count) {
   return (int)syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
 }
 
-_Static_assert(sizeof(struct csystem_poll_entry) == sizeof(struct pollfd), "same layout as pollfd");
+_Static_assert(sizeof(struct csystem_pollfd) == sizeof(struct pollfd), "same layout as pollfd");
 
-int csystem_poll(struct csystem_poll_entry *entries, size_t count, int64_t timeout_nanoseconds) {
+int csystem_ppoll(struct csystem_pollfd *entries, size_t count, int64_t timeout_nanoseconds) {
   struct timespec timeout = as_timespec(timeout_nanoseconds < 0 ? 0 : timeout_nanoseconds);
   return ppoll((struct pollfd *)entries, count, timeout_nanoseconds < 0 ? NULL : &timeout, NULL);
 }
 
-int csystem_accept(int socket) { return accept4(socket, NULL, NULL, SOCK_CLOEXEC); }
+int csystem_accept4(int socket) { return accept4(socket, NULL, NULL, SOCK_CLOEXEC); }
 
-int csystem_send_descriptor(int socket, int descriptor) {
+int csystem_sendmsg_descriptor(int socket, int descriptor) {
   char byte = 0;
   struct iovec piece = {&byte, 1};
   union { char bytes[CMSG_SPACE(sizeof(int))]; struct cmsghdr align; } control;
@@ -118,7 +120,7 @@ int csystem_send_descriptor(int socket, int descriptor) {
   return (int)sendmsg(socket, &message, MSG_NOSIGNAL);
 }
 
-int csystem_receive_descriptor(int socket) {
+int csystem_recvmsg_descriptor(int socket) {
   char byte = 0;
   struct iovec piece = {&byte, 1};
   union { char bytes[CMSG_SPACE(sizeof(int))]; struct cmsghdr align; } control;
@@ -161,12 +163,11 @@ int csystem_unix_connect(int socket, const char *path) {
   return connect(socket, (struct sockaddr *)&address, sizeof address);
 }
 
-int csystem_peer_user(int socket, uid_t *user, pid_t *process) {
+int csystem_peer_user(int socket, uid_t *user) {
   struct ucred credentials;
   socklen_t length = sizeof credentials;
   if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &length) < 0) return -1;
   *user = credentials.uid;
-  *process = credentials.pid;
   return 0;
 }
 
@@ -179,25 +180,24 @@ int csystem_mq_open(const char *name) { return mq_open(name, O_RDWR | O_CLOEXEC)
 
 int csystem_mq_unlink(const char *name) { return mq_unlink(name); }
 
-int csystem_mq_send(int queue, const void *bytes, size_t count, int64_t realtime_deadline_nanoseconds) {
-  struct timespec deadline = as_timespec(realtime_deadline_nanoseconds);
+int csystem_mq_timedsend(int queue, const void *bytes, size_t count, int64_t deadline_nanoseconds) {
+  struct timespec deadline = as_timespec(deadline_nanoseconds);
   return mq_timedsend(queue, bytes, count, 0, &deadline);
 }
 
-ssize_t csystem_mq_receive(int queue, void *bytes, size_t capacity, int64_t realtime_deadline_nanoseconds) {
-  struct timespec deadline = as_timespec(realtime_deadline_nanoseconds);
+ssize_t csystem_mq_timedreceive(int queue, void *bytes, size_t capacity, int64_t deadline_nanoseconds) {
+  struct timespec deadline = as_timespec(deadline_nanoseconds);
   return mq_timedreceive(queue, bytes, capacity, NULL, &deadline);
 }
 
-int csystem_mq_limits(int queue, long *messages, long *size) {
+int csystem_mq_message_size(int queue, long *size) {
   struct mq_attr attributes;
   if (mq_getattr(queue, &attributes) < 0) return -1;
-  *messages = attributes.mq_maxmsg;
   *size = attributes.mq_msgsize;
   return 0;
 }
 
-int csystem_spawn_close_from(void *actions, int first) {
+int csystem_spawn_addclosefrom(void *actions, int first) {
   return posix_spawn_file_actions_addclosefrom_np(actions, first);
 }
 
@@ -224,26 +224,25 @@ __attribute__((constructor)) static void hold_leash(void) {
   if (poll(&entry, 1, 0) == 1 && (entry.revents & POLLHUP)) _exit(137);
 }
 
-int csystem_membarrier_register(void) {
+int csystem_membarrier_register_global(void) {
   return (int)syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0);
 }
 
-int csystem_membarrier_everywhere(void) {
+int csystem_membarrier_global(void) {
   return (int)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0);
 }
 
-int csystem_membarrier_process_register(void) {
+int csystem_membarrier_register_private(void) {
   return (int)syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
 }
 
-int csystem_membarrier_process(void) { return (int)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0); }
+int csystem_membarrier_private(void) { return (int)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0); }
 
 int csystem_name_this_thread(const char *name) { return prctl(PR_SET_NAME, name); }
 
+int csystem_wexitstatus(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : -1; }
 
-int csystem_exit_status(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : -1; }
-
-int csystem_exit_signal(int status) { return WIFSIGNALED(status) ? WTERMSIG(status) : 0; }
+int csystem_wtermsig(int status) { return WIFSIGNALED(status) ? WTERMSIG(status) : 0; }
 
 int csystem_cpu_count(void) {
   cpu_set_t set;
@@ -253,9 +252,9 @@ int csystem_cpu_count(void) {
 
 int csystem_pidfd_open(pid_t process) { return (int)syscall(SYS_pidfd_open, process, 0); }
 
-int csystem_thread_id(void) { return (int)syscall(SYS_gettid); }
+int csystem_gettid(void) { return (int)syscall(SYS_gettid); }
 
-int csystem_signal_queue(pid_t process, int thread, int value) {
+int csystem_rt_tgsigqueueinfo(pid_t process, int thread, int value) {
   siginfo_t information;
   memset(&information, 0, sizeof information);
   information.si_signo = SIGRTMIN;
@@ -266,16 +265,13 @@ int csystem_signal_queue(pid_t process, int thread, int value) {
   return (int)syscall(SYS_rt_tgsigqueueinfo, process, thread, SIGRTMIN, &information);
 }
 
-int csystem_signal_take(int *value) {
+int csystem_sigwaitinfo(int *value, bool *queued) {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGRTMIN);
   siginfo_t information;
   if (sigwaitinfo(&set, &information) < 0) return -1;
-  if (information.si_code != SI_QUEUE || information.si_uid != getuid()) {
-    errno = EAGAIN;
-    return -1;
-  }
+  *queued = information.si_code == SI_QUEUE && information.si_uid == getuid();
   *value = information.si_value.sival_int;
   return 0;
 }
@@ -286,15 +282,16 @@ int csystem_sem_init(void *semaphore, unsigned int value) { return sem_init(sema
 
 int csystem_sem_post(void *semaphore) { return sem_post(semaphore); }
 
-int csystem_sem_wait(void *semaphore, int64_t timeout_nanoseconds) {
-  if (timeout_nanoseconds == 0) return sem_trywait(semaphore);
+int csystem_sem_trywait(void *semaphore) { return sem_trywait(semaphore); }
+
+int csystem_sem_timedwait(void *semaphore, int64_t timeout_nanoseconds) {
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
   struct timespec until = as_timespec((int64_t)now.tv_sec * 1000000000 + now.tv_nsec + timeout_nanoseconds);
   return sem_timedwait(semaphore, &until);
 }
 
-void csystem_trim_heap(void) {
+void csystem_malloc_trim(void) {
 #ifdef __GLIBC__
   malloc_trim(0);
 #endif
@@ -304,3 +301,76 @@ static _Thread_local void *thread_slots[3];
 
 void *csystem_thread_slot(int slot) { return thread_slots[slot]; }
 void csystem_thread_slot_set(int slot, void *pointer) { thread_slots[slot] = pointer; }
+
+int csystem_sock_diag_socket(void) { return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG); }
+
+int csystem_sock_diag_send(
+    int netlink, int family, const void *local_host, uint16_t local_port, const void *remote_host, uint16_t remote_port) {
+  struct {
+    struct nlmsghdr header;
+    struct inet_diag_req_v2 request;
+  } question = {
+      .header = {.nlmsg_len = sizeof question, .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST, .nlmsg_seq = 1},
+      .request = {
+          .sdiag_family = (uint8_t)family,
+          .sdiag_protocol = IPPROTO_TCP,
+          .idiag_states = UINT32_MAX,  // in whichever state
+          .id = {
+              .idiag_sport = htons(local_port),
+              .idiag_dport = htons(remote_port),
+              .idiag_cookie = {INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE},
+          },
+      },
+  };
+  size_t count = family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr);
+  memcpy(question.request.id.idiag_src, local_host, count);
+  memcpy(question.request.id.idiag_dst, remote_host, count);
+  return (int)send(netlink, &question, sizeof question, 0);
+}
+
+int csystem_sock_diag_recv(int netlink, struct csystem_tcp_entry *entry) {
+  union {
+    struct nlmsghdr header;
+    char bytes[4096];
+  } answer;
+  memset(entry, 0, sizeof *entry);
+  // The kernel answers before send(2) returns.
+  ssize_t count = recv(netlink, &answer, sizeof answer, MSG_DONTWAIT);
+  if (count < 0) return -1;
+  entry->refusal = -1;
+  if (!NLMSG_OK(&answer.header, (size_t)count)) return 0;
+  size_t payload = answer.header.nlmsg_len - NLMSG_HDRLEN;
+  if (answer.header.nlmsg_type == NLMSG_ERROR && payload >= sizeof(struct nlmsgerr)) {
+    entry->refusal = -((struct nlmsgerr *)NLMSG_DATA(&answer.header))->error;
+  } else if (answer.header.nlmsg_type == SOCK_DIAG_BY_FAMILY && payload >= sizeof(struct inet_diag_msg)) {
+    const struct inet_diag_msg *found = NLMSG_DATA(&answer.header);
+    entry->refusal = 0;
+    entry->peer_port = ntohs(found->id.idiag_dport);
+    entry->user = found->idiag_uid;
+    entry->inode = found->idiag_inode;
+  }
+  return 0;
+}
+
+#define SAME(name) _Static_assert(CSYSTEM_##name == name, #name)
+SAME(F_SETPIPE_SZ);
+SAME(F_GETPIPE_SZ);
+SAME(F_ADD_SEALS);
+SAME(F_GET_SEALS);
+SAME(F_SEAL_SEAL);
+SAME(F_SEAL_SHRINK);
+SAME(F_SEAL_GROW);
+SAME(MFD_CLOEXEC);
+SAME(MFD_ALLOW_SEALING);
+SAME(EFD_SEMAPHORE);
+SAME(EFD_CLOEXEC);
+SAME(EPOLL_CTL_ADD);
+SAME(EPOLL_CTL_DEL);
+SAME(EPOLL_CTL_MOD);
+SAME(EPOLLIN);
+SAME(EPOLLOUT);
+SAME(EPOLLERR);
+SAME(EPOLLHUP);
+SAME(EPOLLRDHUP);
+SAME(EPOLLONESHOT);
+SAME(SEM_UNDO);

@@ -2,6 +2,7 @@ import Glibc
 
 /// Monotonic time, in nanoseconds: the same clock in every process of the machine.
 package enum Clock {
+  /// CLOCK_MONOTONIC. clock_gettime(2).
   package static func now() -> UInt64 {
     var time = timespec()
     unsafe clock_gettime(CLOCK_MONOTONIC, &time)
@@ -15,15 +16,9 @@ package enum Clock {
     return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
   }
 
-  /// Sleeps; a signal doesn't shorten it by more than the rest of one slice.
+  /// nanosleep(2). A signal ends it early.
   package static func sleep(nanoseconds: UInt64) {
     var time = timespec(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
     _ = unsafe nanosleep(&time, nil)
   }
-}
-
-/// The calling process's number and user.
-package enum Myself {
-  package static var process: Int32 { getpid() }
-  package static var user: UInt32 { getuid() }
 }

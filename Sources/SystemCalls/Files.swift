@@ -1,6 +1,6 @@
 import Glibc
 
-/// Files, directories, FIFOs and locks on them. Opens are closed on exec and follow no symbolic link.
+/// Files, directories, FIFOs and locks on them. An opened file is closed on exec; no symbolic link is followed.
 package enum Files {
   package enum Access: Sendable { case read, write, readWrite }
   package enum Kind: Sendable { case fifo, socket, regular, directory, other }
@@ -13,6 +13,7 @@ package enum Files {
     package let inode: UInt64
   }
 
+  /// open(2) with O_CLOEXEC and O_NOFOLLOW; a file that it creates gets mode 0600.
   package static func open(
     _ path: String, _ access: Access, create: Bool = false, nonblocking: Bool = false, directory: Bool = false
   ) throws(SystemError) -> Descriptor {
@@ -28,36 +29,41 @@ package enum Files {
     return Descriptor(owning: try system(.open) { unsafe Glibc.open(path, flags, 0o600) })
   }
 
-  package static func makeFIFO(_ path: String) throws(SystemError) {
-    try system(.mkfifo) { unsafe mkfifo(path, 0o600) }
+  /// mkfifo(3), for this user only.
+  package static func mkfifo(_ path: String) throws(SystemError) {
+    try system(.mkfifo) { unsafe Glibc.mkfifo(path, 0o600) }
   }
 
-  package static func makeDirectory(_ path: String) throws(SystemError) {
-    try system(.mkdir) { unsafe mkdir(path, 0o700) }
+  /// mkdir(2), for this user only.
+  package static func mkdir(_ path: String) throws(SystemError) {
+    try system(.mkdir) { unsafe Glibc.mkdir(path, 0o700) }
   }
 
-  package static func remove(_ path: String) throws(SystemError) {
-    try system(.unlink) { unsafe unlink(path) }
+  /// unlink(2).
+  package static func unlink(_ path: String) throws(SystemError) {
+    try system(.unlink) { unsafe Glibc.unlink(path) }
   }
 
-  package static func removeDirectory(_ path: String) throws(SystemError) {
-    try system(.unlink) { unsafe rmdir(path) }
+  /// rmdir(2).
+  package static func rmdir(_ path: String) throws(SystemError) {
+    try system(.rmdir) { unsafe Glibc.rmdir(path) }
   }
 
   /// lstat(2): of the name itself, never of what a link points at.
-  package static func status(_ path: String) throws(SystemError) -> Status {
-    var raw = stat()
-    try system(.stat) { unsafe lstat(path, &raw) }
+  package static func stat(_ path: String) throws(SystemError) -> Status {
+    var raw = Glibc.stat()
+    try system(.lstat) { unsafe lstat(path, &raw) }
     return status(raw)
   }
 
-  package static func status(_ descriptor: borrowing Descriptor) throws(SystemError) -> Status {
-    var raw = stat()
-    try system(.fstat) { unsafe fstat(descriptor.raw, &raw) }
+  /// fstat(2).
+  package static func fstat(_ descriptor: borrowing Descriptor) throws(SystemError) -> Status {
+    var raw = Glibc.stat()
+    try system(.fstat) { unsafe Glibc.fstat(descriptor.raw, &raw) }
     return status(raw)
   }
 
-  private static func status(_ raw: stat) -> Status {
+  private static func status(_ raw: Glibc.stat) -> Status {
     let kind: Kind =
       switch raw.st_mode & S_IFMT {
       case S_IFIFO: .fifo
@@ -71,11 +77,13 @@ package enum Files {
       inode: UInt64(raw.st_ino))
   }
 
-  /// flock(2), exclusive. Without `wait`, false when another holds it. The kernel lets go when the last
-  /// descriptor of this open file closes, however the process ends.
-  package static func lock(_ descriptor: borrowing Descriptor, wait: Bool) throws(SystemError) -> Bool {
+  /// flock(2) with LOCK_EX, and LOCK_NB unless `wait`. The kernel releases the lock when the last descriptor of this open
+  /// file closes, however the process ends.
+  ///
+  /// - Returns: False when another open file holds the lock, which only a call that doesn't wait finds.
+  package static func flock(_ descriptor: borrowing Descriptor, wait: Bool) throws(SystemError) -> Bool {
     do {
-      try system(.flock) { flock(descriptor.raw, LOCK_EX | (wait ? 0 : LOCK_NB)) }
+      try system(.flock) { callFlock(descriptor.raw, LOCK_EX | (wait ? 0 : LOCK_NB)) }
       return true
     } catch {
       if error.wouldBlock { return false }
@@ -83,12 +91,13 @@ package enum Files {
     }
   }
 
-  /// A small file's text, at most 4 MiB of it.
+  /// The text of a small file, at most 4 MiB of it. open(2), read(2).
   package static func readText(_ path: String) throws(SystemError) -> String {
     let file = try open(path, .read)
     return try readText(file)
   }
 
+  /// The text of a small file, at most 4 MiB of it. read(2).
   package static func readText(_ file: borrowing Descriptor) throws(SystemError) -> String {
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 65536)
@@ -100,6 +109,7 @@ package enum Files {
     return String(decoding: bytes, as: UTF8.self)
   }
 
+  /// Writes all of a text. write(2).
   package static func writeText(_ file: borrowing Descriptor, _ text: String) throws(SystemError) {
     var rest = Array(text.utf8)[...]
     while !rest.isEmpty {
@@ -110,16 +120,15 @@ package enum Files {
     }
   }
 
-  /// Empties a file; what is written next is its beginning.
-  package static func truncate(_ file: borrowing Descriptor) throws(SystemError) {
-    try system(.ftruncate) { ftruncate(file.raw, 0) }
-    // Where the next write goes is the descriptor's, and doesn't follow.
+  /// ftruncate(2) to nothing, and lseek(2) to the beginning: the next write is the file's first.
+  package static func ftruncate(_ file: borrowing Descriptor) throws(SystemError) {
+    try system(.ftruncate) { Glibc.ftruncate(file.raw, 0) }
     lseek(file.raw, 0, SEEK_SET)
   }
 
-  /// The names in a directory, without `.` and `..`.
+  /// The names in a directory, without `.` and `..`. opendir(3), readdir(3).
   package static func names(in path: String) throws(SystemError) -> [String] {
-    guard let directory = unsafe opendir(path) else { throw SystemError(errno, .open) }
+    guard let directory = unsafe opendir(path) else { throw SystemError(errno, .opendir) }
     defer { unsafe closedir(directory) }
     var names: [String] = []
     while let entry = unsafe readdir(directory) {
@@ -131,3 +140,6 @@ package enum Files {
     return names
   }
 }
+
+/// flock(2), outside ``Files`` and unqualified: `Glibc.flock` is the structure of fcntl(2).
+private func callFlock(_ descriptor: Int32, _ operation: Int32) -> Int32 { flock(descriptor, operation) }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// TCP: names resolved, connected, listened on; and who owns the other end of a loopback connection.
+/// TCP: host names, addresses and connections; and the user at the other end of a connection on this machine.
 package enum Internet {
   /// An address and its length, as getaddrinfo(3) gave it.
   package struct Address: Sendable, Hashable {
@@ -16,6 +16,16 @@ package enum Internet {
       return Array(rest) == [0, 0, 0, 0, 0, 1] || rest.prefix(3).elementsEqual([0xFF, 0xFF, 127])
     }
 
+    init(family: Int32, bytes: [UInt8]) {
+      self.family = family
+      self.bytes = bytes
+    }
+
+    fileprivate init(_ storage: sockaddr_storage, _ length: socklen_t) {
+      family = Int32(storage.ss_family)
+      bytes = unsafe withUnsafeBytes(of: storage) { unsafe Array($0.prefix(Int(length))) }
+    }
+
     /// The 4 bytes of an IPv4 address, or the 16 of an IPv6 one; else none.
     var host: ArraySlice<UInt8> {
       if family == AF_INET, bytes.count >= 8 { return bytes[4..<8] }
@@ -27,14 +37,14 @@ package enum Internet {
   }
 
   /// getaddrinfo(3) for TCP. Blocks while it asks the resolver.
-  package static func resolve(host: String, port: Int, passive: Bool) throws(SystemError) -> [Address] {
+  package static func getaddrinfo(host: String, port: Int, passive: Bool) throws(SystemError) -> [Address] {
     var hints = unsafe addrinfo()
     unsafe hints.ai_family = AF_UNSPEC
     unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
     unsafe hints.ai_flags = AI_NUMERICSERV | (passive ? AI_PASSIVE : 0)
     var list: UnsafeMutablePointer<addrinfo>?
     let node: String? = host.isEmpty ? nil : host
-    let result = unsafe getaddrinfo(node, String(port), &hints, &list)
+    let result = unsafe Glibc.getaddrinfo(node, String(port), &hints, &list)
     guard result == 0 else {
       throw SystemError(result == EAI_SYSTEM ? errno : EADDRNOTAVAIL, .getaddrinfo)
     }
@@ -50,13 +60,15 @@ package enum Internet {
     return found
   }
 
-  package static func stream(_ address: Address) throws(SystemError) -> Descriptor {
+  /// socket(2) for TCP, closed on exec.
+  package static func socket(_ address: Address) throws(SystemError) -> Descriptor {
     Descriptor(
       owning: try system(.socket) {
-        socket(address.family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        Glibc.socket(address.family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
       })
   }
 
+  /// bind(2).
   package static func bind(_ socket: borrowing Descriptor, _ address: Address) throws(SystemError) {
     try system(.bind) {
       unsafe address.bytes.withUnsafeBytes { bytes in
@@ -66,65 +78,66 @@ package enum Internet {
     }
   }
 
-  /// connect(2), at most so long (nil: as long as TCP tries). Throws ETIMEDOUT.
+  /// connect(2), at most `nanoseconds` (nil: as long as TCP tries). Throws ETIMEDOUT.
   package static func connect(
     _ socket: borrowing Descriptor, _ address: Address, nanoseconds: UInt64?
   ) throws(SystemError) {
-    // In non-blocking mode, so that it can be waited for; a signal can't leave it half done either.
+    // In non-blocking mode, so that ppoll(2) can wait for it; a signal can't leave it half done either.
     try socket.setNonblocking(true)
     try beginConnecting(socket, address)
-    guard try waitReady(socket.raw, write: true, nanoseconds: nanoseconds) else {
+    guard try ppoll(socket.raw, write: true, nanoseconds: nanoseconds) else {
       throw SystemError(ETIMEDOUT, .connect)
     }
     try checkConnected(socket)
     try socket.setNonblocking(false)
   }
 
-  /// Small messages go at once (TCP_NODELAY): a channel batches by itself.
-  package static func setNoDelay(_ socket: borrowing Descriptor) throws(SystemError) {
-    try Sockets.setOption(socket, level: Int32(IPPROTO_TCP), TCP_NODELAY, 1)
-  }
-
-  package static func localAddress(_ socket: borrowing Descriptor) throws(SystemError) -> Address {
-    unsafe try name(socket.raw, getsockname)
-  }
-
-  package static func peerAddress(_ socket: borrowing Descriptor) throws(SystemError) -> Address {
-    unsafe try name(socket.raw, getpeername)
-  }
-
-  private static func name(
-    _ socket: Int32, _ call: (Int32, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
-  ) throws(SystemError) -> Address {
+  /// getsockname(2).
+  package static func getsockname(_ socket: borrowing Descriptor) throws(SystemError) -> Address {
     var storage = sockaddr_storage()
     var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
     try system(.getsockname) {
-      unsafe withUnsafeMutablePointer(to: &storage) { pointer in
-        unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe call(socket, $0, &length) }
-      }
+      unsafe withSocketAddress(&storage) { unsafe Glibc.getsockname(socket.raw, $0, &length) }
     }
-    let bytes = unsafe withUnsafeBytes(of: &storage) { unsafe Array($0.prefix(Int(length))) }
-    return Address(family: Int32(storage.ss_family), bytes: bytes)
+    return Address(storage, length)
   }
 
-  /// Whose the far end of a connection is.
+  /// getpeername(2).
+  package static func getpeername(_ socket: borrowing Descriptor) throws(SystemError) -> Address {
+    var storage = sockaddr_storage()
+    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    try system(.getpeername) {
+      unsafe withSocketAddress(&storage) { unsafe Glibc.getpeername(socket.raw, $0, &length) }
+    }
+    return Address(storage, length)
+  }
+
+  private static func withSocketAddress(
+    _ storage: inout sockaddr_storage, _ body: (UnsafeMutablePointer<sockaddr>) -> Int32
+  ) -> Int32 {
+    unsafe withUnsafeMutablePointer(to: &storage) { pointer in
+      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe body($0) }
+    }
+  }
+
+  /// Which process has the far end of a connection.
   package enum PeerOwner: Hashable, Sendable {
-    /// This user's of this machine.
+    /// A process of this user, on this machine.
     case user(UInt32)
-    /// It is on this machine, and no process has it: not yet, or not any more.
-    case nobody
-    /// This machine, as far as this process sees it, has no such socket.
+    /// None, on this machine: not yet, or no longer.
+    case noProcess
+    /// One that isn't on this machine, as far as this process can see.
     case elsewhere
   }
 
-  /// Whose the far end of a connection is: sock_diag(7), or, where the kernel doesn't answer that, /proc/net/tcp and tcp6
-  /// (proc(5)). It is the socket whose own address is our peer's, and whose peer's is ours.
+  /// The user of the process at the far end of a connection: sock_diag(7), or, where the kernel doesn't answer that,
+  /// /proc/net/tcp and tcp6 (proc(5)). The far end is the socket whose own address is our peer's and whose peer's is ours.
   package static func peerOwner(_ socket: borrowing Descriptor) throws(SystemError) -> PeerOwner {
-    let mine = try localAddress(socket)
-    let theirs = try peerAddress(socket)
+    let mine = try getsockname(socket)
+    let theirs = try getpeername(socket)
     if let found = try? SocketTable.owner(local: theirs, remote: mine) {
       if found != .elsewhere { return found }
-      // Where it knows nothing of TCP at all, the kernel says the same. Of our own socket it must know.
+      // A kernel whose table has no TCP at all answers the same. Our own socket must be in the table.
       let own = (try? SocketTable.owner(local: mine, remote: theirs)) ?? .elsewhere
       if own != .elsewhere { return found }
     }
@@ -139,9 +152,9 @@ package enum Internet {
       for line in text.split(separator: "\n").dropFirst() {
         let fields = line.split(separator: " ", omittingEmptySubsequences: true)
         guard fields.count > 9, port(fields[1]) == theirs, port(fields[2]) == mine else { continue }
-        // Without an inode no process has it, and the user that stands there is nobody's.
+        // Without an inode no process has the socket, and the user in the line means nothing.
         if fields[9] != "0", let user = UInt32(fields[7]) { return .user(user) }
-        found = .nobody
+        found = .noProcess
       }
     }
     return found
@@ -151,25 +164,25 @@ package enum Internet {
     field.split(separator: ":").last.flatMap { Int($0, radix: 16) }
   }
 
-  /// A port of 127.0.0.1 that nobody has. Nobody gets it by chance: it is under those that the kernel gives to connections by
-  /// itself (ip(7), ip_local_port_range), unless these begin so low that there is nothing under them.
+  /// A port of 127.0.0.1 that no socket has, below those that the kernel gives to connections by itself (ip(7),
+  /// ip_local_port_range), so that none gets it by chance; unless these begin so low that nothing is below them.
   package static func freePort() throws(SystemError) -> Int {
     let range = try? Files.readText("/proc/sys/net/ipv4/ip_local_port_range")
     let first = min(range?.split(whereSeparator: \.isWhitespace).first.flatMap { Int($0) } ?? 32768, 65536)
     for _ in 0..<100 where first > 12000 {
-      let address = try resolve(host: "127.0.0.1", port: .random(in: 10000..<first), passive: true)[0]
-      let socket = try stream(address)
+      let address = try getaddrinfo(host: "127.0.0.1", port: .random(in: 10000..<first), passive: true)[0]
+      let socket = try socket(address)
       if (try? bind(socket, address)) != nil { return address.port }
     }
-    let any = try resolve(host: "127.0.0.1", port: 0, passive: true)[0]
-    let socket = try stream(any)
+    let any = try getaddrinfo(host: "127.0.0.1", port: 0, passive: true)[0]
+    let socket = try socket(any)
     try bind(socket, any)
-    return try localAddress(socket).port
+    return try getsockname(socket).port
   }
 }
 
 extension Internet {
-  /// connect(2) of a socket in non-blocking mode: done, or begun. When it is writable, ``checkConnected(_:)`` says which.
+  /// connect(2) of a socket in non-blocking mode: done, or begun. Once it is writable, ``checkConnected(_:)`` says which.
   package static func beginConnecting(
     _ socket: borrowing Descriptor, _ address: Address
   ) throws(SystemError) {
@@ -185,9 +198,9 @@ extension Internet {
     }
   }
 
-  /// Throws why a connection that was begun couldn't be made. SO_ERROR of SOL_SOCKET.
+  /// getsockopt(2) with SO_ERROR: throws why a connection that was begun failed.
   package static func checkConnected(_ socket: borrowing Descriptor) throws(SystemError) {
-    let result = try Sockets.option(socket, level: 1, 4)
+    let result = try Sockets.getsockopt(socket, .pendingError)
     if result != 0 { throw SystemError(result, .connect) }
   }
 }

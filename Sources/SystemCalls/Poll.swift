@@ -1,14 +1,14 @@
 import CSystem
 import Glibc
 
-/// One descriptor in a poll(2).
+/// One descriptor in a ppoll(2).
 package struct PollEntry: Sendable {
   package let descriptor: Int32
   package var wantsRead: Bool
   package var wantsWrite: Bool
   package fileprivate(set) var readable = false
   package fileprivate(set) var writable = false
-  /// Hung up, failed, or not a descriptor: a read or a write will say which.
+  /// Hung up, failed, or not a descriptor (POLLHUP, POLLERR, POLLNVAL): a read or a write says which.
   package fileprivate(set) var hungUp = false
 
   package init(_ descriptor: Int32, read: Bool = false, write: Bool = false) {
@@ -17,8 +17,8 @@ package struct PollEntry: Sendable {
     wantsWrite = write
   }
 
-  fileprivate var raw: csystem_poll_entry {
-    csystem_poll_entry(
+  fileprivate var raw: csystem_pollfd {
+    csystem_pollfd(
       descriptor: descriptor, events: Int16((wantsRead ? POLLIN : 0) | (wantsWrite ? POLLOUT : 0)), found: 0)
   }
 }
@@ -29,12 +29,12 @@ private func remaining(_ deadline: UInt64?) -> Int64 {
   return deadline > now ? Int64(clamping: deadline - now) : 0
 }
 
-/// ppoll(2): waits for any of the entries, at most `nanoseconds` (nil: for ever). Returns how many are ready.
+/// ppoll(2): waits for any of the entries, at most `nanoseconds` (nil: without a limit). Returns how many are ready.
 @discardableResult
-package func poll(_ entries: inout [PollEntry], nanoseconds: UInt64?) throws(SystemError) -> Int {
+package func ppoll(_ entries: inout [PollEntry], nanoseconds: UInt64?) throws(SystemError) -> Int {
   let deadline = nanoseconds.map { Clock.now() &+ min($0, .max / 2) }
   var raw = entries.map(\.raw)
-  let count = try system(.poll) { unsafe csystem_poll(&raw, raw.count, remaining(deadline)) }
+  let count = try system(.ppoll) { unsafe csystem_ppoll(&raw, raw.count, remaining(deadline)) }
   for index in entries.indices {
     let found = Int32(raw[index].found)
     entries[index].readable = found & POLLIN != 0
@@ -44,11 +44,11 @@ package func poll(_ entries: inout [PollEntry], nanoseconds: UInt64?) throws(Sys
   return Int(count)
 }
 
-/// ppoll(2) on one descriptor: true when it is ready or hung up, false when the time passed.
-package func waitReady(
+/// ppoll(2) of one descriptor: true when it is ready or hung up, false when the time passed.
+package func ppoll(
   _ descriptor: Int32, read: Bool = false, write: Bool = false, nanoseconds: UInt64?
 ) throws(SystemError) -> Bool {
   var raw = PollEntry(descriptor, read: read, write: write).raw
   let deadline = nanoseconds.map { Clock.now() &+ min($0, .max / 2) }
-  return try system(.poll) { unsafe csystem_poll(&raw, 1, remaining(deadline)) } > 0
+  return try system(.ppoll) { unsafe csystem_ppoll(&raw, 1, remaining(deadline)) } > 0
 }

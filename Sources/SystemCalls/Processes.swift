@@ -2,7 +2,7 @@ import CSystem
 import Glibc
 import Synchronization
 
-/// Starting, waiting for and ending processes.
+/// Starts processes, waits for them and ends them.
 package enum Processes {
   package enum Exit: Sendable, Hashable {
     case code(Int32)
@@ -28,13 +28,16 @@ package enum Processes {
     }
   }
 
-  /// posix_spawn(3). `descriptors` are placed in the child from 0 on in their order; all others are closed on
-  /// exec. SIGPIPE gets its default action, no signal is blocked, and the child leads a group of its own, so
-  /// that a Ctrl-C at the terminal reaches the parent alone.
-  package static func spawn(
+  /// posix_spawn(3).
+  ///
+  /// SIGPIPE gets its default action, no signal is blocked, and the child leads a group of its own, so that a Ctrl-C at the
+  /// terminal reaches the parent alone.
+  ///
+  /// - Parameter descriptors: The child's descriptors, from 0 on in this order. It has no others.
+  package static func posixSpawn(
     _ path: String, arguments: [String], environment: [String], descriptors: [Int32]
   ) throws(SystemError) -> Int32 {
-    // A source that lies where another target goes would be overwritten: lift all of them above first.
+    // A source with the number of another's target would be overwritten: duplicate all of them above the targets first.
     let base = Int32(descriptors.count)
     var lifted: [Int32] = []
     defer { for descriptor in lifted { _ = Glibc.close(descriptor) } }
@@ -47,8 +50,8 @@ package enum Processes {
     for (target, source) in lifted.enumerated() {
       unsafe posix_spawn_file_actions_adddup2(&actions, source, Int32(target))
     }
-    // Also what some library opened without close-on-exec: a pipe's end in the wrong process never hangs up.
-    _ = unsafe csystem_spawn_close_from(&actions, base)
+    // Also what some library opened without close-on-exec: a pipe that the wrong process has never hangs up.
+    _ = unsafe csystem_spawn_addclosefrom(&actions, base)
     var attributes = posix_spawnattr_t()
     unsafe posix_spawnattr_init(&attributes)
     defer { unsafe posix_spawnattr_destroy(&attributes) }
@@ -66,61 +69,69 @@ package enum Processes {
     let argv = CStrings([path] + arguments)
     let envp = CStrings(environment)
     let result = spawning.with {
-      unsafe posix_spawn(&process, path, &actions, &attributes, argv.pointers, envp.pointers)
+      unsafe Glibc.posix_spawn(&process, path, &actions, &attributes, argv.pointers, envp.pointers)
     }
     withExtendedLifetime((argv, envp)) {}
     guard result == 0 else { throw SystemError(result, .posixSpawn) }
     return process
   }
 
-  /// wait4(2): how it ended and what it used. Without `wait`, nil while it runs.
-  package static func reap(_ process: Int32, wait: Bool) throws(SystemError) -> (exit: Exit, usage: Usage)? {
+  /// wait4(2), with WNOHANG unless `wait`: how a child ended and what it used.
+  ///
+  /// - Returns: Nil while the child runs, which only a call that doesn't wait finds.
+  package static func wait4(_ process: Int32, wait: Bool) throws(SystemError) -> (exit: Exit, usage: Usage)? {
     var status: Int32 = 0
     var raw = rusage()
-    let result = try system(.waitid) { unsafe wait4(process, &status, wait ? 0 : WNOHANG, &raw) }
+    let result = try system(.wait4) { unsafe Glibc.wait4(process, &status, wait ? 0 : WNOHANG, &raw) }
     guard result == process else { return nil }
-    let signal = csystem_exit_signal(status)
-    return (signal != 0 ? .signal(signal) : .code(csystem_exit_status(status)), Usage(raw))
+    let signal = csystem_wtermsig(status)
+    return (signal != 0 ? .signal(signal) : .code(csystem_wexitstatus(status)), Usage(raw))
   }
 
-  package static func usageOfThisProcess() -> Usage {
+  /// getrusage(2) with RUSAGE_SELF.
+  package static func getrusage() -> Usage {
     var raw = rusage()
-    unsafe getrusage(0, &raw)  // RUSAGE_SELF, an enumerator that glibc's own prototype doesn't take in Swift
+    unsafe Glibc.getrusage(usageOfSelf, &raw)
     return Usage(raw)
   }
 
-  /// pidfd_open(2): a descriptor of the process, readable when it has ended; never of another with its number.
-  package static func descriptor(of process: Int32) throws(SystemError) -> Descriptor {
+  /// RUSAGE_SELF, an enumerator that glibc's own prototype doesn't take in Swift.
+  private static let usageOfSelf: Int32 = 0
+
+  /// pidfd_open(2): a descriptor of a process, readable when it has ended. It never becomes another process's.
+  package static func pidfdOpen(_ process: Int32) throws(SystemError) -> Descriptor {
     Descriptor(owning: try system(.pidfdOpen) { csystem_pidfd_open(process) })
   }
 
-  /// kill(2), for a child that wasn't reaped yet: its number can't be another's.
-  package static func signal(_ process: Int32, _ signal: Int32) {
-    if signal == 9 { lastKill.store(Clock.now(), ordering: .relaxed) }
-    _ = kill(process, signal)
+  /// kill(2) of a child that wasn't waited for yet, so that its id can't be another process's.
+  package static func kill(_ process: Int32, _ signal: Int32) {
+    if signal == SIGKILL { lastKill.store(Clock.now(), ordering: .relaxed) }
+    _ = Glibc.kill(process, signal)
   }
 
+  private static let second: UInt64 = 1_000_000_000
   private static let lastKill = Atomic<UInt64>(0)
 
-  /// Whether a child may be dying that this process has killed.
+  /// Whether this process has killed a child in the last second, which may still be dying.
   package static var hasJustKilled: Bool {
     let time = lastKill.load(ordering: .relaxed)
-    return time > 0 && Clock.now() - time < 1_000_000_000
+    return time > 0 && Clock.now() - time < second
   }
 
-  /// How many CPUs this process may run on.
+  /// How many CPUs this process may run on: sched_getaffinity(2).
   package static var processors: Int { max(1, Int(csystem_cpu_count())) }
 
-  /// How many CPUs the machine has running, wherever this process may run: its peers may run on the others.
+  /// How many CPUs the machine has online, whichever this process may run on: its peers may run on the others. sysconf(3).
   package static var processorsOnline: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
-  /// The path of the running program.
+  /// The path of the running program: readlink(2) of /proc/self/exe.
   package static var executable: String {
     var buffer = [UInt8](repeating: 0, count: 4096)
     let count = unsafe readlink("/proc/self/exe", &buffer, buffer.count)
     return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : CommandLine.arguments[0]
   }
 
+  /// The environment as it is passed to a child: environ(7).
   package static var environment: [String] {
     var entries: [String] = []
     var next = unsafe environ
@@ -131,13 +142,14 @@ package enum Processes {
     return entries
   }
 
+  /// getenv(3).
   package static func variable(_ name: String) -> String? {
     guard let value = unsafe getenv(name) else { return nil }
     return unsafe String(cString: value)
   }
 }
 
-/// A NULL-terminated array of C strings, freed when it goes.
+/// A NULL-terminated array of C strings, freed when the object is.
 @safe private final class CStrings {
   fileprivate let pointers: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
   private let count: Int
@@ -156,37 +168,39 @@ package enum Processes {
 }
 
 extension Processes {
-  /// A child that is being started has every descriptor of this process for a moment, until its program begins.
+  /// Held while a child starts: it has every descriptor of this process until its program begins.
   private static let spawning = Lock()
 
-  /// Looks at something while no such child is there: what this process has closed is closed.
+  /// Calls `look` while no child starts: what this process has closed is closed then.
   package static func betweenSpawns<Result>(_ look: () -> Result) -> Result { spawning.with(look) }
 
-  /// getppid(2). It changes when the parent is gone, and all its descriptors are closed.
+  /// getppid(2). It changes when the parent is gone and all its descriptors are closed.
   package static var parent: Int32 { getppid() }
 
-  /// Whether this process's parent seems to have ended, or to be about to: its threads have been told, though its descriptors
-  /// may not all be closed yet (proc_pid_stat(5), the flag PF_EXITING of the kernel's sched.h). So does one that lives on
-  /// without its first thread.
+  /// PF_EXITING of the kernel's sched.h, as field 9 of /proc/PID/stat shows it.
+  private static let isExitingFlag: UInt64 = 4
+
+  /// Whether this process's parent has ended or is ending: its threads were told to, though its descriptors may not all be
+  /// closed yet (proc_pid_stat(5)). A parent that lives on without its first thread looks the same.
   ///
-  /// - Parameter parent: what ``parent`` was while it was there.
+  /// - Parameter parent: What ``parent`` was while the parent ran.
   package static func isParentEnding(_ parent: Int32) -> Bool {
     guard let text = try? Files.readText("/proc/\(parent)/stat"), let name = text.lastIndex(of: ")") else {
       return self.parent != parent
     }
-    // Behind the name: state, parent, group, session, terminal, its group, flags.
+    // After the name: state, parent, group, session, terminal, its group, flags.
     let fields = text[name...].split(separator: " ")
-    let isExiting = fields.count > 7 && UInt64(fields[7]).map { $0 & 4 != 0 } ?? false
-    // Asked last: whose number was looked at may be another's by then.
+    let isExiting = fields.count > 7 && UInt64(fields[7]).map { $0 & isExitingFlag != 0 } ?? false
+    // Asked last: the id may have become another process's meanwhile.
     return isExiting || self.parent != parent
   }
 
-  /// _exit(2): at once, without running anything.
+  /// _exit(2): at once, without running exit handlers.
   package static func exitNow(_ code: Int32) -> Never { _exit(code) }
 }
 
 extension Processes.Usage {
-  /// What was used since then.
+  /// What was used since `before`.
   package func since(_ before: Processes.Usage) -> Processes.Usage {
     var used = self
     used.userNanoseconds -= before.userNanoseconds
@@ -198,7 +212,7 @@ extension Processes.Usage {
 }
 
 extension Processes {
-  /// Raises this process's limit of descriptors to what its user may have (RLIMIT_NOFILE; setrlimit(2)).
+  /// Raises this process's limit of descriptors to what its user may have: setrlimit(2) with RLIMIT_NOFILE.
   package static func raiseDescriptorLimit() {
     var limit = rlimit()
     guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
@@ -206,6 +220,6 @@ extension Processes {
     _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
   }
 
-  /// Gives the heap's free pages back to the kernel. malloc_trim(3).
-  package static func trimHeap() { csystem_trim_heap() }
+  /// malloc_trim(3): gives the heap's free pages back to the kernel.
+  package static func mallocTrim() { csystem_malloc_trim() }
 }

@@ -1,27 +1,49 @@
 import CSystem
 import Glibc
 
-/// Sockets: made, connected, read and written. All are closed on exec; none raises SIGPIPE.
+/// Sockets: created, connected, read and written. All are closed on exec; none raises SIGPIPE.
 package enum Sockets {
   package enum Kind: Sendable { case stream, packet }
+
+  /// An option of a socket whose value is an int: socket(7), tcp(7).
+  package struct Option: Sendable {
+    let level: Int32
+    let name: Int32
+
+    /// SO_SNDBUF.
+    package static let sendBuffer = Option(level: SOL_SOCKET, name: SO_SNDBUF)
+    /// SO_REUSEADDR.
+    package static let reuseAddress = Option(level: SOL_SOCKET, name: SO_REUSEADDR)
+    /// SO_ERROR: the errno of a connection that failed meanwhile; reading it clears it.
+    package static let pendingError = Option(level: SOL_SOCKET, name: SO_ERROR)
+    /// TCP_NODELAY: small messages go at once; a channel batches by itself.
+    package static let noDelay = Option(level: Int32(IPPROTO_TCP), name: TCP_NODELAY)
+  }
 
   private static func type(_ kind: Kind) -> Int32 {
     Int32(kind == .stream ? SOCK_STREAM.rawValue : SOCK_SEQPACKET.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
   }
 
   /// socketpair(2) of Unix sockets.
-  package static func pair(_ kind: Kind) throws(SystemError) -> SocketEnds {
+  package static func socketpair(_ kind: Kind) throws(SystemError) -> SocketEnds {
     var pair: (Int32, Int32) = (-1, -1)
     try system(.socketpair) {
       unsafe withUnsafeMutableBytes(of: &pair) { bytes in
-        unsafe socketpair(AF_UNIX, type(kind), 0, bytes.baseAddress!.assumingMemoryBound(to: Int32.self))
+        unsafe Glibc.socketpair(
+          AF_UNIX, type(kind), 0, bytes.baseAddress!.assumingMemoryBound(to: Int32.self))
       }
     }
     return SocketEnds(one: Descriptor(owning: pair.0), other: Descriptor(owning: pair.1))
   }
 
-  /// Whether a socket is bound to a path: asked with a type that nobody here listens with, so that whoever does
-  /// isn't disturbed. Throws ECONNREFUSED when the file is all that is left, ENOENT when there is none.
+  /// socket(2) of the Unix family.
+  package static func socket(unix kind: Kind) throws(SystemError) -> Descriptor {
+    Descriptor(owning: try system(.socket) { Glibc.socket(AF_UNIX, type(kind), 0) })
+  }
+
+  /// Throws unless a socket is bound to a path: ECONNREFUSED when only the file is left, ENOENT when there is none.
+  ///
+  /// connect(2) of a datagram socket, a type that no listener here has: the listener isn't disturbed.
   package static func probe(path: String) throws(SystemError) {
     let socket = Descriptor(
       owning: try system(.socket) {
@@ -34,101 +56,122 @@ package enum Sockets {
     }
   }
 
-  package static func unix(_ kind: Kind) throws(SystemError) -> Descriptor {
-    Descriptor(owning: try system(.socket) { socket(AF_UNIX, type(kind), 0) })
-  }
-
-  /// bind(2) to a path. The file gets mode 0600: Linux makes it with the mode of the socket's own inode.
+  /// bind(2) to a path. The file gets mode 0600: Linux gives it the mode of the socket's own inode, which fchmod(2) sets
+  /// first.
   package static func bind(_ socket: borrowing Descriptor, path: String) throws(SystemError) {
-    try system(.bind) { fchmod(socket.raw, 0o600) }
+    try system(.fchmod) { fchmod(socket.raw, 0o600) }
     try system(.bind) { unsafe csystem_unix_bind(socket.raw, path) }
   }
 
+  /// connect(2) to a path.
   package static func connect(_ socket: borrowing Descriptor, path: String) throws(SystemError) {
     try system(.connect) { unsafe csystem_unix_connect(socket.raw, path) }
   }
 
+  /// Larger than any net.core.somaxconn, so that this decides how many connections wait: one that finds no place tries
+  /// again only a second later.
+  private static let backlog: Int32 = 65535
+
+  /// listen(2), with as many waiting connections as net.core.somaxconn allows.
   package static func listen(_ socket: borrowing Descriptor) throws(SystemError) {
-    // As many as net.core.somaxconn lets wait: who finds no place asks again only a second later.
-    try system(.listen) { Glibc.listen(socket.raw, 65535) }
+    try system(.listen) { Glibc.listen(socket.raw, backlog) }
   }
 
+  /// accept4(2).
   package static func accept(_ socket: borrowing Descriptor) throws(SystemError) -> Descriptor {
-    Descriptor(owning: try system(.accept) { csystem_accept(socket.raw) })
+    Descriptor(owning: try system(.accept4) { csystem_accept4(socket.raw) })
   }
 
-  /// SO_PEERCRED: the user of the process at the other end of a Unix socket.
-  package static func peerUser(_ socket: borrowing Descriptor) throws(SystemError) -> UInt32 {
+  /// getsockopt(2) with SO_PEERCRED: the user of the process that connected a Unix socket's other end.
+  package static func getsockopt(peerUser socket: borrowing Descriptor) throws(SystemError) -> UInt32 {
     var user: uid_t = 0
-    var process: pid_t = 0
-    try system(.getsockopt) { unsafe csystem_peer_user(socket.raw, &user, &process) }
+    try system(.getsockopt) { unsafe csystem_peer_user(socket.raw, &user) }
     return user
   }
 
-  package static func setOption(
-    _ socket: borrowing Descriptor, level: Int32, _ option: Int32, _ value: Int32
+  /// setsockopt(2).
+  package static func setsockopt(
+    _ socket: borrowing Descriptor, _ option: Option, _ value: Int32
   ) throws(SystemError) {
     var value = value
-    try system(.setsockopt) { unsafe setsockopt(socket.raw, level, option, &value, 4) }
+    try system(.setsockopt) {
+      unsafe Glibc.setsockopt(
+        socket.raw, option.level, option.name, &value, socklen_t(MemoryLayout<Int32>.size))
+    }
   }
 
-  package static func option(
-    _ socket: borrowing Descriptor, level: Int32, _ option: Int32
+  /// getsockopt(2).
+  package static func getsockopt(
+    _ socket: borrowing Descriptor, _ option: Option
   ) throws(SystemError) -> Int32 {
     var value: Int32 = 0
-    var length: socklen_t = 4
-    try system(.getsockopt) { unsafe getsockopt(socket.raw, level, option, &value, &length) }
+    var length = socklen_t(MemoryLayout<Int32>.size)
+    try system(.getsockopt) {
+      unsafe Glibc.getsockopt(socket.raw, option.level, option.name, &value, &length)
+    }
     return value
   }
 
-  /// recvmsg(2). 0 is the end of a stream; `truncated` tells that a packet was larger than the buffer.
-  package static func receive(
+  /// recvmsg(2), with MSG_DONTWAIT unless `wait`.
+  ///
+  /// - Parameters:
+  ///   - tries: How often an empty socket is read before EAGAIN is thrown.
+  ///   - truncated: Set to whether a packet was larger than the buffer (MSG_TRUNC); the rest of it is lost.
+  /// - Returns: How many bytes were received. 0 is the end of a stream.
+  package static func recvmsg(
     _ socket: Int32, into buffer: UnsafeMutableRawBufferPointer, wait: Bool, tries: Int = 1,
     truncated: inout Bool
   ) throws(SystemError) -> Int {
     let count = Faults.count(for: .recvmsg, buffer.count)
     return try system(.recvmsg, tries: tries) {
-      unsafe csystem_socket_receive(socket, buffer.baseAddress, count, wait, &truncated)
+      unsafe csystem_recvmsg(socket, buffer.baseAddress, count, wait, &truncated)
     }
   }
 
-  /// sendmsg(2) of both pieces, without SIGPIPE.
-  package static func send(
+  /// sendmsg(2) of both pieces with MSG_NOSIGNAL, and MSG_DONTWAIT unless `wait`.
+  ///
+  /// - Returns: How many bytes were sent.
+  package static func sendmsg(
     _ socket: Int32, _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, wait: Bool
   ) throws(SystemError) -> Int {
     let total = Faults.count(for: .sendmsg, first.count + second.count)
     let firstCount = min(first.count, total)
-    let secondCount = total - firstCount
     return try system(.sendmsg) {
-      unsafe csystem_socket_send(socket, first.baseAddress, firstCount, second.baseAddress, secondCount, wait)
+      unsafe csystem_sendmsg(
+        socket, first.baseAddress, firstCount, second.baseAddress, total - firstCount, wait)
     }
   }
 
-  /// Sends a descriptor over a Unix socket (SCM_RIGHTS), with one byte.
-  package static func send(
+  /// sendmsg(2) of a descriptor over a Unix socket (SCM_RIGHTS), with one byte.
+  package static func sendmsg(
     descriptor: borrowing Descriptor, over socket: borrowing Descriptor
   ) throws(SystemError) {
-    try system(.sendmsg) { csystem_send_descriptor(socket.raw, descriptor.raw) }
+    try sendmsg(raw: descriptor.raw, over: socket)
   }
 
-  /// The same, of a descriptor that somebody else owns.
-  package static func send(raw descriptor: Int32, over socket: borrowing Descriptor) throws(SystemError) {
-    try system(.sendmsg) { csystem_send_descriptor(socket.raw, descriptor) }
+  /// The same, of a descriptor whose owner isn't at hand.
+  package static func sendmsg(raw descriptor: Int32, over socket: borrowing Descriptor) throws(SystemError) {
+    try system(.sendmsg) { csystem_sendmsg_descriptor(socket.raw, descriptor) }
   }
 
-  package static func receiveDescriptor(over socket: borrowing Descriptor) throws(SystemError) -> Descriptor {
-    Descriptor(owning: try system(.recvmsg) { csystem_receive_descriptor(socket.raw) })
+  /// recvmsg(2) of the descriptor that ``sendmsg(descriptor:over:)`` sent (SCM_RIGHTS).
+  package static func recvmsgDescriptor(over socket: borrowing Descriptor) throws(SystemError) -> Descriptor {
+    Descriptor(owning: try system(.recvmsg) { csystem_recvmsg_descriptor(socket.raw) })
   }
 
-  package static func shutdownWriting(_ socket: Int32) { _ = shutdown(socket, Int32(SHUT_WR)) }
-  package static func shutdownReading(_ socket: Int32) { _ = shutdown(socket, Int32(SHUT_RD)) }
+  /// shutdown(2) with SHUT_WR: the peer reads the end.
+  package static func shutdown(writing socket: Int32) { _ = Glibc.shutdown(socket, Int32(SHUT_WR)) }
+
+  /// shutdown(2) with SHUT_RD; of a listener: ends an accept(2) that waits.
+  package static func shutdown(reading socket: Int32) { _ = Glibc.shutdown(socket, Int32(SHUT_RD)) }
 }
 
+/// The two descriptors of a socketpair(2).
 package struct SocketEnds: ~Copyable {
   package let one: Descriptor
   package let other: Descriptor
 
-  package init(one: consuming Descriptor, other: consuming Descriptor) {
+  init(one: consuming Descriptor, other: consuming Descriptor) {
     self.one = one
     self.other = other
   }

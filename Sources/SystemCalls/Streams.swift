@@ -1,51 +1,79 @@
 import CSystem
 import Glibc
 
-/// Reads and writes of byte streams. `wait: false` never blocks and throws EAGAIN, also where the open file is in
+/// Reads and writes of byte streams: pipes and FIFOs.
+///
+/// ``preadv2(_:into:tries:)`` and ``pwritev2(_:_:_:)`` never block and throw EAGAIN, also where the open file is in
 /// blocking mode because other processes share it.
 package enum Streams {
-  /// read(2), as the open file's own mode has it. 0 is the end.
+  /// read(2). Blocks as the mode of the open file says.
+  ///
+  /// - Parameter tries: How often an empty stream in non-blocking mode is read before EAGAIN is thrown.
+  /// - Returns: How many bytes were read. 0 is the end.
   package static func read(
-    _ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer
+    _ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, tries: Int = 1
   ) throws(SystemError) -> Int {
-    unsafe try read(descriptor, into: buffer, wait: true)
+    let count = Faults.count(for: .read, buffer.count)
+    return try system(.read, tries: tries) { unsafe csystem_read(descriptor, buffer.baseAddress, count) }
   }
 
-  /// read(2), or preadv2(2) with RWF_NOWAIT. 0 is the end.
-  package static func read(
-    _ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, wait: Bool, tries: Int = 1
+  /// preadv2(2) with RWF_NOWAIT.
+  ///
+  /// - Parameter tries: How often an empty stream is read before EAGAIN is thrown.
+  /// - Returns: How many bytes were read. 0 is the end.
+  package static func preadv2(
+    _ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, tries: Int = 1
   ) throws(SystemError) -> Int {
-    let count = Faults.count(for: .readv, buffer.count)
-    return try system(.readv, tries: tries) {
-      wait
-        ? unsafe csystem_read(descriptor, buffer.baseAddress, count)
-        : unsafe csystem_readv_now(descriptor, buffer.baseAddress, count)
+    let count = Faults.count(for: .preadv2, buffer.count)
+    return try system(.preadv2, tries: tries) {
+      unsafe csystem_preadv2(descriptor, buffer.baseAddress, count)
     }
   }
 
-  /// writev(2), or pwritev2(2) with RWF_NOWAIT: both pieces, in one call.
-  package static func write(
-    _ descriptor: Int32, _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, wait: Bool
+  /// writev(2) of both pieces. Blocks as the mode of the open file says.
+  ///
+  /// - Returns: How many bytes were written.
+  package static func writev(
+    _ descriptor: Int32, _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer
   ) throws(SystemError) -> Int {
     let total = Faults.count(for: .writev, first.count + second.count)
     let firstCount = min(first.count, total)
-    let secondCount = total - firstCount
     return try system(.writev) {
-      wait
-        ? unsafe csystem_writev(descriptor, first.baseAddress, firstCount, second.baseAddress, secondCount)
-        : unsafe csystem_writev_now(
-          descriptor, first.baseAddress, firstCount, second.baseAddress, secondCount)
+      unsafe csystem_writev(descriptor, first.baseAddress, firstCount, second.baseAddress, total - firstCount)
     }
   }
 
-  /// A write to a pipe without a reader kills the process with SIGPIPE unless the signal is ignored. Where it
-  /// still has its default action, it is ignored from now on, as every network library does; a handler of the
-  /// program's own stays.
-  package static let ignoreBrokenPipe: Void = {
+  /// pwritev2(2) of both pieces, with RWF_NOWAIT.
+  ///
+  /// - Returns: How many bytes were written.
+  package static func pwritev2(
+    _ descriptor: Int32, _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer
+  ) throws(SystemError) -> Int {
+    let total = Faults.count(for: .pwritev2, first.count + second.count)
+    let firstCount = min(first.count, total)
+    return try system(.pwritev2) {
+      unsafe csystem_pwritev2(
+        descriptor, first.baseAddress, firstCount, second.baseAddress, total - firstCount)
+    }
+  }
+
+  /// fcntl(2) with F_GETPIPE_SZ: how many bytes a pipe holds.
+  package static func fcntl(pipeSize descriptor: borrowing Descriptor) throws(SystemError) -> Int {
+    Int(try system(.fcntl) { Glibc.fcntl(descriptor.raw, CSYSTEM_F_GETPIPE_SZ) })
+  }
+
+  /// fcntl(2) with F_SETPIPE_SZ: asks for a pipe of so many bytes, without privilege up to
+  /// /proc/sys/fs/pipe-max-size.
+  package static func fcntl(_ descriptor: borrowing Descriptor, pipeSize bytes: Int32) throws(SystemError) {
+    try system(.fcntl) { Glibc.fcntl(descriptor.raw, CSYSTEM_F_SETPIPE_SZ, bytes) }
+  }
+
+  /// Ignores SIGPIPE from now on where it has its default action, as every network library does; a handler of the program's
+  /// own stays. A write to a pipe without a reader then fails with EPIPE, and doesn't kill the process. sigaction(2).
+  package static let ignoreSIGPIPE: Void = {
     var current = sigaction()
     guard unsafe sigaction(SIGPIPE, nil, &current) == 0 else { return }
-    if unsafe unsafeBitCast(current.__sigaction_handler.sa_handler, to: Int.self) == 0 {
-      signal(SIGPIPE, SIG_IGN)
-    }
+    let isDefault = unsafe unsafeBitCast(current.__sigaction_handler.sa_handler, to: Int.self) == 0
+    if isDefault { signal(SIGPIPE, SIG_IGN) }
   }()
 }

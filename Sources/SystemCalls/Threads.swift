@@ -1,19 +1,19 @@
 import CSystem
 import Glibc
 
-/// Threads of the library's own: they block every signal, so that the program's handlers run where it expects.
+/// The library's own threads. They block every signal, so that the program's handlers run on its own threads.
 package enum Threads {
   private final class Box {
     let body: @Sendable () -> Void
     init(_ body: @escaping @Sendable () -> Void) { self.body = body }
   }
 
-  /// Starts a detached thread.
+  /// Starts a detached thread: pthread_create(3).
   package static func start(name: String, _ body: @escaping @Sendable () -> Void) throws(SystemError) {
     var all = sigset_t()
     var before = sigset_t()
     unsafe sigfillset(&all)
-    // The thread inherits the mask; this one gets its own back.
+    // The new thread inherits the mask; the calling one gets its own back.
     unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
     defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
     let box = unsafe Unmanaged.passRetained(
@@ -31,17 +31,17 @@ package enum Threads {
       }, box.toOpaque())
     guard result == 0 else {
       unsafe box.release()
-      throw SystemError(result, .posixSpawn)
+      throw SystemError(result, .pthreadCreate)
     }
     pthread_detach(thread)
   }
 }
 
 extension Threads {
-  /// The calling thread; never 0.
+  /// The calling thread; never 0. pthread_self(3).
   @inline(__always) package static var current: UInt { pthread_self() }
 
-  /// What a thread keeps a pointer of its own to.
+  /// The pointers that each thread has of its own.
   package enum Slot: Int32, Sendable {
     /// The scheduler's record of the thread.
     case schedulerThread
@@ -58,7 +58,7 @@ extension Threads {
   }
 }
 
-/// A mutex that is taken and let go in different places. pthread_mutex_lock(3).
+/// A mutex that is acquired and released in different functions: pthread_mutex_lock(3).
 @safe package final class Lock: @unchecked Sendable {
   private let raw: UnsafeMutablePointer<pthread_mutex_t>
 
@@ -82,6 +82,6 @@ extension Threads {
     return try body()
   }
 
-  /// Where this lock stands in the order in which several are taken.
+  /// The place of this lock in the order in which several are acquired.
   package var order: UInt { UInt(bitPattern: unsafe raw) }
 }

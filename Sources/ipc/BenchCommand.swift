@@ -82,7 +82,7 @@ enum BenchSession {
         watch.interrupt()
       }
     } catch {
-      throw Failure.work("Ctrl-C can't be handled: \(error.words)")
+      throw Failure.work("Ctrl-C can't be handled: \(error.description)")
     }
     defer { Terminal.endProgress() }
     do {

@@ -48,7 +48,7 @@ enum CrawlCommand: Command {
     do throws(SystemError) {
       try Interrupts.handle { _ in session.interrupt() }
     } catch {
-      throw Failure.work("Ctrl-C can't be handled: \(error.words)")
+      throw Failure.work("Ctrl-C can't be handled: \(error.description)")
     }
     let outcome = session.run()
     let report = CrawlReport(options, outcome)

@@ -76,7 +76,7 @@ enum SiteCommand: Command {
       }
       try loop.run()
       withExtendedLifetime(server) {}
-      if interrupted.isSet { throw SystemError(EINTR, .epoll) }
+      if interrupted.isSet { throw SystemError(EINTR, .epollWait) }
     } catch let error as EventLoopError {
       throw failure(error.systemError, port)
     } catch let error as SystemError {
@@ -89,7 +89,7 @@ enum SiteCommand: Command {
     if error.number == EADDRINUSE {
       return .work("port \(port) is in use: end what listens there, or choose another with --port")
     }
-    return .work("the site can't be served: \(error.call.rawValue): \(error.words)")
+    return .work("the site can't be served: \(error.call.rawValue): \(error.description)")
   }
 
   private static func announce(_ url: String) throws(SystemError) {

@@ -224,7 +224,7 @@ final class Peer {
     if what == "send" { try fillToTheBrim(size, last) }
     try answer("waiting")
     while true {
-      let usage = Processes.usageOfThisProcess()
+      let usage = Processes.getrusage()
       let start = Clock.now()
       var ended = "done"
       do throws(ChannelError) {
@@ -240,7 +240,7 @@ final class Peer {
       let elapsed = Clock.now() - start
       // A socket finds some more room now and then: that was no wait yet.
       if what == "send", ended == "done", elapsed < 100_000_000 { continue }
-      let after = Processes.usageOfThisProcess()
+      let after = Processes.getrusage()
       let cpu =
         after.userNanoseconds + after.systemNanoseconds - usage.userNanoseconds - usage.systemNanoseconds
       return "\(ended) \(cpu / 1000) \(elapsed / 1000)"

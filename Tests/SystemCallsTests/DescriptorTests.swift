@@ -8,7 +8,7 @@ extension AllSystemCallsTests {
     func closesAtTheEndOfItsScope() throws {
       let raw: Int32
       do {
-        let event = try Events.create()
+        let event = try Events.eventfd()
         raw = event.raw
         #expect(isOpen(raw))
         #expect(closesOnExec(raw))
@@ -24,10 +24,10 @@ extension AllSystemCallsTests {
 
     @Test("it closes once: whoever gets its number next keeps it")
     func closesOnce() throws {
-      var holders: [Holder] = [Holder(try Events.create())]
+      var holders: [Holder] = [Holder(try Events.eventfd())]
       let number = holders[0].raw
       holders = []
-      let second = try Events.create()
+      let second = try Events.eventfd()
       // The kernel gives out the lowest free number, which is the one that was closed.
       #expect(second.raw == number)
       #expect(isOpen(number))
@@ -35,7 +35,7 @@ extension AllSystemCallsTests {
 
     @Test("what was released is the caller's to close")
     func releaseGivesItAway() throws {
-      let raw = try Events.create().release()
+      let raw = try Events.eventfd().release()
       #expect(isOpen(raw))
       #expect(close(raw) == 0)
     }
@@ -43,7 +43,7 @@ extension AllSystemCallsTests {
     @Test("a moved descriptor isn't closed by where it came from")
     func movesDontClose() throws {
       func take(_ descriptor: consuming Descriptor) -> Int32 { descriptor.release() }
-      let event = try Events.create()
+      let event = try Events.eventfd()
       let raw = take(event)
       #expect(isOpen(raw))
       close(raw)
@@ -51,7 +51,7 @@ extension AllSystemCallsTests {
 
     @Test("a duplicate is another descriptor of the same file, closed on exec, never a standard one")
     func duplicates() throws {
-      let ends = try PipeEnds()
+      let ends = try PipeEnds.pipe2()
       let copy = try ends.writing.duplicate()
       #expect(copy.raw != ends.writing.raw)
       #expect(copy.raw > 2)
@@ -73,7 +73,7 @@ extension AllSystemCallsTests {
       ends.writing = nil
       #expect(try read(ends.output, 8) == [1, 2])
       // The copy still holds it open.
-      #expect(throws: SystemError(EAGAIN, .readv)) { _ = try read(ends.output, 8, wait: false) }
+      #expect(throws: SystemError(EAGAIN, .preadv2)) { _ = try read(ends.output, 8, wait: false) }
       let copied = copy != nil
       copy = nil
       #expect(copied)
@@ -82,7 +82,7 @@ extension AllSystemCallsTests {
 
     @Test("non-blocking mode is set and taken back, and shared with duplicates but not with a reopened one")
     func nonblockingMode() throws {
-      let ends = try PipeEnds()
+      let ends = try PipeEnds.pipe2()
       let reopened = try ends.reading.reopenedNonblocking(writing: false)
       #expect(isNonblocking(reopened.raw))
       #expect(!isNonblocking(ends.reading.raw))
@@ -98,19 +98,19 @@ extension AllSystemCallsTests {
 
     @Test("a pipe's capacity is asked and set; a full one would block after exactly that much")
     func capacity() throws {
-      let ends = try PipeEnds()
-      try PipeCapacity.set(ends.writing, 8192)
-      #expect(try PipeCapacity.get(ends.reading) == 8192)
+      let ends = try PipeEnds.pipe2()
+      try Streams.fcntl(ends.writing, pipeSize: 8192)
+      #expect(try Streams.fcntl(pipeSize: ends.reading) == 8192)
       let block = [UInt8](repeating: 1, count: 4096)
       var written = 0
       for _ in 0..<2 { written += try write(ends.writing.raw, block, wait: false) }
       #expect(written == 8192)
-      #expect(throws: SystemError(EAGAIN, .writev)) { _ = try write(ends.writing.raw, [1], wait: false) }
+      #expect(throws: SystemError(EAGAIN, .pwritev2)) { _ = try write(ends.writing.raw, [1], wait: false) }
     }
 
     @Test("writing without a reader is an error, not a signal")
     func brokenPipe() throws {
-      Streams.ignoreBrokenPipe
+      Streams.ignoreSIGPIPE
       let ends = try OpenPipe.make()
       ends.reading = nil
       #expect(throws: SystemError(EPIPE, .writev)) { _ = try write(ends.input, [1]) }
@@ -119,7 +119,7 @@ extension AllSystemCallsTests {
     @Test("an empty pipe gives nothing without waiting, and an empty read at its end")
     func emptyPipe() throws {
       let ends = try OpenPipe.make()
-      #expect(throws: SystemError(EAGAIN, .readv)) { _ = try read(ends.output, 8, wait: false) }
+      #expect(throws: SystemError(EAGAIN, .preadv2)) { _ = try read(ends.output, 8, wait: false) }
       ends.writing = nil
       #expect(try read(ends.output, 8) == [])
       #expect(try read(ends.output, 8, wait: false) == [])

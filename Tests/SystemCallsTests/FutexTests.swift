@@ -10,8 +10,8 @@ extension AllSystemCallsTests {
       let segment: Segment
 
       init() throws {
-        segment = try Segment(creating: 4096)
-        try Segment.remove(segment.id)
+        segment = try Segment(shmget: 4096)
+        try Segment.shmctl(remove: segment.id)
       }
 
       func word(_ offset: Int) -> SharedWord { unsafe SharedWord(segment.bytes, at: offset) }
@@ -22,7 +22,7 @@ extension AllSystemCallsTests {
     func changedWord() throws {
       let page = try Page()
       page.word(0).store(5)
-      page.word(0).sleep(while: 4, nanoseconds: nil)
+      page.word(0).futexWait(while: 4, nanoseconds: nil)
       #expect(page.word(0).load() == 5)
       withExtendedLifetime(page) {}
     }
@@ -32,7 +32,7 @@ extension AllSystemCallsTests {
       let page = try Page()
       let start = Clock.now()
       // A signal may end it early, which the caller has to expect; so it is repeated until the time is over.
-      while Clock.now() - start < 5_000_000 { page.word(8).sleep(while: 0, nanoseconds: 5_000_000) }
+      while Clock.now() - start < 5_000_000 { page.word(8).futexWait(while: 0, nanoseconds: 5_000_000) }
       #expect(page.word(8).load() == 0)
       withExtendedLifetime(page) {}
     }
@@ -41,19 +41,19 @@ extension AllSystemCallsTests {
     func wake() throws {
       let page = try Page()
       // Attached a second time: the kernel knows the word by its page, not by its address.
-      let again = try Segment(attaching: page.segment.id)
+      let again = try Segment(shmat: page.segment.id)
       let there = unsafe SharedWord(again.bytes, at: 16)
       let answers = Mutex<[UInt32]>([])
-      let done = try PipeEnds()
+      let done = try PipeEnds.pipe2()
       let raw = done.writing.raw
       try withThread {
         let word = page.word(16)
-        while word.load() == 0 { word.sleep(while: 0, nanoseconds: nil) }
+        while word.load() == 0 { word.futexWait(while: 0, nanoseconds: nil) }
         answers.withLock { $0.append(word.load()) }
         _ = try? write(raw, [1])
       } whileRunning: {
         there.store(9)
-        there.wakeAll()
+        there.futexWake()
         _ = try read(done.reading.raw, 1)
       }
       #expect(answers.withLock { $0 } == [9])
@@ -85,7 +85,7 @@ extension AllSystemCallsTests {
   @Suite struct ThreadsTests {
     @Test("a thread has its name, blocks every signal, and leaves the starter's mask alone")
     func maskAndName() throws {
-      let done = try PipeEnds()
+      let done = try PipeEnds.pipe2()
       let raw = done.writing.raw
       var before = sigset_t()
       unsafe pthread_sigmask(SIG_SETMASK, nil, &before)
@@ -119,7 +119,7 @@ extension AllSystemCallsTests {
         init(_ raw: Int32) { self.raw = raw }
         deinit { _ = try? write(raw, [1]) }
       }
-      let done = try PipeEnds()
+      let done = try PipeEnds.pipe2()
       let raw = done.writing.raw
       for _ in 0..<20 {
         do {

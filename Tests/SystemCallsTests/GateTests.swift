@@ -42,21 +42,21 @@ extension AllSystemCallsTests {
       #expect(try system(.read) { Int32(-2) } == -2, "only -1 is an error")
     }
 
-    @Test("an error speaks the C library's words")
-    func wordsComeFromTheLibrary() {
-      #expect(SystemError(ENOENT, .open).words == "No such file or directory")
+    @Test("an error's description is the C library's text")
+    func descriptionComesFromTheLibrary() {
+      #expect(SystemError(ENOENT, .open).description == "No such file or directory")
       #expect(SystemError(EAGAIN, .read).wouldBlock)
       #expect(!SystemError(EINTR, .read).wouldBlock)
-      #expect(!SystemError(98765, .read).words.isEmpty)
+      #expect(!SystemError(98765, .read).description.isEmpty)
     }
 
     #if DEBUG
       @Test("an injected EINTR is retried, at whichever call it comes", arguments: 1...4)
       func injectedInterruptsAreRetried(at: Int) throws {
         var made = 0
-        let fired = try Faults.with([Faults.Plan(.readv, at: at, .errno(EINTR))]) { () throws(SystemError) in
+        let fired = try Faults.with([Faults.Plan(.read, at: at, .errno(EINTR))]) { () throws(SystemError) in
           for _ in 0..<4 {
-            try system(.readv) {
+            try system(.read) {
               made += 1; return 0
             }
           }
@@ -85,10 +85,10 @@ extension AllSystemCallsTests {
       @Test("a plan is for one kind of call, and tells when it never fired")
       func plansAreForOneKind() throws {
         let plans = [
-          Faults.Plan(.readv, at: 3, .errno(EIO)), Faults.Plan(.sendmsg, at: 1, .errno(EPIPE)),
+          Faults.Plan(.read, at: 3, .errno(EIO)), Faults.Plan(.sendmsg, at: 1, .errno(EPIPE)),
         ]
         let fired = try Faults.with(plans) { () throws(SystemError) in
-          for _ in 0..<2 { try system(.readv) { 0 } }
+          for _ in 0..<2 { try system(.read) { 0 } }
           for _ in 0..<9 { try system(.writev) { 0 } }
         }
         #expect(fired == [false, false])
@@ -96,11 +96,11 @@ extension AllSystemCallsTests {
 
       @Test("reads come short where a plan says so, and lose nothing")
       func shortReads() throws {
-        let ends = try PipeEnds()
+        let ends = try PipeEnds.pipe2()
         let sent = [UInt8](0..<20)
         #expect(try write(ends.writing.raw, sent) == 20)
         var got: [[UInt8]] = []
-        let plans = [Faults.Plan(.readv, at: 1, .short(3)), Faults.Plan(.readv, at: 2, .errno(EINTR))]
+        let plans = [Faults.Plan(.read, at: 1, .short(3)), Faults.Plan(.read, at: 2, .errno(EINTR))]
         let raw = ends.reading.raw
         let fired = try Faults.with(plans) { () throws(SystemError) in
           got.append(try read(raw, 8))
@@ -114,7 +114,7 @@ extension AllSystemCallsTests {
 
       @Test("a short write of two pieces is cut at any byte, in order")
       func shortWrites() throws {
-        let ends = try PipeEnds()
+        let ends = try PipeEnds.pipe2()
         let bytes = [UInt8](1...16)
         for cut in 0...16 {
           for most in 1...16 {

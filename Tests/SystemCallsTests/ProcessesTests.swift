@@ -6,18 +6,18 @@ extension AllSystemCallsTests {
   @Suite struct ProcessesTests {
     /// Runs a line of shell with these descriptors, and waits for it.
     private func shell(_ line: String, _ descriptors: [Int32]) throws -> (Processes.Exit, Processes.Usage) {
-      let process = try Processes.spawn(
+      let process = try Processes.posixSpawn(
         "/bin/sh", arguments: ["-c", line], environment: ["PATH=/usr/bin:/bin", "WORD=hello"],
         descriptors: descriptors)
-      let ended = try #require(try Processes.reap(process, wait: true))
+      let ended = try #require(try Processes.wait4(process, wait: true))
       return (ended.exit, ended.usage)
     }
 
     @Test("descriptors land on 0, 1, 2 … in their order, and no other passes")
     func descriptorPlacement() throws {
-      let input = try PipeEnds()
-      let output = try PipeEnds()
-      let extra = try PipeEnds()
+      let input = try PipeEnds.pipe2()
+      let output = try PipeEnds.pipe2()
+      let extra = try PipeEnds.pipe2()
       _ = try write(input.writing.raw, Array("question\n".utf8))
       // As a careless library would have it: open in the parent, and not closed on exec.
       let careless = dup(extra.writing.raw)
@@ -60,7 +60,7 @@ extension AllSystemCallsTests {
 
     @Test("the same descriptor can go to several places")
     func sameDescriptorTwice() throws {
-      let output = try PipeEnds()
+      let output = try PipeEnds.pipe2()
       let raw = output.writing.raw
       let (exit, _) = try shell("echo one; echo two >&3; echo three >&4", [0, raw, 2, raw, raw])
       #expect(exit == .code(0))
@@ -74,7 +74,7 @@ extension AllSystemCallsTests {
       for _ in 0..<5 {
         _ = try shell("exit 0", [0, 1, 2, 0, 1])
         #expect(throws: SystemError.self) {
-          _ = try Processes.spawn(
+          _ = try Processes.posixSpawn(
             "/no/such/program", arguments: [], environment: [], descriptors: [0, 1, 2, 0])
         }
       }
@@ -84,23 +84,25 @@ extension AllSystemCallsTests {
     @Test("what can't be run is said so")
     func missingProgram() {
       #expect(throws: SystemError(ENOENT, .posixSpawn)) {
-        _ = try Processes.spawn("/no/such/program", arguments: [], environment: [], descriptors: [0, 1, 2])
+        _ = try Processes.posixSpawn(
+          "/no/such/program", arguments: [], environment: [], descriptors: [0, 1, 2])
       }
       #expect(throws: SystemError(EACCES, .posixSpawn)) {
-        _ = try Processes.spawn("/etc/passwd", arguments: [], environment: [], descriptors: [0, 1, 2])
+        _ = try Processes.posixSpawn("/etc/passwd", arguments: [], environment: [], descriptors: [0, 1, 2])
       }
       #expect(throws: SystemError(EBADF, .fcntl)) {
-        _ = try Processes.spawn("/bin/true", arguments: [], environment: [], descriptors: [0, 1_000_000])
+        _ = try Processes.posixSpawn(
+          "/bin/true", arguments: [], environment: [], descriptors: [0, 1_000_000])
       }
     }
 
     @Test("arguments and environment arrive as they are, and nothing else of the parent's")
     func argumentsAndEnvironment() throws {
-      let output = try PipeEnds()
-      let process = try Processes.spawn(
+      let output = try PipeEnds.pipe2()
+      let process = try Processes.posixSpawn(
         "/bin/sh", arguments: ["-c", "echo \"$0|$1|$2|$WORD|$HOME\"", "zero", "", "two words"],
         environment: ["WORD=grün"], descriptors: [0, output.writing.raw, 2])
-      #expect(try Processes.reap(process, wait: true)?.exit == .code(0))
+      #expect(try Processes.wait4(process, wait: true)?.exit == .code(0))
       #expect(String(decoding: try read(output.reading.raw, 100), as: UTF8.self) == "zero||two words|grün|\n")
     }
 
@@ -114,18 +116,18 @@ extension AllSystemCallsTests {
 
     @Test("without waiting there is nothing to reap while it runs; its descriptor tells when it has ended")
     func reapWithoutWaiting() throws {
-      let input = try PipeEnds()
+      let input = try PipeEnds.pipe2()
       // Reads until its input ends.
-      let process = try Processes.spawn(
+      let process = try Processes.posixSpawn(
         "/bin/cat", arguments: [], environment: [], descriptors: [input.reading.raw, 1, 2])
-      let descriptor = try Processes.descriptor(of: process)
-      #expect(try Processes.reap(process, wait: false) == nil)
-      #expect(try !waitReady(descriptor.raw, read: true, nanoseconds: 0))
-      Processes.signal(process, SIGTERM)
-      #expect(try waitReady(descriptor.raw, read: true, nanoseconds: nil))
-      #expect(try Processes.reap(process, wait: false)?.exit == .signal(SIGTERM))
-      #expect(throws: SystemError(ECHILD, .waitid)) { _ = try Processes.reap(process, wait: false) }
-      #expect(throws: SystemError(ESRCH, .pidfdOpen)) { _ = try Processes.descriptor(of: process) }
+      let descriptor = try Processes.pidfdOpen(process)
+      #expect(try Processes.wait4(process, wait: false) == nil)
+      #expect(try !ppoll(descriptor.raw, read: true, nanoseconds: 0))
+      Processes.kill(process, SIGTERM)
+      #expect(try ppoll(descriptor.raw, read: true, nanoseconds: nil))
+      #expect(try Processes.wait4(process, wait: false)?.exit == .signal(SIGTERM))
+      #expect(throws: SystemError(ECHILD, .wait4)) { _ = try Processes.wait4(process, wait: false) }
+      #expect(throws: SystemError(ESRCH, .pidfdOpen)) { _ = try Processes.pidfdOpen(process) }
     }
 
     @Test("what a child used is counted")
@@ -134,15 +136,15 @@ extension AllSystemCallsTests {
       #expect(exit == .code(0))
       #expect(usage.userNanoseconds + usage.systemNanoseconds > 0)
       #expect(usage.peakKilobytes > 0)
-      let mine = Processes.usageOfThisProcess()
+      let mine = Processes.getrusage()
       #expect(mine.userNanoseconds > 0 && mine.peakKilobytes > 0)
     }
 
     @Test("the child leads a group of its own, blocks no signal, and dies of a broken pipe like any other")
     func signalState() throws {
       // A thread of the library's own blocks all signals; a child spawned from anywhere must not.
-      Streams.ignoreBrokenPipe
-      let output = try PipeEnds()
+      Streams.ignoreSIGPIPE
+      let output = try PipeEnds.pipe2()
       // Built-in words only: a shell that waits for another program blocks signals itself meanwhile.
       let report =
         "read -r pid name state parent group rest < /proc/self/stat; echo $pid $group; while read -r line; "
@@ -161,7 +163,7 @@ extension AllSystemCallsTests {
     @Test("this process: its program, its environment, its CPUs")
     func thisProcess() throws {
       #expect(Processes.processors >= 1)
-      #expect(try Files.status(Processes.executable).kind == .regular)
+      #expect(try Files.stat(Processes.executable).kind == .regular)
       unsafe setenv("IPC_TEST_VARIABLE", "a=b", 1)
       #expect(Processes.variable("IPC_TEST_VARIABLE") == "a=b")
       #expect(Processes.environment.contains("IPC_TEST_VARIABLE=a=b"))

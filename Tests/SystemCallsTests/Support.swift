@@ -16,7 +16,9 @@ func write(
   let body = Array(bytes[cut...])
   return unsafe try head.span.withUnsafeBytes { head throws(SystemError) in
     unsafe try body.span.withUnsafeBytes { body throws(SystemError) in
-      unsafe try Streams.write(descriptor, head, body, wait: wait)
+      wait
+        ? unsafe try Streams.writev(descriptor, head, body)
+        : unsafe try Streams.pwritev2(descriptor, head, body)
     }
   }
 }
@@ -25,7 +27,9 @@ func write(
 func read(_ descriptor: Int32, _ count: Int, wait: Bool = true) throws(SystemError) -> [UInt8] {
   let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 8)
   defer { unsafe memory.deallocate() }
-  let found = unsafe try Streams.read(descriptor, into: memory, wait: wait)
+  let found =
+    wait
+    ? unsafe try Streams.read(descriptor, into: memory) : unsafe try Streams.preadv2(descriptor, into: memory)
   return unsafe Array(memory[..<found])
 }
 
@@ -45,7 +49,7 @@ final class OpenPipe {
     self.writing = consume writing
   }
 
-  static func make() throws(SystemError) -> OpenPipe { try PipeEnds().take { OpenPipe($0, $1) } }
+  static func make() throws(SystemError) -> OpenPipe { try PipeEnds.pipe2().take { OpenPipe($0, $1) } }
 }
 
 /// A new directory of this test's own, removed with what is in it.
@@ -54,19 +58,19 @@ final class ScratchDirectory {
 
   init() throws {
     path = "/tmp/swift-ipc-tests-\(getpid())-\(UInt32.random(in: 0 ... .max))"
-    try Files.makeDirectory(path)
+    try Files.mkdir(path)
   }
 
   deinit {
     for name in (try? Files.names(in: path)) ?? [] {
       let inside = path + "/" + name
-      if (try? Files.status(inside))?.kind == .directory {
-        try? Files.removeDirectory(inside)
+      if (try? Files.stat(inside))?.kind == .directory {
+        try? Files.rmdir(inside)
       } else {
-        try? Files.remove(inside)
+        try? Files.unlink(inside)
       }
     }
-    try? Files.removeDirectory(path)
+    try? Files.rmdir(path)
   }
 
   func callAsFunction(_ name: String) -> String { path + "/" + name }

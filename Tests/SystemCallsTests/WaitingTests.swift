@@ -6,14 +6,14 @@ extension AllSystemCallsTests {
   @Suite struct PollTests {
     @Test("a wait lasts at least as long as it was told, and not at all when told nothing")
     func deadlines() throws {
-      let ends = try PipeEnds()
+      let ends = try PipeEnds.pipe2()
       for nanoseconds: UInt64 in [0, 1, 1_000_000, 15_000_000] {
         let start = Clock.now()
-        #expect(try !waitReady(ends.reading.raw, read: true, nanoseconds: nanoseconds))
+        #expect(try !ppoll(ends.reading.raw, read: true, nanoseconds: nanoseconds))
         #expect(Clock.now() - start >= nanoseconds)
         var entries = [PollEntry(ends.reading.raw, read: true)]
         let again = Clock.now()
-        #expect(try poll(&entries, nanoseconds: nanoseconds) == 0)
+        #expect(try ppoll(&entries, nanoseconds: nanoseconds) == 0)
         #expect(Clock.now() - again >= nanoseconds)
         #expect(!entries[0].readable && !entries[0].writable && !entries[0].hungUp)
       }
@@ -21,14 +21,14 @@ extension AllSystemCallsTests {
 
     @Test("what is ready is told apart by entry")
     func readiness() throws {
-      let full = try PipeEnds()
-      let empty = try PipeEnds()
+      let full = try PipeEnds.pipe2()
+      let empty = try PipeEnds.pipe2()
       _ = try write(full.writing.raw, [1])
       var entries = [
         PollEntry(full.reading.raw, read: true), PollEntry(empty.reading.raw, read: true),
         PollEntry(empty.writing.raw, write: true), PollEntry(full.reading.raw),
       ]
-      #expect(try poll(&entries, nanoseconds: nil) == 2)
+      #expect(try ppoll(&entries, nanoseconds: nil) == 2)
       #expect(entries.map(\.readable) == [true, false, false, false])
       #expect(entries.map(\.writable) == [false, false, true, false])
       #expect(!entries.contains { $0.hungUp })
@@ -41,28 +41,28 @@ extension AllSystemCallsTests {
       ends.writing = nil
       let reading = ends.output
       var entries = [PollEntry(reading, read: true), PollEntry(reading), PollEntry(1_000_000, read: true)]
-      #expect(try poll(&entries, nanoseconds: nil) == 3)
+      #expect(try ppoll(&entries, nanoseconds: nil) == 3)
       #expect(entries.map(\.readable) == [true, false, false])
       #expect(entries.map(\.hungUp) == [true, true, true])
-      #expect(try waitReady(reading, nanoseconds: nil))
+      #expect(try ppoll(reading, nanoseconds: nil))
     }
 
     @Test("an entry of no descriptor is never ready; no entries at all are a pause")
     func noDescriptor() throws {
       var entries = [PollEntry(-1, read: true)]
-      #expect(try poll(&entries, nanoseconds: 1000) == 0)
+      #expect(try ppoll(&entries, nanoseconds: 1000) == 0)
       var none: [PollEntry] = []
-      #expect(try poll(&none, nanoseconds: 1000) == 0)
+      #expect(try ppoll(&none, nanoseconds: 1000) == 0)
     }
 
     #if DEBUG
       @Test("a signal doesn't end a wait")
       func interrupted() throws {
-        let ends = try PipeEnds()
+        let ends = try PipeEnds.pipe2()
         let raw = ends.reading.raw
         let start = Clock.now()
-        let fired = try Faults.with([Faults.Plan(.poll, at: 1, .errno(EINTR))]) { () throws(SystemError) in
-          #expect(try !waitReady(raw, read: true, nanoseconds: 5_000_000))
+        let fired = try Faults.with([Faults.Plan(.ppoll, at: 1, .errno(EINTR))]) { () throws(SystemError) in
+          #expect(try !ppoll(raw, read: true, nanoseconds: 5_000_000))
         }
         #expect(fired == [true])
         #expect(Clock.now() - start >= 5_000_000)
@@ -77,19 +77,19 @@ extension AllSystemCallsTests {
         let bytes = try read(event.raw, 8)
         return bytes.enumerated().reduce(0) { $0 | UInt64($1.element) << (8 * UInt64($1.offset)) }
       }
-      let counter = try Events.create(5)
+      let counter = try Events.eventfd(5)
       try counter.setNonblocking(true)
       // In one piece: the kernel takes eight bytes at a time, and wouldn't take an empty piece before them.
       let more: [UInt8] = [2, 0, 0, 0, 0, 0, 0, 0]
       let written = unsafe Glibc.write(counter.raw, more, 8)
       #expect(written == 8)
       #expect(try take(counter) == 7)
-      #expect(throws: SystemError(EAGAIN, .readv)) { _ = try take(counter) }
-      let semaphore = try Events.create(2, semaphore: true)
+      #expect(throws: SystemError(EAGAIN, .read)) { _ = try take(counter) }
+      let semaphore = try Events.eventfd(2, semaphore: true)
       try semaphore.setNonblocking(true)
       #expect(try take(semaphore) == 1)
       #expect(try take(semaphore) == 1)
-      #expect(throws: SystemError(EAGAIN, .readv)) { _ = try take(semaphore) }
+      #expect(throws: SystemError(EAGAIN, .read)) { _ = try take(semaphore) }
     }
   }
 
@@ -97,8 +97,8 @@ extension AllSystemCallsTests {
     @Test("events carry their tokens, as long as the level stays")
     func tokens() throws {
       let epoll = try Epoll()
-      let one = try PipeEnds()
-      let other = try PipeEnds()
+      let one = try PipeEnds.pipe2()
+      let other = try PipeEnds.pipe2()
       try epoll.add(one.reading.raw, .read, token: .max)
       try epoll.add(other.reading.raw, .read, token: 7)
       try epoll.add(other.writing.raw, .write, token: 8)
@@ -117,7 +117,7 @@ extension AllSystemCallsTests {
     @Test("once is once, until it is changed")
     func once() throws {
       let epoll = try Epoll()
-      let ends = try PipeEnds()
+      let ends = try PipeEnds.pipe2()
       _ = try write(ends.writing.raw, [1])
       try epoll.add(ends.reading.raw, [.read, .once], token: 3)
       #expect(try epoll.wait(milliseconds: nil).count == 1)
@@ -140,11 +140,11 @@ extension AllSystemCallsTests {
     @Test("what can't be watched is refused; more than fit at once come later")
     func limits() throws {
       let epoll = try Epoll()
-      #expect(throws: SystemError(EBADF, .epoll)) { try epoll.add(1_000_000, .read, token: 1) }
-      let ends = try PipeEnds()
+      #expect(throws: SystemError(EBADF, .epollCtl)) { try epoll.add(1_000_000, .read, token: 1) }
+      let ends = try PipeEnds.pipe2()
       try epoll.add(ends.reading.raw, .read, token: 1)
-      #expect(throws: SystemError(EEXIST, .epoll)) { try epoll.add(ends.reading.raw, .read, token: 1) }
-      #expect(throws: SystemError(ENOENT, .epoll)) { try epoll.change(ends.writing.raw, .write, token: 1) }
+      #expect(throws: SystemError(EEXIST, .epollCtl)) { try epoll.add(ends.reading.raw, .read, token: 1) }
+      #expect(throws: SystemError(ENOENT, .epollCtl)) { try epoll.change(ends.writing.raw, .write, token: 1) }
       _ = try write(ends.writing.raw, [1])
       var copies: [Int32] = []
       defer { for copy in copies { close(copy) } }

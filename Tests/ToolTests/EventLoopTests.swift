@@ -88,13 +88,13 @@ extension AllToolTests {
 
     @Test func workOfOtherThreadsIsDoneInOrder() throws {
       let loop = try EventLoop()
-      let mine = Signals.thread
+      let mine = Signals.gettid
       let results = Results()
       try Threads.start(name: "submitter") {
         for number in 0..<1000 {
           loop.submit {
             results.done.withLock { $0.append(number) }
-            _ = results.threads.withLock { $0.insert(Signals.thread) }
+            _ = results.threads.withLock { $0.insert(Signals.gettid) }
           }
         }
         loop.submit { loop.stop() }
@@ -125,7 +125,7 @@ extension AllToolTests {
 
     @Test func aDescriptorIsWatchedUntilItIsRemoved() throws {
       let loop = try EventLoop()
-      let event = try Events.create()
+      let event = try Events.eventfd()
       try event.setNonblocking(true)
       let log = Log()
       var token: UInt64 = 0
@@ -138,7 +138,7 @@ extension AllToolTests {
           loop.callSoon { loop.stop() }
         }
       }
-      Events.signal(event)
+      Events.write(event)
       try loop.run()
       #expect(log.words.count == 3)
       loop.remove(token)

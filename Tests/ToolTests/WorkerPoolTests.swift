@@ -1,4 +1,5 @@
 import Crawling
+import Glibc
 import IPC
 import Synchronization
 import SystemCalls
@@ -30,12 +31,12 @@ extension AllToolTests {
       let url: String
 
       init() throws {
-        let any = try Internet.resolve(host: "127.0.0.1", port: 0, passive: true)[0]
-        let listener = try Internet.stream(any)
+        let any = try Internet.getaddrinfo(host: "127.0.0.1", port: 0, passive: true)[0]
+        let listener = try Internet.socket(any)
         try Internet.bind(listener, any)
         try Sockets.listen(listener)
         try listener.setNonblocking(true)
-        url = "http://127.0.0.1:\(try Internet.localAddress(listener).port)/"
+        url = "http://127.0.0.1:\(try Internet.getsockname(listener).port)/"
         self.listener = listener
       }
 
@@ -114,7 +115,7 @@ extension AllToolTests {
         for _ in 0..<3 where server.accept() {
           for process in pool.workerProcesses.values {
             _ = seen.processes.withLock { $0.insert(process) }
-            Processes.signal(process, 9)
+            Processes.kill(process, SIGKILL)
           }
         }
       }

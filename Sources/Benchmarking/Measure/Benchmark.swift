@@ -25,7 +25,7 @@ package struct Benchmark {
   /// Measures all of it, or throws.
   package func run(_ progress: (Progress) -> Void = { _ in }) throws -> BenchmarkReport {
     // A process that was killed is an error with words, and not this one's end.
-    Streams.ignoreBrokenPipe
+    Streams.ignoreSIGPIPE
     let start = Clock.now()
     var trials = [[Trial.Result]](repeating: [], count: plan.cases.count)
     var random = SeededRandom(seed: plan.seed &+ 1)
@@ -49,7 +49,7 @@ package struct Benchmark {
         } catch let error as SystemError {
           throw BenchmarkError(
             watch.isInterrupted ? .interrupted : .work,
-            "\(plan.cases[index].label): \(error.call.rawValue): \(error.words)")
+            "\(plan.cases[index].label): \(error.call.rawValue): \(error.description)")
         }
         done += 1
       }

@@ -44,7 +44,7 @@ package enum BenchmarkPart {
     switch error {
     case let failure as ExchangeFailure: failure.words
     case let error as ChannelError: error.description
-    case let error as SystemError: "\(error.call.rawValue): \(error.words)"
+    case let error as SystemError: "\(error.call.rawValue): \(error.description)"
     default: "\(error)"
     }
   }
@@ -104,15 +104,15 @@ package enum BenchmarkPart {
     side.histogram = Histogram()
     unsafe side.tally.pointee.received = 0
     unsafe side.tally.pointee.sum = 0
-    let before = Processes.usageOfThisProcess()
+    let before = Processes.getrusage()
     reply.begin = Clock.now()
     let result = try body()
     reply.end = Clock.now()
-    let after = Processes.usageOfThisProcess()
+    let after = Processes.getrusage()
     if result == Int32(baseline_damaged) {
       reply.failure = side.damage
     } else if result < 0 {
-      reply.failure = "the baseline failed: \(SystemError(errno, .read).words)"
+      reply.failure = "the baseline failed: \(SystemError(errno, .read).description)"
     }
     reply.user = after.userNanoseconds &- before.userNanoseconds
     reply.system = after.systemNanoseconds &- before.systemNanoseconds

@@ -10,13 +10,13 @@ import SystemCalls
 
   /// Makes one. It is marked for removal at once: it goes with its last process.
   init() throws(SystemError) {
-    segment = try Segment(creating: MemoryLayout<baseline_board>.size)
+    segment = try Segment(shmget: MemoryLayout<baseline_board>.size)
     unsafe pointer = segment.bytes.baseAddress!.assumingMemoryBound(to: baseline_board.self)
-    try Segment.remove(segment.id)
+    try Segment.shmctl(remove: segment.id)
   }
 
   init(attaching id: Int32) throws(SystemError) {
-    segment = try Segment(attaching: id)
+    segment = try Segment(shmat: id)
     guard unsafe segment.bytes.count >= MemoryLayout<baseline_board>.size else {
       throw SystemError(22, .shmat)
     }

@@ -316,7 +316,7 @@ final class Contestant {
     while !waiting.isEmpty {
       if watch.isInterrupted { throw BenchmarkError(.interrupted, "") }
       var entries = waiting.map { PollEntry(parts[$0].pollable, read: true) }
-      try poll(&entries, nanoseconds: 50_000_000)
+      try ppoll(&entries, nanoseconds: 50_000_000)
       for (entry, index) in zip(entries, waiting) where entry.readable || entry.hungUp {
         guard let reply = try parts[index].answer() else { continue }
         waiting.removeAll { $0 == index }

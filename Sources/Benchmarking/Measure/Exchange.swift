@@ -104,7 +104,7 @@ let sleepersGap: UInt64 = 250_000
       unsafe options.id = end.id
       unsafe options.slots = Int32(end.slots)
       if let id = end.segment {
-        let segment = RawSegment(try Segment(attaching: id))
+        let segment = RawSegment(try Segment(shmat: id))
         segments.append(segment)
         unsafe options.memory = UnsafeMutableRawPointer(segment.segment.bytes.baseAddress!)
       }

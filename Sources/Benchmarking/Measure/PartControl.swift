@@ -44,9 +44,9 @@ struct PartControl {
     var done = 0
     while done < bytes.count {
       let count = unsafe bytes.withUnsafeBytes { all in
-        (try? unsafe Streams.write(
+        (try? unsafe Streams.writev(
           descriptor, UnsafeRawBufferPointer(rebasing: all[done...]),
-          UnsafeRawBufferPointer(start: nil, count: 0), wait: true)) ?? 0
+          UnsafeRawBufferPointer(start: nil, count: 0))) ?? 0
       }
       if count == 0 { return false }
       done += count

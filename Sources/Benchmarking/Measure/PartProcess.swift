@@ -16,8 +16,8 @@ final class PartProcess {
     self.spec = spec
     let text = String(decoding: try JSONEncoder().encode(spec), as: UTF8.self)
     var spawn = Spawn(arguments: arguments + [text])
-    let there = try PipeEnds()
-    let back = try PipeEnds()
+    let there = try PipeEnds.pipe2()
+    let back = try PipeEnds.pipe2()
     try back.reading.setNonblocking(true)
     spawn.input = there.reading.raw
     spawn.output = back.writing.raw

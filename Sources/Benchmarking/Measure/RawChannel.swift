@@ -37,7 +37,7 @@ final class RawChannel {
     if let queue = number("queue") {
       end.id = Int32(queue)
       end.unit = min(
-        KernelLimit.number("kernel/msgmax"), try MessageQueues.status(Int32(queue)).capacityBytes)
+        KernelLimit.number("kernel/msgmax"), try MessageQueues.msgctl(status: Int32(queue)).capacityBytes)
     } else if let set = number("set") {
       end.id = Int32(set)
       end.segment = number("segment").map { Int32($0) }

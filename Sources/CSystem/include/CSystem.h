@@ -1,4 +1,7 @@
-// What Swift can't call by itself, and why. Nothing here decides anything: each function is one call.
+// What Swift can't call, or can't call safely: the reason stands above each group of functions.
+//
+// A function that is named after a call makes that call, with the arguments that this library needs, and returns -1 with
+// errno set when it fails. A function that does more says so.
 #ifndef CSYSTEM_H
 #define CSYSTEM_H
 
@@ -7,93 +10,129 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "Carrying.h"
+#include "MessageCalls.h"
 
-// Glibc's Swift module leaves these headers out, so their calls and constants come through here.
+// ---- Functions whose headers or feature macros Swift's Glibc module leaves out.
+
+// _GNU_SOURCE.
 int csystem_pipe2(int descriptors[2], int flags);
 int csystem_memfd_create(const char *name, unsigned int flags);
+int csystem_accept4(int socket);
+// Closes every descriptor from a number on in the child.
+int csystem_spawn_addclosefrom(void *actions, int first);
+// sched_getaffinity(2): how many CPUs the calling thread may run on.
+int csystem_cpu_count(void);
+
+// _GNU_SOURCE; struct pollfd, asserted to have this layout. A negative timeout waits without a limit.
+struct csystem_pollfd { int descriptor; short events; short found; };
+int csystem_ppoll(struct csystem_pollfd *entries, size_t count, int64_t timeout_nanoseconds);
+
+// <sys/eventfd.h>.
 int csystem_eventfd(unsigned int initial, int flags);
-int csystem_epoll_create(void);
-int csystem_epoll_control(int epoll, int operation, int descriptor, uint32_t events, uint64_t token);
-int csystem_epoll_wait(int epoll, uint32_t *events, uint64_t *tokens, int capacity, int milliseconds);
 
-// semctl(2) takes its last argument through C's variadic `...`, which Swift doesn't import.
-int csystem_semaphore_value(int set, int index);
-int csystem_semaphore_set_all(int set, const unsigned short *values);
-int csystem_semaphore_remove(int set);
-int csystem_semaphore_count(int set);
-extern const short csystem_sem_undo;
+// <sys/epoll.h>; epoll_event is packed and has a union.
+int csystem_epoll_create1(void);
+int csystem_epoll_ctl(int epoll, int operation, int descriptor, uint32_t events, uint64_t token);
+// Fills arrays of CSYSTEM_EPOLL_EVENTS.
+int csystem_epoll_wait(int epoll, uint32_t *events, uint64_t *tokens, int milliseconds);
 
-// malloc.h isn't in Glibc's module either. Where there is no malloc_trim, nothing happens.
-void csystem_trim_heap(void);
+// <malloc.h>. Does nothing where there is no malloc_trim.
+void csystem_malloc_trim(void);
+
+// <mqueue.h>, and mq_open(3) is variadic. The deadlines are of CLOCK_REALTIME; 0 has passed.
+int csystem_mq_create(const char *name, long messages, long size);
+int csystem_mq_open(const char *name);
+int csystem_mq_unlink(const char *name);
+int csystem_mq_timedsend(int queue, const void *bytes, size_t count, int64_t deadline_nanoseconds);
+ssize_t csystem_mq_timedreceive(int queue, void *bytes, size_t capacity, int64_t deadline_nanoseconds);
+// mq_getattr(3).
+int csystem_mq_message_size(int queue, long *size);
+
+// ---- System calls without a function in this glibc.
+
+// futex(2). A negative timeout waits without a limit.
+int csystem_futex_wait(const uint32_t *word, uint32_t expected, int64_t timeout_nanoseconds);
+int csystem_futex_wake(const uint32_t *word, int count);
+
+// membarrier(2): registers this process, and makes every CPU that runs a registered process pass a memory barrier.
+int csystem_membarrier_register_global(void);
+int csystem_membarrier_global(void);
+// The same among the threads of this process.
+int csystem_membarrier_register_private(void);
+int csystem_membarrier_private(void);
+
+int csystem_pidfd_open(pid_t process);
+int csystem_gettid(void);
+
+// rt_tgsigqueueinfo(2) of SIGRTMIN, which goes to one thread and carries an int, as sigqueue(3) does to a process.
+int csystem_rt_tgsigqueueinfo(pid_t process, int thread, int value);
+// sigwaitinfo(2) for SIGRTMIN: siginfo_t is a union. `queued` says whether a process of this user queued it, with a value.
+int csystem_sigwaitinfo(int *value, bool *queued);
+
+// ---- Variadic functions, which Swift doesn't import.
+
+// semctl(2): its last argument is a union that is passed through `...`.
+int csystem_semctl_getval(int set, int index);
+int csystem_semctl_setall(int set, const unsigned short *values);
+int csystem_semctl_remove(int set);
+// IPC_STAT: how many semaphores the set has.
+int csystem_semctl_count(int set);
+
+// prctl(2) with PR_SET_NAME.
+int csystem_name_this_thread(const char *name);
+
+// ---- Macros, unions and opaque types.
+
+// WEXITSTATUS, or -1; WTERMSIG, or 0.
+int csystem_wexitstatus(int status);
+int csystem_wtermsig(int status);
+
+// sendmsg(2) and recvmsg(2) of one descriptor with one byte (SCM_RIGHTS): CMSG_* are macros. Receiving fails with EPIPE at
+// the end of the stream, and with EBADMSG when a byte came without a descriptor.
+int csystem_sendmsg_descriptor(int socket, int descriptor);
+int csystem_recvmsg_descriptor(int socket);
+
+// bind(2) and connect(2) of a sockaddr_un: a char array of fixed size, which Swift imports as a tuple. A path that is too
+// long fails with ENAMETOOLONG.
+int csystem_unix_bind(int socket, const char *path);
+int csystem_unix_connect(int socket, const char *path);
+// getsockopt(2) with SO_PEERCRED: struct ucred is behind _GNU_SOURCE.
+int csystem_peer_user(int socket, uid_t *user);
+
+// sem_t is an opaque union, here by address. It must have 64 bytes.
+int csystem_sem_init(void *semaphore, unsigned int value);
+int csystem_sem_post(void *semaphore);
+int csystem_sem_trywait(void *semaphore);
+// Reads the clock and adds to it: sem_timedwait(3) takes a time of CLOCK_REALTIME only.
+int csystem_sem_timedwait(void *semaphore, int64_t timeout_nanoseconds);
+
+// sock_diag(7): the kernel's entry for one TCP connection. The structures of <linux/inet_diag.h> aren't in Swift's module.
+// Two calls, so that an error names its own: the question with send(2), the answer with recv(2).
+struct csystem_tcp_entry {
+  // 0: the entry follows; else an errno of the kernel's answer; -1: bytes that are no answer.
+  int refusal;
+  // In host order.
+  uint16_t peer_port;
+  uid_t user;
+  uint32_t inode;
+};
+// socket(2) of NETLINK_SOCK_DIAG.
+int csystem_sock_diag_socket(void);
+// Each host is of 4 bytes (AF_INET) or 16 (AF_INET6).
+int csystem_sock_diag_send(
+    int netlink, int family, const void *local_host, uint16_t local_port, const void *remote_host, uint16_t remote_port);
+int csystem_sock_diag_recv(int netlink, struct csystem_tcp_entry *entry);
+
+// ---- What the language doesn't have.
 
 // Three pointers of each thread's own: Swift has no thread-local variables.
 void *csystem_thread_slot(int slot);
 void csystem_thread_slot_set(int slot, void *pointer);
 
-// futex(2) has no wrapper in glibc. A negative timeout waits for ever.
-int csystem_futex_wait(const uint32_t *word, uint32_t expected, int64_t timeout_nanoseconds);
-int csystem_futex_wake(const uint32_t *word, int count);
-
-// ppoll(2) and accept4(2) are behind _GNU_SOURCE. A negative timeout waits for ever.
-struct csystem_poll_entry { int descriptor; short events; short found; };
-int csystem_poll(struct csystem_poll_entry *entries, size_t count, int64_t timeout_nanoseconds);
-int csystem_accept(int socket);
-// CMSG_* are macros: a descriptor goes over a Unix socket, one at a time, with one byte.
-int csystem_send_descriptor(int socket, int descriptor);
-int csystem_receive_descriptor(int socket);
-
-// sockaddr_un and the credentials are easier and safer to fill in C than through casts of pointers.
-int csystem_unix_bind(int socket, const char *path);
-int csystem_unix_connect(int socket, const char *path);
-int csystem_peer_user(int socket, uid_t *user, pid_t *process);
-
-// POSIX queues: mq_open(3) is variadic, and <mqueue.h> isn't in the Swift module.
-int csystem_mq_create(const char *name, long messages, long size);
-int csystem_mq_open(const char *name);
-int csystem_mq_unlink(const char *name);
-int csystem_mq_send(int queue, const void *bytes, size_t count, int64_t realtime_deadline_nanoseconds);
-ssize_t csystem_mq_receive(int queue, void *bytes, size_t capacity, int64_t realtime_deadline_nanoseconds);
-int csystem_mq_limits(int queue, long *messages, long *size);
-
-// Closes everything from a number on in the child; a GNU extension that the Swift module leaves out.
-int csystem_spawn_close_from(void *actions, int first);
-
-// prctl(2) is variadic.
-int csystem_name_this_thread(const char *name);
-
-// A macro of <sys/wait.h> each.
-int csystem_exit_status(int status);
-int csystem_exit_signal(int status);
-
-// sched_setaffinity(2) and CPU_* are behind _GNU_SOURCE macros.
-int csystem_cpu_count(void);
-
-// pidfd_open(2), gettid(2) and rt_tgsigqueueinfo(2) have no wrapper in this glibc, and siginfo_t is a union. The signal
-// goes to one thread and carries an int, as sigqueue(3)'s to a process does.
-int csystem_pidfd_open(pid_t process);
-int csystem_thread_id(void);
-int csystem_signal_queue(pid_t process, int thread, int value);
-// sigtimedwait(2): the value through the pointer. EAGAIN: another user's, or none that was queued so.
-int csystem_signal_take(int *value);
-
-// POSIX semaphores wait on CLOCK_REALTIME only, and sem_t is opaque: by address.
-int csystem_sem_init(void *semaphore, unsigned int value);
-int csystem_sem_post(void *semaphore);
-int csystem_sem_wait(void *semaphore, int64_t timeout_nanoseconds);
-
-// rdtsc's pause: tells the core that this is a spin.
-// membarrier(2), which glibc has no function for: registers this process, and makes every CPU that runs a registered
-// process pass a memory barrier.
-int csystem_membarrier_register(void);
-int csystem_membarrier_everywhere(void);
-// The same among the threads of this process.
-int csystem_membarrier_process_register(void);
-int csystem_membarrier_process(void);
-
 // Keeps the compiler, and only the compiler, from moving memory accesses across.
 static inline void csystem_compiler_fence(void) { __asm__ __volatile__("" ::: "memory"); }
 
+// Tells the core that this is a spin.
 static inline void csystem_pause(void) {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
@@ -101,5 +140,31 @@ static inline void csystem_pause(void) {
   __asm__ __volatile__("yield");
 #endif
 }
+
+// ---- Constants that Swift's Glibc module leaves out. CSystem.c asserts that each is the system's.
+
+#define CSYSTEM_F_SETPIPE_SZ 1031
+#define CSYSTEM_F_GETPIPE_SZ 1032
+#define CSYSTEM_F_ADD_SEALS 1033
+#define CSYSTEM_F_GET_SEALS 1034
+#define CSYSTEM_F_SEAL_SEAL 0x0001
+#define CSYSTEM_F_SEAL_SHRINK 0x0002
+#define CSYSTEM_F_SEAL_GROW 0x0004
+#define CSYSTEM_MFD_CLOEXEC 0x0001U
+#define CSYSTEM_MFD_ALLOW_SEALING 0x0002U
+#define CSYSTEM_EFD_SEMAPHORE 1
+#define CSYSTEM_EFD_CLOEXEC 02000000
+#define CSYSTEM_EPOLL_CTL_ADD 1
+#define CSYSTEM_EPOLL_CTL_DEL 2
+#define CSYSTEM_EPOLL_CTL_MOD 3
+#define CSYSTEM_EPOLLIN 0x001U
+#define CSYSTEM_EPOLLOUT 0x004U
+#define CSYSTEM_EPOLLERR 0x008U
+#define CSYSTEM_EPOLLHUP 0x010U
+#define CSYSTEM_EPOLLRDHUP 0x2000U
+#define CSYSTEM_EPOLLONESHOT 0x40000000U
+#define CSYSTEM_SEM_UNDO 0x1000
+// Of ours: the largest number of events that one csystem_epoll_wait returns.
+#define CSYSTEM_EPOLL_EVENTS 256
 
 #endif

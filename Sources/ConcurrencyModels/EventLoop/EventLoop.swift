@@ -70,7 +70,7 @@ public final class EventLoop: @unchecked Sendable {
   public init() throws(EventLoopError) {
     do throws(SystemError) {
       epoll = try Epoll()
-      wakeUp = try Events.create()
+      wakeUp = try Events.eventfd()
       try wakeUp.setNonblocking(true)
       try epoll.add(wakeUp.raw, .read, token: Self.wakeUpToken)
     } catch {
@@ -167,7 +167,7 @@ public final class EventLoop: @unchecked Sendable {
       defer { submissions.isWoken = true }
       return submissions.isWoken
     }
-    if !wasWoken { Events.signal(wakeUp) }
+    if !wasWoken { Events.write(wakeUp) }
   }
 
   /// Runs a job of a task or an actor, in the next iteration.
@@ -260,7 +260,7 @@ public final class EventLoop: @unchecked Sendable {
   }
 
   private func takeSubmitted() {
-    Events.drain(wakeUp)
+    Events.read(wakeUp)
     let (work, more) = submissions.withLock { submissions in
       defer {
         submissions.submitted = []

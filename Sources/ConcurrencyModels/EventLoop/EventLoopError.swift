@@ -10,9 +10,9 @@ public struct EventLoopError: Error, Hashable, Sendable, CustomStringConvertible
   /// The error number that the kernel returned, as in errno(3).
   public var errno: Int32 { systemError.number }
 
-  /// The system call that failed: "epoll", "eventfd".
+  /// The system call that failed: "epoll_ctl", "eventfd".
   public var call: String { systemError.call.rawValue }
 
-  /// The call and what the kernel reported: "epoll: Bad file descriptor".
-  public var description: String { "\(call): \(systemError.words)" }
+  /// The call and what the kernel reported: "epoll_ctl: Bad file descriptor".
+  public var description: String { "\(call): \(systemError.description)" }
 }

@@ -201,7 +201,7 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
       }
       for round in 0..<4 {
         if let job = steal(processor, round) { return found(job, thread) }
-        for _ in 0..<32 { Futex.pause() }
+        for _ in 0..<32 { CPU.pause() }
       }
       guard parkIdle(thread, processor) else { return nil }
     }

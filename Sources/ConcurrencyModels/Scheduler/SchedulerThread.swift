@@ -58,10 +58,10 @@ import SystemCalls
 
   deinit { unsafe memory.deallocate() }
 
-  func wait() { while !word.compareExchange(1, 0) { word.sleep(while: 0, nanoseconds: nil) } }
+  func wait() { while !word.compareExchange(1, 0) { word.futexWait(while: 0, nanoseconds: nil) } }
 
   func signal() {
     word.store(1)
-    word.wakeAll()
+    word.futexWake()
   }
 }

@@ -10,7 +10,7 @@ distributed actor PageActor {
   private let fetcher = JobFetcher()
 
   /// What its process had used before any page.
-  distributed func usage() -> Processes.Usage { Processes.usageOfThisProcess() }
+  distributed func usage() -> Processes.Usage { Processes.getrusage() }
 
   /// Fetches a page. `sentAt` is when the caller began to ask for it (CLOCK_MONOTONIC, in nanoseconds).
   distributed func fetch(_ job: CrawlJob, sentAt: UInt64) -> FetchedPage {

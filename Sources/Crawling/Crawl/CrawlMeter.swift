@@ -15,16 +15,16 @@ struct CrawlMeter {
 
   init() {
     // What an earlier crawl has left in the heap is given back, and the kernel's mark forgotten: proc(5), clear_refs.
-    Processes.trimHeap()
+    Processes.mallocTrim()
     if let file = try? Files.open("/proc/self/clear_refs", .write) { try? Files.writeText(file, "5") }
     resident = Self.status("VmRSS:")
-    before = Processes.usageOfThisProcess()
+    before = Processes.getrusage()
   }
 
   mutating func end() -> CrawlCost {
     let peak = Self.status("VmHWM:")
     return CrawlCost(
-      usage: Processes.usageOfThisProcess().since(before), peakKilobytes: peak,
+      usage: Processes.getrusage().since(before), peakKilobytes: peak,
       grownKilobytes: max(0, peak - resident))
   }
 

@@ -49,7 +49,7 @@ package final class CrawlWork: Sendable {
     state = Mutex(first)
     // Asked for now: later, on an event loop's thread, everything would wait for the answer.
     for site in Set(plan.seeds.map(Frontier.site)) { _ = try? PageAddress(site, servers) }
-    cancelled = try Events.create()
+    cancelled = try Events.eventfd()
     try cancelled.setNonblocking(true)
   }
 
@@ -125,7 +125,7 @@ package final class CrawlWork: Sendable {
       state.isCancelled = true
       return state.onCancel
     }
-    Events.signal(cancelled)
+    Events.write(cancelled)
     news.lock()
     news.broadcast()
     news.unlock()

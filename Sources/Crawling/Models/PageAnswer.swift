@@ -19,7 +19,7 @@ package struct PageFailure: Error, Hashable, Sendable {
       case ECONNRESET, EPIPE: "the connection was closed before the answer was whole"
       case EMFILE:
         "this process has as many descriptors as ulimit -n allows: raise it, or use fewer --workers"
-      default: error.words
+      default: error.description
       }
   }
 

@@ -40,7 +40,7 @@ final class PageSocket {
   /// Begins to connect. connect(2).
   @inline(never) init(_ address: PageAddress) throws(PageFailure) {
     do throws(SystemError) {
-      socket = try Internet.stream(address.server)
+      socket = try Internet.socket(address.server)
       try socket.setNonblocking(true)
       try Internet.beginConnecting(socket, address.server)
     } catch {
@@ -59,7 +59,7 @@ final class PageSocket {
       if sent == 0 { try Internet.checkConnected(socket) }
       while sent < request.count {
         sent += unsafe try request.span.extracting(sent...).withUnsafeBytes { bytes throws(SystemError) in
-          unsafe try Sockets.send(
+          unsafe try Sockets.sendmsg(
             socket.raw, bytes, UnsafeRawBufferPointer(start: nil, count: 0), wait: false)
         }
       }
@@ -80,7 +80,7 @@ final class PageSocket {
         let count: Int
         do throws(SystemError) {
           var truncated = false
-          count = unsafe try Sockets.receive(socket.raw, into: room, wait: false, truncated: &truncated)
+          count = unsafe try Sockets.recvmsg(socket.raw, into: room, wait: false, truncated: &truncated)
         } catch {
           if error.wouldBlock { return false }
           throw PageFailure(error)
@@ -127,7 +127,7 @@ final class Servers: Sendable {
     }
     if name.hasPrefix("["), name.hasSuffix("]") { name = name.dropFirst().dropLast() }
     do throws(SystemError) {
-      guard let first = try Internet.resolve(host: String(name), port: port, passive: false).first else {
+      guard let first = try Internet.getaddrinfo(host: String(name), port: port, passive: false).first else {
         return .failure(PageFailure("the host isn't known"))
       }
       return .success(first)

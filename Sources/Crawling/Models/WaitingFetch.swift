@@ -29,7 +29,7 @@ struct WaitingFetch: Sendable {
     var entries = [PollEntry(socket.descriptor, read: !write, write: write)]
     if let cancelled { entries.append(PollEntry(cancelled, read: true)) }
     let now = Clock.now()
-    let found = try poll(&entries, nanoseconds: deadline > now ? deadline - now : 0)
+    let found = try ppoll(&entries, nanoseconds: deadline > now ? deadline - now : 0)
     if entries.count > 1, entries[1].readable { throw PageFailure.cancelled }
     if found == 0 { throw PageFailure.tooLate }
   }

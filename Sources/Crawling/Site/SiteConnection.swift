@@ -55,7 +55,7 @@ final class SiteConnection {
     do throws(SystemError) {
       var truncated = false
       let count = unsafe try chunk.withUnsafeMutableBytesThrowing { bytes throws(SystemError) in
-        unsafe try Sockets.receive(socket.raw, into: bytes, wait: false, truncated: &truncated)
+        unsafe try Sockets.recvmsg(socket.raw, into: bytes, wait: false, truncated: &truncated)
       }
       if count == 0 { return close() }
       input += chunk[..<count]
@@ -123,7 +123,7 @@ final class SiteConnection {
       while true {
         while sent < output.count {
           sent += unsafe try output.span.extracting(sent...).withUnsafeBytes { bytes throws(SystemError) in
-            unsafe try Sockets.send(
+            unsafe try Sockets.sendmsg(
               socket.raw, bytes, UnsafeRawBufferPointer(start: nil, count: 0), wait: false)
           }
         }

@@ -18,14 +18,14 @@ package final class SiteServer {
   ) throws(SystemError) {
     self.loop = loop
     pages = SiteResponder(plan: plan, delayMilliseconds: delayMilliseconds)
-    let address = try Internet.resolve(host: "127.0.0.1", port: port, passive: true)[0]
-    let listener = try Internet.stream(address)
+    let address = try Internet.getaddrinfo(host: "127.0.0.1", port: port, passive: true)[0]
+    let listener = try Internet.socket(address)
     // SOL_SOCKET, SO_REUSEADDR: connections of an earlier run that are winding down don't keep the port.
-    try Sockets.setOption(listener, level: 1, 2, 1)
+    try Sockets.setsockopt(listener, .reuseAddress, 1)
     try Internet.bind(listener, address)
     try Sockets.listen(listener)
     try listener.setNonblocking(true)
-    self.port = try Internet.localAddress(listener).port
+    self.port = try Internet.getsockname(listener).port
     self.listener = listener
     do throws(EventLoopError) {
       token = try loop.watch(self.listener.raw, .read) { [unowned self] _ in accept() }
@@ -54,7 +54,7 @@ package final class SiteServer {
       }
       let id = next
       next += 1
-      try? Internet.setNoDelay(socket)
+      try? Sockets.setsockopt(socket, .noDelay, 1)
       guard
         let connection = try? SiteConnection(
           loop, socket, pages, onClose: { [unowned self] in connections[id] = nil })

@@ -97,7 +97,7 @@ public final class AsyncSender: @unchecked Sendable {
       case .waiting: end.waitUntilReady(1, until: .now) ? () : nil
       case .descriptors(let descriptors, let liveness):
         liveness?.peersGone == true
-          || descriptors.contains { (try? waitReady($0, write: true, nanoseconds: 0)) ?? true } ? () : nil
+          || descriptors.contains { (try? ppoll($0, write: true, nanoseconds: 0)) ?? true } ? () : nil
       // Tokens are never large.
       case .counters: ()
       }

@@ -121,7 +121,7 @@ extension ChannelError {
     let code: Code = error.meansForbidden ? .notAllowed : .system
     self.init(
       code, operation, mechanism,
-      "\(about)\(error.call.rawValue): \(error.words)\(error.advice)", errno: error.number)
+      "\(about)\(error.call.rawValue): \(error.description)\(error.advice)", errno: error.number)
   }
 }
 

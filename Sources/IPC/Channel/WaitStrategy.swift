@@ -43,7 +43,7 @@ package struct SpinPolicy {
     try spin(until: deadline) { times throws(ChannelError) in
       for _ in 0..<times {
         if try attempt() { return true }
-        Futex.pause()
+        CPU.pause()
       }
       return false
     }

@@ -35,8 +35,8 @@ package import SystemCalls
 
   /// The livenessPipes of an anonymous channel's two ends.
   package static func pair() throws(SystemError) -> (sender: LivenessPipe, receiver: LivenessPipe) {
-    let senders = try PipeEnds()
-    let receivers = try PipeEnds()
+    let senders = try PipeEnds.pipe2()
+    let receivers = try PipeEnds.pipe2()
     try senders.reading.setNonblocking(true)
     try receivers.reading.setNonblocking(true)
     // Duplicates all, and the originals close: two noncopyable pairs can't be taken apart into one another.

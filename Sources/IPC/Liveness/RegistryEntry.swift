@@ -38,19 +38,19 @@ package final class RegistryEntry: Sendable {
       if let chosen = Processes.variable("IPC_RUNTIME_DIRECTORY") {
         chosen
       } else if let runtime = Processes.variable("XDG_RUNTIME_DIR"), !runtime.isEmpty,
-        (try? Files.status(runtime))?.owner == Myself.user
+        (try? Files.stat(runtime))?.owner == CurrentProcess.user
       {
         runtime + "/swift-ipc"
       } else {
-        "/tmp/swift-ipc-\(Myself.user)"
+        "/tmp/swift-ipc-\(CurrentProcess.user)"
       }
     do throws(SystemError) {
-      try Files.makeDirectory(path)
+      try Files.mkdir(path)
     } catch {
       guard error.meansTaken else { throw ChannelError(error, .open, nil, path) }
     }
-    let status = try translating(.open, nil, path) { () throws(SystemError) in try Files.status(path) }
-    guard status.kind == .directory, status.owner == Myself.user, status.mode & 0o077 == 0 else {
+    let status = try translating(.open, nil, path) { () throws(SystemError) in try Files.stat(path) }
+    guard status.kind == .directory, status.owner == CurrentProcess.user, status.mode & 0o077 == 0 else {
       throw ChannelError(
         .notAllowed, .open, nil,
         "\(path) must be a directory of this user's alone (mode 0700): remove it, or set IPC_RUNTIME_DIRECTORY"
@@ -118,17 +118,17 @@ package final class RegistryEntry: Sendable {
     do throws(ChannelError) {
       parameters = try rules.create()
     } catch {
-      try? Files.remove(path)
+      try? Files.unlink(path)
       throw error
     }
     let record = RegistryEntry(mechanism, name, path: path, parameters: parameters, run: run)
     do throws(ChannelError) {
       return try translating(.open, mechanism, path) { () throws(SystemError) in
         for side in [".senders", ".receivers"] {
-          try? Files.remove(path + side)
-          try Files.makeFIFO(path + side)
+          try? Files.unlink(path + side)
+          try Files.mkfifo(path + side)
         }
-        try Files.truncate(file)
+        try Files.ftruncate(file)
         try Files.writeText(file, record.text)
         return (record, try record.openLifeline(.receiver))
       }
@@ -187,7 +187,7 @@ package final class RegistryEntry: Sendable {
     guard Processes.variable("IPC_RUNTIME_DIRECTORY") == nil, let slash = path.lastIndex(of: "/") else {
       return
     }
-    try? Files.removeDirectory(String(path[..<slash]))
+    try? Files.rmdir(String(path[..<slash]))
   }
 
   // MARK: The file
@@ -199,10 +199,10 @@ package final class RegistryEntry: Sendable {
     for _ in 0..<1000 {
       do throws(SystemError) {
         let file = try Files.open(path, .readWrite, create: create)
-        _ = try Files.lock(file, wait: true)
+        _ = try Files.flock(file, wait: true)
         // Whoever left last may have removed it between the two calls.
-        let mine = try Files.status(file)
-        if let now = try? Files.status(path), now.inode == mine.inode { return file }
+        let mine = try Files.fstat(file)
+        if let now = try? Files.stat(path), now.inode == mine.inode { return file }
       } catch {
         if error.meansMissing {
           if !create { return nil }
@@ -256,7 +256,7 @@ package final class RegistryEntry: Sendable {
   /// Removes the name, unless another run has it by now.
   package func remove() {
     if let text = try? Files.readText(path), let found = Self.parse(text), found.run != run { return }
-    for end in [".senders", ".receivers", ""] { try? Files.remove(path + end) }
+    for end in [".senders", ".receivers", ""] { try? Files.unlink(path + end) }
     Self.tidy(path)
   }
 }

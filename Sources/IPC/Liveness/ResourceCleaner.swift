@@ -99,9 +99,9 @@ package enum ResourceCleaner {
   package static func remove(_ parameters: [String: String]) {
     func id(_ key: String) -> Int32? { parameters[key].flatMap { Int32($0) } }
     // What wakes nobody first: this process may end with that.
-    if let segment = id("segment") { try? Segment.remove(segment) }
-    for key in ["set", "mutexes"] { if let set = id(key) { try? Semaphores.remove(set) } }
-    if let queue = id("queue") { try? MessageQueues.remove(queue) }
+    if let segment = id("segment") { try? Segment.shmctl(remove: segment) }
+    for key in ["set", "mutexes"] { if let set = id(key) { try? Semaphores.semctl(remove: set) } }
+    if let queue = id("queue") { try? MessageQueues.msgctl(remove: queue) }
   }
 
   /// Removes what the ends that are open have.

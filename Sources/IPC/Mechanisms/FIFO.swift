@@ -14,13 +14,13 @@ package enum FIFOMechanism: MechanismImplementation {
   package static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
     // A FIFO in a directory of its own, which both lose their names as soon as both ends are open: nobody else can
     // reach it.
-    let directory = "/tmp/swift-ipc-fifo-\(Myself.process)-\(UInt64.random(in: 0 ... .max))"
+    let directory = "/tmp/swift-ipc-fifo-\(CurrentProcess.process)-\(UInt64.random(in: 0 ... .max))"
     let path = directory + "/fifo"
     return try translating(.open, mechanism, path) { () throws(SystemError) in
-      try Files.makeDirectory(directory)
-      defer { try? Files.removeDirectory(directory) }
-      try Files.makeFIFO(path)
-      defer { try? Files.remove(path) }
+      try Files.mkdir(directory)
+      defer { try? Files.rmdir(directory) }
+      try Files.mkfifo(path)
+      defer { try? Files.unlink(path) }
       let reading = try Files.open(path, .read, nonblocking: true)
       let writing = try Files.open(path, .write)
       try reading.setNonblocking(false)
@@ -55,17 +55,17 @@ package enum FIFOMechanism: MechanismImplementation {
   private static func open(_ path: String, _ access: Files.Access) throws(SystemError) -> Descriptor {
     // Looked at before it is opened, since opening a device can have effects; and again after, since the path
     // may have changed.
-    try check(try Files.status(path))
+    try check(try Files.stat(path))
     // Without O_NONBLOCK the open itself would wait for the other side, and no deadline could end it.
     let descriptor = try Files.open(path, access, nonblocking: true)
-    try check(try Files.status(descriptor))
+    try check(try Files.fstat(descriptor))
     try descriptor.setNonblocking(false)
     return descriptor
   }
 
   private static func check(_ status: Files.Status) throws(SystemError) {
     if status.kind != .fifo { throw notFIFO }
-    if status.owner != Myself.user { throw notMine }
+    if status.owner != CurrentProcess.user { throw notMine }
   }
 
   private static func explain(_ error: SystemError, _ path: String) -> ChannelError {
@@ -106,7 +106,7 @@ package enum FIFOMechanism: MechanismImplementation {
   private static func hasWriter(_ fifo: borrowing Descriptor) throws(SystemError) -> Bool {
     let probe = try fifo.reopenedNonblocking(writing: false)
     var entries = [PollEntry(probe.raw, read: true)]
-    try poll(&entries, nanoseconds: 0)
+    try ppoll(&entries, nanoseconds: 0)
     return entries[0].readable || !LivenessPipe.nobodyWrites(probe)
   }
 
@@ -115,36 +115,36 @@ package enum FIFOMechanism: MechanismImplementation {
     var made = false
     do throws(SystemError) {
       do throws(SystemError) {
-        try Files.makeFIFO(path)
+        try Files.mkfifo(path)
         made = true
       } catch {
         guard error.meansTaken else { throw error }
       }
       var descriptor = try open(path, .read)
-      guard try Files.lock(descriptor, wait: false) else { throw busy }
+      guard try Files.flock(descriptor, wait: false) else { throw busy }
       if !made, try hasWriter(descriptor) {
         // Senders of a receiver that died: what they wrote begins in the middle of a message. A new FIFO takes the
         // name, and they are told that theirs has no reader any more.
-        try Files.remove(path)
-        try Files.makeFIFO(path)
+        try Files.unlink(path)
+        try Files.mkfifo(path)
         made = true
         descriptor = try open(path, .read)
-        guard try Files.lock(descriptor, wait: false) else { throw busy }
+        guard try Files.flock(descriptor, wait: false) else { throw busy }
       }
-      let inode = try Files.status(descriptor).inode
+      let inode = try Files.fstat(descriptor).inode
       let owned = made
       let carrier = PipeMechanism.carrier(
         mechanism, descriptor, address.options, kind: .fifoReader, senders: .many
       ) {
         // Only the name that this end made, and only while it is still this FIFO's.
-        if owned, (try? Files.status(path))?.inode == inode { try? Files.remove(path) }
+        if owned, (try? Files.stat(path))?.inode == inode { try? Files.unlink(path) }
       }
       carrier.awaitsFirstSender = true
       carrier.staysHere = true
       return FramedReceiver(mechanism, carrier, address.options)
     } catch {
       // Busy: somebody else has opened it meanwhile, and it is theirs.
-      if made, error != busy { try? Files.remove(path) }
+      if made, error != busy { try? Files.unlink(path) }
       throw explain(error, path)
     }
   }

@@ -25,7 +25,7 @@ package enum PipeMechanism: MechanismImplementation {
   }
 
   package static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
-    let ends = try translating(.open, mechanism) { () throws(SystemError) in try PipeEnds() }
+    let ends = try translating(.open, mechanism) { () throws(SystemError) in try PipeEnds.pipe2() }
     try setCapacity(ends.writing, options, mechanism)
     return ends.take { reading, writing in
       TransportPair(
@@ -39,11 +39,11 @@ package enum PipeMechanism: MechanismImplementation {
   ) throws(ChannelError) {
     guard let bytes = options.capacityBytes else { return }
     do throws(SystemError) {
-      try PipeCapacity.set(pipe, Int32(clamping: bytes))
+      try Streams.fcntl(pipe, pipeSize: Int32(clamping: bytes))
     } catch {
       throw ChannelError(
         .system, .open, mechanism,
-        "no pipe of \(bytes) bytes: \(error.words); fs.pipe-max-size allows \(KernelLimit.number("fs/pipe-max-size"))",
+        "no pipe of \(bytes) bytes: \(error.description); fs.pipe-max-size allows \(KernelLimit.number("fs/pipe-max-size"))",
         errno: error.number)
     }
   }

@@ -29,7 +29,7 @@ package enum TCPMechanism: MechanismImplementation {
   ) throws(ChannelError) -> [Internet.Address] {
     let (host, port) = try hostAndPort(address)
     do throws(SystemError) {
-      return try Internet.resolve(host: host, port: port, passive: passive)
+      return try Internet.getaddrinfo(host: host, port: port, passive: passive)
     } catch {
       throw address.invalid("no address is known for the host \"\(host)\": check its spelling")
     }
@@ -38,9 +38,9 @@ package enum TCPMechanism: MechanismImplementation {
   private static func prepare(
     _ socket: borrowing Descriptor, _ options: ChannelOptions
   ) throws(SystemError) {
-    try Internet.setNoDelay(socket)
+    try Sockets.setsockopt(socket, .noDelay, 1)
     if let bytes = options.capacityBytes {
-      try Sockets.setOption(socket, level: 1, 7, Int32(clamping: bytes))
+      try Sockets.setsockopt(socket, .sendBuffer, Int32(clamping: bytes))
     }
   }
 
@@ -50,15 +50,15 @@ package enum TCPMechanism: MechanismImplementation {
 
   /// Whether the far end may be there: anybody from another machine, this user from this one.
   private static func admits(_ socket: borrowing Descriptor) throws(SystemError) -> Bool {
-    let isLoopback = try Internet.peerAddress(socket).isLoopback
+    let isLoopback = try Internet.getpeername(socket).isLoopback
     // It may not be accepted yet; and where the kernel's table is only to be had as text, which is read in pieces, a line can
     // slip through between two of them.
     for _ in 0..<20 {
       switch try Internet.peerOwner(socket) {
-      case .user(let user): return user == Myself.user
+      case .user(let user): return user == CurrentProcess.user
       // Another machine's.
       case .elsewhere where !isLoopback: return true
-      case .elsewhere, .nobody: Clock.sleep(nanoseconds: 500_000)
+      case .elsewhere, .noProcess: Clock.sleep(nanoseconds: 500_000)
       }
     }
     return false
@@ -70,24 +70,24 @@ package enum TCPMechanism: MechanismImplementation {
         .notSupported, .open, mechanism, "one connection has one sender: open tcp:localhost:PORT for several")
     }
     return try translating(.open, mechanism) { () throws(SystemError) in
-      let any = try Internet.resolve(host: "127.0.0.1", port: 0, passive: true)[0]
-      let listener = try Internet.stream(any)
+      let any = try Internet.getaddrinfo(host: "127.0.0.1", port: 0, passive: true)[0]
+      let listener = try Internet.socket(any)
       try Internet.bind(listener, any)
       try Sockets.listen(listener)
-      let sending = try Internet.stream(any)
-      try Internet.connect(sending, try Internet.localAddress(listener), nanoseconds: nil)
-      let mine = try Internet.localAddress(sending)
+      let sending = try Internet.socket(any)
+      try Internet.connect(sending, try Internet.getsockname(listener), nanoseconds: nil)
+      let mine = try Internet.getsockname(sending)
       // Somebody else may have connected to the port meanwhile: take the connection that is ours.
       for _ in 0..<1000 {
         let receiving = try Sockets.accept(listener)
-        guard try Internet.peerAddress(receiving) == mine else { continue }
+        guard try Internet.getpeername(receiving) == mine else { continue }
         try prepare(sending, options)
-        Sockets.shutdownWriting(receiving.raw)
+        Sockets.shutdown(writing: receiving.raw)
         return TransportPair(
           FramedSender(mechanism, carrier(sending), options),
           FramedReceiver(mechanism, carrier(receiving), options))
       }
-      throw SystemError(103, .accept)
+      throw SystemError(103, .accept4)
     }
   }
 
@@ -99,7 +99,7 @@ package enum TCPMechanism: MechanismImplementation {
     repeat {
       for target in targets {
         do throws(SystemError) {
-          let socket = try Internet.stream(target)
+          let socket = try Internet.socket(target)
           try Internet.connect(socket, target, nanoseconds: deadline.remaining)
           try prepare(socket, address.options)
           switch try Acceptor.knock(socket, until: deadline) {
@@ -136,9 +136,9 @@ package enum TCPMechanism: MechanismImplementation {
   package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
     let target = try resolve(address, passive: true)[0]
     do throws(SystemError) {
-      let listener = try Internet.stream(target)
+      let listener = try Internet.socket(target)
       // A port whose last connections are still winding down can be used again; one that has a listener can't.
-      try Sockets.setOption(listener, level: 1, 2, 1)
+      try Sockets.setsockopt(listener, .reuseAddress, 1)
       try Internet.bind(listener, target)
       try Sockets.listen(listener)
       let door = try Acceptor(listener) { (socket) throws(SystemError) in try admits(socket) }

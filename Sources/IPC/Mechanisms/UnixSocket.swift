@@ -30,7 +30,7 @@ package enum UnixMechanism: MechanismImplementation {
     _ socket: borrowing Descriptor, _ options: ChannelOptions
   ) throws(SystemError) {
     if let bytes = options.capacityBytes {
-      try Sockets.setOption(socket, level: 1, 7, Int32(clamping: bytes))
+      try Sockets.setsockopt(socket, .sendBuffer, Int32(clamping: bytes))
     }
   }
 
@@ -50,10 +50,10 @@ package enum UnixMechanism: MechanismImplementation {
         .notSupported, .open, mechanism, "a stream has one sender: use packets (the default) for several")
     }
     let ends = try translating(.open, mechanism) { () throws(SystemError) in
-      let ends = try Sockets.pair(kind)
+      let ends = try Sockets.socketpair(kind)
       try prepare(ends.one, options)
       // One way only: a receiver that writes would confuse both.
-      Sockets.shutdownWriting(ends.other.raw)
+      Sockets.shutdown(writing: ends.other.raw)
       return ends
     }
     return split(ends, kind, options)
@@ -81,12 +81,12 @@ package enum UnixMechanism: MechanismImplementation {
     var backoff = Backoff(deadline)
     repeat {
       do throws(SystemError) {
-        let socket = try Sockets.unix(kind)
+        let socket = try Sockets.socket(unix: kind)
         try prepare(socket, address.options)
         // connect(2) would follow a symbolic link, to wherever it leads.
-        if let status = try? Files.status(path), status.kind != .socket { throw UnixPaths.noSocket }
+        if let status = try? Files.stat(path), status.kind != .socket { throw UnixPaths.noSocket }
         try Sockets.connect(socket, path: path)
-        guard try Sockets.peerUser(socket) == Myself.user else {
+        guard try Sockets.getsockopt(peerUser: socket) == CurrentProcess.user else {
           throw ChannelError.notAllowedMarker
         }
         switch try Acceptor.knock(socket, until: deadline) {
@@ -120,19 +120,19 @@ package enum UnixMechanism: MechanismImplementation {
     let path = try address.path()
     let kind = try kind(address.options)
     do throws(SystemError) {
-      let listener = try Sockets.unix(kind)
+      let listener = try Sockets.socket(unix: kind)
       try UnixPaths.bind(listener, path)
       try Sockets.listen(listener)
-      let inode = (try? Files.status(path))?.inode
+      let inode = (try? Files.stat(path))?.inode
       let door = try Acceptor(listener) { (socket) throws(SystemError) in
-        try Sockets.peerUser(socket) == Myself.user
+        try Sockets.getsockopt(peerUser: socket) == CurrentProcess.user
       }
       return ListeningReceiver(
         mechanism, door, address.options, unitBytes: unitBytes,
-        onClose: { if (try? Files.status(path))?.inode == inode { try? Files.remove(path) } })
+        onClose: { if (try? Files.stat(path))?.inode == inode { try? Files.unlink(path) } })
     } catch {
       if error.meansTaken {
-        if let status = try? Files.status(path), status.kind != .socket {
+        if let status = try? Files.stat(path), status.kind != .socket {
           throw ChannelError(
             .wrongKind, .open, mechanism, "\(path) is no socket: name another path, or remove what is there")
         }

@@ -1,3 +1,4 @@
+import Glibc
 package import SystemCalls
 
 /// A process that this one has started. Going out of scope ends it: it is killed if it still runs, and reaped.
@@ -35,8 +36,8 @@ public struct ChildProcess: ~Copyable, @unchecked Sendable {
 
   deinit {
     guard ended == nil else { return }
-    Processes.signal(id, 9)
-    _ = try? Processes.reap(id, wait: true)
+    Processes.kill(id, SIGKILL)
+    _ = try? Processes.wait4(id, wait: true)
   }
 
   /// Waits until it has ended. wait4(2).
@@ -56,17 +57,17 @@ public struct ChildProcess: ~Copyable, @unchecked Sendable {
     _ = FlushRegistry.flushBeforeWaiting()
     let id = self.id
     _ = try translating(.wait, nil) { () throws(SystemError) in
-      let descriptor = try Processes.descriptor(of: id)
-      return try waitReady(descriptor.raw, read: true, nanoseconds: Deadline.within(duration).remaining)
+      let descriptor = try Processes.pidfdOpen(id)
+      return try ppoll(descriptor.raw, read: true, nanoseconds: Deadline.within(duration).remaining)
     }
     return try exitIfEnded()
   }
 
   /// Ends it at once. SIGKILL.
-  public func kill() { if ended == nil { Processes.signal(id, 9) } }
+  public func kill() { if ended == nil { Processes.kill(id, SIGKILL) } }
 
   /// Asks it to end. SIGTERM.
-  public func terminate() { if ended == nil { Processes.signal(id, 15) } }
+  public func terminate() { if ended == nil { Processes.kill(id, SIGTERM) } }
 
   /// What it used, once it has ended.
   package var usage: Processes.Usage? { ended?.usage }
@@ -76,7 +77,7 @@ public struct ChildProcess: ~Copyable, @unchecked Sendable {
   ) throws(ChannelError) -> (exit: Processes.Exit, usage: Processes.Usage)? {
     if let ended { return ended }
     let id = self.id
-    ended = try translating(.wait, nil) { () throws(SystemError) in try Processes.reap(id, wait: wait) }
+    ended = try translating(.wait, nil) { () throws(SystemError) in try Processes.wait4(id, wait: wait) }
     if ended != nil { escrow = [] }
     return ended
   }

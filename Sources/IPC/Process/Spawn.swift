@@ -111,7 +111,7 @@ public struct Spawn: ~Copyable {
   }
 
   private func begin() throws(SystemError) -> ChildProcess {
-    let parentDeathPipe = try PipeEnds()
+    let parentDeathPipe = try PipeEnds.pipe2()
     let null = try Files.open("/dev/null", .readWrite)
     // 0, 1, 2, the parent-death pipe, then the ends.
     var descriptors: [Int32] = [
@@ -133,7 +133,7 @@ public struct Spawn: ~Copyable {
         "\(Self.prefix)END_\(name)=\(line) \(numbers.isEmpty ? "-" : numbers.joined(separator: ","))")
       descriptors += transfer.descriptors
     }
-    let process = try Processes.spawn(
+    let process = try Processes.posixSpawn(
       executable, arguments: arguments, environment: variables, descriptors: descriptors)
     let escrow = transfers.filter(\.surrenders).compactMap { $0.transfer.surrender() }
     let writing = try parentDeathPipe.writing.duplicate()

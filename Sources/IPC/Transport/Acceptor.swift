@@ -22,7 +22,7 @@ package final class Acceptor: @unchecked Sendable {
   ) throws(SystemError) {
     self.listener = listener
     self.admit = admit
-    arrivals = try Events.create()
+    arrivals = try Events.eventfd()
     try arrivals.setNonblocking(true)
     try Threads.start(name: "ipc-door") { while self.admitOne() {} }
   }
@@ -48,7 +48,7 @@ package final class Acceptor: @unchecked Sendable {
         _ = Descriptor(owning: copy)
         return false
       }
-      Events.signal(arrivals)
+      Events.write(arrivals)
       Self.greet(socket)
     } catch {
       if state.withLock({ $0.isClosed }) { return false }
@@ -64,12 +64,12 @@ package final class Acceptor: @unchecked Sendable {
   }
 
   /// Forgets that somebody came, before the list is read.
-  package func rearm() { Events.drain(arrivals) }
+  package func rearm() { Events.read(arrivals) }
 
   package func close() {
     state.withLock { $0.isClosed = true }
     // Wakes accept(2) on the other thread.
-    Sockets.shutdownReading(listener.raw)
+    Sockets.shutdown(reading: listener.raw)
   }
 
   // MARK: The byte
@@ -78,7 +78,7 @@ package final class Acceptor: @unchecked Sendable {
   package static func greet(_ socket: borrowing Descriptor) {
     var byte: UInt8 = 1
     unsafe withUnsafeBytes(of: &byte) { bytes in
-      _ = unsafe try? Sockets.send(
+      _ = unsafe try? Sockets.sendmsg(
         socket.raw, bytes, UnsafeRawBufferPointer(start: nil, count: 0), wait: false)
     }
   }
@@ -89,13 +89,13 @@ package final class Acceptor: @unchecked Sendable {
   package static func knock(
     _ socket: borrowing Descriptor, until deadline: Deadline
   ) throws(SystemError) -> Answer {
-    guard try waitReady(socket.raw, read: true, nanoseconds: deadline.remaining) else { return .silence }
+    guard try ppoll(socket.raw, read: true, nanoseconds: deadline.remaining) else { return .silence }
     let raw = socket.raw
     do throws(SystemError) {
       return try unsafe withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) {
         buffer throws(SystemError) in
         var truncated = false
-        let count = unsafe try Sockets.receive(raw, into: buffer, wait: false, truncated: &truncated)
+        let count = unsafe try Sockets.recvmsg(raw, into: buffer, wait: false, truncated: &truncated)
         return unsafe count == 1 && buffer[0] == 1 ? .admitted : .refused
       }
     } catch {

@@ -60,7 +60,7 @@ extension ByteReader {
     for _ in 0..<times {
       let outcome = unsafe try read(into: buffer, until: .now)
       if case .nothing = outcome {} else { return outcome }
-      Futex.pause()
+      CPU.pause()
     }
     return .nothing
   }

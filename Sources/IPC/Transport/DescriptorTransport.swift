@@ -42,7 +42,7 @@ package final class DescriptorCarrier: ByteWriter, ByteReader {
     self.unitBytes = unitBytes
     self.isStream = isStream
     self.onClose = onClose
-    if kind != .socket { Streams.ignoreBrokenPipe }
+    if kind != .socket { Streams.ignoreSIGPIPE }
   }
 
   /// The FIFO's second, non-blocking descriptor.
@@ -102,7 +102,7 @@ package final class DescriptorCarrier: ByteWriter, ByteReader {
     while true {
       guard error.wouldBlock else { throw ChannelError(error, .send, mechanism) }
       let ready = try translating(.send, mechanism) { () throws(SystemError) in
-        try waitReady(raw, write: true, nanoseconds: deadline.remaining)
+        try ppoll(raw, write: true, nanoseconds: deadline.remaining)
       }
       if !ready { return 0 }
       do throws(SystemError) {
@@ -118,8 +118,9 @@ package final class DescriptorCarrier: ByteWriter, ByteReader {
   ) throws(SystemError) -> Int {
     // A FIFO that isn't to wait is written through a descriptor of its own, which never does.
     kind == .socket
-      ? unsafe try Sockets.send(raw, head, body, wait: wait)
-      : unsafe try Streams.write(raw, head, body, wait: wait || kind != .pipe)
+      ? unsafe try Sockets.sendmsg(raw, head, body, wait: wait)
+      : wait || kind != .pipe
+        ? unsafe try Streams.writev(raw, head, body) : unsafe try Streams.pwritev2(raw, head, body)
   }
 
   @inline(__always) package func read(
@@ -159,7 +160,7 @@ package final class DescriptorCarrier: ByteWriter, ByteReader {
         if deadline.isNow { return .nothing }
       }
       let ready = try translating(.receive, mechanism) { () throws(SystemError) in
-        try waitReady(raw, read: true, nanoseconds: deadline.remaining)
+        try ppoll(raw, read: true, nanoseconds: deadline.remaining)
       }
       if !ready { return .nothing }
       isAwaiting = false
@@ -171,13 +172,16 @@ package final class DescriptorCarrier: ByteWriter, ByteReader {
   ) throws(SystemError) -> ReadOutcome {
     if kind == .socket {
       var truncated = false
-      let count = unsafe try Sockets.receive(
+      let count = unsafe try Sockets.recvmsg(
         raw, into: buffer, wait: wait, tries: tries, truncated: &truncated)
       if truncated { throw SystemError.packetTooLong }
       return count == 0 ? .ended : .bytes(count)
     }
     // A FIFO that isn't to wait is read through a descriptor of its own, which never does.
-    let count = unsafe try Streams.read(raw, into: buffer, wait: wait || kind != .pipe, tries: tries)
+    let count =
+      wait || kind != .pipe
+      ? unsafe try Streams.read(raw, into: buffer, tries: tries)
+      : unsafe try Streams.preadv2(raw, into: buffer, tries: tries)
     return count == 0 ? .ended : .bytes(count)
   }
 

@@ -31,7 +31,7 @@ package struct EventCount: Sendable {
 
   /// The same towards a sleeper that passes the barrier for both (``MemoryBarrier``): costs a load.
   @inline(__always) package func notifyWithoutBarrier() {
-    MemoryBarrier.left()
+    MemoryBarrier.compilerOnly()
     if word.relaxed() & 1 != 0 { wake() }
   }
 
@@ -39,7 +39,7 @@ package struct EventCount: Sendable {
     while true {
       let value = word.load()
       if word.compareExchange(value, (value & ~1) &+ 2) {
-        if value & 1 != 0 { word.wakeAll() }
+        if value & 1 != 0 { word.futexWake() }
         return
       }
     }
@@ -74,7 +74,7 @@ package struct EventCount: Sendable {
         return true
       }
       if deadline.hasPassed { return false }
-      word.sleep(while: value | 1, nanoseconds: deadline.remaining(atMost: slice))
+      word.futexWait(while: value | 1, nanoseconds: deadline.remaining(atMost: slice))
       // Woken by news, most likely: nothing has to be said before they are looked at.
       if try ready() { return true }
     }

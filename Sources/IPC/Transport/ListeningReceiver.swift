@@ -97,7 +97,7 @@ package final class ListeningReceiver: ReceiverTransport {
     if lines.count == 1, reads & 31 != 0, try read(lines[0]) { return true }
     var entries = [PollEntry(door.pollable, read: true)] + lines.map { PollEntry($0.socket.raw, read: true) }
     let ready = try translating(.receive, mechanism) { () throws(SystemError) in
-      try poll(&entries, nanoseconds: deadline.remaining)
+      try ppoll(&entries, nanoseconds: deadline.remaining)
     }
     guard ready > 0 else { return false }
     var changed = false
@@ -113,7 +113,7 @@ package final class ListeningReceiver: ReceiverTransport {
     var truncated = false
     do throws(SystemError) {
       let room = unsafe line.decoder.room(unitBytes)
-      let count = unsafe try Sockets.receive(line.socket.raw, into: room, wait: false, truncated: &truncated)
+      let count = unsafe try Sockets.recvmsg(line.socket.raw, into: room, wait: false, truncated: &truncated)
       line.decoder.filled(count)
       bytesCarried += count
       if count == 0, let last = unsafe line.decoder.last() { lastWords = unsafe Array(last) }

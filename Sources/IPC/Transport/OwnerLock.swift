@@ -14,14 +14,14 @@ struct OwnerLock: ~Copyable {
   /// Taken by the owner, who waits for a visitor to go.
   @inline(__always) func enter() {
     isInside.store(true, ordering: .relaxed)
-    if visitorPassesBarrier { MemoryBarrier.left() } else { sharedMemoryFence() }
+    if visitorPassesBarrier { MemoryBarrier.compilerOnly() } else { sharedMemoryFence() }
     if isVisited.load(ordering: .acquiring) { waitForVisitor() }
   }
 
   @inline(never) private func waitForVisitor() {
     while true {
       isInside.store(false, ordering: .releasing)
-      while isVisited.load(ordering: .acquiring) { Futex.pause() }
+      while isVisited.load(ordering: .acquiring) { CPU.pause() }
       isInside.store(true, ordering: .sequentiallyConsistent)
       sharedMemoryFence()
       if !isVisited.load(ordering: .acquiring) { return }

@@ -13,7 +13,7 @@ enum UnixPaths {
     // Two receivers that both find a dead one's file must not remove each other's: the directory is the lock.
     let lock = try Files.open(directory, .read, directory: true)
     var backoff = Backoff(.within(.seconds(5)))
-    while try !Files.lock(lock, wait: false), backoff.pause() {}
+    while try !Files.flock(lock, wait: false), backoff.pause() {}
     try removeDead(path)
     try Sockets.bind(socket, path: path)
     withExtendedLifetime(lock) {}
@@ -21,13 +21,14 @@ enum UnixPaths {
 
   /// Removes a socket file of this user's behind which nobody listens any more.
   private static func removeDead(_ path: String) throws(SystemError) {
-    guard let status = try? Files.status(path), status.kind == .socket, status.owner == Myself.user else {
+    guard let status = try? Files.stat(path), status.kind == .socket, status.owner == CurrentProcess.user
+    else {
       return
     }
     do throws(SystemError) {
       try Sockets.probe(path: path)
     } catch {
-      if error.meansRefused { try Files.remove(path) }
+      if error.meansRefused { try Files.unlink(path) }
     }
   }
 }

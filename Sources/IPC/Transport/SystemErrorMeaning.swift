@@ -6,7 +6,7 @@ extension SystemError {
   package var meansClosed: Bool {
     switch number {
     case EPIPE, ECONNRESET, EIDRM, ENOTCONN, ESHUTDOWN, ETIMEDOUT: true
-    case EINVAL: call == .msgsnd || call == .msgrcv || call == .semop
+    case EINVAL: call == .msgsnd || call == .msgrcv || call == .semtimedop
     default: false
     }
   }
@@ -37,7 +37,7 @@ extension SystemError {
     switch (number, call) {
     case (ENOSPC, .msgget): "; as many queues as kernel.msgmni allows exist: see ipcs -q, remove some"
     case (ENOSPC, .semget): "; as many semaphores as kernel.sem allows exist: see ipcs -s, remove some"
-    case (ENOSPC, .semop):
+    case (ENOSPC, .semtimedop):
       "; as many undo entries as kernel.sem allows exist: end processes that use semaphores"
     case (ENOSPC, .shmget):
       "; as many segments as kernel.shmmni or shmall allow exist: see ipcs -m, remove some"

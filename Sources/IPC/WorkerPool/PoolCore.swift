@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 import SystemCalls
 
@@ -227,7 +228,7 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
       state.first = 0
       state.suspects = []
       // Under the lock: a lane reaps its worker only after it has taken it out of the list.
-      for process in state.processes.values { Processes.signal(process, 9) }
+      for process in state.processes.values { Processes.kill(process, SIGKILL) }
       return left
     }
     left.forEach(refuse)

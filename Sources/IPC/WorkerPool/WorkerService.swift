@@ -12,7 +12,7 @@ enum WorkerService<Job: Message, Output: Message> {
     var writer = MessageWriter()
     PoolProtocol.ResultHeader(id: 0, status: .ready, dispatchNanoseconds: 0, workNanoseconds: 0).encode(
       to: &writer)
-    Processes.usageOfThisProcess().encode(to: &writer)
+    Processes.getrusage().encode(to: &writer)
     try results.send(writer.bytes.span)
     results.coalesces = true
     var flushed = Clock.now()

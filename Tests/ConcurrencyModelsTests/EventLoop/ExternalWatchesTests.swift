@@ -46,10 +46,10 @@ extension AllConcurrencyTests {
 
     private final class Event: Sendable {
       let descriptor: Descriptor
-      init() throws { descriptor = try Events.create() }
+      init() throws { descriptor = try Events.eventfd() }
       var raw: Int32 { descriptor.raw }
-      func signal() { Events.signal(descriptor) }
-      func drain() { Events.drain(descriptor) }
+      func signal() { Events.write(descriptor) }
+      func drain() { Events.read(descriptor) }
     }
 
     /// Bounded by the watchdog.
@@ -116,7 +116,7 @@ extension AllConcurrencyTests {
       let running = try Running()
       let isReader = interest == DescriptorEvents.read.rawValue
       let calls = Counter()
-      let (reading, writing) = try PipeEnds().take { ($0.release(), $1.release()) }
+      let (reading, writing) = try PipeEnds.pipe2().take { ($0.release(), $1.release()) }
       let (mine, other) = isReader ? (reading, writing) : (writing, reading)
       if !isReader {
         // Full: only the hang-up makes it ready.

@@ -197,7 +197,7 @@ extension AllConcurrencyTests {
       #expect(throws: Odd.self) { try loop.run() }
       loop.submit { throw Odd() }
       #expect(throws: Odd.self) { try loop.run() }
-      let event = try Events.create(1)
+      let event = try Events.eventfd(1)
       let token = try loop.watch(event.raw, .read) { _ in throw Odd() }
       #expect(throws: Odd.self) { try loop.run() }
       loop.remove(token)

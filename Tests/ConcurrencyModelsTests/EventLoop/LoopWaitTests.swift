@@ -16,10 +16,10 @@ extension AllConcurrencyTests {
       var raw: Int32 { descriptor.raw }
     }
 
-    private func event(_ initial: UInt32 = 0) throws -> Shared { Shared(try Events.create(initial)) }
+    private func event(_ initial: UInt32 = 0) throws -> Shared { Shared(try Events.eventfd(initial)) }
 
     private func pipe() throws -> (reading: Shared, writing: Shared) {
-      let ends = try PipeEnds()
+      let ends = try PipeEnds.pipe2()
       return ends.take { (Shared($0), Shared($1)) }
     }
 
@@ -50,7 +50,7 @@ extension AllConcurrencyTests {
         }()
         try await loop.sleep(nanoseconds: 1_000_000)
         log.add("signals")
-        Events.signal(event.descriptor)
+        Events.write(event.descriptor)
         try await reader
         return log.entries
       }
@@ -63,10 +63,10 @@ extension AllConcurrencyTests {
       let mine = Threads.current
       try loop.run {
         for _ in 0..<100 {
-          try Threads.start(name: "signals") { Events.signal(event.descriptor) }
+          try Threads.start(name: "signals") { Events.write(event.descriptor) }
           #expect(try await loop.ready(event.raw, .read).contains(.read))
           #expect(Threads.current == mine)
-          Events.drain(event.descriptor)
+          Events.read(event.descriptor)
         }
       }
     }
@@ -108,7 +108,7 @@ extension AllConcurrencyTests {
 
     @Test func theEndOfAPipeIsTold() throws {
       let loop = try EventLoop()
-      let (reading, writing) = try PipeEnds().take { (Shared($0), $1.release()) }
+      let (reading, writing) = try PipeEnds.pipe2().take { (Shared($0), $1.release()) }
       let found = try loop.run {
         async let found = loop.ready(reading.raw, .read)
         try await loop.sleep(nanoseconds: 1_000_000)
@@ -141,7 +141,7 @@ extension AllConcurrencyTests {
         try await loop.sleep(nanoseconds: 1_000_000)
         let error = await #expect(throws: EventLoopError.self) { try await loop.ready(event.raw, .read) }
         #expect(error?.errno == EEXIST)
-        Events.signal(event.descriptor)
+        Events.write(event.descriptor)
         #expect(try await first.contains(.read))
         // Now it is free.
         #expect(try await loop.ready(event.raw, .read).contains(.read))
@@ -223,7 +223,7 @@ extension AllConcurrencyTests {
           await #expect(throws: CancellationError.self) { try await task.value }
         }
         // Nobody waits for it any more, so another can.
-        Events.signal(event.descriptor)
+        Events.write(event.descriptor)
         #expect(try await loop.ready(event.raw, .read).contains(.read))
       }
     }
@@ -255,7 +255,7 @@ extension AllConcurrencyTests {
           try await kind.wait(loop, event)
         }
         await #expect(throws: CancellationError.self) { try await task.value }
-        Events.signal(event.descriptor)
+        Events.write(event.descriptor)
         #expect(try await loop.ready(event.raw, .read).contains(.read))
       }
     }
@@ -270,7 +270,7 @@ extension AllConcurrencyTests {
           let task = Task(executorPreference: loop) { try await loop.ready(event.raw, .read) }
           try await loop.sleep(nanoseconds: 1000)
           try Threads.start(name: "cancels") { task.cancel() }
-          Events.signal(event.descriptor)
+          Events.write(event.descriptor)
           do {
             #expect(try await task.value.contains(.read))
             ends.insert("ready")
@@ -278,7 +278,7 @@ extension AllConcurrencyTests {
             #expect(error is CancellationError)
             ends.insert("cancelled")
           }
-          Events.drain(event.descriptor)
+          Events.read(event.descriptor)
         }
         return ends
       }

@@ -50,7 +50,7 @@ extension AllConcurrencyTests {
             group.addTask {
               let now = running.value.add(1, ordering: .sequentiallyConsistent).newValue
               most.value.max(now, ordering: .sequentiallyConsistent)
-              for _ in 0..<100 { Futex.pause() }
+              for _ in 0..<100 { CPU.pause() }
               running.value.subtract(1, ordering: .sequentiallyConsistent)
             }
           }
@@ -69,7 +69,7 @@ extension AllConcurrencyTests {
           var looks = 0
           while others.value.load(ordering: .relaxed) < 100, looks < 2_000_000_000 {
             looks += 1
-            Futex.pause()
+            CPU.pause()
           }
         }
       }
@@ -121,7 +121,7 @@ extension AllConcurrencyTests {
       for round in 0..<20_000 {
         let value = await Task(executorPreference: scheduler) { round }.value
         #expect(value == round)
-        for _ in 0..<(round % 200) { Futex.pause() }
+        for _ in 0..<(round % 200) { CPU.pause() }
       }
       scheduler.close()
     }
@@ -130,7 +130,7 @@ extension AllConcurrencyTests {
     @Test(arguments: [1, 2, 5]) func callsThatBlockDoNotStarveTheRest(_ blocked: Int) async throws {
       let ends = try await run(processors: 2) { scheduler in
         // No copy: a pipe for each call that blocks.
-        let pipes = try (0..<blocked).map { _ in Pipe(try PipeEnds()) }
+        let pipes = try (0..<blocked).map { _ in Pipe(try PipeEnds.pipe2()) }
         return try await withThrowingTaskGroup(of: Int.self) { group in
           for pipe in pipes {
             group.addTask { try await scheduler.blocking { () throws(SystemError) in try pipe.read() } }
@@ -157,7 +157,7 @@ extension AllConcurrencyTests {
     /// Where every thread that may be is in a call that blocks, the rest waits, and goes on when a call ends.
     @Test func atTheLimitOfThreadsTheRestWaits() async throws {
       let scheduler = Scheduler(processors: 2, maximumThreads: 2)
-      let pipes = try (0..<4).map { _ in Pipe(try PipeEnds()) }
+      let pipes = try (0..<4).map { _ in Pipe(try PipeEnds.pipe2()) }
       let all = Task(executorPreference: scheduler) {
         try await withThrowingTaskGroup(of: Int.self) { group in
           for pipe in pipes {
@@ -306,8 +306,8 @@ extension AllConcurrencyTests {
       func write() throws(SystemError) {
         let bytes: [UInt8] = [1]
         _ = unsafe try bytes.span.withUnsafeBytes { bytes throws(SystemError) in
-          unsafe try Streams.write(
-            ends.writing.raw, bytes, UnsafeRawBufferPointer(start: nil, count: 0), wait: true)
+          unsafe try Streams.writev(
+            ends.writing.raw, bytes, UnsafeRawBufferPointer(start: nil, count: 0))
         }
       }
     }

@@ -9,11 +9,11 @@ extension AllTests {
   @Suite(.warmAsync, .guarded) struct AsyncIdle {
     /// The CPU time that `body` takes of this whole process, of the time that goes by.
     private nonisolated(nonsending) func share(_ body: () async throws -> Void) async throws -> Double {
-      let before = Processes.usageOfThisProcess()
+      let before = Processes.getrusage()
       let start = Clock.now()
       try await body()
       let elapsed = Clock.now() - start
-      let after = Processes.usageOfThisProcess()
+      let after = Processes.getrusage()
       let cpu =
         after.userNanoseconds + after.systemNanoseconds - before.userNanoseconds - before.systemNanoseconds
       return Double(cpu) / Double(max(1, elapsed))

@@ -55,9 +55,9 @@ extension AllTests {
       var third = try Sender.open(address)
       let last = Task { try await receiver.receive(String.self) }
       await settle()
-      let before = Processes.usageOfThisProcess()
+      let before = Processes.getrusage()
       try await Task.sleep(for: .milliseconds(300))
-      let used = Processes.usageOfThisProcess().since(before)
+      let used = Processes.getrusage().since(before)
       #expect(used.userNanoseconds + used.systemNanoseconds < 200_000_000, "waiting takes a CPU")
       try third.send("d")
       #expect(await ends(last))

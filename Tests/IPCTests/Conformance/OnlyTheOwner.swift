@@ -23,11 +23,11 @@ extension AllTests {
       let receiver = try Receiver.open(address)
       let sender = try Sender.open(address)
       if subject.traits.addressForm.contains("/") {
-        #expect(try Files.status(address.target).mode == 0o600)
+        #expect(try Files.stat(address.target).mode == 0o600)
       }
-      #expect(try Files.status(Workspace.records).mode == 0o700)
+      #expect(try Files.stat(Workspace.records).mode == 0o700)
       for name in try Files.names(in: Workspace.records) {
-        #expect(try Files.status("\(Workspace.records)/\(name)").mode == 0o600, "\(name)")
+        #expect(try Files.stat("\(Workspace.records)/\(name)").mode == 0o600, "\(name)")
       }
       try sender.close()
       receiver.close()
@@ -38,12 +38,12 @@ extension AllTests {
       Watchdog.at(subject)
       let address = try subject.address()
       do { _ = try Files.open(address.target, .write, create: true) }
-      defer { try? Files.remove(address.target) }
+      defer { try? Files.unlink(address.target) }
       #expect(code { () throws(ChannelError) in _ = try Receiver.open(address) } == .wrongKind)
       #expect(
         code { () throws(ChannelError) in _ = try Sender.open(address, within: .milliseconds(30)) }
           == .wrongKind)
-      #expect(try Files.status(address.target).kind == .regular)
+      #expect(try Files.stat(address.target).kind == .regular)
     }
 
     @Test(arguments: paths)
@@ -53,7 +53,7 @@ extension AllTests {
       let receiver = try Receiver.open(real)
       let link = try subject.address()
       try #require(unsafe symlink(real.target, link.target) == 0)
-      defer { try? Files.remove(link.target) }
+      defer { try? Files.unlink(link.target) }
       let refusals: [ChannelError.Code?] = [.wrongKind, .notAllowed]
       #expect(
         refusals.contains(
@@ -63,9 +63,9 @@ extension AllTests {
       let dangling = try subject.address()
       let nowhere = Workspace.path()
       try #require(unsafe symlink(nowhere, dangling.target) == 0)
-      defer { try? Files.remove(dangling.target) }
+      defer { try? Files.unlink(dangling.target) }
       #expect(refusals.contains(code { () throws(ChannelError) in _ = try Receiver.open(dangling) }))
-      #expect((try? Files.status(nowhere)) == nil)
+      #expect((try? Files.stat(nowhere)) == nil)
       receiver.close()
     }
 

@@ -42,7 +42,7 @@ enum Workspace {
   /// Removes whatever stands at the paths that tests were given.
   static func removePaths() {
     for name in (try? Files.names(in: directory + "/files")) ?? [] {
-      try? Files.remove("\(directory)/files/\(name)")
+      try? Files.unlink("\(directory)/files/\(name)")
     }
   }
 

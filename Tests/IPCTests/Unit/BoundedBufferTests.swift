@@ -17,8 +17,8 @@ extension AllTests {
       let receiver: FramedReceiver
 
       init(slots: Int = 4, wait: WaitStrategy = .block) throws {
-        raw = try Segment(creating: BoundedBuffer.segmentBytes(slots: slots))
-        set = try Semaphores.create(BoundedBuffer.values(slots: slots))
+        raw = try Segment(shmget: BoundedBuffer.segmentBytes(slots: slots))
+        set = try Semaphores.semget(BoundedBuffer.values(slots: slots))
         let livenessPipes = try LivenessPipe.pair()
         var options = ChannelOptions()
         options.wait = wait
@@ -26,14 +26,14 @@ extension AllTests {
           .semaphore,
           BoundedBufferSink(
             try BoundedBuffer(
-              set: set, slots: slots, segment: try Segment(attaching: raw.id), liveness: livenessPipes.sender)
+              set: set, slots: slots, segment: try Segment(shmat: raw.id), liveness: livenessPipes.sender)
           ),
           options)
         receiver = FramedReceiver(
           .semaphore,
           BoundedBufferSource(
             try BoundedBuffer(
-              set: set, slots: slots, segment: try Segment(attaching: raw.id),
+              set: set, slots: slots, segment: try Segment(shmat: raw.id),
               liveness: livenessPipes.receiver)),
           options)
       }
@@ -42,14 +42,14 @@ extension AllTests {
         sender.close()
         receiver.close()
         // Where a test stopped half-way.
-        try? Semaphores.remove(set)
-        try? Segment.remove(raw.id)
+        try? Semaphores.semctl(remove: set)
+        try? Segment.shmctl(remove: raw.id)
       }
 
-      func values() throws -> [Int] { try (0..<6).map { try Semaphores.value(set, $0) } }
+      func values() throws -> [Int] { try (0..<6).map { try Semaphores.semctl(value: set, $0) } }
 
       func add(_ index: Int, _ change: Int) throws {
-        try Semaphores.operate(set, Semaphores.Steps(Step(index, change)), nanoseconds: 0)
+        try Semaphores.semtimedop(set, Semaphores.Steps(Step(index, change)), nanoseconds: 0)
       }
 
       func slotOffset(_ position: Int) -> Int {
@@ -99,16 +99,16 @@ extension AllTests {
       "a number of slots that can't be, or more than the segment has, is refused",
       arguments: [Int.min, -1, 0, 1, 5, 16384, 16385, 65536, Int.max / 4104, Int.max])
     func absurdSlotCounts(slots: Int) throws {
-      let segment = try Segment(creating: BoundedBuffer.segmentBytes(slots: 4))
-      let set = try Semaphores.create(BoundedBuffer.values(slots: 4))
+      let segment = try Segment(shmget: BoundedBuffer.segmentBytes(slots: 4))
+      let set = try Semaphores.semget(BoundedBuffer.values(slots: 4))
       defer {
-        try? Segment.remove(segment.id)
-        try? Semaphores.remove(set)
+        try? Segment.shmctl(remove: segment.id)
+        try? Semaphores.semctl(remove: set)
       }
       let id = segment.id
       #expect(throws: ChannelError.self) {
         _ = try BoundedBuffer(
-          set: set, slots: slots, segment: try Segment(attaching: id),
+          set: set, slots: slots, segment: try Segment(shmat: id),
           liveness: try LivenessPipe.pair().sender)
       }
     }
@@ -153,7 +153,7 @@ extension AllTests {
     @Test("a removed set is the end")
     func removed() throws {
       let pair = try Pair()
-      try Semaphores.remove(pair.set)
+      try Semaphores.semctl(remove: pair.set)
       #expect(code { () throws(ChannelError) in try pair.sender.send([1], until: .now) } == .closed)
       #expect(code { () throws(ChannelError) in try pair.receiver.receive(until: .now) } == .closed)
     }

@@ -24,7 +24,9 @@
             options.wait = wait
             let ends = try PipeMechanism.pair(options)
             var found: [[UInt8]] = []
-            let plans = [Faults.Plan(.writev, at: at, effect), Faults.Plan(.readv, at: at, effect)]
+            let plans = [SystemCall.writev, .pwritev2, .read, .preadv2].map {
+              Faults.Plan($0, at: at, effect)
+            }
             _ = try Faults.with(plans) { () throws(ChannelError) in
               for message in messages() {
                 guard try ends.sender.send(message, until: deadline) else { return }
@@ -64,7 +66,7 @@
         var options = ChannelOptions()
         options.coalesces = true
         let ends = try PipeMechanism.pair(options)
-        let fired = try Faults.with([Faults.Plan(.writev, at: at, effect)]) { () throws(ChannelError) in
+        let fired = try Faults.with([Faults.Plan(.pwritev2, at: at, effect)]) { () throws(ChannelError) in
           for message in messages() { _ = try ends.sender.send(message) }
           _ = try ends.sender.flush(until: .never)
         }
@@ -80,7 +82,7 @@
       @Test("a reserved message survives short writes", arguments: effects)
       func reserved(effect: Faults.Effect) throws {
         var channel = try Channel.make(over: .pipe)
-        _ = try Faults.with([Faults.Plan(.writev, at: 1, effect)]) { () throws(ChannelError) in
+        _ = try Faults.with([Faults.Plan(.pwritev2, at: 1, effect)]) { () throws(ChannelError) in
           try channel.sender.send(capacity: 3000) { output in
             for index in 0..<2500 { output.append(UInt8(truncatingIfNeeded: index)) }
           }
@@ -94,7 +96,7 @@
         for (number, expected) in [(EIO, ChannelError.Code.system), (EPIPE, .closed), (EACCES, .notAllowed)] {
           let ends = try PipeMechanism.pair(ChannelOptions())
           do throws(ChannelError) {
-            _ = try Faults.with([Faults.Plan(.writev, at: 1, .errno(number))]) { () throws(ChannelError) in
+            _ = try Faults.with([Faults.Plan(.pwritev2, at: 1, .errno(number))]) { () throws(ChannelError) in
               _ = try ends.sender.send([1])
             }
             Issue.record("\(number) was swallowed")
@@ -111,7 +113,7 @@
       @Test("a try that can't go on says so and changes nothing")
       func tryOnce() throws {
         let ends = try PipeMechanism.pair(ChannelOptions())
-        let plans = [Faults.Plan(.writev, at: 1, .errno(EAGAIN)), Faults.Plan(.readv, at: 1, .errno(EAGAIN))]
+        let plans = [SystemCall.pwritev2, .preadv2].map { Faults.Plan($0, at: 1, .errno(EAGAIN)) }
         _ = try Faults.with(plans) { () throws(ChannelError) in
           #expect(try !ends.sender.send([1], until: .now))
           #expect(try ends.sender.send([2], until: .now))
@@ -153,7 +155,7 @@
         var options = ChannelOptions()
         if mechanism == .unix { options.type = "stream" }
         let implementation = try Catalogue.implementation(of: mechanism)
-        return (try implementation.pair(options), mechanism == .pipe ? .writev : .sendmsg)
+        return (try implementation.pair(options), mechanism == .pipe ? .pwritev2 : .sendmsg)
       }
 
       @Test(

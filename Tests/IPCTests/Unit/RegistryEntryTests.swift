@@ -11,7 +11,7 @@ final class TestRuntimeDirectory {
 
   init() throws {
     path = "/tmp/swift-ipc-unit-\(getpid())-\(UInt32.random(in: 0 ... .max))"
-    try Files.makeDirectory(path)
+    try Files.mkdir(path)
     unsafe setenv("IPC_RUNTIME_DIRECTORY", path, 1)
   }
 
@@ -21,8 +21,8 @@ final class TestRuntimeDirectory {
     } else {
       unsafe unsetenv("IPC_RUNTIME_DIRECTORY")
     }
-    for name in names() { try? Files.remove(path + "/" + name) }
-    try? Files.removeDirectory(path)
+    for name in names() { try? Files.unlink(path + "/" + name) }
+    try? Files.rmdir(path)
   }
 
   func names() -> [String] { ((try? Files.names(in: path)) ?? []).sorted() }
@@ -31,7 +31,7 @@ final class TestRuntimeDirectory {
   func leave(_ name: String, _ text: String) throws {
     let file = try Files.open(path + "/" + name, .write, create: true)
     try Files.writeText(file, text)
-    for side in [".senders", ".receivers"] { try Files.makeFIFO(path + "/" + name + side) }
+    for side in [".senders", ".receivers"] { try Files.mkfifo(path + "/" + name + side) }
   }
 }
 
@@ -99,7 +99,7 @@ extension AllTests {
       let (record, liveness) = try RegistryEntry.joinReceiving(.queue, name, calls.rules())
       #expect(try record.integer("number") == 1)
       #expect(directory.names() == ["queue." + name, "queue.\(name).receivers", "queue.\(name).senders"])
-      for file in directory.names() { #expect(try Files.status(directory.path + "/" + file).mode == 0o600) }
+      for file in directory.names() { #expect(try Files.stat(directory.path + "/" + file).mode == 0o600) }
       liveness.leave { calls.removed.append([:]) }
       #expect(calls.removed.count == 1)
       #expect(directory.names() == [])
@@ -185,14 +185,14 @@ extension AllTests {
       let rules = Calls().rules()
       unsafe setenv("IPC_RUNTIME_DIRECTORY", place, 1)
       #expect(joining("jobs", rules).code == nil, "it is made where there is none")
-      #expect(try Files.status(place).mode == 0o700)
+      #expect(try Files.stat(place).mode == 0o700)
       unsafe chmod(place, 0o750)
       #expect(joining("jobs", rules).code == .notAllowed)
       #expect(joining("jobs", rules).said.contains(place))
-      try Files.removeDirectory(place)
+      try Files.rmdir(place)
       unsafe symlink(directory.path, place)
       #expect(joining("jobs", rules).code == .notAllowed)
-      try Files.remove(place)
+      try Files.unlink(place)
       _ = try Files.open(place, .write, create: true)
       #expect(joining("jobs", rules).code == .notAllowed)
     }
@@ -201,13 +201,13 @@ extension AllTests {
     func linkedRecord() throws {
       unsafe symlink("/tmp/nowhere-\(getpid())", directory.path + "/queue.jobs")
       #expect(code { () throws(ChannelError) in _ = try Receiver.open("queue:jobs") } == .system)
-      #expect((try? Files.status("/tmp/nowhere-\(getpid())")) == nil)
+      #expect((try? Files.stat("/tmp/nowhere-\(getpid())")) == nil)
     }
 
     @Test("a stale name's real objects go when the next receiver comes")
     func staleObjects() throws {
-      let segment = try Segment(creating: 4096).id
-      defer { try? Segment.remove(segment) }
+      let segment = try Segment(shmget: 4096).id
+      defer { try? Segment.shmctl(remove: segment) }
       try directory.leave("memory.jobs", "swift-ipc 1\nrun abc\nsegment \(segment)\n")
       do {
         var receiver = try Receiver.open("memory:jobs")
@@ -215,7 +215,7 @@ extension AllTests {
         try sender.send("hello")
         #expect(try receiver.receive(String.self) == "hello")
       }
-      #expect(throws: SystemError.self) { _ = try Segment.status(segment) }
+      #expect(throws: SystemError.self) { _ = try Segment.shmctl(status: segment) }
       #expect(directory.names() == [])
     }
   }

@@ -171,9 +171,9 @@ extension AllToolTests {
         let words = object.split(separator: " ")
         guard words.count == 2, let id = Int32(words[1]) else { continue }
         switch words[0] {
-        case "msg": try? MessageQueues.remove(id)
-        case "sem": try? Semaphores.remove(id)
-        default: try? Segment.remove(id)
+        case "msg": try? MessageQueues.msgctl(remove: id)
+        case "sem": try? Semaphores.semctl(remove: id)
+        default: try? Segment.shmctl(remove: id)
         }
       }
     }

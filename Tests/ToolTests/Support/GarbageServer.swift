@@ -10,12 +10,12 @@ final class GarbageServer {
 
   init() throws {
     let loop = try EventLoop()
-    let address = try Internet.resolve(host: "127.0.0.1", port: 0, passive: true)[0]
-    let listener = Listener(try Internet.stream(address))
+    let address = try Internet.getaddrinfo(host: "127.0.0.1", port: 0, passive: true)[0]
+    let listener = Listener(try Internet.socket(address))
     try Internet.bind(listener.socket, address)
     try Sockets.listen(listener.socket)
     try listener.socket.setNonblocking(true)
-    url = "http://127.0.0.1:\(try Internet.localAddress(listener.socket).port)/"
+    url = "http://127.0.0.1:\(try Internet.getsockname(listener.socket).port)/"
     self.loop = loop
     let ended = self.ended
     loop.submit {
@@ -23,10 +23,11 @@ final class GarbageServer {
         guard let client = try? Sockets.accept(listener.socket) else { return }
         let text = Array("SSH-2.0-nothing you know\r\n\r\n".utf8)
         _ = unsafe try? text.withUnsafeBytes {
-          unsafe try Sockets.send(client.raw, $0, UnsafeRawBufferPointer(start: nil, count: 0), wait: false)
+          unsafe try Sockets.sendmsg(
+            client.raw, $0, UnsafeRawBufferPointer(start: nil, count: 0), wait: false)
         }
         // What it asked for is taken first: closing over it would be a reset.
-        Sockets.shutdownWriting(client.raw)
+        Sockets.shutdown(writing: client.raw)
         listener.clients.append(Listener(client))
       }
     }

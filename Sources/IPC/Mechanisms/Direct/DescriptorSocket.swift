@@ -20,7 +20,7 @@ public struct DescriptorSocket: ~Copyable, Sendable {
   /// Both ends of a new socket.
   public static func pair() throws(ChannelError) -> Pair {
     do throws(SystemError) {
-      let ends = try Sockets.pair(.stream)
+      let ends = try Sockets.socketpair(.stream)
       return ends.take { one, other in Pair(one: DescriptorSocket(one), other: DescriptorSocket(other)) }
     } catch {
       throw ChannelError(error, .open, .unix)
@@ -37,14 +37,14 @@ public struct DescriptorSocket: ~Copyable, Sendable {
   public func send(opening path: String) throws(ChannelError) {
     try translating(.send, .unix, path) { () throws(SystemError) in
       let file = try Files.open(path, .read)
-      try Sockets.send(descriptor: file, over: descriptor)
+      try Sockets.sendmsg(descriptor: file, over: descriptor)
     }
   }
 
   /// Takes an open file, and reads what it holds as text, at most 4 MiB.
   public func receiveText() throws(ChannelError) -> String {
     try translating(.receive, .unix) { () throws(SystemError) in
-      let file = try Sockets.receiveDescriptor(over: descriptor)
+      let file = try Sockets.recvmsgDescriptor(over: descriptor)
       return try Files.readText(file)
     }
   }

@@ -23,12 +23,13 @@ public struct MessageQueue: ~Copyable, Sendable {
 
   /// Makes a queue that only its number leads to. It stays until ``remove()``.
   public static func create() throws(ChannelError) -> MessageQueue {
-    MessageQueue(id: try translating(.open, .queue) { () throws(SystemError) in try MessageQueues.create() })
+    MessageQueue(id: try translating(.open, .queue) { () throws(SystemError) in try MessageQueues.msgget() })
   }
 
   /// The queue with this number, of this user's.
   public static func open(id: Int32) throws(ChannelError) -> MessageQueue {
-    _ = try translating(.open, .queue, "queue \(id)") { () throws(SystemError) in try MessageQueues.status(id)
+    _ = try translating(.open, .queue, "queue \(id)") { () throws(SystemError) in
+      try MessageQueues.msgctl(status: id)
     }
     return MessageQueue(id: id)
   }
@@ -42,7 +43,7 @@ public struct MessageQueue: ~Copyable, Sendable {
     let id = self.id
     try translating(.send, .queue) { () throws(SystemError) in
       unsafe try message.bytes.span.withUnsafeBytes { raw throws(SystemError) in
-        unsafe try MessageQueues.send(id, raw.baseAddress!, count: raw.count - 8, wait: true)
+        unsafe try MessageQueues.msgsnd(id, raw.baseAddress!, count: raw.count - 8, wait: true)
       }
     }
   }
@@ -62,7 +63,7 @@ public struct MessageQueue: ~Copyable, Sendable {
     do throws(SystemError) {
       var span = buffer.mutableSpan
       let count = unsafe try span.withUnsafeMutableBytes { raw throws(SystemError) in
-        unsafe try MessageQueues.receive(id, raw.baseAddress!, capacity: capacity, type: type, wait: wait)
+        unsafe try MessageQueues.msgrcv(id, raw.baseAddress!, capacity: capacity, type: type, wait: wait)
       }
       var reader = MessageReader()
       guard let found: Int = try? reader.integer(buffer.span) else { return nil }
@@ -76,12 +77,13 @@ public struct MessageQueue: ~Copyable, Sendable {
   /// How many messages wait.
   public var count: Int {
     get throws(ChannelError) {
-      try translating(.list, .queue) { () throws(SystemError) in try MessageQueues.status(id).messages }
+      try translating(.list, .queue) { () throws(SystemError) in try MessageQueues.msgctl(status: id).messages
+      }
     }
   }
 
   /// Removes it and what waits in it.
   public consuming func remove() throws(ChannelError) {
-    try translating(.open, .queue) { () throws(SystemError) in try MessageQueues.remove(id) }
+    try translating(.open, .queue) { () throws(SystemError) in try MessageQueues.msgctl(remove: id) }
   }
 }

@@ -12,19 +12,21 @@ public struct SemaphoreSet: ~Copyable, Sendable {
   /// Makes a set with these values (0 to 32767 each) that only its number leads to. It stays until ``remove()``.
   public static func create(_ values: [UInt16]) throws(ChannelError) -> SemaphoreSet {
     SemaphoreSet(
-      id: try translating(.open, .semaphore) { () throws(SystemError) in try Semaphores.create(values) })
+      id: try translating(.open, .semaphore) { () throws(SystemError) in try Semaphores.semget(values) })
   }
 
   /// The set with this number.
   public static func open(id: Int32) throws(ChannelError) -> SemaphoreSet {
-    _ = try translating(.open, .semaphore, "set \(id)") { () throws(SystemError) in try Semaphores.count(id) }
+    _ = try translating(.open, .semaphore, "set \(id)") { () throws(SystemError) in
+      try Semaphores.semctl(count: id)
+    }
     return SemaphoreSet(id: id)
   }
 
   private func change(_ index: Int, _ by: Int, undo: Bool, wait: Bool) throws(ChannelError) -> Bool {
     let steps = Semaphores.Steps(Semaphores.Operation(index, by, undo: undo))
     do throws(SystemError) {
-      try Semaphores.operate(id, steps, nanoseconds: wait ? .max : 0)
+      try Semaphores.semtimedop(id, steps, nanoseconds: wait ? .max : 0)
       return true
     } catch {
       if error.wouldBlock { return false }
@@ -50,11 +52,11 @@ public struct SemaphoreSet: ~Copyable, Sendable {
 
   /// A counter's value now.
   public func value(_ index: Int) throws(ChannelError) -> Int {
-    try translating(.list, .semaphore) { () throws(SystemError) in try Semaphores.value(id, index) }
+    try translating(.list, .semaphore) { () throws(SystemError) in try Semaphores.semctl(value: id, index) }
   }
 
   /// Removes it; whoever waits gets an error.
   public consuming func remove() throws(ChannelError) {
-    try translating(.open, .semaphore) { () throws(SystemError) in try Semaphores.remove(id) }
+    try translating(.open, .semaphore) { () throws(SystemError) in try Semaphores.semctl(remove: id) }
   }
 }

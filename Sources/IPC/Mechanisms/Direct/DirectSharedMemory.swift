@@ -13,7 +13,7 @@ public struct SharedMemory: ~Copyable, Sendable {
   public static func create(words: Int) throws(ChannelError) -> SharedMemory {
     precondition(words > 0, "at least one word")
     do throws(SystemError) {
-      return SharedMemory(try Segment(creating: words * 8))
+      return SharedMemory(try Segment(shmget: words * 8))
     } catch {
       throw ChannelError(error, .open, .memory)
     }
@@ -22,7 +22,7 @@ public struct SharedMemory: ~Copyable, Sendable {
   /// The memory with this number, of this user's.
   public static func open(id: Int32) throws(ChannelError) -> SharedMemory {
     do throws(SystemError) {
-      return SharedMemory(try Segment(attaching: id))
+      return SharedMemory(try Segment(shmat: id))
     } catch {
       throw ChannelError(error, .open, .memory, "segment \(id)")
     }
@@ -43,6 +43,6 @@ public struct SharedMemory: ~Copyable, Sendable {
   /// Marks it for removal: it goes when the last process lets go of it.
   public func remove() throws(ChannelError) {
     let id = segment.id
-    try translating(.open, .memory) { () throws(SystemError) in try Segment.remove(id) }
+    try translating(.open, .memory) { () throws(SystemError) in try Segment.shmctl(remove: id) }
   }
 }

@@ -51,7 +51,7 @@ final class QueueSink: ByteWriter {
     if deadline.isNever, link.waitsInKernel {
       do throws(SystemError) {
         _ = try link.inKernel { () throws(SystemError) in
-          unsafe try MessageQueues.send(link.queue, base, count: total, wait: true)
+          unsafe try MessageQueues.msgsnd(link.queue, base, count: total, wait: true)
         }
       } catch {
         if !link.liveness.peersGone { throw ChannelError(error, .send, .queue) }
@@ -76,7 +76,7 @@ final class QueueSink: ByteWriter {
     let found = try? link.room.wait(until: deadline) { () throws(ChannelError) in
       if link.liveness.peersGone { return true }
       let status = try translating(.send, .queue) { () throws(SystemError) in
-        try MessageQueues.status(link.queue)
+        try MessageQueues.msgctl(status: link.queue)
       }
       return status.waitingBytes + count <= status.capacityBytes
     }
@@ -87,7 +87,7 @@ final class QueueSink: ByteWriter {
   private func attempt(_ memory: UnsafeRawPointer, _ count: Int) throws(ChannelError) -> Bool {
     if link.liveness.peersGone { throw .closed(.send, .queue) }
     do throws(SystemError) {
-      unsafe try MessageQueues.send(link.queue, memory, count: count, wait: false)
+      unsafe try MessageQueues.msgsnd(link.queue, memory, count: count, wait: false)
     } catch {
       if error.wouldBlock { return false }
       throw ChannelError(error, .send, .queue)
@@ -158,7 +158,7 @@ final class QueueSource: ByteReader {
     if takesTurns || inside {
       for _ in 0..<times {
         if let outcome = unsafe try attempt(buffer) { return outcome }
-        Futex.pause()
+        CPU.pause()
       }
       return .nothing
     }
@@ -227,7 +227,7 @@ final class QueueSource: ByteReader {
     let found = try? link.messages.wait(until: deadline) { () throws(ChannelError) in
       if link.liveness.peersGone { return true }
       return try translating(.receive, .queue) { () throws(SystemError) in
-        try MessageQueues.hasMessage(link.queue)
+        try MessageQueues.msgrcv(probe: link.queue)
       }
     }
     // An error is the next take's to throw.
@@ -244,12 +244,12 @@ final class QueueSource: ByteReader {
     do throws(SystemError) {
       if wait {
         let received = try link.inKernel { () throws(SystemError) in
-          unsafe try MessageQueues.receive(link.queue, base, capacity: unitBytes, type: 0, wait: true)
+          unsafe try MessageQueues.msgrcv(link.queue, base, capacity: unitBytes, type: 0, wait: true)
         }
         guard let received else { return nil }
         count = received
       } else {
-        count = unsafe try MessageQueues.receive(
+        count = unsafe try MessageQueues.msgrcv(
           link.queue, base, capacity: unitBytes, type: 0, wait: false, tries: tries)
       }
     } catch {

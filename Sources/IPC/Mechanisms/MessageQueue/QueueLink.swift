@@ -72,7 +72,7 @@ final class QueueLink: @unchecked Sendable {
         var type = QueueType.hangUp
         // A full queue has something to read, which ends the call as well.
         unsafe withUnsafeBytes(of: &type) { bytes in
-          try? unsafe MessageQueues.send(queue, bytes.baseAddress!, count: 0, wait: false)
+          try? unsafe MessageQueues.msgsnd(queue, bytes.baseAddress!, count: 0, wait: false)
         }
       } else {
         discardAll()
@@ -83,11 +83,11 @@ final class QueueLink: @unchecked Sendable {
 
   private func discardAll() {
     // No message is longer than this; one that didn't fit would stay.
-    guard let longest = (try? MessageQueues.status(queue))?.capacityBytes else { return }
+    guard let longest = (try? MessageQueues.msgctl(status: queue))?.capacityBytes else { return }
     let scratch = ByteBuffer(capacity: longest + 16)
     let base = unsafe scratch.room(longest + 16).baseAddress!
     for _ in 0..<100_000 {
-      let taken = try? unsafe MessageQueues.receive(queue, base, capacity: longest, type: 0, wait: false)
+      let taken = try? unsafe MessageQueues.msgrcv(queue, base, capacity: longest, type: 0, wait: false)
       if taken == nil { return }
     }
   }
@@ -114,7 +114,7 @@ final class QueueLink: @unchecked Sendable {
     let steps = Semaphores.Steps(Semaphores.Operation(mutex.rawValue, -1, undo: true))
     while true {
       do throws(SystemError) {
-        try Semaphores.operate(
+        try Semaphores.semtimedop(
           mutexes, steps, nanoseconds: deadline.isNow ? 0 : deadline.remaining(atMost: 50_000_000))
         return true
       } catch {
@@ -125,12 +125,12 @@ final class QueueLink: @unchecked Sendable {
   }
 
   func unlock(_ mutex: Mutex) {
-    try? Semaphores.operate(
+    try? Semaphores.semtimedop(
       mutexes, Semaphores.Steps(Semaphores.Operation(mutex.rawValue, 1, undo: true)), nanoseconds: 0)
   }
 
   /// Whether nobody is in the middle of a message in parts: it ended, or its sender died.
-  var nobodySendsParts: Bool { (try? Semaphores.value(mutexes, Mutex.sending.rawValue)) ?? 1 > 0 }
+  var nobodySendsParts: Bool { (try? Semaphores.semctl(value: mutexes, Mutex.sending.rawValue)) ?? 1 > 0 }
 
   func transfer() throws(ChannelError) -> EndpointTransfer {
     if !liveness.isAnonymous { throw .named(.queue) }

@@ -13,7 +13,7 @@ package enum QueueMechanism: MechanismImplementation {
 
   /// What one queue message carries: never more than the queue holds.
   private static func unit(_ queue: Int32) throws(SystemError) -> Int {
-    min(KernelLimit.number("kernel/msgmax"), try MessageQueues.status(queue).capacityBytes)
+    min(KernelLimit.number("kernel/msgmax"), try MessageQueues.msgctl(status: queue).capacityBytes)
   }
 
   /// Makes the kernel's objects, and says where they are.
@@ -21,16 +21,16 @@ package enum QueueMechanism: MechanismImplementation {
     ResourceCleaner.prepare()
     let queue = try makeQueue(options)
     do throws(SystemError) {
-      let mutexes = try Semaphores.create([1, 1])
+      let mutexes = try Semaphores.semget([1, 1])
       do throws(SystemError) {
-        let segment = try Segment(creating: QueueLink.segmentBytes)
+        let segment = try Segment(shmget: QueueLink.segmentBytes)
         return ["queue": String(queue), "mutexes": String(mutexes), "segment": String(segment.id)]
       } catch {
-        try? Semaphores.remove(mutexes)
+        try? Semaphores.semctl(remove: mutexes)
         throw error
       }
     } catch {
-      try? MessageQueues.remove(queue)
+      try? MessageQueues.msgctl(remove: queue)
       throw ChannelError(error, .open, mechanism)
     }
   }
@@ -55,14 +55,14 @@ package enum QueueMechanism: MechanismImplementation {
       throw ChannelError(
         .invalidAddress, .open, mechanism, "a queue of \(wanted) bytes holds no message: ask for 64 or more")
     }
-    let queue = try translating(.open, mechanism) { () throws(SystemError) in try MessageQueues.create() }
+    let queue = try translating(.open, mechanism) { () throws(SystemError) in try MessageQueues.msgget() }
     guard let wanted = options.capacityBytes else { return queue }
     do throws(SystemError) {
       // The kernel keeps the low half of a larger number.
       guard wanted <= Int32.max else { throw SystemError(1, .msgctl) }
-      try MessageQueues.setCapacity(queue, bytes: wanted)
+      try MessageQueues.msgctl(queue, capacity: wanted)
     } catch {
-      try? MessageQueues.remove(queue)
+      try? MessageQueues.msgctl(remove: queue)
       throw ChannelError(
         .system, .open, mechanism,
         "a queue of \(wanted) bytes is over kernel.msgmnb (\(KernelLimit.number("kernel/msgmnb"))): ask for less, or have sysctl raise it",
@@ -84,7 +84,7 @@ package enum QueueMechanism: MechanismImplementation {
     let (queue, mutexes, segment) = (try id("queue"), try id("mutexes"), try id("segment"))
     let attached: Segment
     do throws(SystemError) {
-      attached = try Segment(attaching: segment)
+      attached = try Segment(shmat: segment)
     } catch {
       throw ChannelError(error, .open, mechanism)
     }

@@ -67,7 +67,7 @@ final class BoundedBuffer: @unchecked Sendable {
   ) throws(ChannelError) -> Bool {
     while true {
       do throws(SystemError) {
-        try Semaphores.operate(
+        try Semaphores.semtimedop(
           set, operations, nanoseconds: deadline.isNow ? 0 : deadline.remaining(atMost: Self.slice),
           tries: tries)
         return true
@@ -93,7 +93,7 @@ final class BoundedBuffer: @unchecked Sendable {
     entered.store(entry &+ 1)
     if entry != lastEntry || lastEntry == .max {
       position = try translating(operation, .semaphore) { () throws(SystemError) in
-        try Semaphores.value(set, index)
+        try Semaphores.semctl(value: set, index)
       }
     }
     guard (0..<slots).contains(position) else { throw .violation(.semaphore, "slot \(position) of \(slots)") }

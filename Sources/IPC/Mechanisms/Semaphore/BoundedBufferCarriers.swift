@@ -133,7 +133,7 @@ final class BoundedBufferSource: ByteReader {
   /// The senders are gone. Another receiver may be inside, though, and what it has begun comes back if it dies.
   private func end() throws(ChannelError) -> ReadOutcome {
     let used = try translating(.receive, .semaphore) { () throws(SystemError) in
-      try Semaphores.value(buffer.set, Index.used)
+      try Semaphores.semctl(value: buffer.set, Index.used)
     }
     return used == 0 ? .ended : .nothing
   }

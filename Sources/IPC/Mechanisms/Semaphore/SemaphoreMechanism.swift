@@ -41,7 +41,7 @@ package enum SemaphoreMechanism: MechanismImplementation {
     ResourceCleaner.prepare()
     do throws(SystemError) {
       if options.type == "tokens" {
-        let set = try Semaphores.create([UInt16(SemaphoreTokens.capacity), 0])
+        let set = try Semaphores.semget([UInt16(SemaphoreTokens.capacity), 0])
         return ["set": String(set)]
       }
     } catch {
@@ -49,12 +49,12 @@ package enum SemaphoreMechanism: MechanismImplementation {
     }
     let slots = try slots(options)
     do throws(SystemError) {
-      let segment = try Segment(creating: BoundedBuffer.segmentBytes(slots: slots))
+      let segment = try Segment(shmget: BoundedBuffer.segmentBytes(slots: slots))
       do throws(SystemError) {
-        let set = try Semaphores.create(BoundedBuffer.values(slots: slots))
+        let set = try Semaphores.semget(BoundedBuffer.values(slots: slots))
         return ["set": String(set), "segment": String(segment.id), "slots": String(slots)]
       } catch {
-        try? Segment.remove(segment.id)
+        try? Segment.shmctl(remove: segment.id)
         throw error
       }
     } catch {
@@ -78,7 +78,7 @@ package enum SemaphoreMechanism: MechanismImplementation {
     let segment: Segment
     let id = Int32(clamping: try integer(parameters, "segment"))
     do throws(SystemError) {
-      segment = try Segment(attaching: id)
+      segment = try Segment(shmat: id)
     } catch {
       throw ChannelError(error, .open, mechanism)
     }

@@ -25,7 +25,7 @@ final class SemaphoreTokens: CounterTransport, @unchecked Sendable {
   ) throws(ChannelError) -> Bool {
     while true {
       do throws(SystemError) {
-        try Semaphores.operate(
+        try Semaphores.semtimedop(
           set, steps, nanoseconds: deadline.isNow ? 0 : deadline.remaining(atMost: BoundedBuffer.slice))
         return true
       } catch {

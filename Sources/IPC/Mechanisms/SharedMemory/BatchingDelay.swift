@@ -30,7 +30,7 @@ struct Stride {
   @inline(never) private func wait() {
     let end = Clock.now() &+ Self.moment
     repeat {
-      for _ in 0..<4 { Futex.pause() }
+      for _ in 0..<4 { CPU.pause() }
     } while Clock.now() < end
   }
 

@@ -26,7 +26,7 @@ package enum MemoryMechanism: MechanismImplementation {
   private static func create(_ options: ChannelOptions) throws(ChannelError) -> Hold {
     let capacity = capacity(options)
     do throws(SystemError) {
-      let hold = Hold(try Segment(creating: Ring.bytes(capacity: capacity)))
+      let hold = Hold(try Segment(shmget: Ring.bytes(capacity: capacity)))
       unsafe Ring.format(hold.segment.bytes, capacity: capacity)
       return hold
     } catch {
@@ -44,7 +44,7 @@ package enum MemoryMechanism: MechanismImplementation {
 
   private static func attach(_ id: Int) throws(ChannelError) -> Hold {
     do throws(SystemError) {
-      return Hold(try Segment(attaching: Int32(clamping: id)))
+      return Hold(try Segment(shmat: Int32(clamping: id)))
     } catch {
       throw ChannelError(error, .open, mechanism)
     }
@@ -62,10 +62,10 @@ package enum MemoryMechanism: MechanismImplementation {
         try RingReceiver(try link(try attach(Int(id)), livenessPipes.receiver), options))
       // From here it goes with its last user, even if all of them are killed. Linux still lets a process attach
       // a marked segment by its id while somebody has it, and the parent keeps it while its children live.
-      try? Segment.remove(id)
+      try? Segment.shmctl(remove: id)
       return pair
     } catch {
-      try? Segment.remove(id)
+      try? Segment.shmctl(remove: id)
       throw error
     }
   }

@@ -36,8 +36,8 @@ package enum EventfdVariant: MechanismImplementation {
     func put(until deadline: Deadline) throws(ChannelError) -> Bool {
       while true {
         if liveness.peersGone { throw .closed(.send, mechanism) }
-        if Events.takeOne(free) {
-          Events.signal(sent)
+        if Events.read(free) {
+          Events.write(sent)
           return true
         }
         guard try wait(free.raw, .send, until: deadline) else { return false }
@@ -47,8 +47,8 @@ package enum EventfdVariant: MechanismImplementation {
     func take(until deadline: Deadline) throws(ChannelError) -> ReadOutcome {
       while true {
         let gone = liveness.peersGone
-        if Events.takeOne(sent) {
-          Events.signal(free)
+        if Events.read(sent) {
+          Events.write(free)
           return .bytes(0)
         }
         if gone { return .ended }
@@ -62,7 +62,7 @@ package enum EventfdVariant: MechanismImplementation {
       if deadline.hasPassed { return false }
       var entries = [PollEntry(event, read: true), PollEntry(liveness.pollable)]
       let ready = try translating(operation, mechanism) { () throws(SystemError) in
-        try poll(&entries, nanoseconds: deadline.remaining)
+        try ppoll(&entries, nanoseconds: deadline.remaining)
       }
       if entries[1].hungUp { liveness.notePeersGone() }
       return ready > 0
@@ -82,8 +82,8 @@ package enum EventfdVariant: MechanismImplementation {
 
   package static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
     do throws(SystemError) {
-      let sent = try Events.create(semaphore: true)
-      let free = try Events.create(capacity, semaphore: true)
+      let sent = try Events.eventfd(semaphore: true)
+      let free = try Events.eventfd(capacity, semaphore: true)
       let sentAgain = try sent.duplicate()
       let freeAgain = try free.duplicate()
       let livenessPipes = try LivenessPipe.pair()

@@ -18,7 +18,7 @@ package enum MemfdVariant: MechanismImplementation {
   private static func create(_ options: ChannelOptions) throws(ChannelError) -> Hold {
     let capacity = Ring.capacity(for: options.capacityBytes ?? 1 << 20)
     do throws(SystemError) {
-      let hold = Hold(try MemoryFile(creating: Ring.bytes(capacity: capacity)))
+      let hold = Hold(try MemoryFile(memfdCreate: Ring.bytes(capacity: capacity)))
       unsafe Ring.format(hold.memory.bytes, capacity: capacity)
       return hold
     } catch {
@@ -35,7 +35,7 @@ package enum MemfdVariant: MechanismImplementation {
 
   private static func map(_ descriptor: consuming Descriptor) throws(ChannelError) -> Hold {
     do throws(SystemError) {
-      return Hold(try MemoryFile(mapping: descriptor))
+      return Hold(try MemoryFile(mmap: descriptor))
     } catch {
       throw ChannelError(error, .open, mechanism)
     }
@@ -72,14 +72,16 @@ package enum MemfdVariant: MechanismImplementation {
       // connect(2) would follow a symbolic link, to wherever it leads.
       try MemfdDoor.checkSocket(path)
       do throws(SystemError) {
-        let socket = try Sockets.unix(.stream)
+        let socket = try Sockets.socket(unix: .stream)
         try Sockets.connect(socket, path: path)
-        guard try Sockets.peerUser(socket) == Myself.user else { throw MemfdDoor.otherUser }
+        guard try Sockets.getsockopt(peerUser: socket) == CurrentProcess.user else {
+          throw MemfdDoor.otherUser
+        }
         Acceptor.greet(socket)
-        let memory = try Sockets.receiveDescriptor(over: socket)
-        let hold = try Sockets.receiveDescriptor(over: socket)
-        let senders = try Sockets.receiveDescriptor(over: socket)
-        let receivers = try Sockets.receiveDescriptor(over: socket)
+        let memory = try Sockets.recvmsgDescriptor(over: socket)
+        let hold = try Sockets.recvmsgDescriptor(over: socket)
+        let senders = try Sockets.recvmsgDescriptor(over: socket)
+        let receivers = try Sockets.recvmsgDescriptor(over: socket)
         let liveness = LivenessPipe(.sender, hold: hold, senders: senders, receivers: receivers)
         return try finish(memory, liveness, address.options).get()
       } catch {

@@ -27,10 +27,10 @@ final class MemfdDoor: Sendable {
     self.keep = keep
     place = Mutex(Place(sender: sender))
     do throws(SystemError) {
-      let socket = try Sockets.unix(.stream)
+      let socket = try Sockets.socket(unix: .stream)
       try UnixPaths.bind(socket, path)
       try Sockets.listen(socket)
-      inode = (try? Files.status(path))?.inode
+      inode = (try? Files.stat(path))?.inode
       listener = socket
     } catch {
       if error.meansTaken {
@@ -53,7 +53,7 @@ final class MemfdDoor: Sendable {
   }
 
   static func checkSocket(_ path: String) throws(ChannelError) {
-    if let status = try? Files.status(path), status.kind != .socket {
+    if let status = try? Files.stat(path), status.kind != .socket {
       throw ChannelError(
         .wrongKind, .open, MemfdVariant.mechanism,
         "\(path) is no socket: name another path, or remove what is there")
@@ -65,7 +65,7 @@ final class MemfdDoor: Sendable {
     do throws(SystemError) {
       let socket = try Sockets.accept(listener)
       guard !place.withLock({ $0.isClosed }) else { return false }
-      guard try Sockets.peerUser(socket) == Myself.user else { return true }
+      guard try Sockets.getsockopt(peerUser: socket) == CurrentProcess.user else { return true }
       // A sender says that it is one; whoever only looked is gone by then.
       guard try Acceptor.knock(socket, until: .within(.seconds(1))) == .admitted else { return true }
       guard
@@ -74,7 +74,7 @@ final class MemfdDoor: Sendable {
           return place.sender
         })
       else { return true }
-      for raw in [memory] + sender.descriptors { try Sockets.send(raw: raw, over: socket) }
+      for raw in [memory] + sender.descriptors { try Sockets.sendmsg(raw: raw, over: socket) }
       sender.surrender()
     } catch {
       if place.withLock({ $0.isClosed }) { return false }
@@ -92,7 +92,7 @@ final class MemfdDoor: Sendable {
     }
     guard wasOpen else { return }
     // Wakes accept(2) on the other thread.
-    Sockets.shutdownReading(listener.raw)
-    if (try? Files.status(path))?.inode == inode { try? Files.remove(path) }
+    Sockets.shutdown(reading: listener.raw)
+    if (try? Files.stat(path))?.inode == inode { try? Files.unlink(path) }
   }
 }

@@ -22,7 +22,7 @@ package enum PosixQueueVariant: MechanismImplementation {
 
     init(_ queue: consuming Descriptor, _ liveness: LivenessPipe, name: String? = nil) throws(ChannelError) {
       do throws(SystemError) {
-        unitBytes = try PosixQueues.messageSize(queue)
+        unitBytes = try POSIXQueues.mqGetattr(queue)
       } catch {
         throw ChannelError(error, .open, mechanism)
       }
@@ -45,7 +45,7 @@ package enum PosixQueueVariant: MechanismImplementation {
       while true {
         if liveness.peersGone { throw .closed(.send, mechanism) }
         let sent = try translating(.send, mechanism) { () throws(SystemError) in
-          unsafe try PosixQueues.trySend(queue.raw, scratch.bytes)
+          unsafe try POSIXQueues.mqSend(queue.raw, scratch.bytes)
         }
         if sent { return scratch.count }
         guard try wait(.send, until: deadline) else { return 0 }
@@ -58,7 +58,7 @@ package enum PosixQueueVariant: MechanismImplementation {
       while true {
         let gone = liveness.peersGone
         let count = try translating(.receive, mechanism) { () throws(SystemError) in
-          unsafe try PosixQueues.tryReceive(queue.raw, into: buffer)
+          unsafe try POSIXQueues.mqReceive(queue.raw, into: buffer)
         }
         if let count { return .bytes(count) }
         if gone { return .ended }
@@ -74,7 +74,7 @@ package enum PosixQueueVariant: MechanismImplementation {
         PollEntry(liveness.pollable),
       ]
       let ready = try translating(operation, mechanism) { () throws(SystemError) in
-        try poll(&entries, nanoseconds: deadline.remaining)
+        try ppoll(&entries, nanoseconds: deadline.remaining)
       }
       // The hang-up is seen here before the monitor's thread has said so.
       if entries[1].hungUp { liveness.notePeersGone() }
@@ -84,7 +84,7 @@ package enum PosixQueueVariant: MechanismImplementation {
     var readiness: Readiness { .descriptors([queue.raw], liveness) }
 
     func close() {
-      liveness.leave { if let name { try? PosixQueues.unlink(name) } }
+      liveness.leave { if let name { try? POSIXQueues.mqUnlink(name) } }
     }
 
     func transfer() throws(ChannelError) -> EndpointTransfer {
@@ -101,7 +101,7 @@ package enum PosixQueueVariant: MechanismImplementation {
     let size = min(8192, KernelLimit.number("fs/mqueue/msgsize_max"))
     let messages = min(10, KernelLimit.number("fs/mqueue/msg_max"))
     let queue = try translating(.open, mechanism) { () throws(SystemError) in
-      try PosixQueues.create(name, messages: messages, size: size).release()
+      try POSIXQueues.mqOpen(creating: name, messages: messages, size: size).release()
     }
     return (name, queue)
   }
@@ -109,7 +109,7 @@ package enum PosixQueueVariant: MechanismImplementation {
   package static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
     let (name, raw) = try create()
     // Without its name it goes with its last descriptor.
-    try? PosixQueues.unlink(name)
+    try? POSIXQueues.mqUnlink(name)
     let queue = Descriptor(owning: raw)
     let second = try translating(.open, mechanism) { () throws(SystemError) in try queue.duplicate() }
     let livenessPipes = try translating(.open, mechanism) { () throws(SystemError) in try LivenessPipe.pair()
@@ -125,14 +125,14 @@ package enum PosixQueueVariant: MechanismImplementation {
       _ = Descriptor(owning: raw)
       return ["name": name]
     } remove: { parameters in
-      if let name = parameters["name"] { try? PosixQueues.unlink(name) }
+      if let name = parameters["name"] { try? POSIXQueues.mqUnlink(name) }
     }
   }
 
   private static func port(_ record: RegistryEntry, _ liveness: LivenessPipe) throws(ChannelError) -> Port {
     let name = record.parameters["name"] ?? ""
     let raw = try translating(.open, mechanism, name) { () throws(SystemError) in
-      try PosixQueues.open(name).release()
+      try POSIXQueues.mqOpen(name).release()
     }
     return try Port(Descriptor(owning: raw), liveness, name: name)
   }

@@ -18,15 +18,15 @@ package enum PosixSemaphoreVariant: MechanismImplementation {
   private final class Port: CounterTransport, @unchecked Sendable {
     private let segment: Segment
     private let liveness: LivenessPipe
-    private let sent: PosixSemaphore
-    private let free: PosixSemaphore
+    private let sent: POSIXSemaphore
+    private let free: POSIXSemaphore
 
     init(_ segment: consuming Segment, _ liveness: LivenessPipe) throws(ChannelError) {
       guard unsafe segment.bytes.count >= 4096 else {
         throw .violation(mechanism, "a segment that is too small")
       }
-      sent = unsafe PosixSemaphore(segment.bytes, at: 0)
-      free = unsafe PosixSemaphore(segment.bytes, at: 128)
+      sent = unsafe POSIXSemaphore(segment.bytes, at: 0)
+      free = unsafe POSIXSemaphore(segment.bytes, at: 128)
       self.segment = segment
       self.liveness = liveness
       try translating(.open, mechanism) { () throws(SystemError) in try liveness.start {} }
@@ -36,11 +36,11 @@ package enum PosixSemaphoreVariant: MechanismImplementation {
     deinit { close() }
 
     private func wait(
-      _ semaphore: PosixSemaphore, until deadline: Deadline, _ operation: ChannelOperation
+      _ semaphore: POSIXSemaphore, until deadline: Deadline, _ operation: ChannelOperation
     ) throws(ChannelError) -> Bool {
       while true {
         let took = try translating(operation, mechanism) { () throws(SystemError) in
-          try semaphore.wait(nanoseconds: deadline.isNow ? 0 : deadline.remaining(atMost: slice))
+          try semaphore.semTimedwait(nanoseconds: deadline.isNow ? 0 : deadline.remaining(atMost: slice))
         }
         if took { return true }
         if deadline.hasPassed || liveness.peersGone { return false }
@@ -53,7 +53,7 @@ package enum PosixSemaphoreVariant: MechanismImplementation {
         if liveness.peersGone { throw .closed(.send, mechanism) }
         return false
       }
-      try translating(.send, mechanism) { () throws(SystemError) in try sent.post() }
+      try translating(.send, mechanism) { () throws(SystemError) in try sent.semPost() }
       return true
     }
 
@@ -63,7 +63,7 @@ package enum PosixSemaphoreVariant: MechanismImplementation {
         // Once more, for what the last sender left.
         guard try wait(sent, until: .now, .receive) else { return .ended }
       }
-      try translating(.receive, mechanism) { () throws(SystemError) in try free.post() }
+      try translating(.receive, mechanism) { () throws(SystemError) in try free.semPost() }
       return .bytes(0)
     }
 
@@ -73,7 +73,7 @@ package enum PosixSemaphoreVariant: MechanismImplementation {
       let semaphore = toPut ? free : sent
       let found = try? wait(semaphore, until: deadline, .wait)
       // It has no way to look without taking: what was taken goes back.
-      if found == true { try? semaphore.post() }
+      if found == true { try? semaphore.semPost() }
       return found ?? true || liveness.peersGone
     }
 
@@ -91,9 +91,9 @@ package enum PosixSemaphoreVariant: MechanismImplementation {
 
   private static func create() throws(ChannelError) -> [String: String] {
     try translating(.open, mechanism) { () throws(SystemError) in
-      let segment = try Segment(creating: 4096)
-      try unsafe PosixSemaphore(segment.bytes, at: 0).initialize(0)
-      try unsafe PosixSemaphore(segment.bytes, at: 128).initialize(capacity)
+      let segment = try Segment(shmget: 4096)
+      try unsafe POSIXSemaphore(segment.bytes, at: 0).semInit(0)
+      try unsafe POSIXSemaphore(segment.bytes, at: 128).semInit(capacity)
       return ["segment": String(segment.id)]
     }
   }
@@ -102,7 +102,7 @@ package enum PosixSemaphoreVariant: MechanismImplementation {
     -> Port
   {
     do throws(SystemError) {
-      let segment = try Segment(attaching: parameters["segment"].flatMap { Int32($0) } ?? -1)
+      let segment = try Segment(shmat: parameters["segment"].flatMap { Int32($0) } ?? -1)
       do throws(ChannelError) {
         return try Port(segment, liveness)
       } catch {

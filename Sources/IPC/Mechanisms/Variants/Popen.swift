@@ -22,20 +22,20 @@ package enum PopenVariant: MechanismImplementation {
     func wait() {
       guard let process else { return }
       self.process = nil
-      _ = try? Processes.reap(process, wait: true)
+      _ = try? Processes.wait4(process, wait: true)
     }
 
     /// Nobody waits for it any more: it is reaped when it ends, which it does when its input does.
     deinit {
       guard let process else { return }
-      if let ended = try? Processes.reap(process, wait: false), ended.usage.peakKilobytes >= 0 { return }
-      try? Threads.start(name: "ipc-popen") { _ = try? Processes.reap(process, wait: true) }
+      if let ended = try? Processes.wait4(process, wait: false), ended.usage.peakKilobytes >= 0 { return }
+      try? Threads.start(name: "ipc-popen") { _ = try? Processes.wait4(process, wait: true) }
     }
   }
 
   private static func start(_ command: String, input: Int32, output: Int32) throws(SystemError) -> Command {
     Command(
-      try Processes.spawn(
+      try Processes.posixSpawn(
         "/bin/sh", arguments: ["-c", command],
         environment: Processes.environment.filter { !$0.hasPrefix(Spawn.prefix) },
         descriptors: [input, output, 2]))
@@ -58,8 +58,8 @@ package enum PopenVariant: MechanismImplementation {
 
   package static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
     try translating(.open, mechanism) { () throws(SystemError) in
-      let there = try PipeEnds()
-      let back = try PipeEnds()
+      let there = try PipeEnds.pipe2()
+      let back = try PipeEnds.pipe2()
       let command = try start("exec cat", input: there.reading.raw, output: back.writing.raw)
       let sending = try there.writing.duplicate()
       let receiving = try back.reading.duplicate()
@@ -74,7 +74,7 @@ package enum PopenVariant: MechanismImplementation {
   ) throws(ChannelError) -> any SenderTransport {
     guard !address.target.isEmpty else { throw address.invalid("a command is missing: write popen:sort") }
     return try translating(.open, mechanism, address.description) { () throws(SystemError) in
-      let pipe = try PipeEnds()
+      let pipe = try PipeEnds.pipe2()
       let command = try start(address.target, input: pipe.reading.raw, output: 1)
       return FramedSender(
         mechanism, carrier(try pipe.writing.duplicate(), command, waits: true), lines(address))
@@ -84,7 +84,7 @@ package enum PopenVariant: MechanismImplementation {
   package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
     guard !address.target.isEmpty else { throw address.invalid("a command is missing: write popen:ls") }
     return try translating(.open, mechanism, address.description) { () throws(SystemError) in
-      let pipe = try PipeEnds()
+      let pipe = try PipeEnds.pipe2()
       let null = try Files.open("/dev/null", .read)
       let command = try start(address.target, input: null.raw, output: pipe.writing.raw)
       return FramedReceiver(

@@ -16,7 +16,7 @@ package enum SignalVariant: MechanismImplementation {
 
   private static func create() throws(ChannelError) -> [String: String] {
     try translating(.open, mechanism) { () throws(SystemError) in
-      let segment = try Segment(creating: 4096)
+      let segment = try Segment(shmget: 4096)
       unsafe SharedCounter(segment.bytes, at: SignalLink.creditsOffset).store(UInt64(credits))
       return ["segment": String(segment.id)]
     }
@@ -27,7 +27,7 @@ package enum SignalVariant: MechanismImplementation {
   {
     let segment: Segment
     do throws(SystemError) {
-      segment = try Segment(attaching: parameters["segment"].flatMap { Int32($0) } ?? -1)
+      segment = try Segment(shmat: parameters["segment"].flatMap { Int32($0) } ?? -1)
     } catch {
       throw ChannelError(error, .open, mechanism)
     }

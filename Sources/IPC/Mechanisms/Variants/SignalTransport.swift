@@ -46,7 +46,7 @@ final class SignalSender: SenderTransport {
     // Its liveness is looked at before each signal: a number that could be another process's by now isn't used.
     if link.liveness.peersGone { throw .closed(.send, mechanism) }
     do throws(SystemError) {
-      try Signals.queue(
+      try Signals.rtTgsigqueueinfo(
         value, process: Int32(truncatingIfNeeded: target >> 32), thread: Int32(truncatingIfNeeded: target))
     } catch {
       link.credits.addOne()
@@ -120,16 +120,16 @@ private final class SignalListener: Sendable {
   private let started = LocalEventCount()
 
   init() throws(SystemError) {
-    pipe = try PipeEnds()
+    pipe = try PipeEnds.pipe2()
     try pipe.reading.setNonblocking(true)
     try Threads.start(name: "ipc-signals") { [self] in
-      thread.store(Signals.thread, ordering: .sequentiallyConsistent)
+      thread.store(Signals.gettid, ordering: .sequentiallyConsistent)
       started.bell.wake()
       while !isOver.load(ordering: .acquiring) {
-        guard let value = try? Signals.take() else { continue }
+        guard let value = try? Signals.sigwaitinfo() else { continue }
         if isOver.load(ordering: .acquiring) { return }
         // A credit was taken for it, so there is room.
-        try? Signals.pass(value, to: pipe.writing)
+        try? Signals.write(value, to: pipe.writing)
       }
     }
     _ = try? started.bell.wait(until: .never) { () throws(ChannelError) in
@@ -138,14 +138,15 @@ private final class SignalListener: Sendable {
   }
 
   var target: UInt64 {
-    UInt64(UInt32(bitPattern: Myself.process)) << 32
+    UInt64(UInt32(bitPattern: CurrentProcess.process)) << 32
       | UInt64(UInt32(bitPattern: thread.load(ordering: .sequentiallyConsistent)))
   }
 
   func end() {
     isOver.store(true, ordering: .sequentiallyConsistent)
     // One more, so that it looks.
-    try? Signals.queue(0, process: Myself.process, thread: thread.load(ordering: .sequentiallyConsistent))
+    try? Signals.rtTgsigqueueinfo(
+      0, process: CurrentProcess.process, thread: thread.load(ordering: .sequentiallyConsistent))
   }
 }
 
@@ -203,7 +204,7 @@ final class SignalReceiver: ReceiverTransport {
         var entries = [PollEntry(listener?.pipe.reading.raw ?? -1, read: true)]
         if !gone { entries.append(PollEntry(link.liveness.pollable)) }
         _ = try translating(.receive, mechanism) { () throws(SystemError) in
-          try poll(&entries, nanoseconds: gone ? limit.remaining(atMost: 5_000_000) : limit.remaining)
+          try ppoll(&entries, nanoseconds: gone ? limit.remaining(atMost: 5_000_000) : limit.remaining)
         }
         if !gone, entries[1].hungUp { link.liveness.notePeersGone() }
         if try attempt() { return true }
@@ -243,7 +244,7 @@ final class SignalReceiver: ReceiverTransport {
       let limit = gone ? deadline.remaining(atMost: 5_000_000) : deadline.remaining
       var entries = [PollEntry(listener?.pipe.reading.raw ?? -1, read: true)]
       if !gone { entries.append(PollEntry(link.liveness.pollable)) }
-      guard let found = try? poll(&entries, nanoseconds: limit) else { return true }
+      guard let found = try? ppoll(&entries, nanoseconds: limit) else { return true }
       if !gone, entries[1].hungUp { link.liveness.notePeersGone() }
       if found > 0 && entries[0].readable || isOver { return true }
       if deadline.hasPassed { return false }

@@ -1,0 +1,49 @@
+import CSystem
+import Glibc
+
+/// Memory behind a descriptor, sealed so that no process that gets it can shrink it under the others. Unmapped
+/// (munmap(2)) and closed when it goes out of scope.
+@safe package struct MemoryFile: ~Copyable, @unchecked Sendable {
+  package let descriptor: Descriptor
+  package let bytes: UnsafeMutableRawBufferPointer
+
+  /// memfd_create(2), ftruncate(2), fcntl(2) with F_ADD_SEALS, mmap(2): zeroed memory of a fixed size.
+  package init(memfdCreate count: Int) throws(SystemError) {
+    let descriptor = Descriptor(
+      owning: try system(.memfdCreate) {
+        unsafe csystem_memfd_create("swift-ipc", CSYSTEM_MFD_CLOEXEC | CSYSTEM_MFD_ALLOW_SEALING)
+      })
+    try system(.ftruncate) { ftruncate(descriptor.raw, count) }
+    try system(.fcntl) {
+      fcntl(
+        descriptor.raw, CSYSTEM_F_ADD_SEALS,
+        CSYSTEM_F_SEAL_SEAL | CSYSTEM_F_SEAL_SHRINK | CSYSTEM_F_SEAL_GROW)
+    }
+    unsafe bytes = try Self.mmap(descriptor, count)
+    self.descriptor = descriptor
+  }
+
+  /// fcntl(2) with F_GET_SEALS, fstat(2), mmap(2): maps what another process created, all of it, and only if it is sealed
+  /// against shrinking.
+  package init(mmap descriptor: consuming Descriptor) throws(SystemError) {
+    let seals = try system(.fcntl) { fcntl(descriptor.raw, CSYSTEM_F_GET_SEALS) }
+    guard seals & CSYSTEM_F_SEAL_SHRINK != 0 else { throw SystemError(EACCES, .mmap) }
+    var status = stat()
+    try system(.fstat) { unsafe fstat(descriptor.raw, &status) }
+    unsafe bytes = try Self.mmap(descriptor, Int(status.st_size))
+    self.descriptor = descriptor
+  }
+
+  deinit { unsafe munmap(bytes.baseAddress!, bytes.count) }
+
+  private static func mmap(
+    _ descriptor: borrowing Descriptor, _ count: Int
+  ) throws(SystemError) -> UnsafeMutableRawBufferPointer {
+    // The address as a number, which is how the gate knows a failure: MAP_FAILED, -1.
+    let address = try system(.mmap) {
+      Int(bitPattern: unsafe Glibc.mmap(nil, count, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor.raw, 0))
+    }
+    return unsafe UnsafeMutableRawBufferPointer(
+      start: UnsafeMutableRawPointer(bitPattern: address), count: count)
+  }
+}

@@ -1,0 +1,81 @@
+import CSystem
+import Glibc
+
+/// System V message queues (sysvipc(7)): private ones, which other processes find by id.
+package enum MessageQueues {
+  package struct Status: Sendable {
+    package let owner: UInt32
+    package let messages: Int
+    package let capacityBytes: Int
+    /// Of the texts that wait.
+    package let waitingBytes: Int
+  }
+
+  /// msgget(2): a new queue, for this user only.
+  ///
+  /// - Returns: Its id.
+  package static func msgget() throws(SystemError) -> Int32 {
+    try system(.msgget) { Glibc.msgget(key_t(IPC_PRIVATE), Int32(IPC_CREAT) | 0o600) }
+  }
+
+  /// msgctl(2) with IPC_RMID: removes a queue and all its messages; a waiting call fails with EIDRM.
+  package static func msgctl(remove id: Int32) throws(SystemError) {
+    try system(.msgctl) { Glibc.msgctl(id, IPC_RMID, nil) }
+  }
+
+  /// msgctl(2) with IPC_STAT.
+  package static func msgctl(status id: Int32) throws(SystemError) -> Status {
+    var raw = msqid_ds()
+    try system(.msgctl) { unsafe Glibc.msgctl(id, IPC_STAT, &raw) }
+    return Status(
+      owner: raw.msg_perm.cuid, messages: Int(raw.msg_qnum), capacityBytes: Int(raw.msg_qbytes),
+      waitingBytes: Int(raw.__msg_cbytes))
+  }
+
+  /// msgctl(2) with IPC_STAT and IPC_SET: sets how many bytes may wait. More than kernel.msgmnb takes CAP_SYS_RESOURCE.
+  package static func msgctl(_ id: Int32, capacity bytes: Int) throws(SystemError) {
+    var raw = msqid_ds()
+    try system(.msgctl) { unsafe Glibc.msgctl(id, IPC_STAT, &raw) }
+    raw.msg_qbytes = msglen_t(bytes)
+    try system(.msgctl) { unsafe Glibc.msgctl(id, IPC_SET, &raw) }
+  }
+
+  /// msgsnd(2), with IPC_NOWAIT unless `wait`.
+  ///
+  /// - Parameters:
+  ///   - buffer: The type (8 bytes), and the text behind it.
+  ///   - count: The bytes of the text.
+  package static func msgsnd(
+    _ id: Int32, _ buffer: UnsafeRawPointer, count: Int, wait: Bool
+  ) throws(SystemError) {
+    try system(.msgsnd) { unsafe csystem_msgsnd(id, buffer, count, wait ? 0 : Int32(IPC_NOWAIT)) }
+  }
+
+  /// msgrcv(2), with IPC_NOWAIT unless `wait`: takes the first message of `type` (0: of any).
+  ///
+  /// - Parameters:
+  ///   - buffer: Room for the type (8 bytes) and `capacity` bytes of text.
+  ///   - tries: How often an empty queue is read before ENOMSG is thrown.
+  /// - Returns: The bytes of the text.
+  package static func msgrcv(
+    _ id: Int32, _ buffer: UnsafeMutableRawPointer, capacity: Int, type: Int, wait: Bool, tries: Int = 1
+  ) throws(SystemError) -> Int {
+    try system(.msgrcv, tries: tries) {
+      unsafe csystem_msgrcv(id, buffer, capacity, type, wait ? 0 : Int32(IPC_NOWAIT))
+    }
+  }
+
+  /// msgrcv(2) into no room: whether a message waits. E2BIG says that one does, and leaves it where it is. A message
+  /// without a text fits and is taken: no channel sends one.
+  package static func msgrcv(probe id: Int32) throws(SystemError) -> Bool {
+    var type = 0
+    do throws(SystemError) {
+      try system(.msgrcv) { unsafe csystem_msgrcv(id, &type, 0, 0, Int32(IPC_NOWAIT)) }
+      return true
+    } catch {
+      if error.number == E2BIG { return true }
+      if error.number == ENOMSG { return false }
+      throw error
+    }
+  }
+}

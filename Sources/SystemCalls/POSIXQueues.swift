@@ -1,0 +1,61 @@
+import CSystem
+import Glibc
+
+/// POSIX message queues (mq_overview(7)). On Linux a queue's number is a descriptor: it can be polled and passed to
+/// another process.
+package enum POSIXQueues {
+  /// mq_open(3) with O_CREAT and O_EXCL: a new queue, for this user only.
+  package static func mqOpen(
+    creating name: String, messages: Int, size: Int
+  ) throws(SystemError) -> Descriptor {
+    Descriptor(owning: try system(.mqOpen) { unsafe csystem_mq_create(name, messages, size) })
+  }
+
+  /// mq_open(3) of a queue that exists.
+  package static func mqOpen(_ name: String) throws(SystemError) -> Descriptor {
+    Descriptor(owning: try system(.mqOpen) { unsafe csystem_mq_open(name) })
+  }
+
+  /// mq_unlink(3).
+  package static func mqUnlink(_ name: String) throws(SystemError) {
+    try system(.mqUnlink) { unsafe csystem_mq_unlink(name) }
+  }
+
+  /// mq_getattr(3).
+  ///
+  /// - Returns: The bytes of the largest message.
+  package static func mqGetattr(_ queue: borrowing Descriptor) throws(SystemError) -> Int {
+    var size = 0
+    try system(.mqGetattr) { unsafe csystem_mq_message_size(queue.raw, &size) }
+    return size
+  }
+
+  /// mq_timedsend(3) with a deadline that has passed: sends at once, or not at all.
+  ///
+  /// - Returns: Whether there was room.
+  package static func mqSend(_ queue: Int32, _ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Bool {
+    do throws(SystemError) {
+      try system(.mqTimedsend) { unsafe csystem_mq_timedsend(queue, bytes.baseAddress, bytes.count, 0) }
+      return true
+    } catch {
+      if error.number == ETIMEDOUT || error.wouldBlock { return false }
+      throw error
+    }
+  }
+
+  /// mq_timedreceive(3) with a deadline that has passed: takes a message if there is one.
+  ///
+  /// - Returns: The message's bytes; nil when the queue is empty.
+  package static func mqReceive(
+    _ queue: Int32, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(SystemError) -> Int? {
+    do throws(SystemError) {
+      return try system(.mqTimedreceive) {
+        unsafe csystem_mq_timedreceive(queue, buffer.baseAddress, buffer.count, 0)
+      }
+    } catch {
+      if error.number == ETIMEDOUT || error.wouldBlock { return nil }
+      throw error
+    }
+  }
+}

@@ -1,0 +1,31 @@
+import CSystem
+import Glibc
+
+/// The two descriptors of a pipe.
+package struct PipeEnds: ~Copyable {
+  package var reading: Descriptor
+  package var writing: Descriptor
+
+  /// pipe2(2), closed on exec.
+  package static func pipe2() throws(SystemError) -> PipeEnds {
+    var pair: (Int32, Int32) = (-1, -1)
+    try system(.pipe2) {
+      unsafe withUnsafeMutableBytes(of: &pair) { bytes in
+        unsafe csystem_pipe2(bytes.baseAddress!.assumingMemoryBound(to: Int32.self), O_CLOEXEC)
+      }
+    }
+    return PipeEnds(reading: Descriptor(owning: pair.0), writing: Descriptor(owning: pair.1))
+  }
+
+  private init(reading: consuming Descriptor, writing: consuming Descriptor) {
+    self.reading = reading
+    self.writing = writing
+  }
+
+  /// Takes the pair apart: the reading descriptor first.
+  package consuming func take<Result: ~Copyable>(
+    _ body: (consuming Descriptor, consuming Descriptor) -> Result
+  ) -> Result {
+    body(reading, writing)
+  }
+}

@@ -1,33 +1,48 @@
-# make alone prints what there is.
+# make alone lists the targets.
 
 SWIFT ?= swift
 PREFIX ?= /usr/local
 CONFIGURATION ?= release
 HTML ?= .build/bench.html
+DOCS ?= .build/docs
+PORT ?= 8000
+FILTER ?=
 NEEDED := 6.3
+# Built with other options, so in a folder of its own: the ordinary build stays as it is.
+STATIC := .build/static
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench demos build lint format install clean toolchain
+.PHONY: help run bench demos build static test lint format docs docs-serve install uninstall clean toolchain curl python3
 
 help:
 	@echo "swift-ipc: channels between processes, over every mechanism that the system has"
 	@echo
-	@echo "  make run               the same crawl over every mechanism, and what each cost"
-	@echo "  make test              every test"
-	@echo "  make bench             what each mechanism costs here, beside plain C: a table, and $(HTML)"
-	@echo "  make demo-NAME         one demo: pipe, fifo, …; 'ipc demo' lists them"
-	@echo "  make demos             all of them"
-	@echo "  make build             the library and the tool, optimized"
-	@echo "  make lint              whether the sources are formatted as they should be"
-	@echo "  make format            format them"
-	@echo "  make install PREFIX=…  the tool into PREFIX/bin (/usr/local)"
-	@echo "  make clean             remove what was built"
+	@echo "To see something:"
+	@echo "  make run                     runs the same crawl over every mechanism, and prints what each cost"
+	@echo "  make bench                   measures each mechanism beside plain C: prints a table, writes $(HTML)"
+	@echo "  make demo-NAME               runs one demo: make demo-pipe, make demo-select; 'ipc demo' lists them"
+	@echo "  make demos                   runs every demo in turn"
+	@echo
+	@echo "To build and install the tool:"
+	@echo "  make build                   builds the tool ipc, optimized"
+	@echo "  make static                  builds an ipc that runs where Swift isn't installed"
+	@echo "  make install PREFIX=DIR      builds the tool and copies it to DIR/bin (/usr/local/bin)"
+	@echo "  make uninstall PREFIX=DIR    removes it from there"
+	@echo "  make clean                   removes everything that was built"
+	@echo
+	@echo "To change something (see CONTRIBUTING.md):"
+	@echo "  make test                    runs every test"
+	@echo "  make test FILTER=NAME        runs one suite (named as its file) or one test: CommandTests/helpHasAnExample"
+	@echo "  make lint                    checks the sources' format"
+	@echo "  make format                  formats the sources"
+	@echo "  make docs                    builds the documentation of every library as one site, in $(DOCS)"
+	@echo "  make docs-serve PORT=8000    builds it and serves it to this machine: http://127.0.0.1:8000"
 
-# A missing or old Swift is said before the compiler says something stranger; so is a missing libxml2.
+# What is missing is reported before the compiler fails over it, with what to install.
 toolchain:
 	@command -v $(SWIFT) >/dev/null 2>&1 || { \
-	  echo "There is no '$(SWIFT)' here: install Swift $(NEEDED) or later from https://www.swift.org/install/linux/" >&2; \
-	  echo "and put it on the PATH, or say where it is: make SWIFT=/opt/swift/usr/bin/swift" >&2; exit 1; }
+	  echo "The command '$(SWIFT)' is missing: install Swift $(NEEDED) or later from https://www.swift.org/install/linux/" >&2; \
+	  echo "and put it on the PATH, or give its path: make SWIFT=/opt/swift/usr/bin/swift" >&2; exit 1; }
 	@found=$$($(SWIFT) --version 2>/dev/null | sed -n 's/.*Swift version \([0-9][0-9]*\.[0-9][0-9]*\).*/\1/p' | head -n 1); \
 	  [ -n "$$found" ] && [ "$$(printf '%s\n%s\n' $(NEEDED) $$found | sort -V | head -n 1)" = "$(NEEDED)" ] || { \
 	  echo "Swift $${found:-?} is too old: this needs $(NEEDED) or later, from https://www.swift.org/install/linux/" >&2; exit 1; }
@@ -36,6 +51,17 @@ toolchain:
 
 build: toolchain
 	@$(SWIFT) build -c $(CONFIGURATION) --product ipc
+
+# FoundationNetworking, as a static library, wants libcurl. That and libxml2 stay dynamic: every distribution has them.
+static: toolchain curl
+	@$(SWIFT) build -c release --product ipc --static-swift-stdlib -Xlinker -lcurl --scratch-path $(STATIC)
+	@! ldd $(STATIC)/release/ipc | grep -E 'libswift|libFoundation|lib_Foundation|libdispatch|not found' >&2 || { \
+	  echo "$(STATIC)/release/ipc still needs the libraries above" >&2; exit 1; }
+	@echo "$(STATIC)/release/ipc runs without Swift's libraries; ldd lists what it needs"
+
+curl:
+	@pkg-config --exists libcurl 2>/dev/null || { \
+	  echo "libcurl's headers are missing: apt-get install libcurl4-openssl-dev pkg-config" >&2; exit 1; }
 
 run: build
 	@$(SWIFT) run -c $(CONFIGURATION) --skip-build ipc crawl
@@ -49,9 +75,9 @@ demo-%: build
 demos: build
 	@$(SWIFT) run -c $(CONFIGURATION) --skip-build ipc demo --all
 
-# One at a time: each test looks whether it left anything behind.
+# One test at a time: each checks that it left nothing behind. FILTER is a whole name, of a target, a suite or a test.
 test: toolchain
-	@$(SWIFT) test --no-parallel
+	@$(SWIFT) test --no-parallel $(if $(FILTER),--filter '(^|[./])$(FILTER)([./(]|$$)')
 
 lint: toolchain
 	@$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Demos
@@ -59,10 +85,23 @@ lint: toolchain
 format: toolchain
 	@$(SWIFT) format --in-place --recursive Package.swift Sources Tests Demos
 
+docs: toolchain
+	@SWIFT="$(SWIFT)" OUTPUT="$(DOCS)" Scripts/docs
+
+docs-serve: python3 docs
+	@echo "http://127.0.0.1:$(PORT)/documentation (Ctrl-C ends it)"
+	@python3 -m http.server --bind 127.0.0.1 --directory $(DOCS) $(PORT)
+
+python3:
+	@command -v python3 >/dev/null 2>&1 || { \
+	  echo "python3 is missing, which serves the pages: apt-get install python3" >&2; exit 1; }
+
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $$($(SWIFT) build -c $(CONFIGURATION) --show-bin-path)/ipc $(DESTDIR)$(PREFIX)/bin/ipc
 
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/ipc
+
 clean:
-	@$(SWIFT) package clean
 	@rm -rf .build

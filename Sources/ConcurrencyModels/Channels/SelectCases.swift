@@ -10,7 +10,9 @@ public protocol SelectCase<Outcome> {
 public struct Receive<Value: Sendable, Outcome>: SelectCase {
   private let make: () -> SelectArm<Outcome>
 
-  /// - Parameter body: runs after the select has chosen this case.
+  /// - Parameters:
+  ///   - channel: the channel to receive from; nil: the case is never ready.
+  ///   - body: runs after the select has chosen this case.
   public init(
     _ channel: LocalChannel<Value>?, _ body: @escaping (Value?) async throws -> Outcome
   ) {
@@ -31,7 +33,10 @@ public struct Receive<Value: Sendable, Outcome>: SelectCase {
 public struct Send<Value: Sendable, Outcome>: SelectCase {
   private let make: () -> SelectArm<Outcome>
 
-  /// - Parameter body: runs after the value was sent.
+  /// - Parameters:
+  ///   - value: the value to send.
+  ///   - channel: the channel to send to; nil: the case is never ready.
+  ///   - body: runs after the value was sent.
   public init(
     _ value: Value, to channel: LocalChannel<Value>?, _ body: @escaping () async throws -> Outcome
   ) {
@@ -53,7 +58,9 @@ public struct After<Outcome>: SelectCase {
   private let duration: Duration
   private let body: () async throws -> Outcome
 
-  /// - Parameter body: runs then.
+  /// - Parameters:
+  ///   - duration: the time to wait for another case.
+  ///   - body: runs when the time has passed.
   public init(_ duration: Duration, _ body: @escaping () async throws -> Outcome) {
     self.duration = duration
     self.body = body

@@ -34,7 +34,9 @@ public final class Generator<Yield, Send, Return> {
 
   /// Makes a generator; nothing of the function runs before the first `next()`.
   ///
-  /// - Parameter isolation: where it is made, and used: what `body` may touch without waiting.
+  /// - Parameters:
+  ///   - isolation: where it is made, and used: what `body` may touch without waiting.
+  ///   - body: the function: it yields through its argument, and what it returns ends the generator.
   @inlinable public init(
     isolation: (any Actor)? = #isolation, _ body: @escaping (Yielder<Yield, Send>) async throws -> Return
   ) {

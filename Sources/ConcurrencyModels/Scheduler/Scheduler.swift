@@ -60,7 +60,7 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
   private let ended = Parking()
 
   /// - Parameters:
-  ///   - processors: how many tasks run at once; nil: as many as the thread has CPUs.
+  ///   - count: how many tasks run at once; nil: as many as the machine has CPUs.
   ///   - maximumThreads: threads at most, those in a call that blocks included. While all of them are, nothing else runs.
   public init(processors count: Int? = nil, maximumThreads: Int = 2048) {
     self.maximumThreads = max(1, maximumThreads)

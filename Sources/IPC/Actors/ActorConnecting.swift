@@ -6,6 +6,10 @@ extension IPCActorSystem {
   ///
   /// - Parameters:
   ///   - executable: its program; nil: this one.
+  ///   - arguments: the program's arguments, without its name.
+  ///   - environment: variables that are added to this process's.
+  ///   - mechanism: carries the calls and what they return.
+  ///   - options: of both channels.
   /// - Throws: `notSupported` for a mechanism without messages; `system` when the program can't be started; `closed` when
   ///   it ends before it serves.
   public func spawn(

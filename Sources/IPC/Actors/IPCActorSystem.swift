@@ -86,8 +86,8 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
 
   // MARK: Hosting
 
-  /// Makes an actor that other processes can call under this name, and keeps it until ``close()`` or
-  /// ``unhost(_:)``.
+  /// Makes an actor that other processes can call under this name, and keeps it until
+  /// ``IPCActorSystem/close(within:)`` or ``unhost(_:)``.
   ///
   /// - Parameters:
   ///   - name: no other actor of this system has it.

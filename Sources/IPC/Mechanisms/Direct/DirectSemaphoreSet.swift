@@ -35,7 +35,10 @@ public struct SemaphoreSet: ~Copyable, Sendable {
   }
 
   /// Takes one from a counter, and waits while it is 0.
-  /// - Parameter undo: the kernel gives it back if this process dies (SEM_UNDO): right for a mutex.
+  ///
+  /// - Parameters:
+  ///   - index: the counter's place in the set.
+  ///   - undo: the kernel gives it back if this process dies (SEM_UNDO): right for a mutex.
   public func wait(_ index: Int, undo: Bool = false) throws(ChannelError) {
     _ = try change(index, -1, undo: undo, wait: true)
   }

@@ -24,16 +24,20 @@ let package = Package(
     .systemLibrary(
       name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev", "pkg-config"])]),
     .target(name: "SystemCalls", dependencies: ["CSystem"], swiftSettings: strict),
-    .target(name: "ConcurrencyModels", dependencies: ["SystemCalls"], swiftSettings: strict),
-    .target(name: "IPC", dependencies: ["SystemCalls", "ConcurrencyModels"], swiftSettings: strict),
+    // How figures are recorded, compared and written.
+    .target(name: "Measurement", dependencies: ["SystemCalls"], swiftSettings: strict),
     .target(
-      name: "Crawling", dependencies: ["IPC", "SystemCalls", "ConcurrencyModels", "CLibXML2"],
+      name: "ConcurrencyModels", dependencies: ["SystemCalls", "Measurement"], swiftSettings: strict),
+    .target(
+      name: "IPC", dependencies: ["SystemCalls", "Measurement", "ConcurrencyModels"], swiftSettings: strict),
+    .target(
+      name: "Crawling", dependencies: ["IPC", "SystemCalls", "Measurement", "ConcurrencyModels", "CLibXML2"],
       swiftSettings: strict),
     // The benchmark's own baseline: the same exchanges in plain C, which is the point of it.
     .target(name: "CBaseline"),
     .target(
       name: "Benchmarking",
-      dependencies: ["IPC", "SystemCalls", "ConcurrencyModels", "Crawling", "CBaseline"],
+      dependencies: ["IPC", "SystemCalls", "Measurement", "ConcurrencyModels", "Crawling", "CBaseline"],
       swiftSettings: strict),
     .target(
       name: "Demos", dependencies: ["IPC", "ConcurrencyModels", "SystemCalls"], path: "Demos",
@@ -41,7 +45,9 @@ let package = Package(
     ),
     .executableTarget(
       name: "ipc",
-      dependencies: ["IPC", "ConcurrencyModels", "Crawling", "Benchmarking", "Demos", "SystemCalls"],
+      dependencies: [
+        "IPC", "ConcurrencyModels", "Crawling", "Benchmarking", "Demos", "SystemCalls", "Measurement",
+      ],
       swiftSettings: strict),
 
     // The actors of the tests, which both of their processes know.
@@ -52,13 +58,18 @@ let package = Package(
       name: "ipc-peer", dependencies: ["IPC", "SystemCalls", "TestActors"], path: "Tests/IPCPeer",
       swiftSettings: strict),
     .testTarget(
-      name: "IPCTests", dependencies: ["IPC", "ConcurrencyModels", "SystemCalls", "TestActors", "ipc-peer"],
+      name: "IPCTests",
+      dependencies: [
+        "IPC", "ConcurrencyModels", "SystemCalls", "Measurement", "TestSupport", "TestActors", "ipc-peer",
+      ],
       swiftSettings: strict),
     // What the tests of several targets share.
     .target(
-      name: "TestSupport", dependencies: ["SystemCalls"], path: "Tests/Support", swiftSettings: strict),
+      name: "TestSupport", dependencies: ["SystemCalls", "Measurement"], path: "Tests/Support",
+      swiftSettings: strict),
     .testTarget(
-      name: "ConcurrencyModelsTests", dependencies: ["ConcurrencyModels", "SystemCalls", "TestSupport"],
+      name: "ConcurrencyModelsTests",
+      dependencies: ["ConcurrencyModels", "SystemCalls", "Measurement", "TestSupport"],
       // What Python's generators do, and how it was asked: the tests read it where it lies.
       exclude: [
         "Generator/pep_cases.expected", "Generator/pep_cases.py", "Generator/pep_trace.py",
@@ -68,9 +79,12 @@ let package = Package(
     .testTarget(
       name: "ToolTests",
       dependencies: [
-        "TestSupport", "IPC", "Crawling", "ConcurrencyModels", "Benchmarking", "SystemCalls", "ipc",
+        "TestSupport", "IPC", "Crawling", "ConcurrencyModels", "Benchmarking", "SystemCalls", "Measurement",
+        "ipc",
       ],
       swiftSettings: strict),
+    .testTarget(
+      name: "MeasurementTests", dependencies: ["Measurement", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "SystemCallsTests", dependencies: ["SystemCalls", "CSystem"], swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]

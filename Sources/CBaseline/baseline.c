@@ -157,8 +157,3 @@ int baseline_pin(int cpu) {
   CPU_SET(cpu, &set);
   return sched_setaffinity(0, sizeof set, &set);
 }
-
-bool baseline_may_run_on(int cpu) {
-  cpu_set_t set;
-  return cpu >= 0 && cpu < CPU_SETSIZE && sched_getaffinity(0, sizeof set, &set) == 0 && CPU_ISSET(cpu, &set);
-}

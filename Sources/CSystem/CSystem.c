@@ -250,6 +250,13 @@ int csystem_cpu_count(void) {
   return CPU_COUNT(&set);
 }
 
+bool csystem_may_run_on(int cpu) {
+  cpu_set_t set;
+  return cpu >= 0 && cpu < CPU_SETSIZE && sched_getaffinity(0, sizeof set, &set) == 0 && CPU_ISSET(cpu, &set);
+}
+
+int csystem_largest_cpu(void) { return CPU_SETSIZE - 1; }
+
 int csystem_pidfd_open(pid_t process) { return (int)syscall(SYS_pidfd_open, process, 0); }
 
 int csystem_gettid(void) { return (int)syscall(SYS_gettid); }

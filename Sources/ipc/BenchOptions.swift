@@ -149,11 +149,11 @@ struct BenchOptions {
   /// The first two CPUs, unless the caller has others in mind.
   static func cpus(_ text: String?) throws -> [Int] {
     if text == "none" { return [] }
-    guard let text else { return MachineCPUs.usable.count > 1 ? Array(MachineCPUs.usable.prefix(2)) : [] }
+    guard let text else { return Processes.usableCPUs.count > 1 ? Array(Processes.usableCPUs.prefix(2)) : [] }
     return try text.split(separator: ",", omittingEmptySubsequences: false).map { word in
       guard let cpu = Int(word) else { throw Failure.call("--pin \(text): write CPUs such as 0,1, or none") }
-      guard MachineCPUs.usable.contains(cpu) else {
-        let there = MachineCPUs.usable.map(String.init).joined(separator: ", ")
+      guard Processes.usableCPUs.contains(cpu) else {
+        let there = Processes.usableCPUs.map(String.init).joined(separator: ", ")
         throw Failure.call("--pin \(text): there is no CPU \(cpu) for this process: there are \(there)")
       }
       return cpu

@@ -1,5 +1,6 @@
 import Benchmarking
 import Crawling
+import Measurement
 
 /// What a person or a program gets to see of the crawls.
 struct CrawlReport: Encodable {
@@ -18,7 +19,7 @@ struct CrawlReport: Encodable {
   }
 
   let workload: Workload
-  let machine = Machine()
+  let machine = MachineDescription()
   let runs: [CrawlRun]
   /// Whether every crawl found the same pages, each once; nil where a limit or Ctrl-C left some out.
   let samePages: Bool?

@@ -1,6 +1,7 @@
 import Benchmarking
 import Crawling
 import IPC
+import Measurement
 import Synchronization
 import SystemCalls
 

@@ -1,6 +1,7 @@
 import Benchmarking
 import Foundation
 import IPC
+import Measurement
 
 /// `ipc mechanisms`: what there is, with this machine's limits.
 enum MechanismsCommand: Command {

@@ -1,5 +1,6 @@
 import Benchmarking
 import IPC
+import Measurement
 import SystemCalls
 
 /// `ipc bench select`: whether a select is fair to a channel of each mechanism, under load from all.

@@ -1,6 +1,7 @@
 import CBaseline
 import Foundation
 import IPC
+import Measurement
 import SystemCalls
 
 /// A whole run: every case, in every round.
@@ -66,7 +67,8 @@ package struct Benchmark {
       leftOut: plan.leftOut, notes: BenchmarkReport.notes)
     method.secondsTaken = Double(Clock.now() - start) / 1e9
     return BenchmarkReport(
-      tool: tool, measuredAt: ISO8601DateFormatter().string(from: Date()), machine: Machine(), method: method,
+      tool: tool, measuredAt: ISO8601DateFormatter().string(from: Date()), machine: MachineDescription(),
+      method: method,
       cacheLine: probes.isEmpty ? nil : Statistics.estimate(probes, seed: plan.seed), results: results)
   }
 }

@@ -2,6 +2,7 @@ import CBaseline
 import Foundation
 import Glibc
 import IPC
+import Measurement
 import SystemCalls
 
 /// A process of a measurement: takes commands on standard input, answers on standard output.

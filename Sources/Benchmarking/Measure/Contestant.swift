@@ -1,4 +1,5 @@
 import IPC
+import Measurement
 import SystemCalls
 
 /// Who is measured: the library, the same in plain C, or the memory itself.

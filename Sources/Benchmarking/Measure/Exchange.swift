@@ -1,5 +1,6 @@
 import CBaseline
 import IPC
+import Measurement
 import SystemCalls
 
 /// What one side of an exchange does, whoever carries the messages.

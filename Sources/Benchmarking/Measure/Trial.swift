@@ -1,4 +1,5 @@
 import IPC
+import Measurement
 import SystemCalls
 
 /// One repeat of one case: fresh processes for each contestant, all of them alive, and measured in turn in short
@@ -45,7 +46,7 @@ struct Trial {
   func run(_ random: inout SeededRandom) throws -> Result {
     let board = try Board()
     let kinds = Self.contestants(benchmark, plan).shuffled(using: &random)
-    let steal = Machine.stolenTicks
+    let steal = MachineDescription.stolenTicks
     let isPinned = !plan.cpus.isEmpty && (plan.pinsAll || benchmark.parts <= plan.cpus.count)
     let raw = kinds.contains(.raw) ? try Contestant.rawChannels(benchmark) : []
     let contestants = try kinds.map {
@@ -73,7 +74,7 @@ struct Trial {
       // Of a pool's workers only the whole is known: their part of what was measured.
       result.outcomes[kinds[index]]?.add(workers)
     }
-    result.stolenTicks = Machine.stolenTicks - steal
+    result.stolenTicks = MachineDescription.stolenTicks - steal
     return result
   }
 

@@ -1,4 +1,5 @@
 package import IPC
+import Measurement
 
 /// Everything that one run measures, and how.
 package struct BenchmarkPlan: Sendable {

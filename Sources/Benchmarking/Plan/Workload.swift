@@ -1,4 +1,5 @@
 package import IPC
+import Measurement
 
 /// What is exchanged.
 package enum Workload: String, CaseIterable, Codable, Sendable {

@@ -1,4 +1,5 @@
 import IPC
+import Measurement
 
 /// Which mechanism to use, from figures of this machine.
 package struct Advice: Sendable, Encodable {

@@ -1,5 +1,6 @@
 import Foundation
 import IPC
+package import Measurement
 
 /// Everything that one run found out. What `--json` prints; `Benchmark.md` in the documentation has the schema.
 package struct BenchmarkReport: Codable, Sendable {
@@ -42,7 +43,7 @@ package struct BenchmarkReport: Codable, Sendable {
   package var version = BenchmarkReport.version
   package var tool: String
   package var measuredAt: String
-  package var machine: Machine
+  package var machine: MachineDescription
   package var method: Method
   /// A cache line's round trip between the two CPUs, in nanoseconds: the floor under everything that two processes
   /// tell each other.

@@ -1,4 +1,5 @@
 package import IPC
+package import Measurement
 
 /// A row of the report: one case, over all repeats. Costs are per message; in `latency` and `wake` a message is a whole
 /// round trip or a whole wake-up.

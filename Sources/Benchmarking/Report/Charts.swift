@@ -1,4 +1,5 @@
 import IPC
+import Measurement
 
 /// The drawings of a report. Each is nil where there is nothing to show.
 struct Charts {

@@ -1,5 +1,6 @@
 import Foundation
 import IPC
+import Measurement
 
 /// Two runs against each other, row by row. Figures of two runs differ for reasons that have nothing to do with what is
 /// measured: the host moves the CPUs, other guests come and go. So a row with the same in plain C beside it is compared by

@@ -1,4 +1,5 @@
 import IPC
+import Measurement
 
 /// One file that needs nothing else: no script, no other file, no network. Readable in light and dark, on a telephone, by
 /// keyboard and without colour; every drawing has its figures in a table below.
@@ -118,7 +119,7 @@ package enum HTMLReport {
       """
   }
 
-  private static func machine(_ machine: Machine) -> String {
+  private static func machine(_ machine: MachineDescription) -> String {
     var rows = [
       ("CPU", machine.cpu), ("CPUs", String(machine.cpus)),
       ("virtual machine", machine.isVirtual ? "yes" : "no"),

@@ -1,4 +1,5 @@
 import IPC
+import Measurement
 
 /// A table of the report, before anything knows how it will look: terminal, Markdown and HTML all show these.
 struct ReportSection {

@@ -1,4 +1,5 @@
 import IPC
+import Measurement
 
 extension BenchmarkResult {
   /// The row of a case, from its repeats.

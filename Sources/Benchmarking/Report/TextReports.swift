@@ -1,5 +1,6 @@
 import Foundation
 import IPC
+import Measurement
 
 /// A way of writing a report down.
 package protocol ReportFormat {

@@ -1,5 +1,6 @@
 import ConcurrencyModels
 package import IPC
+package import Measurement
 import SystemCalls
 
 /// One task that selects over a channel of each mechanism and a timer, all of them under load: whether each gets its share,
@@ -48,7 +49,7 @@ package struct SelectReport: Sendable, Encodable {
     }
   }
 
-  package let machine: Machine
+  package let machine: MachineDescription
   package let seconds: Double
   package fileprivate(set) var channels: [Line]
   package let timer: Timer
@@ -194,7 +195,7 @@ package enum SelectRun {
     for receiver in receivers { receiver.close() }
     func microseconds(_ fraction: Double) -> Double { Double(late.percentile(fraction)) / 1000 }
     return SelectReport(
-      machine: Machine(), seconds: took, channels: lines,
+      machine: MachineDescription(), seconds: took, channels: lines,
       timer: SelectReport.Timer(
         everyMicroseconds: 1000, rang: rang, received: ticks, lateP50: microseconds(0.5),
         lateP99: microseconds(0.99), lateMax: Double(late.max) / 1000))

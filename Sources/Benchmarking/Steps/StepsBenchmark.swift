@@ -1,3 +1,4 @@
+package import Measurement
 import SystemCalls
 
 /// What a step of each model of concurrency costs, in one process: how much of a program's time its way of waiting takes,
@@ -11,7 +12,7 @@ package struct StepsReport: Sendable, Encodable {
     package let repeats: [Double]
   }
 
-  package let machine: Machine
+  package let machine: MachineDescription
   package let seed: UInt64
   package let seconds: Double
   package let steps: [Step]
@@ -38,7 +39,7 @@ package struct StepsReport: Sendable, Encodable {
       }
     }
     return StepsReport(
-      machine: Machine(), seed: seed, seconds: seconds,
+      machine: MachineDescription(), seed: seed, seconds: seconds,
       steps: zip(chosen, values).map { step, values in
         Step(
           name: step.name, what: step.what, nanoseconds: Statistics.estimate(values, seed: seed),

@@ -194,4 +194,3 @@ double baseline_clock_cost(void);
 
 // Pins this process to a CPU. -1 with errno.
 int baseline_pin(int cpu);
-bool baseline_may_run_on(int cpu);

@@ -22,6 +22,8 @@ int csystem_accept4(int socket);
 int csystem_spawn_addclosefrom(void *actions, int first);
 // sched_getaffinity(2): how many CPUs the calling thread may run on.
 int csystem_cpu_count(void);
+bool csystem_may_run_on(int cpu);
+int csystem_largest_cpu(void);
 
 // _GNU_SOURCE; struct pollfd, asserted to have this layout. A negative timeout waits without a limit.
 struct csystem_pollfd { int descriptor; short events; short found; };

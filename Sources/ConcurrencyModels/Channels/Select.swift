@@ -1,3 +1,4 @@
+import Measurement
 import Synchronization
 
 /// Waits until one of several things can be done, and does that one: Go's `select`.
@@ -110,17 +111,15 @@ private final class SelectOperation {
   private func release() { for lock in locks { lock.release() } }
 }
 
-/// Numbers to choose by: not for secrets, and without a call of the kernel's (splitmix64; each select starts elsewhere).
+/// Random numbers without a system call. The sequence of each select starts elsewhere.
 private struct SelectRandom {
   private static let start = Atomic<UInt64>(UInt64.random(in: 0 ... .max))
-  private var state = start.wrappingAdd(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue
+  /// An odd constant other than the distance between the starts, so that the sequences don't overlap.
+  private static let step: UInt64 = 0xD1B5_4A32_D192_ED03
+  private var state = start.wrappingAdd(SeededRandom.increment, ordering: .relaxed).newValue
 
   mutating func next(below bound: Int) -> Int {
-    state &+= 0xD1B5_4A32_D192_ED03
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    mixed ^= mixed >> 31
-    return Int(mixed % UInt64(bound))
+    state &+= Self.step
+    return Int(SeededRandom.mix(state) % UInt64(bound))
   }
 }

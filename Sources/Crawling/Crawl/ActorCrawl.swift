@@ -1,6 +1,7 @@
 import Dispatch
 import Distributed
 package import IPC
+import Measurement
 import Synchronization
 package import SystemCalls
 

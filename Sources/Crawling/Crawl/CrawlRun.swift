@@ -1,4 +1,5 @@
 import IPC
+import Measurement
 import SystemCalls
 
 /// What one crawl cost. Processor time, switches and memory are of all its processes together, from the moment the

@@ -1,3 +1,5 @@
+import Measurement
+
 /// The generated site: the same pages and links for the same number and seed, on any machine.
 ///
 /// Page 0 is `/`, page i is `/page/i`. Each links to its two children in a binary tree, so that all can be
@@ -22,12 +24,12 @@ package struct SitePlan: Sendable {
     return page
   }
 
-  /// SplitMix64: the n-th number of a page's own sequence.
+  /// An odd constant that separates the numbers of one page.
+  private static let step: UInt64 = 0xD1B5_4A32_D192_ED03
+
+  /// The n-th random number of a page.
   private func random(_ page: Int, _ n: Int) -> UInt64 {
-    var value = seed &+ UInt64(page) &* 0x9E37_79B9_7F4A_7C15 &+ UInt64(n) &* 0xD1B5_4A32_D192_ED03
-    value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-    return value ^ (value >> 31)
+    SeededRandom.mix(seed &+ UInt64(page) &* SeededRandom.increment &+ UInt64(n) &* Self.step)
   }
 
   package func links(_ page: Int) -> [Int] {

@@ -1,3 +1,4 @@
+package import Measurement
 package import SystemCalls
 
 /// Why a job has no output.

@@ -1,4 +1,5 @@
 import ConcurrencyModels
+import Measurement
 import TestSupport
 import Testing
 
@@ -47,7 +48,7 @@ extension AllConcurrencyTests {
 
     /// One channel by itself, with calls that never wait.
     @Test func oneChannelIsAQueue() async throws {
-      var random = SeededNumbers.printed()
+      var random = SeededRandom.printed()
       for _ in 0..<200 {
         let capacity = Int.random(in: -1...6, using: &random)
         let channel = LocalChannel<Int>(capacity: capacity)
@@ -90,7 +91,7 @@ extension AllConcurrencyTests {
 
     /// Selects over several: what they chose must have been possible, and is done in the model then.
     @Test func aSelectDoesOneThingThatWasPossible() async throws {
-      var random = SeededNumbers.printed()
+      var random = SeededRandom.printed()
       for _ in 0..<100 {
         let capacities = (0..<3).map { _ in Int.random(in: 0...3, using: &random) }
         let channels = capacities.map { LocalChannel<Int>(capacity: $0) }

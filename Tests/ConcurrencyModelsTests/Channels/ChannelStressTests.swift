@@ -1,4 +1,5 @@
 import ConcurrencyModels
+import Measurement
 import Synchronization
 import TestSupport
 import Testing
@@ -22,7 +23,7 @@ extension AllConcurrencyTests {
       // MARK: Senders
 
       /// Sends its numbers, in several lives: each ends where it is cancelled, or after a while.
-      func sendAll(_ numbers: Range<Int>, _ random: SeededNumbers) async throws {
+      func sendAll(_ numbers: Range<Int>, _ random: SeededRandom) async throws {
         var random = random
         var next = numbers.lowerBound
         while next < numbers.upperBound {
@@ -70,7 +71,7 @@ extension AllConcurrencyTests {
 
       /// Receives in many lives, until every channel that it has is closed or, where nobody closes them, all
       /// is over.
-      func receiveAll(_ index: Int, toTheEnd: Bool, _ random: SeededNumbers) async throws {
+      func receiveAll(_ index: Int, toTheEnd: Bool, _ random: SeededRandom) async throws {
         var random = random
         for _ in 0..<10_000_000 {
           let life = tasks.start { [self] in
@@ -113,13 +114,13 @@ extension AllConcurrencyTests {
 
       // MARK: Chance
 
-      private func endSometimes(_ life: Task<some Sendable, any Error>, _ random: inout SeededNumbers)
+      private func endSometimes(_ life: Task<some Sendable, any Error>, _ random: inout SeededRandom)
         async throws
       {
         if Int.random(in: 0..<4, using: &random) > 0 { try await end(life, &random) }
       }
 
-      private func end(_ life: Task<some Sendable, any Error>, _ random: inout SeededNumbers) async throws {
+      private func end(_ life: Task<some Sendable, any Error>, _ random: inout SeededRandom) async throws {
         for _ in 0..<Int.random(in: 0...60, using: &random) { await Task.yield() }
         life.cancel()
       }
@@ -127,17 +128,17 @@ extension AllConcurrencyTests {
 
     @Test(arguments: [true, false], Place.allCases)
     func everyValueIsSomewhere(_ toTheEnd: Bool, _ place: Place) async throws {
-      let seeds = SeededNumbers.printed()
+      let seeds = SeededRandom.printed()
       try await place.run { tasks in
         var seeds = seeds
         let market = Market(tasks)
         let (senders, receivers, share) = (5, 6, 1500)
         let receiving = (0..<receivers).map { index in
-          let random = SeededNumbers(seed: seeds.next())
+          let random = SeededRandom(seed: seeds.next())
           return tasks.start { try await market.receiveAll(index, toTheEnd: toTheEnd, random) }
         }
         let sending = (0..<senders).map { index in
-          let random = SeededNumbers(seed: seeds.next())
+          let random = SeededRandom(seed: seeds.next())
           return tasks.start { try await market.sendAll(index * share..<(index + 1) * share, random) }
         }
         for sender in sending { try await sender.value }

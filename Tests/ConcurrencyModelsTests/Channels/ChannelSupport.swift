@@ -73,30 +73,6 @@ final class Log<Entry: Sendable>: Sendable {
 /// Something of which a test looks whether it is still there.
 final class Token: Sendable {}
 
-/// Numbers by chance, and the same ones again for the same seed.
-struct SeededNumbers: RandomNumberGenerator, Sendable {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  /// Another seed in each run, printed: a run that fails can be run again with `IPC_TEST_SEED`.
-  static func printed(_ what: String = #function) -> SeededNumbers {
-    let given = Processes.variable("IPC_TEST_SEED").flatMap { UInt64($0) }
-    let seed = given ?? .random(in: 1 ... .max)
-    print("\(what): IPC_TEST_SEED=\(seed)")
-    return SeededNumbers(seed: seed)
-  }
-
-  mutating func next() -> UInt64 {
-    // xorshift64: never 0, and good enough to choose among a few.
-    if state == 0 { state = 1 }
-    state ^= state << 13
-    state ^= state >> 7
-    state ^= state << 17
-    return state
-  }
-}
-
 extension LocalChannel {
   /// How many stand in line and can still be served.
   var waitingSenders: Int { lock.with { unsafe state.pointee.senders.waiting } }

@@ -1,4 +1,5 @@
 import ConcurrencyModels
+import Measurement
 import Synchronization
 import SystemCalls
 import TestSupport
@@ -208,7 +209,7 @@ extension AllConcurrencyTests {
     /// A model of a generator: a random program of yields, run with random calls, must say what a plain list says.
     @Test func randomCallsGiveWhatTheModelGives() throws {
       let seed = UInt64.random(in: 0 ... .max)
-      var random = SplitMix(seed)
+      var random = SeededRandom(seed: seed)
       for _ in 0..<300 {
         let length = Int(random.next() % 8)
         let generator = Generator<Int, Int, Int> { caller in
@@ -248,17 +249,5 @@ extension AllConcurrencyTests {
     }
 
     private struct Bump: Error {}
-
-    private struct SplitMix {
-      var state: UInt64
-      init(_ seed: UInt64) { state = seed }
-      mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
-      }
-    }
   }
 }

@@ -1,6 +1,8 @@
 import Distributed
+import Measurement
 import SystemCalls
 import TestActors
+import TestSupport
 import Testing
 
 @testable import IPC
@@ -141,7 +143,7 @@ extension AllTests {
     }
 
     @Test func functionsThatItDoesNotHave() throws {
-      var random = UnitRandom.printed()
+      var random = SeededRandom.printed()
       let type = try #require(_mangledTypeName(Desk.self))
       var targets = [
         "", "$s", "$", "x", "\0", "TE", "$sTE", "$s\(type)", "$s\(type)TE", "$s\(type)3addTE",
@@ -194,7 +196,7 @@ extension AllTests {
     }
 
     @Test func randomFrames() throws {
-      var random = UnitRandom.printed()
+      var random = SeededRandom.printed()
       let type = try #require(_mangledTypeName(Desk.self))
       var list = MessageWriter()
       try list.write(message: ["a", "b"])

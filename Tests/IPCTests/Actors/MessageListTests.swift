@@ -1,4 +1,6 @@
 import IPC
+import Measurement
+import TestSupport
 import Testing
 
 extension AllTests {
@@ -52,7 +54,7 @@ extension AllTests {
     }
 
     @Test func randomRoundTrips() throws {
-      var random = UnitRandom.printed()
+      var random = SeededRandom.printed()
       for _ in 0..<500 {
         let count = Int.random(in: 0...6, using: &random)
         let value: [[String?]] = (0..<count).map { _ in
@@ -104,7 +106,7 @@ extension AllTests {
     }
 
     @Test func anythingIsReadOrRefused() {
-      var random = UnitRandom.printed()
+      var random = SeededRandom.printed()
       for _ in 0..<5000 {
         var bytes = random.bytes(0...60)
         // Small numbers, that lengths are.

@@ -1,6 +1,8 @@
 import ConcurrencyModels
 import IPC
+import Measurement
 import SystemCalls
+import TestSupport
 import Testing
 
 @testable import ipc_peer
@@ -61,7 +63,7 @@ extension AllTests {
     /// out of time, and that offer to both. What was received is what was sent.
     @Test(arguments: Subject.carryingOnce) func bothSidesCountTheSame(_ subject: Subject) async throws {
       Watchdog.at(subject)
-      let seed = SeededGenerator.seed()
+      let seed = SeededRandom.testSeed()
       let pairs = [try subject.asyncPair(), try subject.asyncPair()]
       let local = LocalChannel<Int>(capacity: 2)
       let (sent, received) = (Notes(), Notes())
@@ -69,7 +71,7 @@ extension AllTests {
       try await withThrowingTaskGroup(of: Void.self) { group in
         for sender in 0..<2 {
           group.addTask {
-            var random = SeededGenerator(seed &+ UInt64(sender))
+            var random = SeededRandom(seed: seed &+ UInt64(sender))
             for round in 0..<rounds {
               let number = sender * 1_000_000 + round
               let hurry = Duration.microseconds(Int.random(in: 0..<300, using: &random))
@@ -93,7 +95,7 @@ extension AllTests {
         }
         for receiver in 0..<2 {
           group.addTask {
-            var random = SeededGenerator(seed &+ UInt64(100 + receiver))
+            var random = SeededRandom(seed: seed &+ UInt64(100 + receiver))
             var isOver = false
             for _ in 0..<1_000_000 where !isOver {
               let hurry = Duration.microseconds(Int.random(in: 0..<300, using: &random))
@@ -144,7 +146,7 @@ extension AllTests {
 
     /// The same with the senders in other processes: nothing is lost, nothing comes twice.
     @Test func manySelectsAtOnceOnTheSameReceivers() async throws {
-      let seed = SeededGenerator.seed()
+      let seed = SeededRandom.testSeed()
       let lines = try Self.seven.map { try $0.asyncFromPeer() }
       let receivers = lines.map(\.receiver)
       let count = 3000
@@ -156,7 +158,7 @@ extension AllTests {
       try await withThrowingTaskGroup(of: Void.self) { group in
         for id in 0..<8 {
           group.addTask {
-            var random = SeededGenerator(seed &+ UInt64(id))
+            var random = SeededRandom(seed: seed &+ UInt64(id))
             var open: [AsyncReceiver?] = receivers
             for _ in 0..<1_000_000 where open.contains(where: { $0 != nil }) {
               let hurry = Duration.microseconds(Int.random(in: 0..<500, using: &random))

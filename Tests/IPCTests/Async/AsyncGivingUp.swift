@@ -1,4 +1,6 @@
 import IPC
+import Measurement
+import TestSupport
 import Testing
 
 @testable import ipc_peer
@@ -55,8 +57,8 @@ extension AllTests {
     @Test(arguments: Subject.once) func whatCancelledTasksDidNotTakeOthersDo(_ subject: Subject) async throws
     {
       Watchdog.at(subject)
-      let seed = SeededGenerator.seed()
-      var random = SeededGenerator(seed)
+      let seed = SeededRandom.testSeed()
+      var random = SeededRandom(seed: seed)
       let (receiver, peer) = try subject.asyncFromPeer()
       let count = 400
       try peer.order("flood 1 \(count) \(subject.sizes([20, 700, 4000, 9000]))")
@@ -117,8 +119,8 @@ extension AllTests {
     /// ones, too, for which a thread waits.
     @Test(arguments: Subject.once) func whatWasSentIsWhatSaidSo(_ subject: Subject) async throws {
       Watchdog.at(subject)
-      let seed = SeededGenerator.seed()
-      var random = SeededGenerator(seed)
+      let seed = SeededRandom.testSeed()
+      var random = SeededRandom(seed: seed)
       let (sender, peer) = try subject.asyncToPeer()
       try peer.order("collect 20")
       var count = 0

@@ -1,4 +1,6 @@
 import IPC
+import Measurement
+import TestSupport
 import Testing
 
 @testable import ipc_peer
@@ -113,8 +115,8 @@ extension AllTests {
     @Test(arguments: Subject.carryingOnce)
     func whatWasAcceptedArrivesAndNothingElse(_ subject: Subject) throws {
       Watchdog.at(subject)
-      let seed = SeededGenerator.seed()
-      var random = SeededGenerator(seed)
+      let seed = SeededRandom.testSeed()
+      var random = SeededRandom(seed: seed)
       let channel =
         if subject.form == .named {
           try Channel.open(subject.address())

@@ -75,23 +75,3 @@ enum Workspace {
     }
   }()
 }
-
-/// Seeded randomness: a run that fails can be run again.
-struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(_ seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-
-  /// The seed in `IPC_TEST_SEED`, or a new one; printed by whoever uses it when it fails.
-  static func seed() -> UInt64 {
-    Processes.variable("IPC_TEST_SEED").flatMap { UInt64($0) } ?? .random(in: 1 ... .max)
-  }
-}

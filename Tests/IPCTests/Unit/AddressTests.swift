@@ -1,4 +1,6 @@
 import Glibc
+import Measurement
+import TestSupport
 import Testing
 
 @testable import IPC
@@ -144,7 +146,7 @@ extension AllTests {
 
     @Test("random text is an address or an error, never a crash")
     func randomText() {
-      var random = UnitRandom.printed()
+      var random = SeededRandom.printed()
       let pieces = [
         "fifo", "pipe", "tcp", ":", "?", "&", "=", "max", "wait", "capacity", "1K", "9", "é", "\u{0}", "type",
         "/", " ",

@@ -1,4 +1,6 @@
+import Measurement
 import SystemCalls
+import TestSupport
 import Testing
 
 @testable import IPC
@@ -77,7 +79,7 @@ extension AllTests {
 
     @Test("what is sent and taken at random is what a queue would give", arguments: WaitStrategy.allCases)
     func againstAQueue(wait: WaitStrategy) throws {
-      var random = UnitRandom.printed()
+      var random = SeededRandom.printed()
       let pair = try Pair(slots: 5, wait: wait)
       var model: [[UInt8]] = []
       var refused = 0

@@ -1,3 +1,5 @@
+import Measurement
+import TestSupport
 import Testing
 
 @testable import IPC
@@ -6,7 +8,7 @@ extension AllTests {
   @Suite struct ByteBufferTests {
     @Test("whatever is done to it, it holds what an array would")
     func againstAnArray() {
-      var random = UnitRandom.printed()
+      var random = SeededRandom.printed()
       for _ in 0..<40 {
         let buffer = ByteBuffer(capacity: Int.random(in: 0...100, using: &random))
         var model: [UInt8] = []

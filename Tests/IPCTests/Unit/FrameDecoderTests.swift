@@ -1,3 +1,5 @@
+import Measurement
+import TestSupport
 import Testing
 
 @testable import IPC
@@ -6,7 +8,7 @@ extension AllTests {
   @Suite struct FrameDecoderTests {
     @Test("messages come out whole, however the stream is cut")
     func cutAnywhere() throws {
-      var random = UnitRandom.printed()
+      var random = SeededRandom.printed()
       for _ in 0..<60 {
         let messages = (0..<20).map { _ in random.bytes(random.chance(4) ? 0...3000 : 0...20) }
         var wire = messages.flatMap { frame($0) }[...]
@@ -27,7 +29,7 @@ extension AllTests {
 
     @Test("parts of several senders, mixed, become each sender's messages in its order")
     func interleavedSenders() throws {
-      var random = UnitRandom.printed()
+      var random = SeededRandom.printed()
       for _ in 0..<40 {
         let senders = Int.random(in: 1...6, using: &random)
         let messages = (0..<senders).map { _ in (0..<8).map { _ in random.bytes(0...200) } }
@@ -58,7 +60,7 @@ extension AllTests {
     }
 
     private func split(
-      _ message: [UInt8], stream: UInt32, using random: inout UnitRandom
+      _ message: [UInt8], stream: UInt32, using random: inout SeededRandom
     ) -> [(bytes: [UInt8], isLast: Bool)] {
       var rest = message[...]
       var parts: [(bytes: [UInt8], isLast: Bool)] = []
@@ -159,7 +161,7 @@ extension AllTests {
 
     @Test("garbage is messages, or an error; never more than the limit, never a crash", arguments: 0..<4)
     func garbage(kind: Int) {
-      var random = UnitRandom.printed()
+      var random = SeededRandom.printed()
       for _ in 0..<150 {
         let decoder = FrameDecoder(maximum: 256, framing: kind == 3 ? .line : .frames)
         var isRefused = false

@@ -1,3 +1,6 @@
+import Measurement
+import TestSupport
+
 #if DEBUG
   import Glibc
   import SystemCalls
@@ -200,7 +203,7 @@
         "a channel that is really full: what was refused never comes, what was taken all comes",
         arguments: ["pipe:?capacity=4096", "unix:?type=stream&capacity=4096", "tcp:?capacity=4096"])
       func reallyFull(address: String) throws {
-        var random = UnitRandom.printed()
+        var random = SeededRandom.printed()
         let parsed = try Address(address)
         let ends = try Catalogue.implementation(of: parsed.mechanism).pair(parsed.options)
         var expected: [[UInt8]] = []

@@ -1,4 +1,6 @@
 import Glibc
+import Measurement
+import TestSupport
 import Testing
 
 @testable import IPC
@@ -165,7 +167,7 @@ extension AllTests {
 
     @Test("random contents are messages, nothing, or an error, and never a crash")
     func randomContents() throws {
-      var random = UnitRandom.printed()
+      var random = SeededRandom.printed()
       for _ in 0..<150 {
         let ring = try TestRing(maximum: 1000)
         let receiver = try ring.receiver()

@@ -1,3 +1,5 @@
+import Measurement
+import TestSupport
 import Testing
 
 @testable import IPC
@@ -10,7 +12,7 @@ extension AllTests {
 
     @Test("lines come out whole, however they are cut")
     func cutAnywhere() throws {
-      var random = UnitRandom.printed()
+      var random = SeededRandom.printed()
       for _ in 0..<60 {
         let messages = (0..<30).map { _ in random.bytes(0...80).filter { $0 != 10 } as [UInt8] }
         var wire = messages.flatMap { $0 + [10] as [UInt8] }[...]

@@ -1,3 +1,5 @@
+import Measurement
+import TestSupport
 import Testing
 
 @testable import IPC
@@ -11,7 +13,7 @@ private struct Sample: Message, Hashable {
   var ratio: Double
   var wide: UInt64
 
-  init(using random: inout UnitRandom) {
+  init(using random: inout SeededRandom) {
     number = Int32.random(in: .min ... .max, using: &random)
     flag = Bool.random(using: &random)
     let texts = ["", "grün", "a\u{0}b", "👩‍👩‍👧", String(repeating: "x", count: 300)]
@@ -85,7 +87,7 @@ extension AllTests {
 
     @Test("what is written is read back")
     func roundTrips() throws {
-      var random = UnitRandom.printed()
+      var random = SeededRandom.printed()
       for _ in 0..<500 { try roundTrip(Sample(using: &random)) }
       for value in [Int.min, -1, 0, 1, .max] { try roundTrip(value) }
       for value in [UInt64.min, 1, .max] { try roundTrip(value) }
@@ -122,7 +124,7 @@ extension AllTests {
 
     @Test("every beginning of a message is refused, and so is a byte too many")
     func prefixes() throws {
-      var random = UnitRandom.printed()
+      var random = SeededRandom.printed()
       for _ in 0..<20 {
         let bytes = try encode(Sample(using: &random))
         for count in 0..<bytes.count {
@@ -142,7 +144,7 @@ extension AllTests {
 
     @Test("garbage is a message or an error, never a crash, and no length is believed")
     func garbage() throws {
-      var random = UnitRandom.printed()
+      var random = SeededRandom.printed()
       for _ in 0..<3000 {
         var bytes = random.chance(2) ? random.bytes(0...60) : try encode(Sample(using: &random))
         if !bytes.isEmpty {

@@ -1,5 +1,7 @@
+import Measurement
 import Synchronization
 import SystemCalls
+import TestSupport
 import Testing
 
 @testable import IPC
@@ -8,7 +10,7 @@ extension AllTests {
   @Suite struct RingTests {
     @Test("what is sent and taken at random is what a queue would give", arguments: WaitStrategy.allCases)
     func againstAQueue(wait: WaitStrategy) throws {
-      var random = UnitRandom.printed()
+      var random = SeededRandom.printed()
       for capacity in [4096, 8192] {
         let ring = try TestRing(capacity: capacity, wait: wait)
         let (sender, receiver) = try (ring.sender(), ring.receiver())
@@ -36,7 +38,7 @@ extension AllTests {
 
     @Test("messages filled in place arrive, also smaller than was reserved", arguments: [4096, 16384])
     func inPlace(capacity: Int) throws {
-      var random = UnitRandom.printed()
+      var random = SeededRandom.printed()
       let ring = try TestRing(capacity: capacity)
       let (sender, receiver) = try (ring.sender(), ring.receiver())
       for _ in 0..<3000 {
@@ -77,7 +79,7 @@ extension AllTests {
 
     @Test("messages larger than the ring go through it while it is read", arguments: WaitStrategy.allCases)
     func largerThanTheRing(wait: WaitStrategy) throws {
-      var random = UnitRandom.printed()
+      var random = SeededRandom.printed()
       let messages = (0..<30).map { _ in random.bytes(0...30_000) }
       let channel = try Channel.open("memory:?capacity=4K&wait=\(wait.rawValue)")
       let box = Handed(messages, channel.sender)

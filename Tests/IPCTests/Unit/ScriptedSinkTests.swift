@@ -1,3 +1,5 @@
+import Measurement
+import TestSupport
 import Testing
 
 @testable import IPC
@@ -50,10 +52,10 @@ extension AllTests {
   @Suite struct ScriptedSinkTests {
     @Test("a stream cut and refused at random carries exactly what was accepted", arguments: [false, true])
     func randomStream(coalesces: Bool) throws {
-      var random = UnitRandom.printed()
+      var random = SeededRandom.printed()
       for _ in 0..<60 {
         let decoder = FrameDecoder()
-        var script = UnitRandom(random.next())
+        var script = SeededRandom(seed: random.next())
         let sink = ScriptedSink(unit: 512, isStream: true) {
           script.chance(3) ? 0 : Int.random(in: 1...40, using: &script)
         } taken: {
@@ -99,10 +101,10 @@ extension AllTests {
     @Test(
       "senders that share a channel in units keep theirs apart, refused or not", arguments: [false, true])
     func interleavedUnits(coalesces: Bool) throws {
-      var random = UnitRandom.printed()
+      var random = SeededRandom.printed()
       for _ in 0..<40 {
         let decoder = FrameDecoder()
-        var script = UnitRandom(random.next())
+        var script = SeededRandom(seed: random.next())
         var options = ChannelOptions()
         options.coalesces = coalesces
         options.wait = .block

@@ -1,29 +1,10 @@
+import Measurement
 import SystemCalls
 import Testing
 
 @testable import IPC
 
-/// Random numbers that a printed seed brings back (SplitMix64).
-struct UnitRandom: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(_ seed: UInt64) { state = seed }
-
-  /// A new seed, printed so that a failure can be repeated: put it in place of the call.
-  static func printed(_ what: String = #function) -> UnitRandom {
-    let seed = UInt64.random(in: 0 ... .max)
-    print("seed of \(what): \(seed)")
-    return UnitRandom(seed)
-  }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
-  }
-
+extension SeededRandom {
   mutating func bytes(_ range: ClosedRange<Int>) -> [UInt8] {
     let count = Int.random(in: range, using: &self)
     return (0..<count).map { _ in UInt8.random(in: 0...255, using: &self) }

@@ -1,5 +1,6 @@
 import Benchmarking
 import Foundation
+import Measurement
 import TestSupport
 import Testing
 

@@ -1,6 +1,7 @@
 import Benchmarking
 import Foundation
 import FoundationXML
+import Measurement
 import TestSupport
 import Testing
 

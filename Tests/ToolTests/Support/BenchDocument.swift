@@ -1,4 +1,5 @@
 import Foundation
+import Measurement
 
 /// What `ipc bench --json` prints. A key that is missing or of another type fails the decoding.
 struct BenchDocument: Decodable {

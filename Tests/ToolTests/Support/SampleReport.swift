@@ -1,5 +1,6 @@
 import Benchmarking
 import Foundation
+import Measurement
 
 /// Reports made up by tests. They come from JSON, as an earlier run's does: what can be read is what is tested.
 struct SampleReport {

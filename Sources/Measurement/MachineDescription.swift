@@ -1,20 +1,19 @@
-import IPC
 import SystemCalls
 
-/// The machine that a figure was measured on.
-package struct Machine: Sendable, Codable, Hashable {
+/// The machine on which something was measured.
+package struct MachineDescription: Sendable, Codable, Hashable {
   package let cpu: String
   package let cpus: Int
   package let kernel: String
   package let memoryKilobytes: Int
-  /// `kvm`, `none`, …: whether the CPUs are a host's to move.
+  /// Whether it is a virtual machine, whose host may move or stop its CPUs.
   package let isVirtual: Bool
-  /// How the CPUs' clock rate is chosen; "not told" where the kernel doesn't say.
+  /// How the kernel chooses the CPUs' clock rate; "not told" where it doesn't say.
   package let governor: String
   package let clockSource: String
-  /// What the kernel does against which weakness of the CPU; much of what a system call costs.
+  /// The kernel's mitigation of each of the CPU's vulnerabilities: much of what a system call costs.
   package let mitigations: [String: String]
-  /// The limits that bear on the mechanisms.
+  /// The kernel's limits on what is measured.
   package let limits: [String: Int]
 
   enum CodingKeys: String, CodingKey {
@@ -26,7 +25,10 @@ package struct Machine: Sendable, Codable, Hashable {
     case mitigations, limits
   }
 
-  package init() {
+  /// Describes this machine.
+  ///
+  /// - Parameter limits: the kernel's limits on what is measured, by their names.
+  package init(limits: [String: Int]) {
     func field(_ file: String, _ key: String) -> String? {
       guard let text = try? Files.readText(file) else { return nil }
       for line in text.split(separator: "\n") where line.hasPrefix(key) {
@@ -52,19 +54,17 @@ package struct Machine: Sendable, Codable, Hashable {
       mitigations[name] = text
     }
     self.mitigations = mitigations
-    var limits: [String: Int] = [:]
-    for mechanism in Mechanism.all {
-      for limit in mechanism.limits { limits[limit.name] = limit.value }
-    }
     self.limits = limits
   }
 
-  /// How many ticks of its CPUs' time the host has given to others since the start (/proc/stat, `steal`).
-  static var stolenTicks: Int {
+  /// The ticks of this machine's CPU time that the host has given to others since it started (`steal` in /proc/stat).
+  package static var stolenTicks: Int {
     guard let text = try? Files.readText("/proc/stat"), let first = text.split(separator: "\n").first else {
       return 0
     }
     let fields = first.split(separator: " ")
-    return fields.count > 8 ? Int(fields[8]) ?? 0 : 0
+    // cpu, user, nice, system, idle, iowait, irq, softirq, steal
+    let stealField = 8
+    return fields.count > stealField ? Int(fields[stealField]) ?? 0 : 0
   }
 }

@@ -1,44 +1,13 @@
-/// Columns of text, aligned: the first to the left, numbers to the right.
-package struct Table {
-  package enum Alignment { case left, right }
-
-  private let headers: [String]
-  private let alignments: [Alignment]
-  private var rows: [[String]] = []
-
-  package init(_ columns: [(header: String, alignment: Alignment)]) {
-    headers = columns.map(\.header)
-    alignments = columns.map(\.alignment)
-  }
-
-  package mutating func add(_ row: [String]) { rows.append(row) }
-
-  package var text: String {
-    let widths = headers.indices.map { column in ([headers] + rows).map { $0[column].count }.max() ?? 0 }
-    func line(_ cells: [String]) -> String {
-      var text = ""
-      for column in cells.indices {
-        let space = String(repeating: " ", count: widths[column] - cells[column].count)
-        if column > 0 { text += "  " }
-        text += alignments[column] == .left ? cells[column] + space : space + cells[column]
-      }
-      while text.last == " " { text.removeLast() }
-      return text
-    }
-    let rule = widths.map { String(repeating: "─", count: $0) }.joined(separator: "  ")
-    return ([line(headers), rule] + rows.map(line)).joined(separator: "\n")
-  }
-}
-
-/// Figures as people read them.
+/// Numbers written for people: three significant digits, and the unit that fits.
 package enum Figure {
-  /// Three digits that count, and not more.
+  /// A value rounded to three significant digits.
   package static func short(_ value: Double) -> String {
     if value >= 99.95 || value == 0 { return grouped(Int(value.rounded())) }
     let decimals = value >= 9.995 ? 1 : value >= 0.9995 ? 2 : 3
     return fixed(value, decimals)
   }
 
+  /// A value with this many decimals.
   package static func fixed(_ value: Double, _ decimals: Int) -> String {
     var scale = 1
     for _ in 0..<decimals { scale *= 10 }
@@ -48,6 +17,7 @@ package enum Figure {
     return "\(whole / scale)." + String(repeating: "0", count: decimals - fraction.count) + fraction
   }
 
+  /// A whole number with its digits in groups of three.
   package static func grouped(_ value: Int) -> String {
     var digits = Array(String(abs(value)))
     var index = digits.count - 3
@@ -58,7 +28,7 @@ package enum Figure {
     return (value < 0 ? "-" : "") + String(digits)
   }
 
-  /// Microseconds with the unit that fits.
+  /// A duration, in ns, µs, ms or s.
   package static func time(microseconds: Double) -> String {
     if microseconds < 1 { return "\(short(microseconds * 1000)) ns" }
     if microseconds < 1000 { return "\(short(microseconds)) µs" }
@@ -68,7 +38,7 @@ package enum Figure {
 
   package static func time(nanoseconds: Double) -> String { time(microseconds: nanoseconds / 1000) }
 
-  /// A size as it is asked for: powers of 1024, where it is one.
+  /// A message size as options take it: KiB and MiB where it is a whole number of them.
   package static func size(_ bytes: Int) -> String {
     if bytes > 0, bytes % (1 << 20) == 0 { return "\(bytes >> 20) MiB" }
     if bytes > 0, bytes % (1 << 10) == 0 { return "\(bytes >> 10) KiB" }
@@ -88,8 +58,10 @@ package enum Figure {
       "\(short(value)) \(prefix.isEmpty && unit.first == " " ? String(unit.dropFirst()) : prefix + unit)/s"
   }
 
+  /// A fraction as a percentage.
   package static func percent(_ part: Double) -> String { "\(short(part * 100)) %" }
 
+  /// A number of bytes, in kB, MB or GB.
   package static func bytes(_ count: Int) -> String {
     let value = Double(count)
     if value < 1000 { return "\(count) B" }
@@ -98,7 +70,7 @@ package enum Figure {
     return "\(short(value / 1_000_000_000)) GB"
   }
 
-  /// A bar of eighths of a character.
+  /// A bar, drawn in eighths of a character, of which `width` characters stand for `largest`.
   package static func bar(_ value: Double, of largest: Double, width: Int) -> String {
     guard largest > 0, value > 0 else { return "" }
     let eighths = max(1, Int((value / largest * Double(width * 8)).rounded()))

@@ -1,16 +1,18 @@
-/// How often each value came, in buckets that are never wider than a thousandth of the value: log-linear, as in
-/// HdrHistogram. Its size doesn't depend on how much it counts, and two of them add up exactly.
+/// A log-linear histogram, as HdrHistogram: how often each value came, in buckets that are never wider than a
+/// thousandth of the value.
+///
+/// Its size doesn't depend on how many values it counts, and the sum of two is exact.
 package struct Histogram: Sendable {
-  /// Buckets per power of two.
-  private static let bits = 10
-  private var counts: [UInt32]
-  package private(set) var count = 0
-  package private(set) var max: UInt64 = 0
-  package private(set) var min: UInt64 = .max
+  /// Each power of two has 2 to the power of this many buckets.
+  @usableFromInline static var bits: Int { 10 }
+  @usableFromInline var counts: [UInt32]
+  @usableFromInline package internal(set) var count = 0
+  @usableFromInline package internal(set) var max: UInt64 = 0
+  @usableFromInline package internal(set) var min: UInt64 = .max
 
-  package init() { counts = [] }
+  @inlinable package init() { counts = [] }
 
-  private static func index(_ value: UInt64) -> Int {
+  @inlinable static func index(_ value: UInt64) -> Int {
     if value < 1 << bits { return Int(value) }
     let exponent = 63 - value.leadingZeroBitCount
     let shift = exponent - bits
@@ -25,7 +27,8 @@ package struct Histogram: Sendable {
     return (base + 1) << UInt64(shift) &- 1
   }
 
-  package mutating func record(_ value: UInt64) {
+  /// Counts a value.
+  @inlinable package mutating func record(_ value: UInt64) {
     let index = Self.index(value)
     if index >= counts.count { counts += [UInt32](repeating: 0, count: index + 1 - counts.count) }
     counts[index] &+= 1
@@ -34,14 +37,14 @@ package struct Histogram: Sendable {
     min = Swift.min(min, value)
   }
 
-  /// How often each bucket was hit, by its number: what another process needs to add this up exactly.
+  /// The count of each bucket that isn't empty, by its index: what another process needs for an exact sum.
   package var buckets: [Int: UInt32] {
     Dictionary(
       uniqueKeysWithValues: counts.enumerated().lazy.filter { $0.element > 0 }.map { ($0.offset, $0.element) }
     )
   }
 
-  /// Adds what another process has recorded. Buckets that no histogram has are left out.
+  /// Adds what another process has recorded. Ignores indices that no bucket has.
   package mutating func add(buckets: [Int: UInt32], min least: UInt64, max most: UInt64) {
     let last = Self.index(.max)
     for (index, number) in buckets where index >= 0 && index <= last {
@@ -53,6 +56,7 @@ package struct Histogram: Sendable {
     min = Swift.min(min, least)
   }
 
+  /// Adds the counts of another histogram.
   package mutating func add(_ other: Histogram) {
     if other.counts.count > counts.count {
       counts += [UInt32](repeating: 0, count: other.counts.count - counts.count)
@@ -63,7 +67,7 @@ package struct Histogram: Sendable {
     min = Swift.min(min, other.min)
   }
 
-  /// The value that `fraction` of all are at or under; 0 when nothing was counted.
+  /// The value that this fraction of all values doesn't exceed; 0 if there are none.
   package func percentile(_ fraction: Double) -> UInt64 {
     guard count > 0 else { return 0 }
     let wanted = Swift.max(1, Int((fraction * Double(count)).rounded(.up)))

@@ -75,9 +75,17 @@ demo-%: build
 demos: build
 	@$(SWIFT) run -c $(CONFIGURATION) --skip-build ipc demo --all
 
-# One test at a time: each checks that it left nothing behind. FILTER is a whole name, of a target, a suite or a test.
+# One test at a time: each checks that it left nothing behind. FILTER is the whole name of a target, a suite or a test.
+PATTERN := (^|[./])$(FILTER)([./(]|$$)
 test: toolchain
-	@$(SWIFT) test --no-parallel $(if $(FILTER),--filter '(^|[./])$(FILTER)([./(]|$$)')
+ifeq ($(FILTER),)
+	@$(SWIFT) test --no-parallel
+else
+	@$(SWIFT) build --build-tests
+	@$(SWIFT) test list --skip-build 2>/dev/null | grep -qE '$(PATTERN)' || { \
+	  echo "No target, suite or test is named '$(FILTER)': $(SWIFT) test list prints the names" >&2; exit 1; }
+	@$(SWIFT) test --no-parallel --skip-build --filter '$(PATTERN)'
+endif
 
 lint: toolchain
 	@$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Demos

@@ -14,6 +14,9 @@ let package = Package(
   name: "swift-ipc",
   products: [
     .library(name: "IPC", targets: ["IPC"]),
+    .library(name: "IPCJSON", targets: ["IPCJSON"]),
+    .library(name: "IPCWorkers", targets: ["IPCWorkers"]),
+    .library(name: "IPCActors", targets: ["IPCActors"]),
     .library(name: "ConcurrencyModels", targets: ["ConcurrencyModels"]),
     .executable(name: "ipc", targets: ["ipc"]),
   ],
@@ -28,21 +31,30 @@ let package = Package(
     .target(name: "Measurement", dependencies: ["SystemCalls"], swiftSettings: strict),
     .target(
       name: "ConcurrencyModels", dependencies: ["SystemCalls", "Measurement"], swiftSettings: strict),
+    .target(name: "IPC", dependencies: ["SystemCalls", "ConcurrencyModels"], swiftSettings: strict),
+    // Apart from IPC, which needs no Foundation.
+    .target(name: "IPCJSON", dependencies: ["IPC"], swiftSettings: strict),
+    .target(name: "IPCWorkers", dependencies: ["IPC", "SystemCalls", "Measurement"], swiftSettings: strict),
+    .target(name: "IPCActors", dependencies: ["IPC", "SystemCalls"], swiftSettings: strict),
     .target(
-      name: "IPC", dependencies: ["SystemCalls", "Measurement", "ConcurrencyModels"], swiftSettings: strict),
-    .target(
-      name: "Crawling", dependencies: ["IPC", "SystemCalls", "Measurement", "ConcurrencyModels", "CLibXML2"],
+      name: "Crawling",
+      dependencies: [
+        "IPC", "IPCWorkers", "IPCActors", "SystemCalls", "Measurement", "ConcurrencyModels", "CLibXML2",
+      ],
       swiftSettings: strict),
     // The benchmark's own baseline: the same exchanges in plain C, which is the point of it.
     .target(name: "CBaseline"),
     .target(
       name: "Benchmarking",
-      dependencies: ["IPC", "SystemCalls", "Measurement", "ConcurrencyModels", "Crawling", "CBaseline"],
+      dependencies: [
+        "IPC", "IPCWorkers", "IPCActors", "SystemCalls", "Measurement", "ConcurrencyModels", "Crawling",
+        "CBaseline",
+      ],
       swiftSettings: strict),
     .target(
-      name: "Demos", dependencies: ["IPC", "ConcurrencyModels", "SystemCalls"], path: "Demos",
-      swiftSettings: strict
-    ),
+      name: "Demos",
+      dependencies: ["IPC", "IPCJSON", "IPCWorkers", "IPCActors", "ConcurrencyModels", "SystemCalls"],
+      path: "Demos", swiftSettings: strict),
     .executableTarget(
       name: "ipc",
       dependencies: [
@@ -52,7 +64,8 @@ let package = Package(
 
     // The actors of the tests, which both of their processes know.
     .target(
-      name: "TestActors", dependencies: ["IPC", "SystemCalls"], path: "Tests/Actors", swiftSettings: strict),
+      name: "TestActors", dependencies: ["IPC", "IPCJSON", "IPCActors", "SystemCalls"], path: "Tests/Actors",
+      swiftSettings: strict),
     // The other process of the tests.
     .executableTarget(
       name: "ipc-peer", dependencies: ["IPC", "SystemCalls", "TestActors"], path: "Tests/IPCPeer",
@@ -60,7 +73,8 @@ let package = Package(
     .testTarget(
       name: "IPCTests",
       dependencies: [
-        "IPC", "ConcurrencyModels", "SystemCalls", "Measurement", "TestSupport", "TestActors", "ipc-peer",
+        "IPC", "IPCJSON", "IPCActors", "ConcurrencyModels", "SystemCalls", "Measurement", "TestSupport",
+        "TestActors", "ipc-peer",
       ],
       swiftSettings: strict),
     // What the tests of several targets share.
@@ -79,8 +93,8 @@ let package = Package(
     .testTarget(
       name: "ToolTests",
       dependencies: [
-        "TestSupport", "IPC", "Crawling", "ConcurrencyModels", "Benchmarking", "SystemCalls", "Measurement",
-        "ipc",
+        "TestSupport", "IPC", "IPCWorkers", "IPCActors", "Crawling", "ConcurrencyModels", "Benchmarking",
+        "SystemCalls", "Measurement", "ipc",
       ],
       swiftSettings: strict),
     .testTarget(

@@ -1,6 +1,8 @@
 import ConcurrencyModels
 import Distributed
 import IPC
+import IPCActors
+import IPCJSON
 
 /// Distributed actors: an object in another process, called like any other. Its own trait: what a call returns, what it
 /// throws, and that the other process died while it was under way, all come back to the line that made the call.

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import IPC
+import IPCWorkers
 
 /// A pool of worker processes. Its own trait: nothing is shared but what is handed over, so that a worker that dies takes
 /// only itself with it; what it was at is leased to another.

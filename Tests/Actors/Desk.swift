@@ -2,6 +2,7 @@ import Dispatch
 package import Distributed
 import Glibc
 package import IPC
+package import IPCActors
 
 /// An actor with a function for each kind of call.
 package distributed actor Desk {

@@ -1,5 +1,5 @@
 package import Distributed
-package import IPC
+package import IPCActors
 
 /// What several types of actors can be asked.
 @Resolvable

@@ -1,5 +1,5 @@
 package import Distributed
-package import IPC
+package import IPCActors
 
 /// Knows how many calls have been inside at once.
 package distributed actor Narrow {

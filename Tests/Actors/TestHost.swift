@@ -1,4 +1,4 @@
-import IPC
+import IPCActors
 
 /// The other process of the tests of actors.
 package enum TestHost {

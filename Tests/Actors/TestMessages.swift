@@ -1,4 +1,4 @@
-import IPC
+import IPCJSON
 
 /// An argument of many parts.
 package struct Person: JSONMessage, Hashable, Sendable {

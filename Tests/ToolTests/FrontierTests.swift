@@ -2,7 +2,7 @@ import Crawling
 import TestSupport
 import Testing
 
-@testable import IPC
+@testable import IPCWorkers
 
 extension AllToolTests {
   /// What becomes a job, and what doesn't.

@@ -1,6 +1,7 @@
 import Crawling
 import Glibc
 import IPC
+import IPCWorkers
 import Synchronization
 import SystemCalls
 import TestSupport

@@ -1,5 +1,6 @@
 import CBaseline
 import IPC
+import IPCWorkers
 import Synchronization
 import SystemCalls
 

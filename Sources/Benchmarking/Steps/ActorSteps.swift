@@ -1,6 +1,7 @@
 import Dispatch
 import Distributed
 import IPC
+import IPCActors
 import SystemCalls
 
 /// Adds up numbers, in another process.

@@ -1,6 +1,8 @@
 import Dispatch
 import Distributed
 package import IPC
+import IPCActors
+import IPCWorkers
 import Measurement
 import Synchronization
 package import SystemCalls

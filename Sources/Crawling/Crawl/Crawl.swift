@@ -1,5 +1,6 @@
 import Foundation
 package import IPC
+import IPCWorkers
 import Synchronization
 import SystemCalls
 

@@ -1,4 +1,5 @@
 import IPC
+import IPCWorkers
 import Measurement
 import SystemCalls
 

@@ -1,4 +1,4 @@
-package import IPC
+package import IPCWorkers
 import Synchronization
 
 /// What is to be fetched, and what was seen: each address becomes a job at most once.

@@ -1,5 +1,5 @@
-/// A value that travels in one message. Strings, bytes, numbers and ``JSONMessage`` types conform; a type of
-/// yours writes its parts one after the other and reads them back in the same order.
+/// A value that travels in one message. Strings, bytes, numbers and ``/IPCJSON/JSONMessage`` types conform; a
+/// type of yours writes its parts one after the other and reads them back in the same order.
 ///
 /// ```swift
 /// struct Job: Message {

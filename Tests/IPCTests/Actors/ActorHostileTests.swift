@@ -6,6 +6,7 @@ import TestSupport
 import Testing
 
 @testable import IPC
+@testable import IPCActors
 
 /// What this test writes to an actor system, as if it were one.
 final class FarSystem {

@@ -5,6 +5,7 @@ import TestActors
 import Testing
 
 @testable import IPC
+@testable import IPCActors
 
 distributed actor Orphaner {
   typealias ActorSystem = IPCActorSystem

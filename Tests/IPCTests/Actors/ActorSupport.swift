@@ -1,6 +1,7 @@
 import Dispatch
 import Distributed
 import IPC
+import IPCActors
 import Synchronization
 import SystemCalls
 import TestActors

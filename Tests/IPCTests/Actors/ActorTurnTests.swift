@@ -1,5 +1,6 @@
 import Distributed
 import IPC
+import IPCActors
 import TestActors
 import Testing
 

@@ -1,3 +1,4 @@
+import IPCJSON
 import Measurement
 import TestSupport
 import Testing

@@ -1,4 +1,5 @@
 public import Distributed
+import IPC
 import Synchronization
 package import SystemCalls
 
@@ -27,7 +28,7 @@ public final class ActorPeer: Sendable {
   }
 
   /// The actors that it hosts now, by name.
-  /// - Throws: `peerGone`; `notSupported` when the list is too long for a message; `CancellationError`; ``ChannelError`` when
+  /// - Throws: `peerGone`; `notSupported` when the list is too long for a message; `CancellationError`; ``/IPC/ChannelError`` when
   ///   the answer isn't one.
   public func hosted() async throws -> [HostedActor] { try await lane.list() }
 

@@ -1,3 +1,4 @@
+import IPC
 import SystemCalls
 
 /// The worker's side: takes jobs, works, sends outputs.

@@ -1,4 +1,5 @@
 import Distributed
+import IPC
 
 /// Calls functions by their mangled names.
 ///

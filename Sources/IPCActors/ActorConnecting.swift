@@ -1,3 +1,4 @@
+public import IPC
 import SystemCalls
 
 /// How a system comes to its connections.

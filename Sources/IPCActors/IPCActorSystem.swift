@@ -1,4 +1,5 @@
 public import Distributed
+public import IPC
 import Synchronization
 import SystemCalls
 
@@ -19,7 +20,7 @@ import SystemCalls
 /// print(try await counter.add(1))
 /// ```
 ///
-/// Arguments and results are ``Message``s: strings, numbers, arrays and optionals of them, ``JSONMessage`` types, yours.
+/// Arguments and results are ``/IPC/Message``s: strings, numbers, arrays and optionals of them, ``/IPCJSON/JSONMessage`` types, yours.
 /// An error that an actor throws comes as ``IPCActorError/Code/threw`` with its words, or as what it is where both sides
 /// ``carry(_:)`` it. Either side of a connection can host actors and call the other's.
 ///
@@ -86,8 +87,8 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
 
   // MARK: Hosting
 
-  /// Makes an actor that other processes can call under this name, and keeps it until
-  /// ``IPCActorSystem/close(within:)`` or ``unhost(_:)``.
+  /// Makes an actor that other processes can call under this name, and keeps it until ``close(within:)`` or
+  /// ``unhost(_:)``.
   ///
   /// - Parameters:
   ///   - name: no other actor of this system has it.

@@ -1,3 +1,5 @@
+public import IPC
+
 /// Which actor, of which process: what a distributed actor of an ``IPCActorSystem`` is known by.
 ///
 /// It travels: an actor tells another of a third by its `id`, and who gets it resolves it. Any connected process can call

@@ -1,3 +1,4 @@
+import IPC
 import Synchronization
 import SystemCalls
 

@@ -1,4 +1,5 @@
 public import Distributed
+public import IPC
 import SystemCalls
 
 /// Writes a call's arguments. The compiler's code for a `distributed func` uses it.

@@ -1,3 +1,4 @@
+import IPC
 import Measurement
 import Synchronization
 import SystemCalls

@@ -1,3 +1,4 @@
+public import IPC
 package import Measurement
 package import SystemCalls
 

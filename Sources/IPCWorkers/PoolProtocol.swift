@@ -1,3 +1,4 @@
+package import IPC
 package import SystemCalls
 
 /// What coordinator and worker say to each other, beside the jobs and outputs themselves.

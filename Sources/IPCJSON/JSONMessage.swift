@@ -1,4 +1,5 @@
 import FoundationEssentials
+public import IPC
 
 /// A `Codable` type that travels as JSON: declare the conformance, write nothing.
 ///
@@ -6,7 +7,7 @@ import FoundationEssentials
 /// struct Job: Codable, JSONMessage { var url: String; var depth: Int }
 /// ```
 ///
-/// JSON costs microseconds where ``Message``'s own two functions cost tens of nanoseconds.
+/// JSON costs microseconds where ``/IPC/Message``'s own two functions cost tens of nanoseconds.
 public protocol JSONMessage: Message, Codable {}
 
 extension JSONMessage {

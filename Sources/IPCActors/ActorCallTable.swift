@@ -1,3 +1,5 @@
+import IPC
+
 /// A frame that answers a call, and where the outcome's byte stands in it.
 struct ActorAnswer: Sendable {
   let frame: [UInt8]

@@ -1,4 +1,5 @@
 import Distributed
+import IPC
 import Synchronization
 import SystemCalls
 

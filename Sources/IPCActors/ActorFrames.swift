@@ -1,3 +1,5 @@
+import IPC
+
 /// What two actor systems say to each other, one message each. `Actors.md` has it to the byte.
 enum ActorFrame {
   /// In front of each message.

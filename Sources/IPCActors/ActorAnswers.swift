@@ -1,3 +1,5 @@
+import IPC
+
 /// What a connection answers to the other side's calls.
 extension ActorConnection {
   /// Sends what came of a call.

@@ -1,4 +1,5 @@
 import Distributed
+import IPC
 import Synchronization
 
 /// An actor of this process, as calls from others find it.

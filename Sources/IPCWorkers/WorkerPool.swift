@@ -1,3 +1,5 @@
+public import IPC
+
 /// A coordinator and N worker processes: jobs are leased to workers, answered in any order, and leased again when
 /// a worker dies.
 ///

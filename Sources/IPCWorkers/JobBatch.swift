@@ -1,3 +1,4 @@
+import IPC
 import Synchronization
 
 /// Jobs that somebody waits for together. Their outcomes are handled one at a time, by whichever thread comes first

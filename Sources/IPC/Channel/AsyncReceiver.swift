@@ -100,7 +100,9 @@ public final class AsyncReceiver: @unchecked Sendable {
     }
   }
 
-  func register(_ waker: SelectWaker, _ sight: ReadinessWatch.Sight) { watch.register(waker, sight, count: 0) }
+  func register(_ waker: SelectWaker, _ sight: ReadinessWatch.Sight) {
+    watch.register(waker, sight, count: 0)
+  }
   func unregister(_ waker: SelectWaker) { watch.unregister(waker) }
 }
 

@@ -120,24 +120,21 @@ int csystem_sendmsg_descriptor(int socket, int descriptor) {
   return (int)sendmsg(socket, &message, MSG_NOSIGNAL);
 }
 
-int csystem_recvmsg_descriptor(int socket) {
+int csystem_recvmsg_descriptor(int socket, int *descriptor) {
+  *descriptor = -1;
   char byte = 0;
   struct iovec piece = {&byte, 1};
   union { char bytes[CMSG_SPACE(sizeof(int))]; struct cmsghdr align; } control;
   struct msghdr message = {
       .msg_iov = &piece, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
-  ssize_t count = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-  if (count < 0) return -1;
+  if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) < 0) return -1;
   for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
         header->cmsg_len == CMSG_LEN(sizeof(int))) {
-      int descriptor;
-      memcpy(&descriptor, CMSG_DATA(header), sizeof(int));
-      return descriptor;
+      memcpy(descriptor, CMSG_DATA(header), sizeof(int));
     }
   }
-  errno = count == 0 ? EPIPE : EBADMSG;
-  return -1;
+  return 0;
 }
 
 static int unix_address(const char *path, struct sockaddr_un *address) {
@@ -201,18 +198,22 @@ int csystem_spawn_addclosefrom(void *actions, int first) {
   return posix_spawn_file_actions_addclosefrom_np(actions, first);
 }
 
-// Runs before main in every program built with this: a process that was started with a leash (SWIFT_IPC_LEASH, a
-// pipe whose other end only the parent holds) is killed by the kernel when the parent is gone, from its first
-// instruction on.
-// Not where ends were handed over that the kernel wouldn't remove (SWIFT_IPC_ENDS): the library then watches the
-// leash itself, on a thread. It takes the leash over too when the process makes such an end itself.
-static int leash(void) {
+// The parent-death pipe. SWIFT_IPC_LEASH is the number of a pipe's reading descriptor whose writing one only the parent has.
+// It hangs up when the parent is gone, and the kernel then kills this process: F_SETSIG makes the signal of O_ASYNC SIGKILL.
+//
+// A constructor, so that it works from before main, and in every program that links this library. In C since Swift has no
+// constructors.
+//
+// It leaves the pipe alone where the process was given endpoints that the kernel wouldn't remove (SWIFT_IPC_ENDS): the
+// library then watches the pipe on a thread, and removes them first. The library also takes over from here when the process
+// creates such an endpoint itself.
+static int parent_death_pipe(void) {
   const char *text = getenv("SWIFT_IPC_LEASH");
   return text ? atoi(text) : -1;
 }
 
-__attribute__((constructor)) static void hold_leash(void) {
-  int descriptor = leash();
+__attribute__((constructor)) static void watch_parent(void) {
+  int descriptor = parent_death_pipe();
   struct stat status;
   if (descriptor < 3 || fstat(descriptor, &status) < 0 || !S_ISFIFO(status.st_mode)) return;
   fcntl(descriptor, F_SETFD, FD_CLOEXEC);
@@ -221,7 +222,7 @@ __attribute__((constructor)) static void hold_leash(void) {
   fcntl(descriptor, F_SETSIG, SIGKILL);
   fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_ASYNC);
   struct pollfd entry = {descriptor, 0, 0};
-  if (poll(&entry, 1, 0) == 1 && (entry.revents & POLLHUP)) _exit(137);
+  if (poll(&entry, 1, 0) == 1 && (entry.revents & POLLHUP)) _exit(128 + SIGKILL);
 }
 
 int csystem_membarrier_register_global(void) {

@@ -128,7 +128,12 @@ package enum Files {
 
   /// The names in a directory, without `.` and `..`. opendir(3), readdir(3).
   package static func names(in path: String) throws(SystemError) -> [String] {
-    guard let directory = unsafe opendir(path) else { throw SystemError(errno, .opendir) }
+    // The pointer as a number, which is how the gate knows a failure: null becomes -1.
+    let address = try system(.opendir) {
+      let directory = unsafe opendir(path)
+      return unsafe directory == nil ? -1 : Int(bitPattern: directory)
+    }
+    let directory = unsafe OpaquePointer(bitPattern: address)!
     defer { unsafe closedir(directory) }
     var names: [String] = []
     while let entry = unsafe readdir(directory) {

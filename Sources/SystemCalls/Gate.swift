@@ -27,3 +27,13 @@ package func system<Result: FixedWidthInteger & SignedInteger>(
     CPU.pause()
   }
 }
+
+/// The gate for the functions of POSIX threads and spawning, which return the error number instead of setting errno.
+func systemReturning(_ call: SystemCall, _ body: () -> Int32) throws(SystemError) {
+  try system(call) { () -> Int32 in
+    let number = body()
+    guard number != 0 else { return 0 }
+    errno = number
+    return -1
+  }
+}

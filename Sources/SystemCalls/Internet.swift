@@ -37,6 +37,8 @@ package enum Internet {
   }
 
   /// getaddrinfo(3) for TCP. Blocks while it asks the resolver.
+  ///
+  /// - Returns: None when the resolver knows no such host.
   package static func getaddrinfo(host: String, port: Int, passive: Bool) throws(SystemError) -> [Address] {
     var hints = unsafe addrinfo()
     unsafe hints.ai_family = AF_UNSPEC
@@ -45,9 +47,8 @@ package enum Internet {
     var list: UnsafeMutablePointer<addrinfo>?
     let node: String? = host.isEmpty ? nil : host
     let result = unsafe Glibc.getaddrinfo(node, String(port), &hints, &list)
-    guard result == 0 else {
-      throw SystemError(result == EAI_SYSTEM ? errno : EADDRNOTAVAIL, .getaddrinfo)
-    }
+    if result == EAI_SYSTEM { throw SystemError(errno, .getaddrinfo) }
+    guard result == 0 else { return [] }
     defer { unsafe freeaddrinfo(list) }
     var found: [Address] = []
     var next = unsafe list
@@ -78,18 +79,19 @@ package enum Internet {
     }
   }
 
-  /// connect(2), at most `nanoseconds` (nil: as long as TCP tries). Throws ETIMEDOUT.
+  /// connect(2), at most `nanoseconds` (nil: as long as TCP tries).
+  ///
+  /// - Returns: False when the time passed.
   package static func connect(
     _ socket: borrowing Descriptor, _ address: Address, nanoseconds: UInt64?
-  ) throws(SystemError) {
+  ) throws(SystemError) -> Bool {
     // In non-blocking mode, so that ppoll(2) can wait for it; a signal can't leave it half done either.
     try socket.setNonblocking(true)
     try beginConnecting(socket, address)
-    guard try ppoll(socket.raw, write: true, nanoseconds: nanoseconds) else {
-      throw SystemError(ETIMEDOUT, .connect)
-    }
+    guard try ppoll(socket.raw, write: true, nanoseconds: nanoseconds) else { return false }
     try checkConnected(socket)
     try socket.setNonblocking(false)
+    return true
   }
 
   /// getsockname(2).

@@ -23,11 +23,11 @@ import Glibc
     self.descriptor = descriptor
   }
 
-  /// fcntl(2) with F_GET_SEALS, fstat(2), mmap(2): maps what another process created, all of it, and only if it is sealed
-  /// against shrinking.
-  package init(mmap descriptor: consuming Descriptor) throws(SystemError) {
+  /// fcntl(2) with F_GET_SEALS, fstat(2), mmap(2): maps what another process created, all of it. Nil, without mapping: it
+  /// isn't sealed against shrinking.
+  package init?(mmap descriptor: consuming Descriptor) throws(SystemError) {
     let seals = try system(.fcntl) { fcntl(descriptor.raw, CSYSTEM_F_GET_SEALS) }
-    guard seals & CSYSTEM_F_SEAL_SHRINK != 0 else { throw SystemError(EACCES, .mmap) }
+    guard seals & CSYSTEM_F_SEAL_SHRINK != 0 else { return nil }
     var status = stat()
     try system(.fstat) { unsafe fstat(descriptor.raw, &status) }
     unsafe bytes = try Self.mmap(descriptor, Int(status.st_size))

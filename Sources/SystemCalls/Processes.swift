@@ -68,11 +68,12 @@ package enum Processes {
     var process: pid_t = 0
     let argv = CStrings([path] + arguments)
     let envp = CStrings(environment)
-    let result = spawning.with {
-      unsafe Glibc.posix_spawn(&process, path, &actions, &attributes, argv.pointers, envp.pointers)
+    defer { withExtendedLifetime((argv, envp)) {} }
+    try systemReturning(.posixSpawn) {
+      spawning.with {
+        unsafe Glibc.posix_spawn(&process, path, &actions, &attributes, argv.pointers, envp.pointers)
+      }
     }
-    withExtendedLifetime((argv, envp)) {}
-    guard result == 0 else { throw SystemError(result, .posixSpawn) }
     return process
   }
 
@@ -194,6 +195,9 @@ extension Processes {
     // Asked last: the id may have become another process's meanwhile.
     return isExiting || self.parent != parent
   }
+
+  /// The exit code with which a shell reports a process that a signal ended: 130 for SIGINT.
+  package static func exitCode(ofSignal signal: Int32) -> Int32 { 128 + signal }
 
   /// _exit(2): at once, without running exit handlers.
   package static func exitNow(_ code: Int32) -> Never { _exit(code) }

@@ -18,10 +18,10 @@ import Glibc
     }
   }
 
-  /// shmctl(2) and shmat(2): attaches a segment of this user's; the kernel knows its size.
-  package init(shmat id: Int32) throws(SystemError) {
+  /// shmctl(2) and shmat(2): attaches a segment of this user's, all of it. Nil, without attaching: another user created it.
+  package init?(shmat id: Int32) throws(SystemError) {
     let status = try Self.shmctl(status: id)
-    guard status.owner == getuid() else { throw SystemError(EACCES, .shmat) }
+    guard status.owner == getuid() else { return nil }
     unsafe (self.bytes = try Self.shmat(id, count: status.bytes))
     self.id = id
   }

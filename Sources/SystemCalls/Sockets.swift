@@ -155,8 +155,13 @@ package enum Sockets {
   }
 
   /// recvmsg(2) of the descriptor that ``sendmsg(descriptor:over:)`` sent (SCM_RIGHTS).
-  package static func recvmsgDescriptor(over socket: borrowing Descriptor) throws(SystemError) -> Descriptor {
-    Descriptor(owning: try system(.recvmsg) { csystem_recvmsg_descriptor(socket.raw) })
+  ///
+  /// - Returns: Nil at the end of the stream, and for a byte that came without a descriptor.
+  package static func recvmsgDescriptor(over socket: borrowing Descriptor) throws(SystemError) -> Descriptor?
+  {
+    var descriptor: Int32 = -1
+    try system(.recvmsg) { unsafe csystem_recvmsg_descriptor(socket.raw, &descriptor) }
+    return descriptor < 0 ? nil : Descriptor(owning: descriptor)
   }
 
   /// shutdown(2) with SHUT_WR: the peer reads the end.

@@ -11,8 +11,11 @@ package struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
   }
 
   /// The C library's text for the errno: "No such file or directory". strerror(3).
-  package var description: String {
-    guard let text = unsafe strerror(number) else { return "errno \(number)" }
+  package var description: String { Self.text(number) }
+
+  /// strerror(3), for an errno that comes from elsewhere.
+  package static func text(_ errno: Int32) -> String {
+    guard let text = unsafe strerror(errno) else { return "errno \(errno)" }
     return unsafe String(cString: text)
   }
 

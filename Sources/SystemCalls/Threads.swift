@@ -22,16 +22,19 @@ package enum Threads {
         body()
       })
     var thread = pthread_t()
-    let result = unsafe pthread_create(
-      &thread, nil,
-      { argument in
-        let box = unsafe Unmanaged<Box>.fromOpaque(argument!).takeRetainedValue()
-        box.body()
-        return nil
-      }, box.toOpaque())
-    guard result == 0 else {
+    do throws(SystemError) {
+      try systemReturning(.pthreadCreate) {
+        unsafe pthread_create(
+          &thread, nil,
+          { argument in
+            let box = unsafe Unmanaged<Box>.fromOpaque(argument!).takeRetainedValue()
+            box.body()
+            return nil
+          }, box.toOpaque())
+      }
+    } catch {
       unsafe box.release()
-      throw SystemError(result, .pthreadCreate)
+      throw error
     }
     pthread_detach(thread)
   }

@@ -78,7 +78,7 @@ enum BenchSession {
     let watch = BenchmarkWatch()
     do throws(SystemError) {
       try Interrupts.handle { _ in
-        if watch.isInterrupted { Processes.exitNow(130) }
+        if watch.isInterrupted { Processes.exitNow(Failure.Kind.interrupted.rawValue) }
         watch.interrupt()
       }
     } catch {

@@ -23,7 +23,7 @@ final class CrawlSession: Sendable {
 
   /// Ends the crawl that runs, and starts no other. A second time: at once, without cleaning up.
   func interrupt() {
-    if interrupted.isSet { Processes.exitNow(130) }
+    if interrupted.isSet { Processes.exitNow(Failure.Kind.interrupted.rawValue) }
     interrupted.set()
     current.withLock { $0 }?.cancel()
   }

@@ -18,7 +18,7 @@ enum SelectCommand {
     let interrupted = Interrupted()
     try? Interrupts.handle { _ in
       // A second time: at once. The senders die with this process.
-      if interrupted.isSet { Processes.exitNow(130) }
+      if interrupted.isSet { Processes.exitNow(Failure.Kind.interrupted.rawValue) }
       interrupted.set()
     }
     let report: SelectReport

@@ -76,7 +76,7 @@ enum SiteCommand: Command {
       }
       try loop.run()
       withExtendedLifetime(server) {}
-      if interrupted.isSet { throw SystemError(EINTR, .epollWait) }
+      if interrupted.isSet { throw Failure.interrupted }
     } catch let error as EventLoopError {
       throw failure(error.systemError, port)
     } catch let error as SystemError {
@@ -85,16 +85,15 @@ enum SiteCommand: Command {
   }
 
   private static func failure(_ error: SystemError, _ port: Int) -> Failure {
-    if error.number == EINTR { return .interrupted }
     if error.number == EADDRINUSE {
       return .work("port \(port) is in use: end what listens there, or choose another with --port")
     }
     return .work("the site can't be served: \(error.call.rawValue): \(error.description)")
   }
 
-  private static func announce(_ url: String) throws(SystemError) {
+  private static func announce(_ url: String) throws(Failure) {
     guard var sender = try? Sender.inherited(announceEnd), (try? sender.send(url)) != nil else {
-      throw SystemError(EPIPE, .write)
+      throw .work("the site can't be served: the process that started it is gone")
     }
   }
 }

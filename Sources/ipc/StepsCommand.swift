@@ -21,7 +21,7 @@ enum StepsCommand {
     // Nothing of it outlives the process.
     try? Interrupts.handle { _ in
       Terminal.endProgress()
-      Processes.exitNow(130)
+      Processes.exitNow(Failure.Kind.interrupted.rawValue)
     }
     let report: StepsReport
     do {

@@ -1,4 +1,4 @@
 import Testing
 
-/// Every suite of this target stands in this one: faults are the whole process's, so one test runs at a time.
+/// Contains every suite of this target, so that one test runs at a time: a fault plan is for the whole process.
 @Suite(.serialized) struct AllSystemCallsTests {}

@@ -8,7 +8,7 @@ extension AllSystemCallsTests {
 
     init() throws { scratch = try ScratchDirectory() }
 
-    @Test("what is made is this user's alone, whatever the umask lets through")
+    @Test("created files are for this user only, whatever the umask is")
     func modes() throws {
       let before = umask(0)
       defer { umask(before) }
@@ -24,7 +24,7 @@ extension AllSystemCallsTests {
       #expect([fifo, directory, file].allSatisfy { $0.owner == getuid() })
     }
 
-    @Test("no symbolic link is followed, neither to open nor to ask about")
+    @Test("no symbolic link is followed, neither by open nor by stat")
     func symbolicLinks() throws {
       let file = try Files.open(scratch("target"), .write, create: true)
       let link = scratch("link")
@@ -36,18 +36,18 @@ extension AllSystemCallsTests {
       }
       #expect(try Files.stat(link).kind == .other)
       #expect(try Files.stat(link).inode != Files.fstat(file).inode)
-      // A link to nowhere doesn't make its target either.
+      // Opening a dangling link doesn't create its target either.
       let dangling = scratch("dangling")
       let dangled = unsafe symlink(scratch("nowhere"), dangling)
       #expect(dangled == 0)
       #expect(throws: SystemError(ELOOP, .open)) { _ = try Files.open(dangling, .write, create: true) }
       #expect(throws: SystemError(ENOENT, .lstat)) { _ = try Files.stat(scratch("nowhere")) }
-      // Removing one removes the link.
+      // unlink removes the link itself.
       try Files.unlink(link)
       #expect(try Files.stat(scratch("target")).kind == .regular)
     }
 
-    @Test("one open file at a time has the lock, and closing it lets go")
+    @Test("one open file at a time holds the lock, and closing it releases the lock")
     func locks() throws {
       let path = scratch("lock")
       var first: Descriptor? = try Files.open(path, .readWrite, create: true)
@@ -66,7 +66,7 @@ extension AllSystemCallsTests {
     }
 
     #if DEBUG
-      @Test("a lock that a signal interrupts is waited for; another failure is thrown")
+      @Test("a lock that a signal interrupts is tried again; another failure is thrown")
       func lockFaults() throws {
         let file = try Files.open(scratch("lock"), .readWrite, create: true)
         let fired = try Faults.with([Faults.Plan(.flock, at: 1, .errno(EINTR))]) { () throws(SystemError) in
@@ -81,7 +81,7 @@ extension AllSystemCallsTests {
       }
     #endif
 
-    @Test("text is written, read back, cut off, and written anew")
+    @Test("text is written, read back, truncated, and written again")
     func text() throws {
       let path = scratch("text")
       let file = try Files.open(path, .readWrite, create: true)
@@ -109,7 +109,7 @@ extension AllSystemCallsTests {
       #expect(throws: SystemError(ENOENT, .opendir)) { _ = try Files.names(in: scratch("none")) }
     }
 
-    @Test("what isn't there, or is there already, is said so")
+    @Test("missing and existing files are reported as such")
     func missingAndTaken() throws {
       #expect(throws: SystemError(ENOENT, .open)) { _ = try Files.open(scratch("none"), .read) }
       #expect(throws: SystemError(ENOENT, .unlink)) { try Files.unlink(scratch("none")) }

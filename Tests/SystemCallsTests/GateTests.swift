@@ -3,7 +3,7 @@ import SystemCalls
 import Testing
 
 extension AllSystemCallsTests {
-  /// Every errno of the library comes through `system(_:_:)`, so what it does is checked for every call.
+  /// Every errno of the library comes through `system(_:_:)`, so it is tested with every call.
   @Suite struct GateTests {
     @Test("an interrupted call is made again, as often as it takes")
     func interruptedCallsAreRetried() throws {
@@ -20,7 +20,7 @@ extension AllSystemCallsTests {
       #expect(made == 5)
     }
 
-    @Test("another errno is thrown with the name of its call", arguments: SystemCall.allCases)
+    @Test("any other errno is thrown with the name of its call", arguments: SystemCall.allCases)
     func errnoNamesItsCall(call: SystemCall) {
       for number in [EAGAIN, EPIPE, ENOENT, EIDRM, EPERM, ENOSPC] {
         var made = 0
@@ -42,16 +42,8 @@ extension AllSystemCallsTests {
       #expect(try system(.read) { Int32(-2) } == -2, "only -1 is an error")
     }
 
-    @Test("an error's description is the C library's text")
-    func descriptionComesFromTheLibrary() {
-      #expect(SystemError(ENOENT, .open).description == "No such file or directory")
-      #expect(SystemError(EAGAIN, .read).wouldBlock)
-      #expect(!SystemError(EINTR, .read).wouldBlock)
-      #expect(!SystemError(98765, .read).description.isEmpty)
-    }
-
     #if DEBUG
-      @Test("an injected EINTR is retried, at whichever call it comes", arguments: 1...4)
+      @Test("an injected EINTR is retried, at any call", arguments: 1...4)
       func injectedInterruptsAreRetried(at: Int) throws {
         var made = 0
         let fired = try Faults.with([Faults.Plan(.read, at: at, .errno(EINTR))]) { () throws(SystemError) in
@@ -78,11 +70,11 @@ extension AllSystemCallsTests {
           }
         }
         #expect(made == at - 1)
-        // The plan went with the body that threw.
+        // The plan is removed with the body that threw.
         #expect(throws: Never.self) { try system(.shmget) { 0 } }
       }
 
-      @Test("a plan is for one kind of call, and tells when it never fired")
+      @Test("a plan is for one call, and reports that it never fired")
       func plansAreForOneKind() throws {
         let plans = [
           Faults.Plan(.read, at: 3, .errno(EIO)), Faults.Plan(.sendmsg, at: 1, .errno(EPIPE)),
@@ -94,7 +86,7 @@ extension AllSystemCallsTests {
         #expect(fired == [false, false])
       }
 
-      @Test("reads come short where a plan says so, and lose nothing")
+      @Test("reads are short where a plan says so, and lose nothing")
       func shortReads() throws {
         let ends = try PipeEnds.pipe2()
         let sent = [UInt8](0..<20)

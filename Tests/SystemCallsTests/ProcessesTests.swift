@@ -13,13 +13,13 @@ extension AllSystemCallsTests {
       return (ended.exit, ended.usage)
     }
 
-    @Test("descriptors land on 0, 1, 2 … in their order, and no other passes")
+    @Test("the child has the descriptors as 0, 1, 2 … in their order, and no others")
     func descriptorPlacement() throws {
       let input = try PipeEnds.pipe2()
       let output = try PipeEnds.pipe2()
       let extra = try PipeEnds.pipe2()
       _ = try write(input.writing.raw, Array("question\n".utf8))
-      // As a careless library would have it: open in the parent, and not closed on exec.
+      // As another library might leave it: open in the parent, and not closed on exec.
       let careless = dup(extra.writing.raw)
       defer { close(careless) }
       let (exit, _) = try shell(
@@ -27,20 +27,20 @@ extension AllSystemCallsTests {
         [input.reading.raw, output.writing.raw, 2, extra.writing.raw])
       #expect(exit == .code(0))
       #expect(String(decoding: try read(output.reading.raw, 100), as: UTF8.self) == "got question\n")
-      // 0 to 3, and the one with which ls reads the directory.
+      // 0 to 3, and the descriptor with which ls reads the directory.
       let beside = String(decoding: try read(extra.reading.raw, 100), as: UTF8.self)
       #expect(beside.split(whereSeparator: \.isWhitespace) == ["beside", "5"])
     }
 
-    @Test("sources that lie where others' targets go aren't overwritten")
+    @Test("descriptors whose numbers are others' targets aren't overwritten")
     func overlappingDescriptors() throws {
       let pipes = [try OpenPipe.make(), try OpenPipe.make(), try OpenPipe.make()]
-      // Whatever the numbers 3 to 5 are here, they become the pipes for a moment, and get back what they were.
+      // The numbers 3 to 5 become the pipes, and what they were before is restored.
       let saved = (3...5).map { fcntl($0, F_DUPFD_CLOEXEC, 100) }
       let flags = (3...5).map { fcntl($0, F_GETFD) }
       let high = pipes.map { fcntl($0.input, F_DUPFD_CLOEXEC, 200) }
       for index in 0..<3 { dup2(high[index], Int32(3 + index)) }
-      // Turned round: 5 goes to 3, 3 to 4, 4 to 5.
+      // Rotated: 5 becomes 3, 3 becomes 4, 4 becomes 5.
       let exit = Result { try shell("echo 3 >&3; echo 4 >&4; echo 5 >&5", [0, 1, 2, 5, 3, 4]).0 }
       for index in 0..<3 {
         let number = Int32(3 + index)
@@ -68,7 +68,7 @@ extension AllSystemCallsTests {
       #expect(closesOnExec(raw), "the parent's own stays as it was")
     }
 
-    @Test("nothing of a spawn stays open in the parent")
+    @Test("a spawn leaves no descriptor open in the parent")
     func spawnLeavesNoDescriptors() throws {
       let before = try Files.names(in: "/proc/self/fd").count
       for _ in 0..<5 {
@@ -81,7 +81,7 @@ extension AllSystemCallsTests {
       #expect(try Files.names(in: "/proc/self/fd").count == before)
     }
 
-    @Test("what can't be run is said so")
+    @Test("a program that can't be run is an error")
     func missingProgram() {
       #expect(throws: SystemError(ENOENT, .posixSpawn)) {
         _ = try Processes.posixSpawn(
@@ -96,7 +96,7 @@ extension AllSystemCallsTests {
       }
     }
 
-    @Test("arguments and environment arrive as they are, and nothing else of the parent's")
+    @Test("arguments and environment arrive unchanged, and nothing of the parent's environment")
     func argumentsAndEnvironment() throws {
       let output = try PipeEnds.pipe2()
       let process = try Processes.posixSpawn(
@@ -106,7 +106,7 @@ extension AllSystemCallsTests {
       #expect(String(decoding: try read(output.reading.raw, 100), as: UTF8.self) == "zero||two words|grün|\n")
     }
 
-    @Test("how it ended: by itself, or by a signal")
+    @Test("the exit says whether a process ended by itself or by a signal")
     func exits() throws {
       #expect(try shell("exit 0", [0, 1, 2]).0 == .code(0))
       #expect(try shell("exit 77", [0, 1, 2]).0 == .code(77))
@@ -114,7 +114,9 @@ extension AllSystemCallsTests {
       #expect(try shell("kill -15 $$", [0, 1, 2]).0 == .signal(SIGTERM))
     }
 
-    @Test("without waiting there is nothing to reap while it runs; its descriptor tells when it has ended")
+    @Test(
+      "a wait that doesn't block returns nothing while a child runs; its descriptor is readable once it has ended"
+    )
     func reapWithoutWaiting() throws {
       let input = try PipeEnds.pipe2()
       // Reads until its input ends.
@@ -130,7 +132,7 @@ extension AllSystemCallsTests {
       #expect(throws: SystemError(ESRCH, .pidfdOpen)) { _ = try Processes.pidfdOpen(process) }
     }
 
-    @Test("what a child used is counted")
+    @Test("a child's usage is counted")
     func usage() throws {
       let (exit, usage) = try shell("i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done", [0, 1, 2])
       #expect(exit == .code(0))
@@ -140,12 +142,12 @@ extension AllSystemCallsTests {
       #expect(mine.userNanoseconds > 0 && mine.peakKilobytes > 0)
     }
 
-    @Test("the child leads a group of its own, blocks no signal, and dies of a broken pipe like any other")
+    @Test("the child leads its own process group, blocks no signal, and SIGPIPE has its default action")
     func signalState() throws {
-      // A thread of the library's own blocks all signals; a child spawned from anywhere must not.
+      // The library's own threads block all signals; a child must not, whichever thread spawns it.
       Streams.ignoreSIGPIPE
       let output = try PipeEnds.pipe2()
-      // Built-in words only: a shell that waits for another program blocks signals itself meanwhile.
+      // Builtins only: a shell that waits for another program blocks signals meanwhile.
       let report =
         "read -r pid name state parent group rest < /proc/self/stat; echo $pid $group; while read -r line; "
         + "do case $line in SigBlk*|SigIgn*) echo \"$line\";; esac; done < /proc/self/status"

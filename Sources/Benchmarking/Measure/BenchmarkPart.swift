@@ -113,7 +113,7 @@ package enum BenchmarkPart {
     if result == Int32(baseline_damaged) {
       reply.failure = side.damage
     } else if result < 0 {
-      reply.failure = "the baseline failed: \(SystemError(errno, .read).description)"
+      reply.failure = "the baseline failed: \(SystemError.text(errno))"
     }
     reply.user = after.userNanoseconds &- before.userNanoseconds
     reply.system = after.systemNanoseconds &- before.systemNanoseconds

@@ -15,11 +15,14 @@ import SystemCalls
     try Segment.shmctl(remove: segment.id)
   }
 
-  init(attaching id: Int32) throws(SystemError) {
-    segment = try Segment(shmat: id)
-    guard unsafe segment.bytes.count >= MemoryLayout<baseline_board>.size else {
-      throw SystemError(22, .shmat)
+  init(attaching id: Int32) throws {
+    guard let segment = try Segment(shmat: id) else {
+      throw ExchangeFailure("segment \(id) is another user's")
     }
+    guard unsafe segment.bytes.count >= MemoryLayout<baseline_board>.size else {
+      throw ExchangeFailure("segment \(id) is too small")
+    }
+    self.segment = segment
     unsafe pointer = segment.bytes.baseAddress!.assumingMemoryBound(to: baseline_board.self)
   }
 }

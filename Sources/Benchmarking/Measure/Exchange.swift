@@ -105,7 +105,10 @@ let sleepersGap: UInt64 = 250_000
       unsafe options.id = end.id
       unsafe options.slots = Int32(end.slots)
       if let id = end.segment {
-        let segment = RawSegment(try Segment(shmat: id))
+        guard let attached = try Segment(shmat: id) else {
+          throw ExchangeFailure("segment \(id) is another user's")
+        }
+        let segment = RawSegment(attached)
         segments.append(segment)
         unsafe options.memory = UnsafeMutableRawPointer(segment.segment.bytes.baseAddress!)
       }

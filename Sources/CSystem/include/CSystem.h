@@ -89,10 +89,10 @@ int csystem_name_this_thread(const char *name);
 int csystem_wexitstatus(int status);
 int csystem_wtermsig(int status);
 
-// sendmsg(2) and recvmsg(2) of one descriptor with one byte (SCM_RIGHTS): CMSG_* are macros. Receiving fails with EPIPE at
-// the end of the stream, and with EBADMSG when a byte came without a descriptor.
+// sendmsg(2) and recvmsg(2) of one descriptor with one byte (SCM_RIGHTS): CMSG_* are macros. Receiving sets the descriptor
+// to -1 at the end of the stream, and when a byte came without a descriptor.
 int csystem_sendmsg_descriptor(int socket, int descriptor);
-int csystem_recvmsg_descriptor(int socket);
+int csystem_recvmsg_descriptor(int socket, int *descriptor);
 
 // bind(2) and connect(2) of a sockaddr_un: a char array of fixed size, which Swift imports as a tuple. A path that is too
 // long fails with ENAMETOOLONG.

@@ -14,7 +14,6 @@ package struct PageFailure: Error, Hashable, Sendable {
     words =
       switch error.number {
       case ECONNREFUSED, EHOSTUNREACH, ENETUNREACH: "nothing answers at this address"
-      case EADDRNOTAVAIL where error.call == .getaddrinfo: "the host isn't known"
       case ETIMEDOUT: "the answer took too long"
       case ECONNRESET, EPIPE: "the connection was closed before the answer was whole"
       case EMFILE:

@@ -101,6 +101,11 @@ extension ChannelError {
     )
   }
 
+  /// A kernel object of another user's, named by `subject`.
+  package static func foreign(_ mechanism: Mechanism, _ subject: String) -> ChannelError {
+    ChannelError(.notAllowed, .open, mechanism, "\(subject) is another user's: choose another name")
+  }
+
   package static func violation(_ mechanism: Mechanism, _ what: String) -> ChannelError {
     ChannelError(
       .protocolViolation, .receive, mechanism,

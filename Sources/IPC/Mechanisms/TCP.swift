@@ -28,11 +28,9 @@ package enum TCPMechanism: MechanismImplementation {
     _ address: Address, passive: Bool
   ) throws(ChannelError) -> [Internet.Address] {
     let (host, port) = try hostAndPort(address)
-    do throws(SystemError) {
-      return try Internet.getaddrinfo(host: host, port: port, passive: passive)
-    } catch {
-      throw address.invalid("no address is known for the host \"\(host)\": check its spelling")
-    }
+    let found = (try? Internet.getaddrinfo(host: host, port: port, passive: passive)) ?? []
+    if !found.isEmpty { return found }
+    throw address.invalid("no address is known for the host \"\(host)\": check its spelling")
   }
 
   private static func prepare(
@@ -75,7 +73,7 @@ package enum TCPMechanism: MechanismImplementation {
       try Internet.bind(listener, any)
       try Sockets.listen(listener)
       let sending = try Internet.socket(any)
-      try Internet.connect(sending, try Internet.getsockname(listener), nanoseconds: nil)
+      _ = try Internet.connect(sending, try Internet.getsockname(listener), nanoseconds: nil)
       let mine = try Internet.getsockname(sending)
       // Somebody else may have connected to the port meanwhile: take the connection that is ours.
       for _ in 0..<1000 {
@@ -100,7 +98,7 @@ package enum TCPMechanism: MechanismImplementation {
       for target in targets {
         do throws(SystemError) {
           let socket = try Internet.socket(target)
-          try Internet.connect(socket, target, nanoseconds: deadline.remaining)
+          guard try Internet.connect(socket, target, nanoseconds: deadline.remaining) else { continue }
           try prepare(socket, address.options)
           switch try Acceptor.knock(socket, until: deadline) {
           case .admitted: break

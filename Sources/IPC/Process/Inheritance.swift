@@ -30,7 +30,7 @@ package enum Inheritance {
       // The parent is gone. Nobody is left to take what this process makes: what would outlive it goes, and then
       // it does, wherever it is.
       ResourceCleaner.leave(parent)
-      Processes.exitNow(137)
+      Processes.exitNow(Processes.exitCode(ofSignal: SIGKILL))
     }
     guard watch != nil else { return false }
     // From the kernel's hand into ours, once we have it.

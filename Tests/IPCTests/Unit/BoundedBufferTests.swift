@@ -28,14 +28,14 @@ extension AllTests {
           .semaphore,
           BoundedBufferSink(
             try BoundedBuffer(
-              set: set, slots: slots, segment: try Segment(shmat: raw.id), liveness: livenessPipes.sender)
+              set: set, slots: slots, segment: try Segment(shmat: raw.id)!, liveness: livenessPipes.sender)
           ),
           options)
         receiver = FramedReceiver(
           .semaphore,
           BoundedBufferSource(
             try BoundedBuffer(
-              set: set, slots: slots, segment: try Segment(shmat: raw.id),
+              set: set, slots: slots, segment: try Segment(shmat: raw.id)!,
               liveness: livenessPipes.receiver)),
           options)
       }
@@ -110,7 +110,7 @@ extension AllTests {
       let id = segment.id
       #expect(throws: ChannelError.self) {
         _ = try BoundedBuffer(
-          set: set, slots: slots, segment: try Segment(shmat: id),
+          set: set, slots: slots, segment: try Segment(shmat: id)!,
           liveness: try LivenessPipe.pair().sender)
       }
     }

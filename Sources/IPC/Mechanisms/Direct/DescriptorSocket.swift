@@ -43,10 +43,12 @@ public struct DescriptorSocket: ~Copyable, Sendable {
 
   /// Takes an open file, and reads what it holds as text, at most 4 MiB.
   public func receiveText() throws(ChannelError) -> String {
-    try translating(.receive, .unix) { () throws(SystemError) in
-      let file = try Sockets.recvmsgDescriptor(over: descriptor)
+    let text = try translating(.receive, .unix) { () throws(SystemError) -> String? in
+      guard let file = try Sockets.recvmsgDescriptor(over: descriptor) else { return nil }
       return try Files.readText(file)
     }
+    guard let text else { throw .closed(.receive, .unix) }
+    return text
   }
 }
 

@@ -21,11 +21,11 @@ public struct SharedMemory: ~Copyable, Sendable {
 
   /// The memory with this number, of this user's.
   public static func open(id: Int32) throws(ChannelError) -> SharedMemory {
-    do throws(SystemError) {
-      return SharedMemory(try Segment(shmat: id))
-    } catch {
-      throw ChannelError(error, .open, .memory, "segment \(id)")
+    let segment = try translating(.open, .memory, "segment \(id)") { () throws(SystemError) in
+      try Segment(shmat: id)
     }
+    guard let segment else { throw .foreign(.memory, "segment \(id)") }
+    return SharedMemory(segment)
   }
 
   /// The kernel's number for it.

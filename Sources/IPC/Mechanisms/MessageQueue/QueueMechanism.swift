@@ -82,12 +82,8 @@ package enum QueueMechanism: MechanismImplementation {
       return id
     }
     let (queue, mutexes, segment) = (try id("queue"), try id("mutexes"), try id("segment"))
-    let attached: Segment
-    do throws(SystemError) {
-      attached = try Segment(shmat: segment)
-    } catch {
-      throw ChannelError(error, .open, mechanism)
-    }
+    let attached = try translating(.open, mechanism) { () throws(SystemError) in try Segment(shmat: segment) }
+    guard let attached else { throw .foreign(mechanism, "segment \(segment)") }
     // What fills a queue with a name may be for a receiver that comes later: nobody throws it away.
     let waitsInKernel = options.wait == .block && (liveness.side == .receiver || liveness.isAnonymous)
     return try QueueLink(

@@ -75,13 +75,9 @@ package enum SemaphoreMechanism: MechanismImplementation {
   private static func buffer(
     _ parameters: [String: String], _ liveness: LivenessPipe
   ) throws(ChannelError) -> BoundedBuffer {
-    let segment: Segment
     let id = Int32(clamping: try integer(parameters, "segment"))
-    do throws(SystemError) {
-      segment = try Segment(shmat: id)
-    } catch {
-      throw ChannelError(error, .open, mechanism)
-    }
+    let segment = try translating(.open, mechanism) { () throws(SystemError) in try Segment(shmat: id) }
+    guard let segment else { throw .foreign(mechanism, "segment \(id)") }
     return try BoundedBuffer(
       set: Int32(clamping: try integer(parameters, "set")), slots: try integer(parameters, "slots"),
       segment: segment, liveness: liveness)

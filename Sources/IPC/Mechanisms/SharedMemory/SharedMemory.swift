@@ -43,11 +43,11 @@ package enum MemoryMechanism: MechanismImplementation {
   }
 
   private static func attach(_ id: Int) throws(ChannelError) -> Hold {
-    do throws(SystemError) {
-      return Hold(try Segment(shmat: Int32(clamping: id)))
-    } catch {
-      throw ChannelError(error, .open, mechanism)
+    let segment = try translating(.open, mechanism) { () throws(SystemError) in
+      try Segment(shmat: Int32(clamping: id))
     }
+    guard let segment else { throw .foreign(mechanism, "segment \(id)") }
+    return Hold(segment)
   }
 
   package static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {

@@ -1,3 +1,4 @@
+import Glibc
 import SystemCalls
 
 /// The ring on sealed memory that travels as a descriptor (memfd_create(2)): handed over at a spawn, or, under a
@@ -35,10 +36,13 @@ package enum MemfdVariant: MechanismImplementation {
 
   private static func map(_ descriptor: consuming Descriptor) throws(ChannelError) -> Hold {
     do throws(SystemError) {
-      return Hold(try MemoryFile(mmap: descriptor))
+      if let memory = try MemoryFile(mmap: descriptor) { return Hold(memory) }
     } catch {
       throw ChannelError(error, .open, mechanism)
     }
+    throw ChannelError(
+      .notAllowed, .open, mechanism,
+      "the memory isn't sealed against shrinking: build both programs from the same version")
   }
 
   package static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
@@ -71,6 +75,7 @@ package enum MemfdVariant: MechanismImplementation {
     repeat {
       // connect(2) would follow a symbolic link, to wherever it leads.
       try MemfdDoor.checkSocket(path)
+      var found: Result<any SenderTransport, ChannelError>?
       do throws(SystemError) {
         let socket = try Sockets.socket(unix: .stream)
         try Sockets.connect(socket, path: path)
@@ -78,12 +83,13 @@ package enum MemfdVariant: MechanismImplementation {
           throw MemfdDoor.otherUser
         }
         Acceptor.greet(socket)
-        let memory = try Sockets.recvmsgDescriptor(over: socket)
-        let hold = try Sockets.recvmsgDescriptor(over: socket)
-        let senders = try Sockets.recvmsgDescriptor(over: socket)
-        let receivers = try Sockets.recvmsgDescriptor(over: socket)
+        guard let memory = try Sockets.recvmsgDescriptor(over: socket),
+          let hold = try Sockets.recvmsgDescriptor(over: socket),
+          let senders = try Sockets.recvmsgDescriptor(over: socket),
+          let receivers = try Sockets.recvmsgDescriptor(over: socket)
+        else { throw SystemError(EPIPE, .recvmsg) }
         let liveness = LivenessPipe(.sender, hold: hold, senders: senders, receivers: receivers)
-        return try finish(memory, liveness, address.options).get()
+        found = finish(memory, liveness, address.options)
       } catch {
         if error == MemfdDoor.otherUser {
           throw ChannelError(.notAllowed, .open, mechanism, "\(path) is another user's: name another path")
@@ -94,6 +100,7 @@ package enum MemfdVariant: MechanismImplementation {
         }
         guard error.meansRefused else { throw MemfdDoor.explain(error, path) }
       }
+      if let found { return try found.get() }
     } while backoff.pause()
     throw ChannelError(
       .noReceiver, .open, mechanism,
@@ -102,11 +109,11 @@ package enum MemfdVariant: MechanismImplementation {
 
   private static func finish(
     _ memory: consuming Descriptor, _ liveness: LivenessPipe, _ options: ChannelOptions
-  ) throws(SystemError) -> Result<any SenderTransport, SystemError> {
+  ) -> Result<any SenderTransport, ChannelError> {
     do throws(ChannelError) {
       return .success(try RingSender(try link(try map(memory), liveness), options))
     } catch {
-      throw SystemError(error.errno ?? 22, .mmap)
+      return .failure(error)
     }
   }
 

@@ -101,16 +101,10 @@ package enum PosixSemaphoreVariant: MechanismImplementation {
   private static func port(_ parameters: [String: String], _ liveness: LivenessPipe) throws(ChannelError)
     -> Port
   {
-    do throws(SystemError) {
-      let segment = try Segment(shmat: parameters["segment"].flatMap { Int32($0) } ?? -1)
-      do throws(ChannelError) {
-        return try Port(segment, liveness)
-      } catch {
-        throw SystemError(error.errno ?? 22, .shmat)
-      }
-    } catch {
-      throw ChannelError(error, .open, mechanism)
-    }
+    let id = parameters["segment"].flatMap { Int32($0) } ?? -1
+    let segment = try translating(.open, mechanism) { () throws(SystemError) in try Segment(shmat: id) }
+    guard let segment else { throw .foreign(mechanism, "segment \(id)") }
+    return try Port(segment, liveness)
   }
 
   private static var rules: RegistryEntry.Rules {

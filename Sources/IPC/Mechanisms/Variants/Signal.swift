@@ -25,12 +25,9 @@ package enum SignalVariant: MechanismImplementation {
   private static func link(_ parameters: [String: String], _ liveness: LivenessPipe) throws(ChannelError)
     -> SignalLink
   {
-    let segment: Segment
-    do throws(SystemError) {
-      segment = try Segment(shmat: parameters["segment"].flatMap { Int32($0) } ?? -1)
-    } catch {
-      throw ChannelError(error, .open, mechanism)
-    }
+    let id = parameters["segment"].flatMap { Int32($0) } ?? -1
+    let segment = try translating(.open, mechanism) { () throws(SystemError) in try Segment(shmat: id) }
+    guard let segment else { throw .foreign(mechanism, "segment \(id)") }
     return try SignalLink(segment, liveness)
   }
 

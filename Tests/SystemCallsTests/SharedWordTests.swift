@@ -4,7 +4,7 @@ import SystemCalls
 import Testing
 
 extension AllSystemCallsTests {
-  @Suite struct FutexTests {
+  @Suite struct SharedWordTests {
     /// A page of memory, as a shared segment would be.
     final class Page: Sendable {
       let segment: Segment
@@ -27,11 +27,11 @@ extension AllSystemCallsTests {
       withExtendedLifetime(page) {}
     }
 
-    @Test("a sleep lasts its time when nothing happens")
+    @Test("a sleep lasts its timeout when nothing wakes it")
     func timeout() throws {
       let page = try Page()
       let start = Clock.now()
-      // A signal may end it early, which the caller has to expect; so it is repeated until the time is over.
+      // A signal may end a sleep early; so it is repeated until the time is over.
       while Clock.now() - start < 5_000_000 { page.word(8).futexWait(while: 0, nanoseconds: 5_000_000) }
       #expect(page.word(8).load() == 0)
       withExtendedLifetime(page) {}
@@ -41,7 +41,7 @@ extension AllSystemCallsTests {
     func wake() throws {
       let page = try Page()
       // Attached a second time: the kernel knows the word by its page, not by its address.
-      let again = try Segment(shmat: page.segment.id)
+      let again = try Segment(shmat: page.segment.id)!
       let there = unsafe SharedWord(again.bytes, at: 16)
       let answers = Mutex<[UInt32]>([])
       let done = try PipeEnds.pipe2()
@@ -67,7 +67,7 @@ extension AllSystemCallsTests {
       try whileRunning()
     }
 
-    @Test("words and counters hold what was stored, and an exchange needs what is there")
+    @Test("words and counters hold what was stored; an exchange needs the expected value")
     func words() throws {
       let page = try Page()
       #expect(page.word(0).compareExchange(0, 7))
@@ -79,55 +79,6 @@ extension AllSystemCallsTests {
       #expect(page.counter(4088).load() == .max)
       #expect(page.word(4092).load() == .max)
       withExtendedLifetime(page) {}
-    }
-  }
-
-  @Suite struct ThreadsTests {
-    @Test("a thread has its name, blocks every signal, and leaves the starter's mask alone")
-    func maskAndName() throws {
-      let done = try PipeEnds.pipe2()
-      let raw = done.writing.raw
-      var before = sigset_t()
-      unsafe pthread_sigmask(SIG_SETMASK, nil, &before)
-      try Threads.start(name: "ipc-test-name") {
-        let text = (try? Files.readText("/proc/thread-self/status")) ?? ""
-        _ = try? write(raw, Array(text.utf8.prefix(4096)))
-      }
-      let status = String(decoding: try read(done.reading.raw, 4096), as: UTF8.self)
-      let fields = Dictionary(
-        status.split(separator: "\n").map { line in
-          let parts = line.split(separator: "\t", maxSplits: 1)
-          return (String(parts[0]), parts.count > 1 ? String(parts[1]) : "")
-        }, uniquingKeysWith: { first, _ in first })
-      #expect(fields["Name:"] == "ipc-test-name")
-      let blocked = try #require(UInt64(fields["SigBlk:"] ?? "", radix: 16))
-      for signal in [SIGINT, SIGTERM, SIGUSR1, SIGCHLD, SIGALRM, SIGPIPE] {
-        #expect(blocked & (1 << UInt64(signal - 1)) != 0, "signal \(signal) isn't blocked")
-      }
-      var after = sigset_t()
-      unsafe pthread_sigmask(SIG_SETMASK, nil, &after)
-      for signal in 1..<32 {
-        let (was, now) = unsafe (sigismember(&before, Int32(signal)), sigismember(&after, Int32(signal)))
-        #expect(was == now)
-      }
-    }
-
-    @Test("what a thread was given goes when it has run")
-    func bodyIsReleased() throws {
-      final class Witness: Sendable {
-        let raw: Int32
-        init(_ raw: Int32) { self.raw = raw }
-        deinit { _ = try? write(raw, [1]) }
-      }
-      let done = try PipeEnds.pipe2()
-      let raw = done.writing.raw
-      for _ in 0..<20 {
-        do {
-          let witness = Witness(raw)
-          try Threads.start(name: "a name of more than fifteen bytes") { _ = witness.raw }
-        }
-        #expect(try read(done.reading.raw, 1) == [1])
-      }
     }
   }
 }

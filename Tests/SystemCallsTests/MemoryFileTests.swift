@@ -1,0 +1,35 @@
+import Glibc
+import SystemCalls
+import Testing
+
+extension AllSystemCallsTests {
+  @Suite struct MemoryFileTests {
+    @Test("memory is zeroed, as large as asked, closed on exec, and the same in every mapping")
+    func mapping() throws {
+      let first = try MemoryFile(memfdCreate: 10_000)
+      let count = unsafe first.bytes.count
+      #expect(count == 10_000)
+      #expect(unsafe first.bytes.allSatisfy { $0 == 0 })
+      #expect(closesOnExec(first.descriptor.raw))
+      let second = try MemoryFile(mmap: try first.descriptor.duplicate())!
+      unsafe first.bytes.storeBytes(of: 77, toByteOffset: 9_999, as: UInt8.self)
+      let (seen, size) = unsafe (second.bytes.load(fromByteOffset: 9_999, as: UInt8.self), second.bytes.count)
+      #expect(seen == 77 && size == 10_000)
+    }
+
+    @Test("the memory can't be shrunk, grown or unsealed")
+    func seals() throws {
+      let memory = try MemoryFile(memfdCreate: 4096)
+      #expect(ftruncate(memory.descriptor.raw, 4095) == -1 && errno == EPERM)
+      #expect(ftruncate(memory.descriptor.raw, 4097) == -1 && errno == EPERM)
+    }
+
+    @Test("a file that isn't sealed against shrinking isn't mapped")
+    func unsealed() throws {
+      let scratch = try ScratchDirectory()
+      let file = try Files.open(scratch("file"), .readWrite, create: true)
+      // Only memfd_create(2) and some file systems know seals at all.
+      #expect(throws: SystemError(EINVAL, .fcntl)) { _ = try MemoryFile(mmap: try file.duplicate()) }
+    }
+  }
+}

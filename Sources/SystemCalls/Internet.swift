@@ -4,8 +4,8 @@ import Glibc
 package enum Internet {
   /// An address and its length, as getaddrinfo(3) gave it.
   package struct Address: Sendable, Hashable {
-    package let family: Int32
-    package let bytes: [UInt8]
+    let family: Int32
+    let bytes: [UInt8]
 
     package var isLoopback: Bool {
       let host = host

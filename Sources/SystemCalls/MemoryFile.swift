@@ -7,18 +7,30 @@ import Glibc
   package let descriptor: Descriptor
   package let bytes: UnsafeMutableRawBufferPointer
 
-  /// memfd_create(2), ftruncate(2), fcntl(2) with F_ADD_SEALS, mmap(2): zeroed memory of a fixed size.
-  package init(memfdCreate count: Int) throws(SystemError) {
-    let descriptor = Descriptor(
+  /// memfd_create(2): an empty file without a name, closed on exec, which can be sealed.
+  package static func memfdCreate() throws(SystemError) -> Descriptor {
+    Descriptor(
       owning: try system(.memfdCreate) {
         unsafe csystem_memfd_create("swift-ipc", CSYSTEM_MFD_CLOEXEC | CSYSTEM_MFD_ALLOW_SEALING)
       })
-    try system(.ftruncate) { ftruncate(descriptor.raw, count) }
+  }
+
+  /// ftruncate(2): gives the file its size, in zeros.
+  package static func ftruncate(_ descriptor: borrowing Descriptor, bytes: Int) throws(SystemError) {
+    try system(.ftruncate) { Glibc.ftruncate(descriptor.raw, bytes) }
+  }
+
+  /// fcntl(2) with F_ADD_SEALS: the file keeps its size (F_SEAL_SHRINK, F_SEAL_GROW), and its seals (F_SEAL_SEAL).
+  package static func fcntl(addSeals descriptor: borrowing Descriptor) throws(SystemError) {
     try system(.fcntl) {
-      fcntl(
+      Glibc.fcntl(
         descriptor.raw, CSYSTEM_F_ADD_SEALS,
         CSYSTEM_F_SEAL_SEAL | CSYSTEM_F_SEAL_SHRINK | CSYSTEM_F_SEAL_GROW)
     }
+  }
+
+  /// mmap(2) of a file that this process created.
+  package init(mmap descriptor: consuming Descriptor, bytes count: Int) throws(SystemError) {
     unsafe bytes = try Self.mmap(descriptor, count)
     self.descriptor = descriptor
   }
@@ -26,7 +38,7 @@ import Glibc
   /// fcntl(2) with F_GET_SEALS, fstat(2), mmap(2): maps what another process created, all of it. Nil, without mapping: it
   /// isn't sealed against shrinking.
   package init?(mmap descriptor: consuming Descriptor) throws(SystemError) {
-    let seals = try system(.fcntl) { fcntl(descriptor.raw, CSYSTEM_F_GET_SEALS) }
+    let seals = try system(.fcntl) { Glibc.fcntl(descriptor.raw, CSYSTEM_F_GET_SEALS) }
     guard seals & CSYSTEM_F_SEAL_SHRINK != 0 else { return nil }
     var status = stat()
     try system(.fstat) { unsafe fstat(descriptor.raw, &status) }

@@ -4,8 +4,8 @@ import Glibc
 /// One descriptor in a ppoll(2).
 package struct PollEntry: Sendable {
   package let descriptor: Int32
-  package var wantsRead: Bool
-  package var wantsWrite: Bool
+  private let wantsRead: Bool
+  private let wantsWrite: Bool
   package fileprivate(set) var readable = false
   package fileprivate(set) var writable = false
   /// Hung up, failed, or not a descriptor (POLLHUP, POLLERR, POLLNVAL): a read or a write says which.

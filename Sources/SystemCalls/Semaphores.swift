@@ -8,7 +8,11 @@ package enum Semaphores {
     let raw: csystem_sembuf
 
     /// - Parameter undo: the kernel takes the change back when this process ends, however it ends (SEM_UNDO).
-    package init(_ index: Int, _ change: Int, undo: Bool = false, wait: Bool = true) {
+    package init(_ index: Int, _ change: Int, undo: Bool = false) {
+      self.init(index, change, undo: undo, wait: true)
+    }
+
+    init(_ index: Int, _ change: Int, undo: Bool = false, wait: Bool) {
       let flags = (undo ? Int16(CSYSTEM_SEM_UNDO) : 0) | (wait ? 0 : Int16(IPC_NOWAIT))
       raw = csystem_sembuf(index: UInt16(index), change: Int16(change), flags: flags)
     }

@@ -3,8 +3,8 @@ import Glibc
 
 /// The kernel's table of TCP sockets, asked about one connection: sock_diag(7), over netlink(7).
 ///
-/// /proc/net/tcp shows the same table as text, all of it: with tens of thousands of connections, most of them closing, it takes
-/// tens of milliseconds to read, and isn't of one moment.
+/// /proc/net/tcp shows the whole table as text: with tens of thousands of connections, most of them closing, it takes tens of
+/// milliseconds to read, and isn't of one moment.
 enum SocketTable {
   /// The owner of the socket with these addresses, its own and its peer's.
   ///

@@ -15,7 +15,7 @@ package enum Sockets {
     /// SO_REUSEADDR.
     package static let reuseAddress = Option(level: SOL_SOCKET, name: SO_REUSEADDR)
     /// SO_ERROR: the errno of a connection that failed meanwhile; reading it clears it.
-    package static let pendingError = Option(level: SOL_SOCKET, name: SO_ERROR)
+    static let pendingError = Option(level: SOL_SOCKET, name: SO_ERROR)
     /// TCP_NODELAY: small messages go at once; a channel batches by itself.
     package static let noDelay = Option(level: Int32(IPPROTO_TCP), name: TCP_NODELAY)
   }

@@ -6,7 +6,7 @@ extension AllSystemCallsTests {
   @Suite struct MemoryFileTests {
     @Test("memory is zeroed, as large as asked, closed on exec, and the same in every mapping")
     func mapping() throws {
-      let first = try MemoryFile(memfdCreate: 10_000)
+      let first = try memoryFile(10_000)
       let count = unsafe first.bytes.count
       #expect(count == 10_000)
       #expect(unsafe first.bytes.allSatisfy { $0 == 0 })
@@ -19,7 +19,7 @@ extension AllSystemCallsTests {
 
     @Test("the memory can't be shrunk, grown or unsealed")
     func seals() throws {
-      let memory = try MemoryFile(memfdCreate: 4096)
+      let memory = try memoryFile(4096)
       #expect(ftruncate(memory.descriptor.raw, 4095) == -1 && errno == EPERM)
       #expect(ftruncate(memory.descriptor.raw, 4097) == -1 && errno == EPERM)
     }

@@ -8,7 +8,7 @@ func closesOnExec(_ descriptor: Int32) -> Bool { fcntl(descriptor, F_GETFD) & FD
 
 func isNonblocking(_ descriptor: Int32) -> Bool { fcntl(descriptor, F_GETFL) & O_NONBLOCK != 0 }
 
-/// Writes the bytes, as two pieces cut at `cut`. Returns how many went.
+/// Writes the bytes, as two pieces cut at `cut`. Returns how many were written.
 func write(
   _ descriptor: Int32, _ bytes: [UInt8], cut: Int = 0, wait: Bool = true
 ) throws(SystemError) -> Int {
@@ -52,7 +52,7 @@ final class OpenPipe {
   static func make() throws(SystemError) -> OpenPipe { try PipeEnds.pipe2().take { OpenPipe($0, $1) } }
 }
 
-/// A new directory of this test's own, removed with what is in it.
+/// A new directory for one test, removed with its contents.
 final class ScratchDirectory {
   let path: String
 
@@ -74,4 +74,12 @@ final class ScratchDirectory {
   }
 
   func callAsFunction(_ name: String) -> String { path + "/" + name }
+}
+
+/// Zeroed and sealed memory, as the memfd mechanism creates it.
+func memoryFile(_ count: Int) throws(SystemError) -> MemoryFile {
+  let descriptor = try MemoryFile.memfdCreate()
+  try MemoryFile.ftruncate(descriptor, bytes: count)
+  try MemoryFile.fcntl(addSeals: descriptor)
+  return try MemoryFile(mmap: descriptor, bytes: count)
 }

@@ -68,8 +68,8 @@ extension AllSystemCallsTests {
       Failure(EBADF, .pwritev2) { _ throws(SystemError) in _ = unsafe try Streams.pwritev2(-1, empty, empty)
       },
       Failure(EBADF, .epollCtl) { _ throws(SystemError) in try Epoll().add(1_000_000, .read, token: 1) },
-      Failure(EINVAL, .mmap) { _ throws(SystemError) in _ = try MemoryFile(memfdCreate: 0) },
-      Failure(EINVAL, .ftruncate) { _ throws(SystemError) in _ = try MemoryFile(memfdCreate: -1) },
+      Failure(EINVAL, .mmap) { _ throws(SystemError) in _ = try memoryFile(0) },
+      Failure(EINVAL, .ftruncate) { _ throws(SystemError) in _ = try memoryFile(-1) },
     ]
 
     static let sockets: [Failure] = [
@@ -174,7 +174,7 @@ extension AllSystemCallsTests {
       Failure(EMFILE, .pipe2) { _ throws(SystemError) in _ = try PipeEnds.pipe2() },
       Failure(EMFILE, .eventfd) { _ throws(SystemError) in _ = try Events.eventfd() },
       Failure(EMFILE, .epollCreate1) { _ throws(SystemError) in _ = try Epoll() },
-      Failure(EMFILE, .memfdCreate) { _ throws(SystemError) in _ = try MemoryFile(memfdCreate: 1) },
+      Failure(EMFILE, .memfdCreate) { _ throws(SystemError) in _ = try MemoryFile.memfdCreate() },
       Failure(EMFILE, .socket) { _ throws(SystemError) in _ = try Sockets.socket(unix: .stream) },
       Failure(EMFILE, .socketpair) { _ throws(SystemError) in _ = try Sockets.socketpair(.stream) },
       Failure(EINVAL, .ppoll) { _ throws(SystemError) in _ = try ppoll(0, read: true, nanoseconds: 0) },

@@ -23,6 +23,6 @@ import SystemCalls
       throw ExchangeFailure("segment \(id) is too small")
     }
     self.segment = segment
-    unsafe pointer = segment.bytes.baseAddress!.assumingMemoryBound(to: baseline_board.self)
+    unsafe pointer = self.segment.bytes.baseAddress!.assumingMemoryBound(to: baseline_board.self)
   }
 }

@@ -20,7 +20,8 @@ int csystem_memfd_create(const char *name, unsigned int flags);
 int csystem_accept4(int socket);
 // Closes every descriptor from a number on in the child.
 int csystem_spawn_addclosefrom(void *actions, int first);
-// sched_getaffinity(2): how many CPUs the calling thread may run on.
+// sched_getaffinity(2), and CPU_COUNT and CPU_ISSET, which are macros: how many CPUs the calling thread may run on, or -1;
+// whether it may run on one; the largest number that a cpu_set_t holds.
 int csystem_cpu_count(void);
 bool csystem_may_run_on(int cpu);
 int csystem_largest_cpu(void);

@@ -19,7 +19,11 @@ package enum MemfdVariant: MechanismImplementation {
   private static func create(_ options: ChannelOptions) throws(ChannelError) -> Hold {
     let capacity = Ring.capacity(for: options.capacityBytes ?? 1 << 20)
     do throws(SystemError) {
-      let hold = Hold(try MemoryFile(memfdCreate: Ring.bytes(capacity: capacity)))
+      let bytes = Ring.bytes(capacity: capacity)
+      let descriptor = try MemoryFile.memfdCreate()
+      try MemoryFile.ftruncate(descriptor, bytes: bytes)
+      try MemoryFile.fcntl(addSeals: descriptor)
+      let hold = Hold(try MemoryFile(mmap: descriptor, bytes: bytes))
       unsafe Ring.format(hold.memory.bytes, capacity: capacity)
       return hold
     } catch {

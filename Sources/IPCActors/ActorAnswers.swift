@@ -1,12 +1,12 @@
 import IPC
 
-/// What a connection answers to the other side's calls.
+/// How a connection answers the other side's calls.
 extension ActorConnection {
-  /// Sends what came of a call.
+  /// Sends the outcome of a call.
   private func answer(_ id: UInt64, _ outcome: ActorFrame.Outcome, _ bytes: [UInt8]) {
-    // Before the answer: the next call may follow it at once.
-    isAnswered()
-    outbox.send { writer, _ in
+    // Counted before it is sent: the other side may send its next call as soon as it has the answer.
+    callAnswered()
+    sendQueue.send { writer, _ in
       writer.write(ActorFrame.Kind.reply.rawValue)
       writer.write(id)
       writer.write(outcome.rawValue)
@@ -14,20 +14,20 @@ extension ActorConnection {
     }
   }
 
-  /// How much of a message an answer may take.
-  private var room: Int { outbox.limit - ActorFrame.overhead }
+  /// The most bytes that follow an answer's outcome.
+  private var room: Int { sendQueue.limit - ActorFrame.overhead }
 
   func reply<Value: Message>(_ id: UInt64, returned value: Value) {
     var writer = MessageWriter()
     do throws(ChannelError) {
       try value.encode(to: &writer)
     } catch {
-      return refuse(id, .notSupported, "the result can't be sent: \(error)")
+      return refuse(id, .notSupported, "the result can't be encoded: \(error)")
     }
     guard writer.bytes.count <= room else {
       return refuse(
         id, .notSupported,
-        "the result's \(writer.bytes.count) bytes are over the connection's limit of \(outbox.limit): return less, or raise maximumMessageBytes"
+        "the result's \(writer.bytes.count) bytes exceed the connection's limit of \(sendQueue.limit): return less, or raise maximumMessageBytes"
       )
     }
     answer(id, .returned, writer.bytes)
@@ -39,40 +39,44 @@ extension ActorConnection {
     if let argument = error as? ActorArgumentError {
       return refuse(
         id, .otherSignature,
-        "an argument is no \(argument.type) (\(argument.error)): build both programs from the same version")
+        "an argument isn't a valid \(argument.type) (\(argument.error)): build both programs from the same version"
+      )
     }
     var writer = MessageWriter()
     if system.encode(error, to: &writer), writer.bytes.count <= room {
-      return answer(id, .threwKnown, writer.bytes)
+      return answer(id, .threwValue, writer.bytes)
     }
     writer.removeAll()
     writer.write(fitting(String(reflecting: type(of: error)), room / 2))
     writer.write(fitting(String(describing: error), room - writer.bytes.count - 4))
-    answer(id, .threw, writer.bytes)
+    answer(id, .threwDescription, writer.bytes)
   }
 
-  /// As much of a text as fits, and never more than anybody reads.
+  private static var maximumDescriptionBytes: Int { 4096 }
+
+  /// The text, cut to `bytes` and to a length that a person reads.
   private func fitting(_ text: String, _ bytes: Int) -> String {
-    let most = min(bytes, 4096)
-    if text.utf8.count <= most { return text }
+    let limit = min(bytes, Self.maximumDescriptionBytes)
+    if text.utf8.count <= limit { return text }
     var used = 0
     return String(
       text.prefix { character in
         used += character.utf8.count
-        return used <= most
+        return used <= limit
       })
   }
 
-  func refuse(_ id: UInt64, _ code: IPCActorError.Code, _ words: String) {
+  func refuse(_ id: UInt64, _ code: IPCActorError.Code, _ message: String) {
     var writer = MessageWriter()
     writer.write(code.rawValue)
-    writer.write(fitting(words, room - writer.bytes.count - 4))
+    writer.write(fitting(message, room - writer.bytes.count - 4))
     answer(id, .refused, writer.bytes)
   }
 
   func refuseUnknown(_ id: UInt64, _ name: String) {
     refuse(
       id, .unknownActor,
-      "no actor \"\(name)\" is hosted there, or no more: ActorPeer.hosted() lists those that are")
+      "the process hosts no actor \"\(name)\", or has stopped hosting it: ActorPeer.hosted() lists those that it hosts"
+    )
   }
 }

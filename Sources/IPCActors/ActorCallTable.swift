@@ -1,47 +1,48 @@
 import IPC
 
-/// A frame that answers a call, and where the outcome's byte stands in it.
+/// A frame that answers a call, and the offset of its outcome.
 struct ActorAnswer: Sendable {
   let frame: [UInt8]
   let start: Int
 
+  /// How the call ended; nil: the frame has no valid outcome.
   var outcome: ActorFrame.Outcome? {
     start < frame.count ? ActorFrame.Outcome(rawValue: frame[start]) : nil
   }
-  /// What follows the outcome.
+  /// Reads what follows the outcome.
   var reader: MessageReader { MessageReader(at: start + 1) }
 }
 
-/// Who waits for an answer.
+/// A task that waits for an answer.
 @safe struct ActorCaller: Sendable {
   let continuation: UnsafeContinuation<ActorAnswer, any Error>
 
-  func get(_ answer: ActorAnswer) { unsafe continuation.resume(returning: answer) }
-  func get(_ error: any Error) { unsafe continuation.resume(throwing: error) }
+  func resume(returning answer: ActorAnswer) { unsafe continuation.resume(returning: answer) }
+  func resume(throwing error: any Error) { unsafe continuation.resume(throwing: error) }
 }
 
-/// A call that isn't on its way yet.
+/// A call that isn't sent yet.
 struct UnsentCall: Sendable {
-  typealias Write = @Sendable (UInt64, inout MessageWriter, inout SentNameTable) -> Void
+  typealias Write = @Sendable (UInt64, inout MessageWriter, inout SentNames) -> Void
 
   let id: UInt64
   let caller: ActorCaller
   let write: Write
 }
 
-/// The calls of this side of a connection: a state machine that resumes nobody and sends nothing.
+/// The calls that this side of a connection makes. A pure state machine: it resumes no task and sends nothing.
 struct ActorCallTable {
   private var pending: [UInt64: ActorCaller] = [:]
-  /// Calls that were sent and that nobody waits for any more; their answers will come all the same.
-  private var givenUp: Set<UInt64> = []
-  /// Those who wait until fewer are on their way, the longest first.
+  /// Calls that were sent and whose callers no longer wait. They count until they are answered.
+  private var cancelled: Set<UInt64> = []
+  /// Calls above the limit of unanswered calls, in the order in which they were made.
   private var waiting: [UnsentCall] = []
-  /// Why no more are made.
-  private(set) var gone: IPCActorError?
+  /// Why the connection has ended; nil: it is open.
+  private(set) var failure: IPCActorError?
 
-  private var isFull: Bool { pending.count + givenUp.count >= ActorFrame.mostCalls }
+  private var isFull: Bool { pending.count + cancelled.count >= ActorFrame.maximumCalls }
 
-  /// True: it counts as sent, and is to be. False: it waits for its turn.
+  /// Adds a call. True: the caller of this function is to send it. False: it waits until an earlier call is answered.
   mutating func begin(_ call: UnsentCall) -> Bool {
     if isFull {
       waiting.append(call)
@@ -51,30 +52,31 @@ struct ActorCallTable {
     return true
   }
 
-  /// Its caller doesn't wait any more. Nil: he has his answer, or hasn't begun.
-  mutating func giveUp(_ id: UInt64) -> ActorCaller? {
+  /// Cancels a call. Returns the task to resume; nil: the call was answered, or it wasn't added yet.
+  mutating func cancel(_ id: UInt64) -> ActorCaller? {
     if let index = waiting.firstIndex(where: { $0.id == id }) { return waiting.remove(at: index).caller }
     guard let caller = pending.removeValue(forKey: id) else { return nil }
-    givenUp.insert(id)
+    cancelled.insert(id)
     return caller
   }
 
-  /// An answer has come. Nil: to a call that nobody has made.
-  mutating func answered(_ id: UInt64) -> (caller: ActorCaller?, next: UnsentCall?)? {
+  /// Removes a call that was answered. Returns the task to resume, if it still waits, and the call to send next, if one
+  /// waits; nil: no such call was sent.
+  mutating func complete(_ id: UInt64) -> (caller: ActorCaller?, next: UnsentCall?)? {
     let caller = pending.removeValue(forKey: id)
-    guard caller != nil || givenUp.remove(id) != nil else { return nil }
+    guard caller != nil || cancelled.remove(id) != nil else { return nil }
     guard !isFull, !waiting.isEmpty else { return (caller, nil) }
     let next = waiting.removeFirst()
     pending[next.id] = next.caller
     return (caller, next)
   }
 
-  /// No answer comes any more, and no call is made. Those who waited for one.
+  /// Ends all calls: none is answered or added from now on. Returns the tasks to resume with an error.
   mutating func end(_ error: IPCActorError) -> [ActorCaller] {
-    if gone == nil { gone = error }
+    if failure == nil { failure = error }
     defer {
       pending = [:]
-      givenUp = []
+      cancelled = []
       waiting = []
     }
     return Array(pending.values) + waiting.map(\.caller)

@@ -3,112 +3,118 @@ import IPC
 import Synchronization
 import SystemCalls
 
-/// A connection to another actor system: calls go out and come in, and one thread receives.
+/// A connection to another actor system. Any thread sends; one thread receives.
 final class ActorConnection: @unchecked Sendable {
-  // The receiving thread's own are marked so; the rest is behind mutexes.
+  // Unchecked: the properties below "Used by the receiving thread only" are; the others are protected by mutexes.
 
   let system: IPCActorSystem
   private let table = Mutex(ActorCallTable())
   private let nextID = Atomic<UInt64>(1)
-  let outbox: ActorOutbox
+  let sendQueue: ActorSendQueue
   private let child: Mutex<ChildProcess?>
-  /// The other process's number; nil: it isn't this one's child.
+  /// The other process's id; nil: it isn't a child of this process.
   let processID: Int32?
-  private let greeting = Greeting()
-  private let ended = Greeting()
-  /// Calls of the other side's that aren't answered.
-  private let open = Atomic<Int>(0)
+  private let handshake = Completion()
+  private let end = Completion()
+  /// Calls of the other side that aren't answered.
+  private let openCalls = Atomic<Int>(0)
 
-  private let patience: Deadline
-  /// This side has closed, and the other hasn't within its time.
-  private let isClosing = Atomic<Bool>(false)
-  /// How a child has ended.
+  private let handshakeDeadline: Deadline
+  /// Tells the receiving thread to end: this side has closed, and the other hasn't within the time that it was given.
+  private let isAbandoned = Atomic<Bool>(false)
+  /// How a child process has ended.
   private let exit = Mutex<ChildProcess.Exit?>(nil)
 
-  // The receiving thread's.
-  private var isGreeted = false
+  // Used by the receiving thread only.
+  private var hasHandshake = false
   private var receiver: Receiver?
-  private let end: any ReceiverTransport
-  private let turn = ActorTurn()
+  private let transport: any ReceiverTransport
+  private let runQueue = ActorRunQueue()
   private var actors = ReceivedNameTable<String>()
-  private var targets = ReceivedNameTable<HeardTarget>()
+  private var targets = ReceivedNameTable<ReceivedTarget>()
   private let mechanism: Mechanism
 
-  /// What the other side calls a function by, and where it was found the last time.
-  private final class HeardTarget {
+  /// A function's name as the other side sent it, and the function that it named in the last call.
+  private final class ReceivedTarget {
     let identifier: String
     var type: HostedType?
     var target: ActorTarget?
     init(_ identifier: String) { self.identifier = identifier }
   }
 
-  /// The other side's first message, or why there is none.
-  private final class Greeting: Sendable {
-    let answer = Mutex<Result<UInt64, ChannelError>?>(nil)
-    let bell = LocalEventCount()
+  /// A result that is set once and waited for: the number of the other system, or an error.
+  private final class Completion: Sendable {
+    private let state = Mutex<Result<UInt64, ChannelError>?>(nil)
+    private let changed = LocalEventCount()
+
+    /// The result; nil: it isn't set yet.
+    var result: Result<UInt64, ChannelError>? { state.withLock { $0 } }
 
     func set(_ result: Result<UInt64, ChannelError>) {
-      answer.withLock { if $0 == nil { $0 = result } }
-      bell.bell.wake()
+      state.withLock { if $0 == nil { $0 = result } }
+      changed.bell.wake()
+    }
+
+    /// Waits until the result is set. Nil: the deadline has passed.
+    func wait(until deadline: Deadline) throws(ChannelError) -> Result<UInt64, ChannelError>? {
+      _ = try changed.bell.wait(until: deadline) { () throws(ChannelError) in result != nil }
+      return result
     }
   }
 
-  /// - Parameter patience: how long the other side may take to say who it is.
+  /// - Parameter timeout: how long the handshake may take.
   init(
     _ connection: consuming Connection, of system: IPCActorSystem, child: consuming ChildProcess?,
-    within patience: Duration
+    within timeout: Duration
   ) {
     self.system = system
-    self.patience = .within(patience)
+    handshakeDeadline = .within(timeout)
     mechanism = connection.receiver.mechanism
     switch child {
     case .some(let child): processID = child.id
     case .none: processID = nil
     }
     self.child = Mutex(child)
-    end = connection.receiver.end
+    transport = connection.receiver.end
     receiver = consume connection.receiver
-    outbox = ActorOutbox(connection.sender)
-    outbox.whenClosed = { [weak self] error in self?.disconnect(Self.words(error)) }
-    outbox.send { writer, _ in
+    sendQueue = ActorSendQueue(connection.sender)
+    sendQueue.whenClosed = { [weak self] error in self?.disconnect(Self.describe(error)) }
+    sendQueue.send { writer, _ in
       writer.write(ActorFrame.Kind.hello.rawValue)
       writer.write(ActorFrame.version)
       writer.write(system.process)
     }
   }
 
-  /// The number of the other side's system, once it has said it.
-  var process: UInt64? { greeting.answer.withLock { try? $0?.get() } }
+  /// The number of the other system; nil: the handshake isn't complete.
+  var process: UInt64? { try? handshake.result?.get() }
 
-  var isOpen: Bool { table.withLock { $0.gone == nil } }
+  var isOpen: Bool { table.withLock { $0.failure == nil } }
 
-  /// Waits until the other side has said who it is, or has taken too long.
-  func waitForGreeting() throws(ChannelError) -> UInt64 {
+  /// Waits for the handshake. Returns the number of the other system.
+  func waitForHandshake() throws(ChannelError) -> UInt64 {
     while true {
-      _ = try greeting.bell.bell.wait(until: .never) { () throws(ChannelError) in
-        greeting.answer.withLock { $0 != nil }
-      }
-      if let answer = greeting.answer.withLock({ $0 }) { return try answer.get() }
+      if let result = try handshake.wait(until: .never) { return try result.get() }
     }
   }
 
-  private static func unfriendly(_ mechanism: Mechanism) -> ChannelError {
+  private static func noHandshake(_ mechanism: Mechanism) -> ChannelError {
     ChannelError(
       .timedOut, .spawn, mechanism,
-      "the other process didn't say that it hosts actors: it must call IPCActorSystem.serve, or attach its end"
+      "timed out: no handshake came from the other process: it must call IPCActorSystem.serve, or attach its end of the connection"
     )
   }
 
   // MARK: Calling
 
-  /// Has a frame answered: the outcome's byte, and what follows it.
+  /// Sends a frame that `write` writes, of about `size` bytes, and waits for its answer.
   nonisolated(nonsending) func ask(_ size: Int, _ write: @escaping UnsentCall.Write) async throws
     -> ActorAnswer
   {
-    guard size <= outbox.limit - ActorFrame.overhead else {
+    guard size <= sendQueue.limit - ActorFrame.overhead else {
       throw IPCActorError(
         .notSupported, nil,
-        "a call of \(size) bytes is over the connection's limit of \(outbox.limit): send less, or raise maximumMessageBytes"
+        "a call of \(size) bytes exceeds the connection's limit of \(sendQueue.limit): send less, or raise maximumMessageBytes"
       )
     }
     let id = nextID.wrappingAdd(1, ordering: .relaxed).newValue
@@ -122,39 +128,39 @@ final class ActorConnection: @unchecked Sendable {
   }
 
   private func begin(_ call: UnsentCall) {
-    enum Step { case send, wait, cancelled, gone(IPCActorError) }
+    enum Step { case send, wait, cancelled, failed(IPCActorError) }
     let step = table.withLock { table -> Step in
-      if let gone = table.gone { return .gone(gone) }
-      // Who cancelled before it was there to be found hasn't found it.
+      if let failure = table.failure { return .failed(failure) }
+      // A cancellation before this moment didn't find the call in the table.
       if Task.isCancelled { return .cancelled }
       return table.begin(call) ? .send : .wait
     }
     switch step {
-    case .gone(let error): call.caller.get(error)
-    case .cancelled: call.caller.get(CancellationError())
+    case .failed(let error): call.caller.resume(throwing: error)
+    case .cancelled: call.caller.resume(throwing: CancellationError())
     case .wait: break
     case .send: send(call)
     }
   }
 
   private func send(_ call: UnsentCall) {
-    outbox.send { writer, names in call.write(call.id, &writer, &names) }
+    sendQueue.send { writer, names in call.write(call.id, &writer, &names) }
   }
 
-  /// Its caller is told at once; what was sent is carried out, and counts until it is answered.
+  /// Resumes the caller at once. A call that was sent is executed all the same, and counts until it is answered.
   private func cancel(_ id: UInt64) {
-    let found = table.withLock { $0.giveUp(id) }
-    found?.get(CancellationError())
+    let caller = table.withLock { $0.cancel(id) }
+    caller?.resume(throwing: CancellationError())
   }
 
   nonisolated(nonsending) func call(
     _ actor: IPCActorID, _ target: String, _ invocation: ActorInvocationEncoder
   ) async throws -> ActorAnswer {
     let path = CallOrigin.path
-    guard path.count <= ActorFrame.deepest else {
+    guard path.count <= ActorFrame.maximumDepth else {
       throw IPCActorError(
         .notSupported, nil,
-        "the call is made in \(path.count) others, and more than \(ActorFrame.deepest) aren't carried: do they end?"
+        "the call is nested in \(path.count) others, more than the limit of \(ActorFrame.maximumDepth): check whether two actors call each other without end"
       )
     }
     let arguments = invocation.writer.bytes
@@ -170,6 +176,7 @@ final class ActorConnection: @unchecked Sendable {
     }
   }
 
+  /// Asks for the actors that the other side hosts.
   func list() async throws -> [HostedActor] {
     let answer = try await ask(0) { id, writer, _ in
       writer.write(ActorFrame.Kind.list.rawValue)
@@ -182,61 +189,64 @@ final class ActorConnection: @unchecked Sendable {
 
   // MARK: Receiving
 
-  /// Starts the thread that receives.
+  /// Starts the receiving thread.
   func start() throws(SystemError) {
     try Threads.start(name: "ipc-actors-in") { self.run() }
   }
 
-  /// Receives until the connection ends, on the calling thread. Returns why it did.
+  /// Receives on the calling thread until the connection ends. Returns why it ended.
   @discardableResult
   func run() -> ChannelError {
-    var why = ChannelError.closed(.receive, mechanism)
-    turn.whileCurrent {
+    var reason = ChannelError.closed(.receive, mechanism)
+    runQueue.whileCurrent {
       do throws(ChannelError) {
         while true {
-          if !isGreeted, patience.hasPassed { throw Self.unfriendly(mechanism) }
-          if isClosing.load(ordering: .relaxed) { throw .closed(.receive, mechanism) }
-          try receive(until: nextLook)
-          turn.runJobs()
-          // What they have sent is theirs to wait for, though this thread doesn't wait.
-          if turn.hasJobs { _ = FlushRegistry.flushBeforeWaiting() }
+          if !hasHandshake, handshakeDeadline.hasPassed { throw Self.noHandshake(mechanism) }
+          if isAbandoned.load(ordering: .relaxed) { throw .closed(.receive, mechanism) }
+          try receive(until: receiveDeadline)
+          runQueue.runJobs()
+          // The jobs wait for answers to what they have sent, although this thread doesn't wait.
+          if runQueue.hasJobs { _ = FlushRegistry.flushBeforeWaiting() }
         }
       } catch {
-        why = error
-        hasEnded(error)
+        reason = error
+        finish(error)
       }
     }
-    return why
+    return reason
   }
 
-  /// Until when to wait for a message. A process that was spawned can be killed when this side closes; of another this
-  /// thread has to look by itself whether it is to go on.
-  private var nextLook: Deadline {
-    if turn.hasJobs { return .now }
-    if !isGreeted { return patience }
+  /// How long to wait for a message. Closing a connection to a child process ends the wait, since the child is killed if
+  /// necessary. For another process, this thread checks periodically whether it is to end.
+  private var receiveDeadline: Deadline {
+    if runQueue.hasJobs { return .now }
+    if !hasHandshake { return handshakeDeadline }
     return processID == nil ? .within(.seconds(1)) : .never
   }
 
   private func receive(until deadline: Deadline) throws(ChannelError) {
-    guard let bytes = unsafe try end.take(until: deadline) else { return }
-    // Copied once, whole: in shared memory what is checked must be what is used, and elsewhere the room is needed.
+    guard let bytes = unsafe try transport.take(until: deadline) else { return }
+    // One copy of the whole frame: in shared memory the peer can change bytes after they were checked, and the transport's
+    // buffer is needed for the next message.
     let frame = unsafe Array(bytes)
-    end.release()
+    transport.release()
     try handle(frame)
   }
 
   private func handle(_ frame: [UInt8]) throws(ChannelError) {
     var reader = MessageReader()
     let raw: UInt8 = try reader.integer(frame.span)
-    guard let kind = ActorFrame.Kind(rawValue: raw) else { throw .invalid("a frame of kind \(raw)") }
-    guard isGreeted || kind == .hello else { throw .invalid("a frame before the greeting") }
+    guard let kind = ActorFrame.Kind(rawValue: raw) else {
+      throw .invalid("a frame of the unknown kind \(raw)")
+    }
+    guard hasHandshake || kind == .hello else { throw .invalid("a frame before the greeting") }
     switch kind {
     case .hello: try handleHello(&reader, frame.span)
     case .reply: try handleReply(&reader, frame)
     case .call: try handleCall(&reader, frame)
     case .list:
       let id: UInt64 = try reader.integer(frame.span)
-      guard reader.remaining(frame.span) == 0 else { throw .invalid("a longer question than there is") }
+      guard reader.remaining(frame.span) == 0 else { throw .invalid("a list request with extra bytes") }
       try admit()
       reply(id, returned: system.hosted)
     }
@@ -245,137 +255,142 @@ final class ActorConnection: @unchecked Sendable {
   private func handleHello(_ reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
     let version: UInt16 = try reader.integer(bytes)
     guard version == ActorFrame.version else {
-      throw .invalid("version \(version) of the actors' protocol, where \(ActorFrame.version) should be")
+      throw .invalid(
+        "version \(version) of the actors' protocol where version \(ActorFrame.version) is expected")
     }
     let process: UInt64 = try reader.integer(bytes)
     guard reader.remaining(bytes) == 0, self.process == nil else {
-      throw .invalid("a second greeting, or a longer one")
+      throw .invalid("a second handshake, or one with extra bytes")
     }
-    try system.isConnected(self, to: process)
-    isGreeted = true
-    greeting.set(.success(process))
+    try system.connected(self, to: process)
+    hasHandshake = true
+    handshake.set(.success(process))
   }
 
   private func handleReply(_ reader: inout MessageReader, _ frame: [UInt8]) throws(ChannelError) {
     let id: UInt64 = try reader.integer(frame.span)
     let answer = ActorAnswer(frame: frame, start: reader.offset)
-    guard let (caller, next) = table.withLock({ $0.answered(id) }) else {
+    guard let (caller, next) = table.withLock({ $0.complete(id) }) else {
       throw .invalid("an answer to a call that wasn't made")
     }
-    caller?.get(answer)
+    caller?.resume(returning: answer)
     if let next { send(next) }
   }
 
+  /// Counts a request that is to be answered.
+  /// - Throws: `protocolViolation` when the other side sends more than it may.
   private func admit() throws(ChannelError) {
-    guard open.wrappingAdd(1, ordering: .relaxed).newValue <= ActorFrame.mostCalls else {
-      throw .violation(mechanism, "more calls at once than an actor system makes")
+    guard openCalls.wrappingAdd(1, ordering: .relaxed).newValue <= ActorFrame.maximumCalls else {
+      throw .violation(mechanism, "more than \(ActorFrame.maximumCalls) unanswered calls")
     }
-    // Who reads his answers has never more than that to come, and this side's own calls.
-    guard outbox.waiting <= ActorFrame.mostCalls * 4 else {
-      throw .violation(mechanism, "\(outbox.waiting) messages that the other side doesn't read")
+    // The answers and this side's own calls are fewer than this while the other side reads them.
+    guard sendQueue.waiting <= ActorFrame.maximumCalls * 4 else {
+      throw .violation(mechanism, "the other side leaves \(sendQueue.waiting) messages unread")
     }
   }
 
-  func isAnswered() { open.subtract(1, ordering: .relaxed) }
+  /// Counts an answer.
+  func callAnswered() { openCalls.subtract(1, ordering: .relaxed) }
 
   private func handleCall(_ reader: inout MessageReader, _ frame: [UInt8]) throws(ChannelError) {
     let bytes = frame.span
     let id: UInt64 = try reader.integer(bytes)
     let depth: UInt8 = try reader.integer(bytes)
-    guard depth <= ActorFrame.deepest else { throw .invalid("a call made in \(depth) others") }
+    guard depth <= ActorFrame.maximumDepth else { throw .invalid("a call nested in \(depth) others") }
     var ancestors: [UInt64] = []
     for _ in 0..<depth { ancestors.append(try reader.integer(bytes)) }
     let name = try actors.read(&reader, bytes) { $0 }
-    let heard = try targets.read(&reader, bytes) { HeardTarget($0) }
+    let received = try targets.read(&reader, bytes) { ReceivedTarget($0) }
     try admit()
     guard let actor = system.record(name), let instance = actor.instance else {
       return refuseUnknown(id, name)
     }
-    if heard.type !== actor.type {
-      heard.type = actor.type
-      heard.target = actor.type.target(heard.identifier, instance)
+    if received.type !== actor.type {
+      received.type = actor.type
+      received.target = actor.type.target(received.identifier, instance)
     }
-    guard let target = heard.target else {
+    guard let target = received.target else {
       return refuse(
         id, .otherSignature,
-        "it is a \(actor.type.name), which has no function \(heard.identifier.prefix(200)): resolve it as that type, and build both programs from the same version"
+        "the actor is a \(actor.type.name), which has no function \(received.identifier.prefix(200)): resolve it as that type, and build both programs from the same version"
       )
     }
     let call = IncomingCall(
       id: id, ancestors: ancestors, actor: actor, target: target, frame: frame, start: reader.offset,
-      lane: self)
-    actor.mailbox.post(call, here: target.isShort)
+      connection: self)
+    actor.mailbox.post(call, onThisThread: target.isShort)
   }
 
   // MARK: The end
 
-  private static func words(_ error: ChannelError) -> String {
+  private static func describe(_ error: ChannelError) -> String {
     error.code == .closed
-      ? "its process has ended or closed the connection" : "its connection broke: \(error)"
+      ? "its process has ended or closed the connection" : "the connection failed: \(error)"
   }
 
-  private func hasEnded(_ error: ChannelError) {
-    // A child that has died says how; one that lives on isn't waited for.
+  /// The receiving thread ends with this error.
+  private func finish(_ error: ChannelError) {
+    // The exit status of a child that has died, if it comes soon: a child that lives on isn't waited for.
     let exit = child.withLock { child in (try? child?.wait(within: .milliseconds(50))) ?? nil }
     if let exit, let processID {
       self.exit.withLock { $0 = exit }
       disconnect("its process \(processID) has ended (\(exit))")
     } else {
-      disconnect(Self.words(error))
+      disconnect(Self.describe(error))
     }
-    outbox.close()
+    sendQueue.close()
     receiver = nil
-    greeting.set(.failure(error))
-    ended.set(.success(0))
+    handshake.set(.failure(error))
+    end.set(.failure(error))
   }
 
-  /// How a child ended before it said anything, for an error of its start.
-  var exitWords: String { exit.withLock { $0 }.map { "ended (\($0)) before it said" } ?? "didn't say" }
-
-  /// No answer comes any more: whoever waits for one is told.
-  private func disconnect(_ words: String) {
-    let gone = IPCActorError(
-      .peerGone, nil, words + "; whether a call that was under way was carried out isn't known")
-    system.isDisconnected(self, gone)
-    for caller in table.withLock({ $0.end(gone) }) { caller.get(gone) }
+  /// How a child failed to complete its handshake, for an error.
+  var exitDescription: String {
+    exit.withLock { $0 }.map { "ended (\($0)) before it hosted actors" } ?? "sent no handshake"
   }
 
-  /// Tells the other side that this one has closed, and waits until it has as well, and its process, if it is a child, has
-  /// ended. A child that hasn't within `patience` is killed; another process is left alone.
-  func close(within patience: Duration) {
+  /// Ends all calls with an error that has this reason.
+  private func disconnect(_ reason: String) {
+    let error = IPCActorError(
+      .peerGone, nil, reason + "; whether an unanswered call was executed isn't known")
+    system.disconnected(self, error)
+    for caller in table.withLock({ $0.end(error) }) { caller.resume(throwing: error) }
+  }
+
+  /// Closes this side, and waits until the other side has closed as well and its process, if it is a child, has ended. After
+  /// `timeout` a child is killed; another process is left running.
+  func close(within timeout: Duration) {
     disconnect("this side has closed the connection")
-    outbox.close()
-    let deadline = Deadline.within(patience)
-    // From a call that this very thread carries out nothing more can be waited for.
-    if ActorTurn.current === turn { return }
+    sendQueue.close()
+    let deadline = Deadline.within(timeout)
+    // Within a call that the receiving thread executes, waiting for that thread would never end.
+    if ActorRunQueue.current === runQueue { return }
     if !hasEnded(by: deadline) {
-      // The thread that receives goes, whatever the other side does.
-      isClosing.store(true, ordering: .relaxed)
+      // The receiving thread ends, whatever the other side does.
+      isAbandoned.store(true, ordering: .relaxed)
       guard processID != nil else { return }
       kill()
       _ = hasEnded(by: .never)
     }
     while processID != nil {
-      // Not for ever at once: somebody may want to kill it meanwhile.
+      // In slices, because kill() needs the lock too.
       let exit = child.withLock { child in (try? child?.wait(within: .milliseconds(20))) ?? nil }
       if exit != nil { return }
       if deadline.hasPassed { kill() }
     }
   }
 
+  /// Waits until the receiving thread has ended. False: the deadline has passed.
   private func hasEnded(by deadline: Deadline) -> Bool {
-    let ended = try? self.ended.bell.bell.wait(until: deadline) { () throws(ChannelError) in
-      self.ended.answer.withLock { $0 != nil }
-    }
-    return ended ?? false
+    (try? end.wait(until: deadline)) != nil
   }
 
-  /// What a child has used, once it has ended.
+  /// What a child process has used, once it has ended.
   var usage: Processes.Usage? { child.withLock { $0?.usage } }
 
-  /// Of both channels. Exact when they are closed.
-  var bytesCarried: Int { outbox.bytesCarried + end.bytesCarried }
+  /// Bytes carried by both channels. Exact once they are closed.
+  var bytesCarried: Int { sendQueue.bytesCarried + transport.bytesCarried }
 
-  /// Ends the child at once.
+  /// Kills the child process.
   func kill() { child.withLock { $0?.kill() } }
 }

@@ -1,19 +1,18 @@
 import Dispatch
 import SystemCalls
 
-/// Where the calls of actors run: on the thread that receives them, where they are short; on Dispatch's threads where
-/// they aren't, or where that thread has nothing to do with it.
+/// Runs the calls of actors: short ones on the thread that receives them, others on Dispatch's threads.
 ///
-/// A task of yours that prefers it (`Task(executorPreference: IPCActorSystem.executor)`) goes on where an answer arrives,
-/// without another thread's wake-up, which costs more than the call. Meanwhile that thread receives nothing: such a task
-/// doesn't compute for long, and never blocks.
+/// A task that prefers it (`Task(executorPreference: IPCActorSystem.executor)`) continues on the thread that receives its
+/// answer. This saves the wake-up of another thread, which costs more than the call. That thread receives nothing
+/// meanwhile, so such a task must not compute for long, and must never block.
 final class ActorExecutor: TaskExecutor {
   static let shared = ActorExecutor()
 
   func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
-    if let turn = ActorTurn.current, turn.acceptsJobs {
-      turn.jobs.append(job)
+    if let queue = ActorRunQueue.current, queue.acceptsJobs {
+      queue.jobs.append(job)
     } else {
       enqueueElsewhere(job)
     }
@@ -24,24 +23,24 @@ final class ActorExecutor: TaskExecutor {
   }
 }
 
-/// What a receiving thread has to run between two messages. Touched by its thread alone.
-@safe final class ActorTurn {
+/// The jobs that a receiving thread runs between two messages. Only that thread uses it.
+@safe final class ActorRunQueue {
   var jobs: [UnownedJob] = []
   private var spare: [UnownedJob] = []
-  /// False while what becomes ready is to go elsewhere.
+  /// False while jobs that become ready are to run on Dispatch's threads.
   var acceptsJobs = true
 
-  /// The calling thread's, if it receives messages of actors.
-  static var current: ActorTurn? {
+  /// The calling thread's queue; nil: the thread receives no messages of actors.
+  static var current: ActorRunQueue? {
     guard let raw = unsafe Threads[.actors] else { return nil }
-    return unsafe Unmanaged<ActorTurn>.fromOpaque(raw).takeUnretainedValue()
+    return unsafe Unmanaged<ActorRunQueue>.fromOpaque(raw).takeUnretainedValue()
   }
 
-  /// Makes it the calling thread's while `body` runs.
+  /// Makes it the calling thread's queue while `body` runs.
   func whileCurrent(_ body: () -> Void) {
     unsafe Threads[.actors] = unsafe Unmanaged.passUnretained(self).toOpaque()
     body()
-    // What is still ready goes on elsewhere.
+    // What is still ready continues on Dispatch's threads.
     unsafe Threads[.actors] = nil
     for job in jobs { ActorExecutor.shared.enqueueElsewhere(job) }
     jobs = []
@@ -49,8 +48,8 @@ final class ActorExecutor: TaskExecutor {
 
   var hasJobs: Bool { !jobs.isEmpty }
 
-  /// Runs what is ready, and what that makes ready, for a while: what yields for ever mustn't keep the thread from
-  /// receiving what it waits for.
+  /// Runs the jobs that are ready, and those that they make ready, for a limited number of rounds: a task that yields
+  /// again and again must not keep the thread from receiving.
   func runJobs(rounds: Int = 64) {
     for _ in 0..<rounds {
       if jobs.isEmpty { return }
@@ -60,11 +59,11 @@ final class ActorExecutor: TaskExecutor {
     }
   }
 
-  /// Runs `body`; what it makes ready runs elsewhere unless `here`.
-  static func making(readyHere here: Bool, _ body: () -> Void) {
-    guard !here, let turn = current else { return body() }
-    turn.acceptsJobs = false
+  /// Runs `body`. Jobs that it makes ready run on this thread if `onThisThread`, and on Dispatch's threads otherwise.
+  static func enqueuing(onThisThread: Bool, _ body: () -> Void) {
+    guard !onThisThread, let queue = current else { return body() }
+    queue.acceptsJobs = false
     body()
-    turn.acceptsJobs = true
+    queue.acceptsJobs = true
   }
 }

@@ -8,12 +8,12 @@ public struct ActorInvocationEncoder: DistributedTargetInvocationEncoder, Sendab
   public typealias SerializationRequirement = Message
 
   var writer = MessageWriter()
-  /// Types that stand in for a generic function's: only the one of a `@Resolvable` protocol's stub is carried.
+  /// How many type arguments the function has. Only the one of a `@Resolvable` protocol's stub is supported.
   var generics = 0
 
   init() {}
 
-  /// Notes that the function is generic.
+  /// Counts a type argument.
   public mutating func recordGenericSubstitution<T>(_ type: T.Type) throws { generics += 1 }
 
   /// Writes an argument.
@@ -21,17 +21,17 @@ public struct ActorInvocationEncoder: DistributedTargetInvocationEncoder, Sendab
     try writer.write(message: argument.value)
   }
 
-  /// Nothing to note: the caller knows what it wants.
+  /// Does nothing: the caller knows the result's type.
   public mutating func recordReturnType<R: Message>(_ type: R.Type) throws {}
-  /// Nothing to note: any error may come.
+  /// Does nothing: a function may throw any error.
   public mutating func recordErrorType<E: Error>(_ type: E.Type) throws {}
-  /// Nothing is left to do.
+  /// Does nothing.
   public mutating func doneRecording() throws {}
 }
 
 /// Reads a call's arguments in the actor's process. The Distributed module uses it.
 public struct ActorInvocationDecoder: DistributedTargetInvocationDecoder, @unchecked Sendable {
-  // Types aren't Sendable by themselves; nothing of theirs is touched.
+  // Unchecked because metatypes aren't Sendable. They are only passed on.
 
   /// What arguments and results must be.
   public typealias SerializationRequirement = Message
@@ -40,14 +40,14 @@ public struct ActorInvocationDecoder: DistributedTargetInvocationDecoder, @unche
   private var reader: MessageReader
   private let generics: [any Any.Type]
 
-  /// - Parameter start: where the arguments begin.
+  /// - Parameter start: the offset of the first argument.
   init(_ bytes: [UInt8], from start: Int, generics: [any Any.Type]) {
     self.bytes = bytes
     reader = MessageReader(at: start)
     self.generics = generics
   }
 
-  /// What the hosting process knows by itself: nothing that a caller says is taken for a type.
+  /// The types that the hosting process has determined. A caller's data never names a type.
   public mutating func decodeGenericSubstitutions() throws -> [any Any.Type] { generics }
 
   /// Reads an argument.
@@ -60,29 +60,29 @@ public struct ActorInvocationDecoder: DistributedTargetInvocationDecoder, @unche
     }
   }
 
-  /// Not carried.
+  /// Nil: types aren't sent.
   public mutating func decodeErrorType() throws -> (any Any.Type)? { nil }
-  /// Not carried.
+  /// Nil: types aren't sent.
   public mutating func decodeReturnType() throws -> (any Any.Type)? { nil }
 }
 
-/// An argument isn't what the function takes: not an error of the function's own.
+/// An argument that can't be decoded. It is reported apart from errors that the function throws.
 struct ActorArgumentError: Error {
   let error: ChannelError
   let type: String
 }
 
-/// Sends back what came of a call. The Distributed module uses it.
+/// Sends the outcome of a call to its caller. The Distributed module uses it.
 public struct ActorResultHandler: DistributedTargetInvocationResultHandler {
   /// What arguments and results must be.
   public typealias SerializationRequirement = Message
 
   let call: IncomingCall
 
-  /// The function has returned this.
+  /// Sends the value that the function has returned.
   public func onReturn<Success: Message>(value: Success) async throws { call.reply(returned: value) }
-  /// The function has returned.
+  /// Tells the caller that the function has returned.
   public func onReturnVoid() async throws { call.replyVoid() }
-  /// The function has thrown this.
+  /// Sends the error that the function has thrown.
   public func onThrow<Err: Error>(error: Err) async throws { call.reply(thrown: error) }
 }

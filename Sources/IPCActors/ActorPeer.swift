@@ -3,51 +3,51 @@ import IPC
 import Synchronization
 package import SystemCalls
 
-/// Another process's actor system, as this one is connected to it.
+/// The actor system of another process to which this process is connected.
 public final class ActorPeer: Sendable {
-  private let lane: ActorConnection
-  /// The number of its system.
+  private let connection: ActorConnection
+  /// The number of the other system.
   public let process: UInt64
 
-  init(_ lane: ActorConnection, process: UInt64) {
-    self.lane = lane
+  init(_ connection: ActorConnection, process: UInt64) {
+    self.connection = connection
     self.process = process
   }
 
   /// The other process's id; nil where it wasn't started by ``IPCActorSystem/spawn(_:arguments:environment:over:options:)``.
-  public var processID: Int32? { lane.processID }
+  public var processID: Int32? { connection.processID }
 
-  /// Whether it can be called: it hasn't died, and neither side has closed.
-  public var isConnected: Bool { lane.isOpen }
+  /// Whether it can be called: the process hasn't died, and neither side has closed the connection.
+  public var isConnected: Bool { connection.isOpen }
 
-  /// An actor of its, by name. Whether there is one of this name and type is told by the first call.
+  /// A reference to one of its actors, by name. The first call fails if there is no actor of this name and type.
   /// - Throws: `notConnected`.
   public func resolve<Act: DistributedActor>(_ type: Act.Type, named name: String) throws -> Act
   where Act.ActorSystem == IPCActorSystem, Act.ID == IPCActorID {
-    try Act.resolve(id: IPCActorID(process: process, name: name), using: lane.system)
+    try Act.resolve(id: IPCActorID(process: process, name: name), using: connection.system)
   }
 
-  /// The actors that it hosts now, by name.
-  /// - Throws: `peerGone`; `notSupported` when the list is too long for a message; `CancellationError`; ``/IPC/ChannelError`` when
-  ///   the answer isn't one.
-  public func hosted() async throws -> [HostedActor] { try await lane.list() }
+  /// The actors that it hosts now, ordered by name.
+  /// - Throws: `peerGone`; `notSupported` when the list is too long for a message; `CancellationError`;
+  ///   ``/IPC/ChannelError`` when the answer can't be decoded.
+  public func hosted() async throws -> [HostedActor] { try await connection.list() }
 
-  /// Closes the connection, and waits until the other side has as well; one that was spawned ends, and is reaped. It may
-  /// finish the calls that it carries out on other threads than the connection's; after `patience` it is killed. A process
-  /// that wasn't spawned is waited for no longer than that.
-  public func close(within patience: Duration = .seconds(5)) { lane.close(within: patience) }
+  /// Closes the connection, and waits until the other side has closed it as well. A process that was spawned ends, and
+  /// is reaped; calls that it executes on other threads than the connection's may finish first. After `timeout` it is
+  /// killed. A process that wasn't spawned is left running; this waits for it no longer than `timeout`.
+  public func close(within timeout: Duration = .seconds(5)) { connection.close(within: timeout) }
 
-  /// Ends a process that was spawned, at once: SIGKILL.
-  public func kill() { lane.kill() }
+  /// Kills a process that was spawned (SIGKILL).
+  public func kill() { connection.kill() }
 
-  // MARK: What it costs
+  // MARK: Cost
 
   /// Bytes that the two channels have carried, framing included.
-  package var bytesCarried: Int { lane.bytesCarried }
+  package var bytesCarried: Int { connection.bytesCarried }
   /// What a process that was spawned has used, once it has ended.
-  package var usage: Processes.Usage? { lane.usage }
+  package var usage: Processes.Usage? { connection.usage }
   private let before = Mutex<Processes.Usage?>(nil)
-  /// What it had used when it said so.
+  /// What it had used at an earlier time, as it reported it to ``record(_:)``.
   package var usageBefore: Processes.Usage? { before.withLock { $0 } }
-  package func note(_ usage: Processes.Usage) { before.withLock { $0 = usage } }
+  package func record(_ usage: Processes.Usage) { before.withLock { $0 = usage } }
 }

@@ -2,52 +2,52 @@ import IPC
 import Synchronization
 import SystemCalls
 
-/// The sending side of a connection between two actor systems: any thread sends, and none waits for a full channel.
+/// The sending side of a connection between two actor systems. Any thread sends, and no thread waits for a full channel.
 ///
-/// Whoever comes while nobody sends does; who comes meanwhile leaves its message to it. When the channel is full, a thread
-/// of its own goes on. What waits is bounded by how many calls may be on their way.
-final class ActorOutbox: @unchecked Sendable {
-  // The sender belongs to whoever has set `isSending`.
+/// A thread that finds the queue idle sends its message itself, and then those that other threads have added to the backlog
+/// meanwhile. When the channel is full, a new thread sends the rest. The limit on unanswered calls bounds the backlog.
+final class ActorSendQueue: @unchecked Sendable {
+  // Unchecked: the sender and the writer belong to the thread that has set `isSending`.
 
   private struct State {
     var isSending = false
     var isClosed = false
     var isReleased = false
     var backlog: [[UInt8]] = []
-    var names = SentNameTable()
+    var names = SentNames()
   }
 
   private let state = Mutex(State())
   private var sender: Sender?
-  /// Messages since the last flush, of whoever sends.
+  /// Messages since the last flush. Belongs to the thread that sends.
   private var held = 0
-  private static let mostHeld = 16
-  private let end: any SenderTransport
-  /// Messages that are there and haven't gone.
+  private static let maximumHeld = 16
+  private let transport: any SenderTransport
+  /// Messages that were added and aren't sent.
   private let unsent = Atomic<Int>(0)
   var waiting: Int { unsent.load(ordering: .relaxed) }
-  /// How long a channel that closes may take for what is held back.
-  private static let lastPatience = Duration.milliseconds(100)
+  /// How long closing may wait for room for messages that are held back.
+  private static let closeTimeout = Duration.milliseconds(100)
   private var writer = MessageWriter()
   let limit: Int
   let mechanism: Mechanism
-  /// Called when the channel has turned out to be closed. Set before anything is sent.
+  /// Called when sending fails. Set before the first message is sent.
   var whenClosed: @Sendable (ChannelError) -> Void = { _ in }
 
   init(_ sender: consuming Sender) {
     limit = sender.end.options.maximumMessageBytes
     mechanism = sender.mechanism
-    end = sender.end
-    // A ring takes messages without a system call as it is; elsewhere, several go together.
-    sender.coalesces = !end.reservesSharedMemory
+    transport = sender.end
+    // A ring takes messages without a system call; with other mechanisms, several messages share one.
+    sender.coalesces = !transport.reservesSharedMemory
     self.sender = consume sender
   }
 
-  var bytesCarried: Int { end.bytesCarried }
+  var bytesCarried: Int { transport.bytesCarried }
 
-  /// Sends the message that `write` writes. It may use the names that were told.
-  func send(_ write: (inout MessageWriter, inout SentNameTable) -> Void) {
-    let isMine = state.withLock { state in
+  /// Sends the message that `write` writes, or adds it to the backlog.
+  func send(_ write: (inout MessageWriter, inout SentNames) -> Void) {
+    let isSender = state.withLock { state in
       if state.isClosed { return false }
       if state.isSending {
         var writer = MessageWriter()
@@ -61,10 +61,10 @@ final class ActorOutbox: @unchecked Sendable {
       write(&writer, &state.names)
       return true
     }
-    if isMine { drain() }
+    if isSender { drain() }
   }
 
-  /// Sends what is in `writer`, and what came meanwhile.
+  /// Sends the message in `writer`, then the backlog.
   private func drain() {
     do throws(ChannelError) {
       let bytes = writer.bytes
@@ -79,12 +79,12 @@ final class ActorOutbox: @unchecked Sendable {
           return state.backlog
         }
         if more.isEmpty {
-          // A receiving thread flushes before it waits: what it does till then goes together, but not so much that the
-          // other side has nothing to do meanwhile.
+          // A receiving thread flushes before it waits, so that its messages until then go together; a few at a time,
+          // so that the other side has work meanwhile.
           held += 1
-          if ActorTurn.current == nil || held >= Self.mostHeld {
+          if ActorRunQueue.current == nil || held >= Self.maximumHeld {
             held = 0
-            if try !end.flush(until: .now) { return try transfer([]) }
+            if try !transport.flush(until: .now) { return try transfer([]) }
           }
           if finish() { return }
           continue
@@ -103,18 +103,18 @@ final class ActorOutbox: @unchecked Sendable {
 
   private func send(_ message: [UInt8], until deadline: Deadline) throws(ChannelError) -> Bool {
     unsafe try message.span.withUnsafeBytes { bytes throws(ChannelError) in
-      unsafe try end.send(bytes, until: deadline)
+      unsafe try transport.send(bytes, until: deadline)
     }
   }
 
-  /// Nobody sends any more. False: something has come.
+  /// Stops sending if the backlog is empty. False: it isn't.
   private func finish() -> Bool {
     let (isOver, closes) = state.withLock { state in
       guard state.backlog.isEmpty else { return (false, false) }
       state.isSending = false
       return (true, state.isClosed)
     }
-    if closes { letGo() }
+    if closes { release() }
     return isOver
   }
 
@@ -124,31 +124,31 @@ final class ActorOutbox: @unchecked Sendable {
       state.backlog = []
       state.isSending = false
     }
-    letGo()
+    release()
     whenClosed(error)
   }
 
   private var isClosed: Bool { state.withLock { $0.isClosed } }
 
-  /// Who sends has been told that nothing more is to be sent.
-  private func leave() {
+  /// Stops sending, because the queue was closed.
+  private func stop() {
     state.withLock { $0.isSending = false }
-    letGo()
+    release()
   }
 
-  /// Closes the end. Not under the lock, and not for longer than a moment: who doesn't read mustn't hold up who leaves.
-  private func letGo() {
-    let mine = state.withLock { state in
+  /// Closes the endpoint, once. Without the lock and with a short timeout: a peer that doesn't read must not delay closing.
+  private func release() {
+    let isFirst = state.withLock { state in
       defer { state.isReleased = true }
       return !state.isReleased
     }
-    guard mine else { return }
-    _ = try? end.flush(until: .within(Self.lastPatience))
-    end.discard()
+    guard isFirst else { return }
+    _ = try? transport.flush(until: .within(Self.closeTimeout))
+    transport.discard()
     sender = nil
   }
 
-  /// A full channel: a thread that may wait sends the rest.
+  /// The channel is full: starts a thread that may wait, which sends these messages and then the backlog.
   private func transfer(_ messages: [[UInt8]]) throws(ChannelError) {
     do throws(SystemError) {
       try Threads.start(name: "ipc-actors-out") { [self] in
@@ -156,15 +156,15 @@ final class ActorOutbox: @unchecked Sendable {
           var left = messages
           while true {
             for message in left {
-              var patience = Duration.seconds(1)
-              // Now and then it looks whether anybody still wants that.
-              while try !send(message, until: .within(patience)) {
-                if isClosed { return leave() }
-                patience = min(patience * 2, .seconds(60))
+              var slice = Duration.seconds(1)
+              // Checks periodically whether the queue was closed.
+              while try !send(message, until: .within(slice)) {
+                if isClosed { return stop() }
+                slice = min(slice * 2, .seconds(60))
               }
               unsent.subtract(1, ordering: .relaxed)
             }
-            while try !end.flush(until: .within(.seconds(1))) { if isClosed { return leave() } }
+            while try !transport.flush(until: .within(.seconds(1))) { if isClosed { return stop() } }
             left = state.withLock { state in
               defer { state.backlog = [] }
               return state.backlog
@@ -180,14 +180,14 @@ final class ActorOutbox: @unchecked Sendable {
     }
   }
 
-  /// Nothing more is sent: the other side is told.
+  /// Discards the backlog and closes the channel.
   func close() {
     let isIdle = state.withLock { state in
       state.isClosed = true
       state.backlog = []
-      // Who sends lets go of it.
+      // A thread that sends closes the endpoint itself.
       return !state.isSending
     }
-    if isIdle { letGo() }
+    if isIdle { release() }
   }
 }

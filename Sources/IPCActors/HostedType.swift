@@ -1,18 +1,18 @@
 import Distributed
 import Synchronization
 
-/// A type of actors that a process hosts, and which functions of it may be called.
+/// A type of actors that a process hosts, and its functions that may be called.
 ///
-/// The runtime finds a function by its mangled name and calls it with the actor as `self`, whatever type that is. So a
-/// name from outside is only used when it is a function of the actor's own type: another would be undefined behaviour,
-/// for the asking.
+/// The runtime finds a function by its mangled name and calls it with the actor as `self`, whatever type the actor has. A
+/// name that another process sends is therefore used only if it names a function of the actor's own type. With any other
+/// name, the behaviour would be undefined.
 final class HostedType: Sendable {
-  /// For a person: `Crawling.Fetcher`.
+  /// The type's name with its module, for people: `Crawling.Fetcher`.
   let name: String
   private let type: any DistributedActor.Type
   private let targets = Mutex<[String: ActorTarget]>([:])
 
-  /// Whether its functions can be found by name: not those of a generic type, of one that is private to its file, and of
+  /// Whether the runtime finds its functions by name. It doesn't for a generic type, one that is private to its file, and
   /// one that is local to a function.
   let isCallable: Bool
 
@@ -22,7 +22,7 @@ final class HostedType: Sendable {
     isCallable = _mangledTypeName(type).map(MangledFunction.isPlainType) ?? false
   }
 
-  /// The function of an instance of this type that is known by this name; nil: the type has none.
+  /// The function with this mangled name, for an instance of this type; nil: the type has no such function.
   func target(_ identifier: String, _ instance: any DistributedActor) -> ActorTarget? {
     if let known = targets.withLock({ $0[identifier] }) { return known }
     guard let target = resolve(identifier, instance) else { return nil }
@@ -34,18 +34,18 @@ final class HostedType: Sendable {
   }
 
   private func resolve(_ identifier: String, _ instance: any DistributedActor) -> ActorTarget? {
-    // First of all: the runtime isn't made to read names that nobody's compiler has written, and may crash over them.
-    guard Self.isThere(identifier), let function = MangledFunction(identifier) else { return nil }
+    // Checked first: the runtime's demangler may crash on a name that no compiler has written.
+    guard Self.exists(identifier), let function = MangledFunction(identifier) else { return nil }
     if let owner = _typeByName(function.type), owner == type { return ActorTarget(identifier, generics: []) }
-    // A stub `$Greeter` of a protocol `Greeter` that the actor's type conforms to.
+    // A function of the stub `$Greeter` of a protocol `Greeter` to which the actor's type conforms.
     guard let name = function.stubbedProtocol, let found = _typeByName(name), Self.is(instance, found) else {
       return nil
     }
     return ActorTarget(identifier, generics: [type])
   }
 
-  /// Whether this program has such a function, by its exact name.
-  private static func isThere(_ identifier: String) -> Bool {
+  /// Whether this program contains a distributed function with exactly this name.
+  private static func exists(_ identifier: String) -> Bool {
     let name = Array(identifier.utf8)
     return unsafe name.withUnsafeBufferPointer { name in
       guard let start = name.baseAddress else { return false }
@@ -59,6 +59,6 @@ final class HostedType: Sendable {
   }
 }
 
-/// The runtime's own list of what can be called by name.
+/// Looks a distributed function up in the runtime's list. Nil: the program has none of this name.
 @_silgen_name("swift_findAccessibleFunction")
 private func findAccessibleFunction(_ name: UnsafePointer<UInt8>, _ length: UInt) -> UnsafeRawPointer?

@@ -1,31 +1,31 @@
 public import IPC
 
-/// Which actor, of which process: what a distributed actor of an ``IPCActorSystem`` is known by.
+/// Identifies a distributed actor of an ``IPCActorSystem``: its system and its name.
 ///
-/// It travels: an actor tells another of a third by its `id`, and who gets it resolves it. Any connected process can call
-/// it that is connected to ``process`` itself.
+/// It can be an argument or a result: an actor can send the `id` of a second actor to a third, which resolves it. A process
+/// can call the actor if it has a connection to the system ``process`` itself.
 public struct IPCActorID: Hashable, Sendable, Codable, Message, CustomStringConvertible {
-  /// The number of the actor's system: each system draws its own at random.
+  /// The number of the actor's system. Each system chooses its own at random.
   public let process: UInt64
-  /// The actor's name, which no other of its system has.
+  /// The actor's name, unique in its system.
   public let name: String
 
-  /// The actor of this name in that system.
+  /// The id of the actor with this name in the system with this number.
   public init(process: UInt64, name: String) {
     self.process = process
     self.name = name
   }
 
-  /// The name, and the system's number.
+  /// The name and the system's number.
   public var description: String { "\(name)@\(String(process, radix: 16))" }
 
-  /// Writes both.
+  /// Writes both parts.
   public func encode(to writer: inout MessageWriter) {
     writer.write(process)
     writer.write(name)
   }
 
-  /// Reads both.
+  /// Reads both parts.
   public init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
     process = try reader.integer(bytes)
     name = try reader.string(bytes)
@@ -34,9 +34,9 @@ public struct IPCActorID: Hashable, Sendable, Codable, Message, CustomStringConv
 
 /// An actor that a process hosts, as ``ActorPeer/hosted()`` lists it.
 public struct HostedActor: Hashable, Sendable, Message {
-  /// What it is known by.
+  /// The actor's id.
   public let id: IPCActorID
-  /// Its type, with the module: `Crawling.Fetcher`.
+  /// Its type's name, with the module: `Crawling.Fetcher`.
   public let type: String
 
   init(id: IPCActorID, type: String) {
@@ -44,13 +44,13 @@ public struct HostedActor: Hashable, Sendable, Message {
     self.type = type
   }
 
-  /// Writes both.
+  /// Writes both parts.
   public func encode(to writer: inout MessageWriter) {
     id.encode(to: &writer)
     writer.write(type)
   }
 
-  /// Reads both.
+  /// Reads both parts.
   public init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
     id = try IPCActorID(from: &reader, bytes)
     type = try reader.string(bytes)

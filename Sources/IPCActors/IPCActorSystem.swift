@@ -20,64 +20,67 @@ import SystemCalls
 /// print(try await counter.add(1))
 /// ```
 ///
-/// Arguments and results are ``/IPC/Message``s: strings, numbers, arrays and optionals of them, ``/IPCJSON/JSONMessage`` types, yours.
-/// An error that an actor throws comes as ``IPCActorError/Code/threw`` with its words, or as what it is where both sides
-/// ``carry(_:)`` it. Either side of a connection can host actors and call the other's.
+/// Arguments and results are ``/IPC/Message``s: strings, numbers, arrays and optionals of them, ``/IPCJSON/JSONMessage``
+/// types, and your own. An error that an actor throws arrives as itself where both sides ``carry(_:)`` its type, and as
+/// ``IPCActorError/Code/threw`` with its description otherwise. Either side of a connection can host actors and call the
+/// other's.
 ///
-/// **One message at a time.** Calls from other processes are carried out one after the other by each actor, in the order
-/// in which a caller made them, each to its end: while one waits for something, the next doesn't begin, unless it is made
-/// in that very call (A calls B, and B calls A back). Two actors that call each other at the same time wait for each other
-/// for ever, or until their callers are cancelled: host one of them with `interleaves`, which is what Swift's actors do
-/// among themselves.
+/// **One call at a time.** Each actor executes calls from other processes one after the other, in the order in which a
+/// caller made them, each to its end. While a call waits for something, the next one doesn't begin, unless it is nested in
+/// the first (A calls B, and B calls A back). Two actors that call each other at the same time deadlock until their callers
+/// are cancelled. To avoid that, host one of them with `interleaves`: its calls then interleave as those of Swift's local
+/// actors do.
 ///
-/// **The end.** When a process has died or closed its connection, everybody who waits for an answer from there gets
-/// ``IPCActorError/Code/peerGone``, within 100 ms. A caller whose task is cancelled gets `CancellationError` at once; the
-/// call itself, if it was sent, is carried out.
+/// **The end.** When a process dies or closes its connection, every call that waits for its answer throws
+/// ``IPCActorError/Code/peerGone`` within 100 ms. A call whose task is cancelled throws `CancellationError` at once; if it
+/// was sent, it is executed all the same.
 ///
-/// At most 1024 calls of one direction of a connection are on their way; more wait. Calls that take microseconds are
-/// carried out by the thread that receives them, others by Dispatch's.
+/// At most 1024 calls in one direction of a connection are unanswered; further ones wait. Calls that take microseconds run
+/// on the thread that receives them, others on Dispatch's threads.
 ///
-/// A system that has connections or hosts actors lives until ``close(within:)``, or the process's end: they hold on to each
-/// other.
+/// A system that has connections or hosts actors exists until ``close(within:)`` or the end of the process: they reference
+/// each other.
 ///
 /// System calls: those of the mechanism; one thread for each connection, and another while its channel is full.
 public final class IPCActorSystem: DistributedActorSystem, Sendable {
-  /// What a distributed actor is known by.
+  /// Identifies a distributed actor.
   public typealias ActorID = IPCActorID
-  /// What writes a call.
+  /// Encodes a call.
   public typealias InvocationEncoder = ActorInvocationEncoder
-  /// What reads it.
+  /// Decodes a call.
   public typealias InvocationDecoder = ActorInvocationDecoder
-  /// What sends its result back.
+  /// Sends the result of a call.
   public typealias ResultHandler = ActorResultHandler
   /// What arguments and results must be.
   public typealias SerializationRequirement = Message
 
-  /// This system's number, drawn at random: it tells its actors from those of other systems.
+  /// This system's number, chosen at random. It distinguishes the system's actors from those of others.
   public let process = UInt64.random(in: 1 ... .max)
 
   private struct State {
     var records: [String: HostedActorRecord] = [:]
     var types: [ObjectIdentifier: HostedType] = [:]
     var unnamed = 0
-    var lanes: [UInt64: ActorConnection] = [:]
-    /// Also those that haven't said who they are.
+    /// Connections whose handshake is complete, by the number of the other system.
+    var connections: [UInt64: ActorConnection] = [:]
+    /// All connections.
     var all: [ObjectIdentifier: ActorConnection] = [:]
-    /// Why those that were connected are no more; the last thousands of them.
-    var gone: [UInt64: IPCActorError] = [:]
+    /// Why earlier connections have ended, for the last few thousand of them.
+    var ended: [UInt64: IPCActorError] = [:]
   }
+  private static let maximumEnded = 4096
   private let state = Mutex(State())
   private let errors = CarriedErrors()
 
-  /// A system that hosts nothing and is connected to nobody, yet.
+  /// A system without actors and connections.
   public init() {}
 
-  /// A task that prefers this executor goes on at once where an answer arrives, on the connection's own thread. A call is
-  /// then a few microseconds where it would be another thread's wake-up. Such a task must neither compute for long nor
-  /// block: meanwhile that connection receives nothing.
+  /// A task that prefers this executor continues on the thread that receives its answer, without the wake-up of another
+  /// thread. A call then takes a few microseconds. Such a task must neither compute for long nor block: the connection
+  /// receives nothing meanwhile.
   public static var executor: any TaskExecutor { ActorExecutor.shared }
 
-  /// Whether to host what ``host(_:interleaves:_:)`` makes under this name.
+  /// The name that ``host(_:interleaves:_:)`` gives to the next actor. It is taken once.
   private final class Naming: Sendable {
     private let name: Mutex<(name: String, interleaves: Bool)?>
     init(_ name: String, _ interleaves: Bool) { self.name = Mutex((name, interleaves)) }
@@ -91,11 +94,11 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
   /// ``unhost(_:)``.
   ///
   /// - Parameters:
-  ///   - name: no other actor of this system has it.
-  ///   - interleaves: whether a call may begin while another waits for something, as among Swift's own actors.
-  ///   - make: makes the actor, which is the first that it makes of this system.
-  /// - Throws: `nameTaken`; `notSupported` for a type that no call can find: one that is generic, or private to a file;
-  ///   what `make` throws.
+  ///   - name: the actor's name, which must be unique in this system.
+  ///   - interleaves: whether a call may begin while another waits for something, as with Swift's local actors.
+  ///   - make: makes the actor. It must be the first actor of this system that the closure makes.
+  /// - Throws: `nameTaken`; `notSupported` for a type whose functions the runtime can't find by name, such as a generic
+  ///   one or one that is private to a file; what `make` throws.
   @discardableResult
   public func host<Act: DistributedActor>(
     _ name: String, interleaves: Bool = false, _ make: (IPCActorSystem) throws -> Act
@@ -103,31 +106,32 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
     if state.withLock({ $0.records[name] != nil }) {
       throw IPCActorError(
         .nameTaken, IPCActorID(process: process, name: name),
-        "the name is taken: unhost(_:) it first, or choose another")
+        "another actor has this name: unhost(_:) it first, or choose another name")
     }
     let actor = try Self.$naming.withValue(Naming(name, interleaves)) { try make(self) }
     guard actor.id == IPCActorID(process: process, name: name), let record = record(name) else {
       throw IPCActorError(
         .nameTaken, IPCActorID(process: process, name: name),
-        "the actor that was made isn't the first of this system, or another took its name meanwhile")
+        "the closure made another actor of this system first, or another actor took the name meanwhile: make only this actor in the closure"
+      )
     }
     guard record.type.isCallable else {
       unhost(name)
       throw IPCActorError(
         .notSupported, actor.id,
-        "a \(record.type.name) is generic, private to its file or local to a function, where no call from outside finds it: make it a type of the module, internal or public"
+        "the type \(record.type.name) is generic, private to its file or local to a function, so that calls can't find its functions: make it an internal or public type of the module"
       )
     }
     record.keep(actor)
     return actor
   }
 
-  /// Hosts the actor of this name no more. Calls that wait for it are refused as those of an unknown actor.
+  /// Stops hosting the actor of this name. Calls that wait for it fail with ``IPCActorError/Code/unknownActor``.
   public func unhost(_ name: String) {
     state.withLock { $0.records.removeValue(forKey: name) }?.end()
   }
 
-  /// The actors that can be called here, by name.
+  /// The actors of this system that can be called, ordered by name.
   public var hosted: [HostedActor] {
     state.withLock { state in
       state.records.values.map {
@@ -136,43 +140,47 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
     }.sorted { $0.id.name < $1.id.name }
   }
 
-  /// Errors of this type that an actor throws arrive as what they are, where both sides have said this.
+  /// Sends errors of this type as values: an error that an actor throws arrives as itself if both sides have called this.
   public func carry<Failure: Error & Message>(_ type: Failure.Type) { errors.add(type) }
 
   // MARK: Connections
 
-  /// Closes every connection, as ``ActorPeer/close(within:)`` does, and lets go of the actors that it hosts.
-  public func close(within patience: Duration = .seconds(5)) {
-    let (lanes, records) = state.withLock { state in
+  /// Closes every connection, as ``ActorPeer/close(within:)`` does, and releases the actors that it hosts.
+  public func close(within timeout: Duration = .seconds(5)) {
+    let (connections, records) = state.withLock { state in
       defer { state.records = [:] }
       return (Array(state.all.values), Array(state.records.values))
     }
     for record in records { record.end() }
-    for lane in lanes { lane.close(within: patience) }
+    for connection in connections { connection.close(within: timeout) }
   }
 
-  /// A connection has begun, whose other side hasn't said who it is.
-  func begins(_ lane: ActorConnection) { state.withLock { $0.all[ObjectIdentifier(lane)] = lane } }
+  /// Adds a connection whose handshake isn't complete.
+  func register(_ connection: ActorConnection) {
+    state.withLock { $0.all[ObjectIdentifier(connection)] = connection }
+  }
 
-  /// A connection's other side has said who it is.
-  func isConnected(_ lane: ActorConnection, to process: UInt64) throws(ChannelError) {
+  /// The handshake of a connection is complete.
+  /// - Throws: `invalidMessage`, when the other system is this one, or is connected already.
+  func connected(_ connection: ActorConnection, to process: UInt64) throws(ChannelError) {
     let isNew = state.withLock { state in
-      guard process != self.process, state.lanes[process] == nil else { return false }
-      state.lanes[process] = lane
+      guard process != self.process, state.connections[process] == nil else { return false }
+      state.connections[process] = connection
       return true
     }
     if !isNew {
-      throw .invalid("the other side says that it is a system that is connected already, or this one")
+      throw .invalid("a handshake with the number of this system, or of one that is connected already")
     }
   }
 
-  func isDisconnected(_ lane: ActorConnection, _ why: IPCActorError) {
+  /// Removes a connection that has ended.
+  func disconnected(_ connection: ActorConnection, _ reason: IPCActorError) {
     state.withLock { state in
-      state.all[ObjectIdentifier(lane)] = nil
-      guard let process = lane.process, state.lanes[process] === lane else { return }
-      state.lanes[process] = nil
-      if state.gone.count >= 4096 { state.gone = [:] }
-      state.gone[process] = why
+      state.all[ObjectIdentifier(connection)] = nil
+      guard let process = connection.process, state.connections[process] === connection else { return }
+      state.connections[process] = nil
+      if state.ended.count >= Self.maximumEnded { state.ended = [:] }
+      state.ended[process] = reason
     }
   }
 
@@ -184,33 +192,35 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
 
   // MARK: What the compiler's code calls
 
-  /// The actor itself where it is of this system; nil where it is another process's, which is then called.
-  /// - Throws: `unknownActor`, `otherSignature` for one of this system; `notConnected`.
+  /// The actor itself, if it belongs to this system; nil for an actor of another process.
+  /// - Throws: `unknownActor` or `otherSignature` for an actor of this system; `notConnected`.
   public func resolve<Act: DistributedActor>(id: IPCActorID, as type: Act.Type) throws -> Act?
   where Act.ID == IPCActorID {
     if id.process == process {
       guard let record = record(id.name), let instance = record.instance else {
-        throw IPCActorError(.unknownActor, id, "no actor of this name is hosted here")
+        throw IPCActorError(
+          .unknownActor, id, "this system has no actor of this name: check the name, or host(_:) it")
       }
       guard let actor = instance as? Act else {
-        throw IPCActorError(.otherSignature, id, "it is a \(record.type.name), not a \(type)")
+        throw IPCActorError(
+          .otherSignature, id, "it is a \(record.type.name), not a \(type): resolve it as that type")
       }
       return actor
     }
-    _ = try lane(id)
+    _ = try connection(id)
     return nil
   }
 
-  private func lane(_ id: IPCActorID) throws(IPCActorError) -> ActorConnection {
-    let (lane, gone) = state.withLock { ($0.lanes[id.process], $0.gone[id.process]) }
-    if let lane { return lane }
-    if let gone { throw IPCActorError(gone.code, id, gone.message) }
+  private func connection(_ id: IPCActorID) throws(IPCActorError) -> ActorConnection {
+    let (connection, ended) = state.withLock { ($0.connections[id.process], $0.ended[id.process]) }
+    if let connection { return connection }
+    if let ended { throw IPCActorError(ended.code, id, ended.message) }
     throw IPCActorError(
       .notConnected, id,
-      "no connection leads to its process, or no more: spawn(…) or attach(_:) makes one")
+      "there is no connection to its process: spawn(…) or attach(_:) makes one")
   }
 
-  /// A new actor's id: the name that ``host(_:interleaves:_:)`` gave, or its type and a number.
+  /// The id of a new actor: the name that ``host(_:interleaves:_:)`` has given, or its type and a number.
   public func assignID<Act: DistributedActor>(_ type: Act.Type) -> IPCActorID where Act.ID == IPCActorID {
     let given = Self.naming?.take()
     let record = state.withLock { state in
@@ -228,25 +238,25 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
     return IPCActorID(process: process, name: record.name)
   }
 
-  /// The actor can be called from now on.
+  /// Makes a new actor available to calls.
   public func actorReady<Act: DistributedActor>(_ actor: Act) where Act.ID == IPCActorID {
-    record(actor.id.name)?.isReady(actor)
+    record(actor.id.name)?.setReady(actor)
   }
 
-  /// The actor is gone.
+  /// Removes an actor that was released.
   public func resignID(_ id: IPCActorID) {
-    // Its name may be another's by now, who lives. Not asked under the lock: the answer may be the last to hold it.
+    // A new actor may have the name by now. Its instance is read without the lock: this may be its last reference.
     guard let record = record(id.name), record.instance == nil else { return }
-    let gone = state.withLock { state in
+    let removed = state.withLock { state in
       state.records[id.name] === record ? state.records.removeValue(forKey: id.name) : nil
     }
-    gone?.end()
+    removed?.end()
   }
 
-  /// What writes a call.
+  /// An encoder for a new call.
   public func makeInvocationEncoder() -> ActorInvocationEncoder { ActorInvocationEncoder() }
 
-  /// Calls a function of an actor in another process, and waits for what it returns.
+  /// Calls a function of an actor in another process, and waits for its result.
   public func remoteCall<Act: DistributedActor, Err: Error, Res: Message>(
     on actor: Act, target: RemoteCallTarget, invocation: inout ActorInvocationEncoder, throwing: Err.Type,
     returning: Res.Type
@@ -257,11 +267,12 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
     } catch {
       throw IPCActorError(
         .invalidResult, actor.id,
-        "what \(target) returned is no \(Res.self) (\(error)): build both programs from the same version")
+        "the result of \(target) isn't a valid \(Res.self) (\(error)): build both programs from the same version"
+      )
     }
   }
 
-  /// Calls a function without a result of an actor in another process, and waits until it has returned.
+  /// Calls a function without a result of an actor in another process, and waits until it returns.
   public func remoteCallVoid<Act: DistributedActor, Err: Error>(
     on actor: Act, target: RemoteCallTarget, invocation: inout ActorInvocationEncoder, throwing: Err.Type
   ) async throws where Act.ID == IPCActorID {
@@ -277,12 +288,12 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
     guard invocation.generics == 0 || isStub else {
       throw IPCActorError(
         .notSupported, id,
-        "\(target) is generic, and types don't travel: give each type a function of its own, or use a protocol with @Resolvable"
+        "\(target) is generic, and types aren't sent: write a function for each type, or use a protocol with @Resolvable"
       )
     }
     let answer: ActorAnswer
     do {
-      answer = try await lane(id).call(id, target.identifier, invocation)
+      answer = try await connection(id).call(id, target.identifier, invocation)
     } catch let error as IPCActorError where error.actor == nil {
       throw IPCActorError(error.code, id, error.message, errorType: error.errorType)
     }
@@ -290,24 +301,26 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
     throw failure(answer, id)
   }
 
-  /// What an answer that isn't a result says.
+  /// The error in an answer that isn't a result.
   func failure(_ answer: ActorAnswer, _ id: IPCActorID?) -> any Error {
     var reader = answer.reader
     let bytes = answer.frame
     do throws(ChannelError) {
       switch answer.outcome {
-      case .threwKnown: return try errors.decode(&reader, bytes.span, id)
-      case .threw:
+      case .threwValue: return try errors.decode(&reader, bytes.span, id)
+      case .threwDescription:
         let type = try reader.string(bytes.span)
         return IPCActorError(
           .threw, id, "it threw \(type): \(try reader.string(bytes.span))", errorType: type)
       case .refused:
         let code = try reader.string(bytes.span)
         return IPCActorError(.init(rawValue: code), id, try reader.string(bytes.span))
-      case .returned, nil: throw .invalid("an outcome that there isn't")
+      case .returned, nil: throw .invalid("an unknown outcome")
       }
     } catch {
-      return IPCActorError(.invalidResult, id, "its answer can't be read: \(error)")
+      return IPCActorError(
+        .invalidResult, id,
+        "its answer can't be decoded (\(error)): build both programs from the same version")
     }
   }
 }

@@ -1,28 +1,31 @@
 public import IPC
 import SystemCalls
 
-/// How a system comes to its connections.
+/// How a system makes its connections.
 extension IPCActorSystem {
-  /// Starts a process that hosts actors, and waits until it does: its `main` calls ``serve(_:)``.
+  /// Starts a process that hosts actors, and waits until it is ready. Its `main` calls ``serve(_:)``.
   ///
   /// - Parameters:
-  ///   - executable: its program; nil: this one.
+  ///   - executable: the path of its program; nil: the program of this process.
   ///   - arguments: the program's arguments, without its name.
   ///   - environment: variables that are added to this process's.
   ///   - mechanism: carries the calls and what they return.
   ///   - options: of both channels.
-  /// - Throws: `notSupported` for a mechanism without messages; `system` when the program can't be started; `closed` when
-  ///   it ends before it serves.
+  /// - Throws: `notSupported` for a mechanism that doesn't carry messages, or a limit on messages that is too small;
+  ///   `system` when the program can't be started; `closed` when it ends before it is ready.
+  ///
+  /// System calls: posix_spawn(3), and those of the mechanism.
   public func spawn(
     _ executable: String? = nil, arguments: [String] = [], environment: [String: String] = [:],
     over mechanism: Mechanism, options: ChannelOptions = ChannelOptions()
   ) throws(ChannelError) -> ActorPeer {
     guard mechanism.traits.carries == .messages, mechanism.traits.anonymous else {
       throw ChannelError(
-        .notSupported, .spawn, mechanism, "calls don't fit: choose a mechanism that carries messages")
+        .notSupported, .spawn, mechanism,
+        "this mechanism carries no messages, which calls are: choose one that does")
     }
-    guard options.maximumMessageBytes >= ActorFrame.leastLimit else {
-      throw Self.tooTight(options.maximumMessageBytes, mechanism)
+    guard options.maximumMessageBytes >= ActorFrame.minimumMessageBytes else {
+      throw Self.limitTooSmall(options.maximumMessageBytes, mechanism)
     }
     var options = options
     options.senders = .one
@@ -35,67 +38,74 @@ extension IPCActorSystem {
     try spawn.pass(far.receiver, as: Self.calls)
     try spawn.pass(far.sender, as: Self.answers)
     let child = try spawn.start()
-    let lane = ActorConnection(near, of: self, child: child, within: .seconds(60))
+    let connection = ActorConnection(near, of: self, child: child, within: Self.startTimeout)
     do throws(ChannelError) {
-      return try start(lane)
+      return try start(connection)
     } catch {
-      lane.kill()
+      connection.kill()
       guard error.code == .closed || error.code == .timedOut else { throw error }
       throw ChannelError(
         .closed, .spawn, mechanism,
-        "the process \(executable ?? Processes.executable) \(lane.exitWords) that it hosts actors: its main must call IPCActorSystem.serve first, and live"
+        "the process \(executable ?? Processes.executable) \(connection.exitDescription): its main must call IPCActorSystem.serve before anything else"
       )
     }
   }
 
-  /// Connects to the actor system at the other end of a connection, whose process attaches its own end. Waits until it has
-  /// said who it is.
-  /// - Throws: `timedOut`; `closed`; `protocolViolation` or `invalidMessage` when what is there is no actor system.
-  public func attach(_ connection: consuming Connection, within patience: Duration = .seconds(5))
+  /// Connects to the actor system at the other end of a connection, whose process attaches its own end. Waits until the
+  /// handshake is complete.
+  /// - Throws: `timedOut`; `closed`; `protocolViolation` or `invalidMessage` when the other end isn't an actor system;
+  ///   `notSupported` when the connection's limit on messages is too small.
+  public func attach(_ connection: consuming Connection, within timeout: Duration = .seconds(5))
     throws(ChannelError)
     -> ActorPeer
   {
     let limit = min(
       connection.sender.end.options.maximumMessageBytes, connection.receiver.end.options.maximumMessageBytes)
-    guard limit >= ActorFrame.leastLimit else { throw Self.tooTight(limit, connection.sender.mechanism) }
-    return try start(ActorConnection(connection, of: self, child: nil, within: patience))
+    guard limit >= ActorFrame.minimumMessageBytes else {
+      throw Self.limitTooSmall(limit, connection.sender.mechanism)
+    }
+    return try start(ActorConnection(connection, of: self, child: nil, within: timeout))
   }
 
-  private func start(_ lane: ActorConnection) throws(ChannelError) -> ActorPeer {
-    begins(lane)
+  private func start(_ connection: ActorConnection) throws(ChannelError) -> ActorPeer {
+    register(connection)
     do throws(SystemError) {
-      try lane.start()
+      try connection.start()
     } catch {
-      isDisconnected(lane, .gone)
+      disconnected(connection, .gone)
       throw ChannelError(error, .spawn, nil)
     }
-    return ActorPeer(lane, process: try lane.waitForGreeting())
+    return ActorPeer(connection, process: try connection.waitForHandshake())
   }
 
-  private static func tooTight(_ limit: Int, _ mechanism: Mechanism) -> ChannelError {
+  private static func limitTooSmall(_ limit: Int, _ mechanism: Mechanism) -> ChannelError {
     ChannelError(
       .notSupported, .spawn, mechanism,
-      "messages of \(limit) bytes at most carry no calls: raise maximumMessageBytes to \(ActorFrame.leastLimit)"
+      "a limit of \(limit) bytes per message is too small for calls: raise maximumMessageBytes to \(ActorFrame.minimumMessageBytes)"
     )
   }
 
+  /// How long a process may take from its start to its handshake.
+  private static let startTimeout = Duration.seconds(60)
+  /// The names under which the two endpoints are passed.
   private static let calls = "actors-calls"
   private static let answers = "actors-answers"
 
-  /// Hosts the actors that `setUp` makes, for the process that started this one (``spawn(_:arguments:environment:over:options:)``),
-  /// until that closes the connection or dies. Call it first in `main`; the calling thread is the one that receives.
-  /// - Throws: what `setUp` throws; `notSupported` when no process that calls actors started this one; what broke the
-  ///   connection, where it wasn't just closed.
+  /// Hosts the actors that `setUp` makes for the process that started this one
+  /// (``spawn(_:arguments:environment:over:options:)``), until that process closes the connection or dies. Call it first
+  /// in `main`. The calling thread receives the calls.
+  /// - Throws: what `setUp` throws; `notSupported` when this process wasn't started by ``spawn(_:arguments:environment:over:options:)``;
+  ///   the error that ended the connection, unless it was closed.
   public static func serve(_ setUp: (IPCActorSystem) throws -> Void) throws {
     let receiver = try Receiver.inherited(calls)
     let sender = try Sender.inherited(answers)
     let system = IPCActorSystem()
     try setUp(system)
-    let lane = ActorConnection(
-      Connection(sender: sender, receiver: receiver), of: system, child: nil, within: .seconds(60))
-    system.begins(lane)
-    let why = lane.run()
+    let connection = ActorConnection(
+      Connection(sender: sender, receiver: receiver), of: system, child: nil, within: startTimeout)
+    system.register(connection)
+    let reason = connection.run()
     system.close()
-    if why.code != .closed { throw why }
+    if reason.code != .closed { throw reason }
   }
 }

@@ -3,28 +3,28 @@ import IPC
 import Synchronization
 import SystemCalls
 
-/// The calls that wait for an actor of this process. They are carried out one after the other, each to its end, by one
-/// task: while one of them waits for something, no other of them begins.
+/// The calls that wait for an actor of this process. One task executes them one after the other, each to its end: while a
+/// call waits for something, no other one begins.
 ///
-/// But for those that it leads to itself: a call that comes back to an actor in whose call it began would wait for ever.
-/// So each call brings the numbers of those that it is made in, and is let in where one of them runs. It may outlast that
-/// one, which needn't wait for it; the next begins when all are through.
+/// The exception are nested calls: a call that comes back to an actor whose call it is nested in would wait for ever. Each
+/// call contains the numbers of the calls that it is nested in, and begins at once if one of them is running here. It may
+/// outlast that call, which needn't wait for it; the next call begins when all of them have ended.
 final class Mailbox: Sendable {
   @safe private struct State {
     var calls: [IncomingCall] = []
     var first = 0
     var running: IncomingCall?
-    /// Those that were let in, and aren't through.
-    var letIn: [IncomingCall] = []
+    /// Nested calls that have begun and haven't ended.
+    var nested: [IncomingCall] = []
     var waiting: UnsafeContinuation<Void, Never>?
     var hasTask = false
     var hasEnded = false
 
-    var hasNext: Bool { first < calls.count && letIn.isEmpty }
+    var hasNext: Bool { first < calls.count && nested.isEmpty }
 
-    func letsIn(_ call: IncomingCall) -> Bool {
-      if let running, call.isMade(in: running) { return true }
-      return letIn.contains { call.isMade(in: $0) }
+    func isNested(_ call: IncomingCall) -> Bool {
+      if let running, call.isNested(in: running) { return true }
+      return nested.contains { call.isNested(in: $0) }
     }
 
     mutating func next() -> IncomingCall? {
@@ -47,64 +47,64 @@ final class Mailbox: Sendable {
 
   init(interleaves: Bool) { self.interleaves = interleaves }
 
-  /// A call has come. `here`: it is to be carried out by the calling thread, in its turn.
-  func post(_ call: IncomingCall, here: Bool) {
+  /// Adds a call. `onThisThread`: the calling thread is to execute it from its run queue.
+  func post(_ call: IncomingCall, onThisThread: Bool) {
     @safe enum Step {
-      case queued, start, alone, letIn, refuse
+      case queued, start, interleaved, nested, refuse
       case resume(UnsafeContinuation<Void, Never>)
     }
     let step = state.withLock { state -> Step in
       if state.hasEnded { return .refuse }
-      if interleaves { return .alone }
-      if state.letsIn(call) {
-        state.letIn.append(call)
-        return .letIn
+      if interleaves { return .interleaved }
+      if state.isNested(call) {
+        state.nested.append(call)
+        return .nested
       }
       state.calls.append(call)
       if !state.hasTask {
         state.hasTask = true
         return .start
       }
-      guard state.letIn.isEmpty, let waiting = unsafe state.waiting.take() else { return .queued }
+      guard state.nested.isEmpty, let waiting = unsafe state.waiting.take() else { return .queued }
       return unsafe .resume(waiting)
     }
     switch step {
     case .queued: break
     case .refuse: call.refuseUnknown()
-    case .alone:
-      ActorTurn.making(readyHere: here) {
-        Task(executorPreference: ActorExecutor.shared) { await call.carryOutAlone() }
+    case .interleaved:
+      ActorRunQueue.enqueuing(onThisThread: onThisThread) {
+        Task(executorPreference: ActorExecutor.shared) { await call.executeInOwnContext() }
       }
-    case .letIn:
-      ActorTurn.making(readyHere: here) {
+    case .nested:
+      ActorRunQueue.enqueuing(onThisThread: onThisThread) {
         Task(executorPreference: ActorExecutor.shared) {
-          await call.carryOutAlone()
-          self.isThrough(call)
+          await call.executeInOwnContext()
+          self.nestedCallEnded(call)
         }
       }
     case .start:
-      ActorTurn.making(readyHere: here) {
+      ActorRunQueue.enqueuing(onThisThread: onThisThread) {
         Task(executorPreference: ActorExecutor.shared) {
           await CallOrigin.$current.withValue(.mailbox(self)) { await self.run() }
         }
       }
-    case .resume(let waiting): ActorTurn.making(readyHere: here) { unsafe waiting.resume() }
+    case .resume(let waiting): ActorRunQueue.enqueuing(onThisThread: onThisThread) { unsafe waiting.resume() }
     }
   }
 
-  /// One that was let in has ended.
-  private func isThrough(_ call: IncomingCall) {
+  /// A nested call has ended.
+  private func nestedCallEnded(_ call: IncomingCall) {
     let waiting = unsafe state.withLock { state in
-      state.letIn.removeAll { $0 === call }
+      state.nested.removeAll { $0 === call }
       return unsafe state.hasNext ? state.waiting.take() : nil
     }
     unsafe waiting?.resume()
   }
 
-  /// The call that is carried out.
+  /// The call that is being executed.
   var running: IncomingCall? { state.withLock { $0.running } }
 
-  /// The actor is gone. Calls that wait are refused.
+  /// The actor was released: refuses the calls that wait.
   func end() {
     let (left, waiting) = unsafe state.withLock { state in
       state.hasEnded = true
@@ -116,39 +116,40 @@ final class Mailbox: Sendable {
     unsafe waiting?.resume()
   }
 
+  /// Executes the calls until the actor is released.
   private nonisolated(nonsending) func run() async {
     while true {
       let (call, hasEnded) = state.withLock { state in
-        // The last one has ended: what still comes of it is let in no more.
+        // The last call has ended: calls that are nested in it no longer begin at once.
         state.running = nil
         if state.hasNext { state.running = state.next() }
         return (state.running, state.hasEnded)
       }
       if let call {
-        if !call.target.isShort, ActorTurn.current != nil { await leaveThread() }
-        if call.target.callsNobody {
-          await call.carryOut()
+        if !call.target.isShort, ActorRunQueue.current != nil { await leaveThread() }
+        if call.target.makesNoCalls {
+          await call.execute()
         } else {
-          await call.carryOutAlone()
+          await call.executeInOwnContext()
         }
         continue
       }
       if hasEnded { return }
       unsafe await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
-        let goesOn = state.withLock { state in
+        let continues = state.withLock { state in
           if state.hasEnded || state.hasNext { return true }
           unsafe state.waiting = unsafe continuation
           return false
         }
-        if goesOn { unsafe continuation.resume() }
+        if continues { unsafe continuation.resume() }
       }
     }
   }
 
-  /// What takes long doesn't keep a receiving thread from receiving.
+  /// Moves the task from the receiving thread to one of Dispatch's, so that a long call doesn't keep it from receiving.
   private nonisolated(nonsending) func leaveThread() async {
     unsafe await withUnsafeContinuation { continuation in
-      ActorTurn.making(readyHere: false) { unsafe continuation.resume() }
+      ActorRunQueue.enqueuing(onThisThread: false) { unsafe continuation.resume() }
     }
   }
 }

@@ -1,13 +1,13 @@
-/// What the mangled name of a distributed function says of whose it is (Mangling.rst of the Swift project): a module, types
-/// inside each other, and a function of the innermost. Names of anything else are refused: of types that are local to a
-/// function, above all, whose name begins with that of the type that the function is of.
+/// The type to which a distributed function belongs, as its mangled name says (Mangling.rst of the Swift project). The name
+/// consists of a module, nested types, and a function of the innermost type. Any other name is refused, above all that of a
+/// type that is local to a function: it begins with the name of the type to which that function belongs.
 struct MangledFunction {
-  /// The mangled name of the type that it is a function of.
+  /// The mangled name of the type to which the function belongs.
   let type: String
-  /// For a function of the stub `$Greeter`: the mangled name of `any Greeter`.
+  /// For a function of the stub `$Greeter`: the mangled name of `any Greeter`; nil for any other function.
   let stubbedProtocol: String?
 
-  /// Whether a mangled name is that of a module's type, or of one inside of such a one.
+  /// Whether a mangled name is that of a module's type, or of a type nested in one.
   static func isPlainType(_ mangled: String) -> Bool {
     var name = MangledName(mangled)
     guard name.identifier() != nil else { return false }
@@ -18,25 +18,25 @@ struct MangledFunction {
     return name.peek == nil
   }
 
-  /// Nil: it is no function of a type's own.
+  /// Nil: the name isn't that of a type's own function.
   init?(_ identifier: String) {
     var name = MangledName(identifier)
-    // An async function that throws, as all that are distributed are from outside, and isn't generic: what its parameters
-    // stand for would be the caller's word.
+    // An async throwing function, as all distributed functions are for a caller. A generic one is refused: its type
+    // arguments would come from the caller.
     guard name.skip("$s"), identifier.hasSuffix("KFTE"), let module = name.identifier() else { return nil }
     let start = 2
-    // The types, from the outermost to the innermost.
+    // The names of the types, the outermost first.
     var outer: [String] = []
     var end: Int?
     while let word = name.identifier() {
-      // One that is private to its file: the file's identifier, and LL.
+      // The name of a private type is followed by the file's identifier and LL.
       let mark = name.at
       if name.identifier() != nil, name.skip("LL") {} else { name.at = mark }
       guard let kind = name.peek, "CVO".utf8.contains(kind) else { break }
       name.at += 1
       outer.append(word)
       end = name.at
-      // The last of them is an actor, which is a class.
+      // The innermost type is an actor, which is mangled as a class.
       if kind != UInt8(ascii: "C") { end = nil }
     }
     guard let end, let last = outer.last else { return nil }
@@ -49,11 +49,11 @@ struct MangledFunction {
   }
 }
 
-/// Reads a mangled name, as far as is needed.
+/// Parses a mangled name, as far as ``MangledFunction`` needs it.
 private struct MangledName {
   let bytes: [UInt8]
   var at = 0
-  /// Words of the identifiers so far: later ones refer to them.
+  /// The words of the identifiers so far; later identifiers refer to them by number.
   private var words: [[UInt8]] = []
 
   init(_ text: String) { bytes = Array(text.utf8) }
@@ -68,29 +68,29 @@ private struct MangledName {
 
   // MARK: What follows the type
 
-  /// Whether a function of the type follows, and nothing that is inside of one.
+  /// Whether a function of the type follows, and nothing that is nested in a function.
   var isOwnFunction: Bool {
     var copy = self
     guard copy.identifier() != nil else { return false }
-    // In another module's extension that module's name comes first.
+    // The name of a function in another module's extension begins with that module's name.
     if copy.skip("E"), copy.identifier() == nil { return false }
-    // A class, a structure, an enumeration, a protocol, another name of a type: it isn't the function yet.
+    // A class, structure, enumeration, protocol or type alias isn't a function.
     if let next = copy.peek, "CVOPa".utf8.contains(next) { return false }
-    // The rest is the function's own, where no name in it is local to a function.
+    // The rest belongs to the function unless it contains a name that is local to a function.
     while copy.peek != nil {
       guard copy.skipToken() else { return false }
     }
     return true
   }
 
-  /// One operator, identifier or reference. False: a local name, or what can't be read.
+  /// Skips one operator, identifier or reference. False: it is a local name, or it can't be parsed.
   private mutating func skipToken() -> Bool {
     guard let byte = peek else { return false }
     if Self.isDigit(byte) { return identifier() != nil }
     at += 1
     switch byte {
     case UInt8(ascii: "S"):
-      // Of the standard library, perhaps repeated; or an earlier part of the name.
+      // A type of the standard library, perhaps repeated, or a reference to an earlier part of the name.
       while let next = peek, Self.isDigit(next) { at += 1 }
       guard let letter = peek else { return false }
       at += 1
@@ -109,7 +109,7 @@ private struct MangledName {
 
   // MARK: Identifiers
 
-  /// An identifier's text. Nil: there is none here, or it isn't ASCII.
+  /// Reads an identifier. Nil: there is none at this position.
   mutating func identifier() -> String? {
     guard let first = peek, Self.isDigit(first) else { return nil }
     var hasWords = false
@@ -122,7 +122,7 @@ private struct MangledName {
     repeat {
       while hasWords, let letter = peek, Self.isLetter(letter) {
         at += 1
-        // A capital is the last of them.
+        // An upper-case letter marks the last word.
         let isLast = letter < UInt8(ascii: "a")
         if isLast { hasWords = false }
         let word = Int(letter - (isLast ? UInt8(ascii: "A") : UInt8(ascii: "a")))
@@ -142,7 +142,7 @@ private struct MangledName {
     return String(decoding: text, as: UTF8.self)
   }
 
-  /// One with letters that aren't ASCII: passed over, and no name of anything that is looked for.
+  /// Skips an identifier with letters that aren't ASCII. Its text isn't needed.
   private mutating func punycode() -> String? {
     at += 1
     guard let count = natural() else { return nil }
@@ -162,7 +162,7 @@ private struct MangledName {
     return at > start ? value : nil
   }
 
-  /// Words are what a person would call so, in camel case or between underscores; two letters at least.
+  /// Stores the words of an identifier: parts of camel case or between underscores, of at least two letters.
   private mutating func remember(_ part: [UInt8]) {
     func isUpper(_ byte: UInt8) -> Bool { (65...90).contains(byte) }
     let underscore = UInt8(ascii: "_")

@@ -1,21 +1,21 @@
 import Distributed
 import IPC
 
-/// Calls functions by their mangled names.
+/// Calls a distributed function by its mangled name.
 ///
-/// The Distributed module's `executeDistributedTarget` takes the name apart anew with each call, to learn of arguments and
-/// result, which costs as much as all the rest of a call. Here it is taken apart once. The last step has no name in Swift,
-/// only the runtime's, and its signature is this compiler's: with another one, and for generic functions, the module's own
-/// is used.
+/// The Distributed module's `executeDistributedTarget` demangles the name in each call to find the types of arguments and
+/// result, which costs as much as the rest of a call. This type does it once. The function that finally executes the call
+/// has no declaration in Swift, only a symbol of the runtime, whose signature depends on the compiler. With other compiler
+/// versions, and for generic functions, the module's own function is used.
 @safe final class TargetExecution: @unchecked Sendable {
-  // The memory is written here, and only read afterwards.
+  // Unchecked: the initializer writes the memory, which is only read afterwards.
 
   private let name: UnsafeMutableBufferPointer<UInt8>
   private let arguments: UnsafeMutableBufferPointer<any Any.Type>
-  /// Nil: the function returns nothing.
+  /// The type of the result; nil: the function returns nothing.
   private let result: (any Message.Type)?
 
-  /// Nil: it has to be called the module's way.
+  /// Nil: it must be called with `executeDistributedTarget`.
   init?(_ identifier: String) {
     #if compiler(>=6.3) && compiler(<6.4)
       let bytes = Array(identifier.utf8)
@@ -42,12 +42,13 @@ import IPC
     unsafe arguments.deallocate()
   }
 
-  /// Calls it, and gives what it returned, or nothing, to the call. Throws what it threw, and what the decoder throws.
+  /// Calls the function, and answers the call with its result.
+  /// - Throws: what the function throws, and what the decoder throws.
   nonisolated(nonsending) func run(
     on actor: any DistributedActor, _ decoder: inout ActorInvocationDecoder, _ call: IncomingCall
   ) async throws {
     if let result { return try await run(on: actor, &decoder, call, returning: result) }
-    // Nothing is written there.
+    // A function without a result writes nothing to it.
     nonisolated(unsafe) let nothing = unsafe UnsafeMutableRawPointer(arguments.baseAddress!)
     unsafe try await executeTarget(
       actor, UnsafePointer(name.baseAddress!), UInt(name.count), decoder: &decoder,

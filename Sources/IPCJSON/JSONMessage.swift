@@ -1,32 +1,36 @@
 import FoundationEssentials
 public import IPC
 
-/// A `Codable` type that travels as JSON: declare the conformance, write nothing.
+/// A `Codable` type that is sent as JSON. The conformance needs no code.
 ///
 /// ```swift
 /// struct Job: Codable, JSONMessage { var url: String; var depth: Int }
 /// ```
 ///
-/// JSON costs microseconds where ``/IPC/Message``'s own two functions cost tens of nanoseconds.
+/// Coding JSON takes microseconds, where the functions of a type that conforms to ``/IPC/Message`` by itself take tens of
+/// nanoseconds.
 public protocol JSONMessage: Message, Codable {}
 
 extension JSONMessage {
-  /// The value as JSON.
+  /// Writes the value as JSON.
+  /// - Throws: `invalidMessage`, when the value can't be encoded.
   public func encode(to writer: inout MessageWriter) throws(ChannelError) {
     do {
       writer.append(try JSONEncoder().encode(self))
     } catch {
-      throw ChannelError(.invalidMessage, .encode, nil, "\(Self.self) can't be written as JSON: \(error)")
+      throw ChannelError(
+        .invalidMessage, .encode, nil, "a value of \(Self.self) can't be encoded as JSON: \(error)")
     }
   }
 
-  /// The value from JSON.
+  /// Reads the value from the rest of the message, which must be JSON.
+  /// - Throws: `invalidMessage`.
   public init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
     let data = Data(try reader.array(bytes, count: reader.remaining(bytes)))
     do {
       self = try JSONDecoder().decode(Self.self, from: data)
     } catch {
-      throw .invalid("no JSON of \(Self.self): \(error)")
+      throw .invalid("expected JSON of \(Self.self): \(error)")
     }
   }
 }

@@ -1,16 +1,16 @@
 import IPC
 import Synchronization
 
-/// Jobs that somebody waits for together. Their outcomes are handled one at a time, by whichever thread comes first
-/// while nobody is at it; also when handling one leads to others being refused.
+/// Jobs that are waited for together. Their outcomes are handled one at a time: the first thread that delivers one handles
+/// it, and those that other threads deliver meanwhile. This also holds where handling an outcome leads to further ones.
 final class JobBatch<Job: Sendable, Output: Sendable>: Sendable {
   typealias Outcome = JobOutcome<Job, Output>
   typealias Handle = @Sendable (Outcome) -> [Job]
 
   private struct State: Sendable {
-    /// Jobs that aren't done, or whose outcome isn't handled.
+    /// Jobs whose outcome isn't handled yet.
     var open = 0
-    var outcomes: [(outcome: Outcome, leadsOn: Bool)] = []
+    var outcomes: [(outcome: Outcome, submitsMore: Bool)] = []
     var isHandling = false
   }
 
@@ -20,28 +20,29 @@ final class JobBatch<Job: Sendable, Output: Sendable>: Sendable {
 
   init(_ handle: @escaping Handle) { self.handle = handle }
 
+  /// Adds to the number of jobs that are waited for.
   func expect(_ count: Int) { state.withLock { $0.open += count } }
 
-  /// Hands outcomes to their owner; what they lead to goes to `submit`, unless nobody is left to do it.
-  func deliver(_ outcomes: [Outcome], leadsOn: Bool, submit: ([Job]) -> Void) {
-    var mine = state.withLock { state in
-      state.outcomes.append(contentsOf: outcomes.map { ($0, leadsOn) })
-      if state.isHandling { return [(outcome: Outcome, leadsOn: Bool)]() }
+  /// Handles outcomes. Passes the jobs that they lead to on to `submit`, or drops them unless `submitsMore`.
+  func deliver(_ outcomes: [Outcome], submitsMore: Bool, submit: ([Job]) -> Void) {
+    var claimed = state.withLock { state in
+      state.outcomes.append(contentsOf: outcomes.map { ($0, submitsMore) })
+      if state.isHandling { return [(outcome: Outcome, submitsMore: Bool)]() }
       state.isHandling = true
       defer { state.outcomes = [] }
       return state.outcomes
     }
-    while !mine.isEmpty {
+    while !claimed.isEmpty {
       var more: [Job] = []
-      for (outcome, leadsOn) in mine {
+      for (outcome, submitsMore) in claimed {
         let next = handle(outcome)
-        if leadsOn { more.append(contentsOf: next) }
+        if submitsMore { more.append(contentsOf: next) }
       }
-      // Before they count as done: what they lead to is part of the batch.
+      // Before the outcomes count as handled: the jobs that they lead to are part of the batch.
       if !more.isEmpty { submit(more) }
-      let finished = mine.count
+      let finished = claimed.count
       let isDone: Bool
-      (mine, isDone) = state.withLock { state in
+      (claimed, isDone) = state.withLock { state in
         state.open -= finished
         let next = state.outcomes
         state.outcomes = []
@@ -52,6 +53,7 @@ final class JobBatch<Job: Sendable, Output: Sendable>: Sendable {
     }
   }
 
+  /// Waits until every outcome is handled.
   func wait() {
     _ = FlushRegistry.flushBeforeWaiting()
     _ = try? done.bell.wait(until: .never) { () throws(ChannelError) in state.withLock { $0.open == 0 } }

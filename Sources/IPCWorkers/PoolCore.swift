@@ -3,72 +3,81 @@ import IPC
 import Synchronization
 import SystemCalls
 
-/// What a pool's lanes share: the queue, what it counts, and how it ends. The public ``WorkerPool`` owns it, and the
-/// lanes do too, so that letting go of the pool ends them.
+/// What the connections of a pool share: the queue of jobs, the statistics, and the pool's end. Both the public
+/// ``WorkerPool`` and the connections reference it, so that releasing the pool ends the connections.
 final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Sendable {
   typealias Outcome = JobOutcome<Job, Output>
 
-  /// A job on its way, and who wants to know.
+  /// A job that isn't done, and the batch that waits for it.
   struct Ticket: Sendable {
     let job: Job
     let batch: JobBatch<Job, Output>
     var attempts = 0
-    /// It was with a worker that died: leased alone from now on, so that it is seen whether it was the cause.
+    /// A worker died that had it. From then on it is leased alone, which shows whether it was the cause.
     var isSuspect = false
   }
 
   struct State: Sendable {
+    /// Jobs to lease, from `first` on.
     var queue: [Ticket] = []
     var first = 0
+    /// Jobs to lease alone.
     var suspects: [Ticket] = []
     var isClosing = false
     var isCancelled = false
     var failure: ChannelError?
     var ready = 0
-    var lanes = 0
+    /// Connections whose thread hasn't ended.
+    var connections = 0
+    /// The workers' process ids, by the index of their connection.
     var processes: [Int: Int32] = [:]
     var statistics = PoolStatistics()
 
     var waiting: Int { queue.count - first + suspects.count }
   }
 
+  /// Leased jobs at the front of the queue are removed from the array when there are more than this.
+  private static var compactionThreshold: Int { 65_536 }
+
   let options: WorkerPoolOptions
   let state = Mutex(State())
-  /// Rung when there is work, or no more will come.
+  /// Notified when there is a job to lease, or the pool is closing.
   let work = LocalEventCount()
-  /// Rung when a lane is ready, or has ended.
-  private let lanes = LocalEventCount()
+  /// Notified when a connection is ready, or has ended.
+  private let connectionChanges = LocalEventCount()
 
   /// Starts the workers, and waits until each is ready.
-  /// - Throws: `notSupported` for a mechanism without messages or a count under 1; `system` when the program can't
-  ///   be started; `closed` when it ends before it serves.
+  /// - Throws: `notSupported` for a mechanism that carries no messages or a number of workers under 1; `system` when the
+  ///   program can't be started; `closed` when it ends before it is ready.
   init(_ options: WorkerPoolOptions) throws(ChannelError) {
     guard options.workers > 0 else {
       throw ChannelError(
-        .notSupported, .spawn, options.mechanism, "a pool of \(options.workers) workers: ask for 1 or more")
+        .notSupported, .spawn, options.mechanism,
+        "a pool can't have \(options.workers) workers: ask for 1 or more")
     }
     guard options.mechanism.traits.carries == .messages, options.mechanism.traits.anonymous else {
       throw ChannelError(
-        .notSupported, .spawn, options.mechanism, "jobs don't fit: choose a mechanism that carries messages")
+        .notSupported, .spawn, options.mechanism,
+        "this mechanism carries no messages, which jobs are: choose one that does")
     }
     self.options = options
     for index in 0..<options.workers {
-      state.withLock { $0.lanes += 1 }
+      state.withLock { $0.connections += 1 }
       do throws(SystemError) {
-        try Threads.start(name: "ipc-lane-\(index)") { [self] in
+        try Threads.start(name: "ipc-worker-\(index)") { [self] in
           WorkerConnection(self, index).run()
-          state.withLock { $0.lanes -= 1 }
-          lanes.bell.wake()
+          state.withLock { $0.connections -= 1 }
+          connectionChanges.bell.wake()
           work.bell.wake()
         }
       } catch {
-        state.withLock { $0.lanes -= 1 }
+        state.withLock { $0.connections -= 1 }
         close()
         throw ChannelError(error, .spawn, options.mechanism)
       }
     }
-    _ = try lanes.bell.wait(until: .never) { () throws(ChannelError) in
-      state.withLock { $0.ready == options.workers || $0.failure != nil || $0.lanes == 0 }
+    _ = try connectionChanges.bell.wait(until: .never) { () throws(ChannelError) in
+      state.withLock { $0.ready == options.workers || $0.failure != nil || $0.connections == 0 }
     }
     if let failure = state.withLock({ $0.failure }) {
       close()
@@ -98,27 +107,28 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
       job: ticket.job, result: .failure(failure), worker: 0, attempts: ticket.attempts,
       dispatchNanoseconds: 0,
       workNanoseconds: 0)
-    // What it would lead to isn't begun: nobody is left to do it.
-    ticket.batch.deliver([outcome], leadsOn: false) { _ in }
+    // The jobs that it leads to are dropped: no worker is left to do them.
+    ticket.batch.deliver([outcome], submitsMore: false) { _ in }
   }
 
-  // MARK: For the lanes
+  // MARK: For the connections
 
-  /// Up to `room` jobs for a lane; waits for the first if `waits`. Empty: there are none, or no more will come.
+  /// Leases up to `room` jobs to a connection. Waits for the first one if `waits`. Empty: there are none, or the pool is
+  /// closing.
   func lease(_ room: Int, waits: Bool) -> [Ticket] {
     var leased: [Ticket] = []
     while true {
       let done = state.withLock { state in
         if state.isCancelled || state.failure != nil { return true }
         if !state.suspects.isEmpty {
-          // Alone, and only by a lane whose worker has nothing else.
+          // Leased alone, to a worker that has no other job.
           guard waits else { return true }
           leased = [state.suspects.removeLast()]
           return true
         }
         let waiting = state.queue.count - state.first
         if waiting > 0 {
-          // No lane takes more than its share, or the last jobs would queue up behind one worker.
+          // At most a fair share, or the last jobs would wait for one worker while the others are idle.
           let share = (waiting + options.workers - 1) / options.workers
           let count = min(room, share, waiting)
           leased = Array(state.queue[state.first..<(state.first + count)])
@@ -126,7 +136,7 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
           if state.first == state.queue.count {
             state.queue.removeAll(keepingCapacity: true)
             state.first = 0
-          } else if state.first > 65536 {
+          } else if state.first > Self.compactionThreshold {
             state.queue.removeFirst(state.first)
             state.first = 0
           }
@@ -141,42 +151,42 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
     }
   }
 
-  /// Outcomes of a lane, handled; what they lead to is queued.
+  /// Handles the outcomes of a connection, and queues the jobs that they lead to.
   func complete(_ outcomes: [(ticket: Ticket, outcome: JobOutcome<Job, Output>)]) {
     var index = 0
     while index < outcomes.count {
       let batch = outcomes[index].ticket.batch
       var end = index + 1
       while end < outcomes.count, outcomes[end].ticket.batch === batch { end += 1 }
-      batch.deliver(outcomes[index..<end].map(\.outcome), leadsOn: true) { submit($0, batch) }
+      batch.deliver(outcomes[index..<end].map(\.outcome), submitsMore: true) { submit($0, batch) }
       index = end
     }
   }
 
-  /// A worker died with these jobs, and before it got the untouched ones.
-  func requeue(_ tickets: [Ticket], untouched: [Ticket]) {
-    var given: [Ticket] = []
+  /// A worker died. `tickets` are the jobs that it had, `unsent` those that it hadn't received.
+  func requeue(_ tickets: [Ticket], unsent: [Ticket]) {
+    var abandoned: [Ticket] = []
     let isOver = state.withLock { state in
       state.statistics.workersDied += 1
       if state.isCancelled || state.failure != nil { return true }
-      // Which of them it was at can't be told: answers that were held back died with it. So all have had it once,
-      // and from now on each goes alone.
+      // Which job it was executing isn't known: answers that it held back were lost with it. The attempt therefore counts
+      // for all of them, and each is leased alone from now on.
       for var ticket in tickets {
         ticket.attempts += 1
         ticket.isSuspect = true
         if ticket.attempts >= options.attempts {
-          given.append(ticket)
+          abandoned.append(ticket)
         } else {
           state.statistics.requeued += 1
           state.suspects.append(ticket)
         }
       }
-      state.queue.append(contentsOf: untouched)
+      state.queue.append(contentsOf: unsent)
       return false
     }
-    if isOver { return (tickets + untouched).forEach(refuse) }
+    if isOver { return (tickets + unsent).forEach(refuse) }
     complete(
-      given.map { ticket in
+      abandoned.map { ticket in
         (
           ticket,
           Outcome(
@@ -189,17 +199,20 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
 
   func refuse(_ tickets: [Ticket]) { tickets.forEach(refuse) }
 
-  func isReady(_ lane: Int, process: Int32, first: Bool) {
+  /// The worker of a connection is ready; `first`: for the first time.
+  func isReady(_ connection: Int, process: Int32, first: Bool) {
     state.withLock { state in
-      state.processes[lane] = process
+      state.processes[connection] = process
       state.statistics.workersStarted += 1
       if first { state.ready += 1 }
     }
-    lanes.bell.wake()
+    connectionChanges.bell.wake()
   }
 
-  func hasEnded(_ lane: Int) { state.withLock { $0.processes[lane] = nil } }
+  /// The worker of a connection is about to be reaped.
+  func hasEnded(_ connection: Int) { state.withLock { $0.processes[connection] = nil } }
 
+  /// Ends the pool with an error: no worker can be started.
   func fail(_ error: ChannelError) {
     let left = state.withLock { state in
       if state.failure == nil { state.failure = error }
@@ -211,15 +224,15 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
     }
     left.forEach(refuse)
     work.bell.wake()
-    lanes.bell.wake()
+    connectionChanges.bell.wake()
   }
 
   // MARK: Ending
 
-  /// The workers' process ids, by their number.
+  /// The workers' process ids, by the index of the worker.
   var workerProcesses: [Int: Int32] { state.withLock { $0.processes } }
 
-  /// Ends it now: kills the workers; jobs that aren't done fail with `cancelled`. May be called from any thread.
+  /// Ends the pool now: kills the workers, and fails the jobs that aren't done with `cancelled`. Any thread may call it.
   func cancel() {
     let left = state.withLock { state in
       state.isCancelled = true
@@ -228,7 +241,8 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
       state.queue = []
       state.first = 0
       state.suspects = []
-      // Under the lock: a lane reaps its worker only after it has taken it out of the list.
+      // Under the lock: a connection removes its worker from the list before it reaps it, so that each id here still
+      // belongs to a worker.
       for process in state.processes.values { Processes.kill(process, SIGKILL) }
       return left
     }
@@ -236,13 +250,15 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
     work.bell.wake()
   }
 
-  /// Lets the workers finish what they have, and waits until they have ended.
+  /// Lets the workers finish the jobs that are queued, and waits until they have ended.
   func close() {
     state.withLock { $0.isClosing = true }
     work.bell.wake()
-    _ = try? lanes.bell.wait(until: .never) { () throws(ChannelError) in state.withLock { $0.lanes == 0 } }
+    _ = try? connectionChanges.bell.wait(until: .never) { () throws(ChannelError) in
+      state.withLock { $0.connections == 0 }
+    }
   }
 
-  /// What it did so far; complete after ``close()``.
+  /// What the pool has done so far. Complete after ``close()``.
   var statistics: PoolStatistics { state.withLock { $0.statistics } }
 }

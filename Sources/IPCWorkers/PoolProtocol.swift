@@ -1,19 +1,22 @@
 package import IPC
 package import SystemCalls
 
-/// What coordinator and worker say to each other, beside the jobs and outputs themselves.
+/// The messages between coordinator and worker: each job and each output has a header in front.
 enum PoolProtocol {
+  /// The names under which the endpoints are passed to a worker.
   static let jobs = "pool-jobs"
   static let results = "pool-results"
 
   enum Status: UInt8 {
+    /// The output follows.
     case done = 0
+    /// The description of the failure follows.
     case failed = 1
-    /// The worker's first word: what it had used before any job.
+    /// The worker's first message, before any job: what the process has used so far follows.
     case ready = 2
   }
 
-  /// In front of a job: its number, and when it was sent.
+  /// The header of a job: its number, and the time at which it was sent.
   struct JobHeader {
     var id: UInt64
     var sentAt: UInt64
@@ -34,7 +37,7 @@ enum PoolProtocol {
     }
   }
 
-  /// In front of an output, or of the words of a failure.
+  /// The header of an output or a failure.
   struct ResultHeader {
     var id: UInt64
     var status: Status
@@ -59,7 +62,9 @@ enum PoolProtocol {
     init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
       id = try reader.integer(bytes)
       let raw: UInt8 = try reader.integer(bytes)
-      guard let status = Status(rawValue: raw) else { throw .invalid("a result of status \(raw)") }
+      guard let status = Status(rawValue: raw) else {
+        throw .invalid("a result with the unknown status \(raw)")
+      }
       self.status = status
       dispatchNanoseconds = try reader.integer(bytes)
       workNanoseconds = try reader.integer(bytes)
@@ -67,7 +72,7 @@ enum PoolProtocol {
   }
 }
 
-/// What a process has used, as it says itself; without the peak, which only its parent learns.
+/// What a process has used, as it reports it itself. Its peak of memory is left out: only its parent can read that.
 extension Processes.Usage: Message {
   package func encode(to writer: inout MessageWriter) {
     writer.write(userNanoseconds)

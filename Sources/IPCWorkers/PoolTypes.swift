@@ -4,73 +4,73 @@ package import SystemCalls
 
 /// Why a job has no output.
 public enum JobFailure: Error, Hashable, Sendable, CustomStringConvertible {
-  /// The work threw; its own words.
+  /// The work threw an error with this description, or the job couldn't be sent.
   case failed(String)
-  /// Every worker that had the job died: so many of them.
+  /// The workers that had the job died, this many of them.
   case killedItsWorkers(Int)
   /// The pool was cancelled or closed before the job was done.
   case cancelled
-  /// The pool can't go on: no worker could be started.
+  /// The pool has failed: no worker could be started.
   case poolFailed(ChannelError)
 
   /// One line.
   public var description: String {
     switch self {
-    case .failed(let words): words
-    case .killedItsWorkers(let count): "the job was given up: \(count) workers died while they had it"
+    case .failed(let description): description
+    case .killedItsWorkers(let count): "the job failed: \(count) workers died while they had it"
     case .cancelled: "the pool was closed before the job was done"
     case .poolFailed(let error): error.description
     }
   }
 }
 
-/// How a job went.
+/// How a job ended.
 public struct JobOutcome<Job: Sendable, Output: Sendable>: Sendable {
   /// The job.
   public let job: Job
-  /// What the worker made of it.
+  /// The output, or why there is none.
   public let result: Result<Output, JobFailure>
-  /// Which worker, counted from 0.
+  /// The index of the worker, from 0.
   public let worker: Int
-  /// How many workers had it.
+  /// How many workers have had the job.
   public let attempts: Int
-  /// From the coordinator's send to the worker's receive, in nanoseconds; includes waiting behind other jobs.
+  /// The time from the coordinator's send to the worker's receive, in nanoseconds. It includes waiting behind other jobs.
   public let dispatchNanoseconds: UInt64
-  /// What the work itself took, in nanoseconds.
+  /// The duration of the work itself, in nanoseconds.
   public let workNanoseconds: UInt64
 }
 
-/// How a pool is set up.
+/// The configuration of a pool.
 public struct WorkerPoolOptions: Sendable {
-  /// How many worker processes.
+  /// The number of worker processes.
   public var workers: Int
-  /// The mechanism between coordinator and workers, and its options.
+  /// The mechanism between coordinator and workers.
   public var mechanism: Mechanism
   /// The channels' options.
   public var channel = ChannelOptions()
-  /// The workers' program; nil: this one.
+  /// The path of the workers' program; nil: the program of this process.
   public var executable: String?
   /// The workers' arguments.
   public var arguments: [String] = []
   /// Variables added to the workers' environment.
   public var environment: [String: String] = [:]
-  /// How many workers a job may kill before it is given up.
+  /// After how many workers that died with a job the job fails.
   public var attempts = 3
-  /// The most jobs that a worker has at a time. It has one while jobs take milliseconds, and as many as make up
-  /// for a wake-up while they take microseconds.
+  /// The most jobs that a worker holds at a time. It holds one while jobs take milliseconds, and as many as outweigh the
+  /// cost of a wake-up while they take microseconds.
   public var largestWindow = 512
 
-  /// So many workers over this mechanism.
+  /// The configuration with this number of workers over this mechanism.
   public init(workers: Int, over mechanism: Mechanism) {
     self.workers = workers
     self.mechanism = mechanism
-    // Each worker has channels of its own.
+    // Each worker has its own channels.
     channel.senders = .one
     channel.receivers = .one
   }
 }
 
-/// What a pool did, and what it cost.
+/// What a pool has done, and what it has cost.
 package struct PoolStatistics: Sendable {
   package var requeued = 0
   package var workersStarted = 0
@@ -78,7 +78,7 @@ package struct PoolStatistics: Sendable {
   package var channelBytes = 0
   package var workNanoseconds: UInt64 = 0
   package var dispatch = Histogram()
-  /// Of the workers that have ended, from the moment they were ready; the peak is the sum of theirs.
+  /// The use of the workers that have ended, from the moment at which they were ready. The peak is the sum of their peaks.
   package var workers = Processes.Usage()
 
   package init() {}

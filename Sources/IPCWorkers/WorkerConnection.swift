@@ -3,32 +3,44 @@ import Measurement
 import Synchronization
 import SystemCalls
 
-/// One worker as the coordinator sees it: a thread that starts it, keeps it supplied, takes its outputs, and
-/// starts another when it dies.
+/// The coordinator's connection to one worker. Its thread starts the worker, sends it jobs, receives its outputs, and
+/// starts another worker when it dies.
 final class WorkerConnection<Job: Message & Sendable, Output: Message & Sendable> {
   private typealias Pool = PoolCore<Job, Output>
 
-  /// A worker is given as much as keeps it busy this long, so that a wake-up (tens of microseconds) is paid once
-  /// for many short jobs, and a long one doesn't make others wait behind it.
-  private static var supply: Double { 400_000 }
-  /// A larger job is sent only to an idle worker: a full channel each way would make both wait for each other.
-  private static var smallJob: Int { 2048 }
+  /// A worker holds jobs for about this long, so that one wake-up (tens of microseconds) serves many short jobs, and no
+  /// job waits behind a long one.
+  private static var windowNanoseconds: Double { 400_000 }
+  /// The least time that a job is taken to cost: even an empty job has to be sent and answered.
+  private static var leastJobNanoseconds: Double { 200 }
+  /// A larger job is sent to an idle worker only: if the channels of both directions were full, both processes would wait
+  /// for each other.
+  private static var maximumPipelinedBytes: Int { 2048 }
+  /// How long a worker may take from its start to its first message.
+  private static var startTimeout: Duration { .seconds(60) }
+  /// After so many failed starts in succession, the pool fails.
+  private static var maximumStartFailures: Int { 3 }
+  /// How long a worker may take to end after its channels were closed.
+  private static var exitTimeout: Duration { .seconds(2) }
+  /// Answered jobs at the front of ``inFlight`` are removed from the array when there are this many.
+  private static var compactionThreshold: Int { 1024 }
 
   private let pool: Pool
   private let index: Int
-  /// What the worker has, in the order in which it answers.
+  /// The jobs that the worker has, in the order in which it answers.
   private var inFlight: [Pool.Ticket] = []
-  /// How many of them are answered.
+  /// How many of ``inFlight`` are answered.
   private var answered = 0
   private var nextID: UInt64 = 1
-  /// What a job takes, roughly: a running mean.
+  /// A running mean of the duration of a job.
   private var meanNanoseconds = 0.0
+  /// How many jobs the worker may hold.
   private var window = 1
   private var writer = MessageWriter()
   private var dispatch = Histogram()
   private var worked: UInt64 = 0
-  private var bytes = 0
 
+  /// How many jobs the worker holds.
   private var open: Int { inFlight.count - answered }
 
   init(_ pool: PoolCore<Job, Output>, _ index: Int) {
@@ -36,6 +48,7 @@ final class WorkerConnection<Job: Message & Sendable, Output: Message & Sendable
     self.index = index
   }
 
+  /// Keeps a worker running until the pool ends.
   func run() {
     var failures = 0
     var first = true
@@ -49,8 +62,8 @@ final class WorkerConnection<Job: Message & Sendable, Output: Message & Sendable
         if !died { return }
       } catch {
         failures += 1
-        // The program is missing or never serves: trying for ever would help nobody.
-        if failures >= 3 || first {
+        // The program is missing or never becomes ready: further attempts would fail too.
+        if failures >= Self.maximumStartFailures || first {
           pool.fail(error)
           return
         }
@@ -82,11 +95,14 @@ final class WorkerConnection<Job: Message & Sendable, Output: Message & Sendable
     let process = try spawn.start()
     let baseline: Processes.Usage
     do throws(ChannelError) {
-      let ready: Result<Processes.Usage, ChannelError> = try receiver.receive(within: .seconds(60)) { bytes in
+      let ready: Result<Processes.Usage, ChannelError> = try receiver.receive(within: Self.startTimeout) {
+        bytes in
         do throws(ChannelError) {
           var reader = MessageReader()
           let header = try PoolProtocol.ResultHeader(from: &reader, bytes)
-          guard header.status == .ready else { throw .invalid("no greeting of a worker") }
+          guard header.status == .ready else {
+            throw .invalid("the first message of a worker must say that it is ready")
+          }
           return .success(try Processes.Usage(from: &reader, bytes))
         } catch {
           return .failure(error)
@@ -97,7 +113,7 @@ final class WorkerConnection<Job: Message & Sendable, Output: Message & Sendable
       guard error.code == .closed || error.code == .timedOut else { throw error }
       throw ChannelError(
         .closed, .spawn, options.mechanism,
-        "the worker \(options.executable ?? Processes.executable) didn't say that it is ready: its main must call WorkerPool.serve first"
+        "the worker \(options.executable ?? Processes.executable) ended or sent nothing before it was ready: its main must call WorkerPool.serve before anything else"
       )
     }
     sender.coalesces = true
@@ -107,7 +123,7 @@ final class WorkerConnection<Job: Message & Sendable, Output: Message & Sendable
 
   // MARK: Serving
 
-  /// Leases jobs and takes outputs until the pool closes (false) or the worker dies (true).
+  /// Sends jobs and receives outputs until the pool closes (false) or the worker dies (true).
   private func serve(_ worker: inout Worker) -> Bool {
     var unsent: [Pool.Ticket] = []
     do throws(ChannelError) {
@@ -121,7 +137,7 @@ final class WorkerConnection<Job: Message & Sendable, Output: Message & Sendable
         try receive(&worker)
       }
     } catch {
-      // Closed: the worker is dead. Anything else: it sent what is no answer, which is as good as dead.
+      // `closed`: the worker has died. Any other error: it has sent something invalid, and is treated as if it had died.
       worker.process.kill()
       drain(&worker)
       let lost = Array(inFlight[answered...])
@@ -129,12 +145,12 @@ final class WorkerConnection<Job: Message & Sendable, Output: Message & Sendable
       answered = 0
       window = 1
       meanNanoseconds = 0
-      pool.requeue(lost, untouched: unsent.reversed())
+      pool.requeue(lost, unsent: unsent.reversed())
       return true
     }
   }
 
-  /// Sends what goes without waiting.
+  /// Sends the jobs that fit into the channel without waiting.
   private func send(_ unsent: inout [Pool.Ticket], _ worker: inout Worker) throws(ChannelError) {
     guard !unsent.isEmpty else { return }
     let now = Clock.now()
@@ -144,13 +160,14 @@ final class WorkerConnection<Job: Message & Sendable, Output: Message & Sendable
       do throws(ChannelError) {
         try ticket.job.encode(to: &writer)
         if open == 0 {
-          // An idle worker reads: waiting for it is safe.
+          // An idle worker receives, so waiting for it is safe.
           try worker.jobs.send(writer.bytes.span)
         } else {
-          guard writer.bytes.count <= Self.smallJob, try worker.jobs.trySend(writer.bytes.span) else { break }
+          guard writer.bytes.count <= Self.maximumPipelinedBytes, try worker.jobs.trySend(writer.bytes.span)
+          else { break }
         }
       } catch {
-        // A job that can't be sent at all fails by itself; a dead worker is the caller's matter.
+        // A job that can't be sent at all fails; a worker that has died is handled by the caller.
         guard error.code == .messageTooLong || error.code == .invalidMessage else { throw error }
         unsent.removeLast()
         pool.complete([(ticket, outcome(ticket, .failure(.failed(error.description)), 0, 0))])
@@ -163,7 +180,7 @@ final class WorkerConnection<Job: Message & Sendable, Output: Message & Sendable
     _ = try worker.jobs.end.flush(until: .now)
   }
 
-  /// Waits for one output, and takes all that have come.
+  /// Waits for one output, then takes all that have arrived.
   private func receive(_ worker: inout Worker) throws(ChannelError) {
     guard open > 0 else { return }
     var outcomes: [(ticket: Pool.Ticket, outcome: JobOutcome<Job, Output>)] = []
@@ -176,46 +193,47 @@ final class WorkerConnection<Job: Message & Sendable, Output: Message & Sendable
     } catch {
       failure = error
     }
-    settle(outcomes)
+    record(outcomes)
     if let failure { throw failure }
   }
 
-  /// What a dead worker had answered already.
+  /// Takes the outputs that a worker sent before it died.
   private func drain(_ worker: inout Worker) {
     var outcomes: [(ticket: Pool.Ticket, outcome: JobOutcome<Job, Output>)] = []
     while let next = try? worker.results.receive({ self.read($0) }), case .success(let outcome) = next {
       outcomes.append(outcome)
     }
-    settle(outcomes)
+    record(outcomes)
   }
 
-  private func settle(_ outcomes: [(ticket: Pool.Ticket, outcome: JobOutcome<Job, Output>)]) {
+  /// Adapts the window to the duration of the jobs, and passes the outcomes on.
+  private func record(_ outcomes: [(ticket: Pool.Ticket, outcome: JobOutcome<Job, Output>)]) {
     guard !outcomes.isEmpty else { return }
     let total = outcomes.reduce(0.0) { $0 + Double($1.outcome.workNanoseconds) }
     let mean = total / Double(outcomes.count)
     meanNanoseconds = meanNanoseconds == 0 ? mean : meanNanoseconds * 0.75 + mean * 0.25
-    // Jobs of no length at all still cost their way there and back.
-    let wish = Self.supply / max(meanNanoseconds, 200)
-    window = max(1, min(pool.options.largestWindow, Int(wish)))
+    let wanted = Self.windowNanoseconds / max(meanNanoseconds, Self.leastJobNanoseconds)
+    window = max(1, min(pool.options.largestWindow, Int(wanted)))
     pool.complete(outcomes)
   }
 
+  /// Decodes an output, and matches it with its job.
   private func read(
     _ bytes: Span<UInt8>
   ) -> Result<(ticket: Pool.Ticket, outcome: JobOutcome<Job, Output>), ChannelError> {
     do throws(ChannelError) {
       var reader = MessageReader()
       let header = try PoolProtocol.ResultHeader(from: &reader, bytes)
-      // Answers come in the order of the jobs.
+      // A worker answers in the order of the jobs.
       guard header.status != .ready, open > 0, header.id == nextID &- UInt64(open) else {
-        throw .invalid("an answer to no question of ours")
+        throw .invalid("an output for a job that the worker doesn't have")
       }
       let ticket = inFlight[answered]
       answered += 1
       if answered == inFlight.count {
         inFlight.removeAll(keepingCapacity: true)
         answered = 0
-      } else if answered >= 1024 {
+      } else if answered >= Self.compactionThreshold {
         inFlight.removeFirst(answered)
         answered = 0
       }
@@ -242,17 +260,17 @@ final class WorkerConnection<Job: Message & Sendable, Output: Message & Sendable
 
   // MARK: Ending
 
-  /// Closes the channels, waits for the worker to end, and adds up what it cost.
+  /// Closes the channels, waits until the worker has ended, and adds what it cost to the statistics.
   private func finish(_ worker: inout Worker, died: Bool) {
     let carried = worker.jobs.bytesCarried + worker.results.bytesCarried
     let baseline = worker.baseline
     worker.jobs.end.close()
     worker.results.end.close()
     if died { worker.process.kill() }
-    // It ends as soon as it finds its channel closed; one that doesn't is in a job that nobody waits for.
-    // Off the list before it is reaped: from then on its number may be another's.
+    // A worker ends when it finds its channel closed, unless it executes a job, which was cancelled in that case.
+    // It is removed from the list before it is reaped: afterwards another process may get its id.
     pool.hasEnded(index)
-    let exit = try? worker.process.wait(within: .seconds(2))
+    let exit = try? worker.process.wait(within: Self.exitTimeout)
     if exit == nil { worker.process.kill() }
     _ = try? worker.process.wait()
     let usage = worker.process.usage

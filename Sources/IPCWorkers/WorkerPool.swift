@@ -1,7 +1,7 @@
 public import IPC
 
-/// A coordinator and N worker processes: jobs are leased to workers, answered in any order, and leased again when
-/// a worker dies.
+/// A pool of worker processes. Its jobs are leased to the workers, answered in any order, and leased again when a worker
+/// dies.
 ///
 /// ```swift
 /// // the worker's main:
@@ -11,30 +11,35 @@ public import IPC
 /// let count = try await pool.run("hello")
 /// ```
 ///
-/// A worker has a small window of jobs, so that it never waits for a wake-up between two; how many follows how
-/// long they take. A job whose worker dies goes to a fresh one, alone; after
-/// ``WorkerPoolOptions/attempts`` of them it is a failure. Workers die with the coordinator, however it ends.
+/// A worker holds a small window of jobs, so that it doesn't wait between two of them. The window follows the duration of
+/// the jobs. When a worker dies, each job that it held is leased to another one, alone. After
+/// ``WorkerPoolOptions/attempts`` deaths the job fails. Workers end with the coordinator, however it ends.
 ///
-/// Over every mechanism that carries messages. One thread per worker here, one connection to each.
+/// A pool works over every mechanism that carries messages. It uses one thread and one pair of channels for each worker.
+///
+/// System calls: posix_spawn(3), wait4(2), and those of the mechanism.
 public final class WorkerPool<Job: Message & Sendable, Output: Message & Sendable>: Sendable {
   private let core: PoolCore<Job, Output>
 
   /// Starts the workers, and waits until each is ready.
-  /// - Throws: `notSupported` for a mechanism without messages or a count under 1; `system` when the program can't
-  ///   be started; `closed` when it ends before it serves.
+  /// - Throws: `notSupported` for a mechanism that carries no messages or a number of workers under 1; `system` when the
+  ///   program can't be started; `closed` when it ends before it is ready.
   public init(_ options: WorkerPoolOptions) throws(ChannelError) { core = try PoolCore(options) }
 
   deinit { core.close() }
 
-  /// Serves jobs in a worker process until the coordinator closes the pool or dies. Call it first in `main`.
-  /// What `work` throws is the job's failure, by its description.
+  /// Executes jobs in a worker process until the coordinator closes the pool or dies. Call it first in `main`.
+  /// An error that `work` throws is sent to the coordinator as its description: ``JobFailure/failed(_:)``.
+  /// - Throws: `notSupported` when no pool started this process; `invalidMessage` when the coordinator sends something
+  ///   else than jobs; `system`.
   public static func serve(_ work: (Job) throws -> Output) throws(ChannelError) {
     try WorkerService<Job, Output>.run(work)
   }
 
   // MARK: Jobs
 
-  /// Has one job done. Throws ``JobFailure``.
+  /// Executes one job, and returns its output.
+  /// - Throws: ``JobFailure``.
   public func run(_ job: Job) async throws -> Output {
     let result: Result<Output, JobFailure> = await withCheckedContinuation { continuation in
       let batch = JobBatch<Job, Output> { outcome in
@@ -46,8 +51,12 @@ public final class WorkerPool<Job: Message & Sendable, Output: Message & Sendabl
     return try result.get()
   }
 
-  /// Has many jobs done, and waits. `handle` gets each outcome as it comes, one at a time, on a thread of the
-  /// pool's, and returns the jobs that it leads to.
+  /// Executes many jobs, and waits until all of them are done.
+  ///
+  /// - Parameters:
+  ///   - jobs: the jobs to begin with.
+  ///   - handle: receives each outcome as it arrives, one at a time, on a thread of the pool. It returns the further jobs to
+  ///     which the outcome leads.
   public func process(
     _ jobs: some Sequence<Job>, _ handle: @escaping @Sendable (JobOutcome<Job, Output>) -> [Job]
   ) {
@@ -58,15 +67,16 @@ public final class WorkerPool<Job: Message & Sendable, Output: Message & Sendabl
 
   // MARK: Ending
 
-  /// The workers' process ids, by their number.
+  /// The workers' process ids, by the index of the worker.
   public var workerProcesses: [Int: Int32] { core.workerProcesses }
 
-  /// Ends it now: kills the workers; jobs that aren't done fail with `cancelled`. May be called from any thread.
+  /// Ends the pool now: kills the workers, and fails the jobs that aren't done with ``JobFailure/cancelled``. Any thread may
+  /// call it.
   public func cancel() { core.cancel() }
 
-  /// Lets the workers finish what they have, and waits until they have ended. Going out of scope does the same.
+  /// Lets the workers finish the jobs that are queued, and waits until they have ended. Releasing the pool does the same.
   public func close() { core.close() }
 
-  /// What it did so far; complete after ``close()``.
+  /// What the pool has done so far. Complete after ``close()``.
   package var statistics: PoolStatistics { core.statistics }
 }

@@ -1,11 +1,13 @@
 import IPC
 import SystemCalls
 
-/// The worker's side: takes jobs, works, sends outputs.
+/// The worker's side of a pool: receives jobs, executes them, sends outputs.
 enum WorkerService<Job: Message, Output: Message> {
-  /// Work that took longer than this is answered at once; shorter work is answered together with the next, or
-  /// when there is no next.
-  private static var promptly: UInt64 { 20_000 }
+  /// The output of a job that took longer than this is sent at once. Outputs of shorter jobs are sent together, at the
+  /// latest when there is no further job.
+  private static var longJobNanoseconds: UInt64 { 20_000 }
+  /// Outputs are held back no longer than this.
+  private static var maximumDelayNanoseconds: UInt64 { 10 * longJobNanoseconds }
 
   static func run(_ work: (Job) throws -> Output) throws(ChannelError) {
     var jobs = try Receiver.inherited(PoolProtocol.jobs)
@@ -27,7 +29,7 @@ enum WorkerService<Job: Message, Output: Message> {
         do throws(ChannelError) {
           try results.send(writer.bytes.span)
         } catch {
-          // The output is over the channel's limit: that is this job's failure, and not the worker's death.
+          // An output over the channel's limit fails the job, not the worker.
           guard error.code == .messageTooLong else { throw error }
           writer.removeAll()
           PoolProtocol.ResultHeader(
@@ -37,7 +39,7 @@ enum WorkerService<Job: Message, Output: Message> {
           try results.send(writer.bytes.span)
         }
         let end = start &+ took
-        if status == .failed || took > promptly || end &- flushed > promptly * 10 {
+        if status == .failed || took > longJobNanoseconds || end &- flushed > maximumDelayNanoseconds {
           try results.flush()
           flushed = end
         }
@@ -48,6 +50,7 @@ enum WorkerService<Job: Message, Output: Message> {
     }
   }
 
+  /// Receives a job.
   private static func next(
     _ jobs: inout Receiver
   ) throws(ChannelError) -> (PoolProtocol.JobHeader, Result<Job, ChannelError>) {
@@ -70,7 +73,7 @@ enum WorkerService<Job: Message, Output: Message> {
     return try received.get()
   }
 
-  /// Works, and writes the answer.
+  /// Executes a job, and writes its output or failure to the writer.
   private static func perform(
     _ job: Result<Job, ChannelError>, _ work: (Job) throws -> Output, _ id: UInt64, _ dispatch: UInt64,
     _ start: UInt64, _ writer: inout MessageWriter

@@ -148,7 +148,7 @@ package final class ActorCrawl: Sendable {
       let peer = work.withLock { $0.peers[index] }
       do {
         let used = try await fetcher(peer).usage()
-        peer?.note(used)
+        peer?.record(used)
         return
       } catch let error as IPCActorError where [.peerGone, .notConnected].contains(error.code) {
         if pages.isCancelled { return }

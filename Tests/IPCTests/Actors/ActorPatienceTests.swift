@@ -179,7 +179,7 @@ extension AllTests {
       pair.close()
     }
 
-    /// The table of calls by itself: who is answered, who waits, and what an answer brings.
+    /// The table of calls by itself: which calls are answered, which wait, and what an answer leads to.
     @Test func theTableOfCalls() async throws {
       for outcome in 0..<3 {
         let result = unsafe try? await withUnsafeThrowingContinuation {
@@ -188,21 +188,21 @@ extension AllTests {
           let caller = unsafe ActorCaller(continuation: continuation)
           let isSent = table.begin(UnsentCall(id: 1, caller: caller) { _, _, _ in })
           #expect(isSent)
-          let stranger = table.answered(2)
+          let stranger = table.complete(2)
           #expect(stranger == nil)
           switch outcome {
-          case 0: table.answered(1)?.caller?.get(ActorAnswer(frame: [0], start: 0))
+          case 0: table.complete(1)?.caller?.resume(returning: ActorAnswer(frame: [0], start: 0))
           case 1:
-            table.giveUp(1)?.get(CancellationError())
-            let again = table.giveUp(1)
+            table.cancel(1)?.resume(throwing: CancellationError())
+            let again = table.cancel(1)
             #expect(again == nil)
-            let late = table.answered(1)
+            let late = table.complete(1)
             #expect(late != nil && late?.caller == nil)
-            let later = table.answered(1)
+            let later = table.complete(1)
             #expect(later == nil)
           default:
-            for left in table.end(.gone) { left.get(IPCActorError.gone) }
-            #expect(table.gone == .gone)
+            for left in table.end(.gone) { left.resume(throwing: IPCActorError.gone) }
+            #expect(table.failure == .gone)
           }
         }
         #expect((result != nil) == (outcome == 0))

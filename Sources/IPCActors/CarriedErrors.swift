@@ -1,0 +1,52 @@
+import IPC
+import Synchronization
+
+/// The types of errors that are sent as values. ``IPCActorSystem/carry(_:)`` adds them.
+final class CarriedErrors: Sendable {
+  private struct Codec {
+    let name: String
+    let encode: @Sendable (any Error, inout MessageWriter) throws(ChannelError) -> Void
+    let decode: @Sendable (inout MessageReader, Span<UInt8>) throws(ChannelError) -> any Error
+  }
+  private struct Known {
+    var byType: [ObjectIdentifier: Codec] = [:]
+    var byName: [String: Codec] = [:]
+  }
+  private let known = Mutex(Known())
+
+  func add<Failure: Error & Message>(_ type: Failure.Type) {
+    let codec = Codec(name: String(reflecting: type)) { error, writer throws(ChannelError) in
+      if let error = error as? Failure { try error.encode(to: &writer) }
+    } decode: { reader, bytes throws(ChannelError) in
+      try Failure(decoding: bytes.extracting(reader.offset...))
+    }
+    known.withLock { known in
+      known.byType[ObjectIdentifier(type)] = codec
+      known.byName[codec.name] = codec
+    }
+  }
+
+  /// Writes the error as a value. False: its type wasn't added, or it can't be encoded.
+  func encode(_ error: any Error, to writer: inout MessageWriter) -> Bool {
+    guard let codec = known.withLock({ $0.byType[ObjectIdentifier(type(of: error))] }) else { return false }
+    writer.write(codec.name)
+    do throws(ChannelError) {
+      try codec.encode(error, &writer)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  func decode(
+    _ reader: inout MessageReader, _ bytes: Span<UInt8>, _ id: IPCActorID?
+  ) throws(ChannelError) -> any Error {
+    let name = try reader.string(bytes)
+    guard let codec = known.withLock({ $0.byName[name] }) else {
+      return IPCActorError(
+        .threw, id, "it threw \(name), a type that this side can't decode: call carry(_:) with it here too",
+        errorType: name)
+    }
+    return try codec.decode(&reader, bytes)
+  }
+}

@@ -86,7 +86,7 @@ let package = Package(
       swiftSettings: strict),
     // What the tests of several targets share.
     .target(
-      name: "TestSupport", dependencies: ["SystemCalls", "Measurement"], path: "Tests/Support",
+      name: "TestSupport", dependencies: ["SystemCalls", "Measurement"], path: "Tests/TestSupport",
       swiftSettings: strict),
     .testTarget(
       name: "ConcurrencyModelsTests",
@@ -106,7 +106,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "MeasurementTests", dependencies: ["Measurement", "TestSupport"], swiftSettings: strict),
-    .testTarget(name: "SystemCallsTests", dependencies: ["SystemCalls", "CSystem"], swiftSettings: strict),
+    .testTarget(
+      name: "SystemCallsTests", dependencies: ["SystemCalls", "CSystem", "TestSupport"], swiftSettings: strict
+    ),
   ],
   swiftLanguageModes: [.v6]
 )

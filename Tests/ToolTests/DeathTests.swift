@@ -49,23 +49,23 @@ extension AllToolTests {
     @Test(arguments: ["queue", "semaphore", "memory"]) func nothingOutlivesAKilledCoordinator(
       _ mechanism: String
     ) throws {
-      let before = SystemVObjects.now()
+      let before = SystemSnapshot.systemVObjects()
       let (tool, workers, site) = try middle(mechanism, pages: 2000)
-      let made = SystemVObjects.now().subtracting(before)
+      let made = SystemSnapshot.systemVObjects().subtracting(before)
       // Shared memory may be a file that has no name.
       if mechanism != "memory" { #expect(!made.isEmpty) }
       tool.signal(SIGKILL)
       #expect(tool.wait().code == nil)
       #expect(eventually { !(workers + [site]).contains(where: ProcessTable.isAlive) })
-      #expect(eventually { made.isDisjoint(with: SystemVObjects.now()) })
+      #expect(eventually { made.isDisjoint(with: SystemSnapshot.systemVObjects()) })
     }
 
     @Test(arguments: sevenMechanisms) func ctrlCEndsItCleanly(
       _ mechanism: String
     ) throws {
-      let before = SystemVObjects.now()
+      let before = SystemSnapshot.systemVObjects()
       let (tool, workers, site) = try middle(mechanism, pages: 2000)
-      let made = SystemVObjects.now().subtracting(before)
+      let made = SystemSnapshot.systemVObjects().subtracting(before)
       tool.signal(SIGINT)
       let result = tool.wait()
       #expect(result.code == 130)
@@ -73,7 +73,7 @@ extension AllToolTests {
       let rows = result.output.split(separator: "\n").filter { $0.hasPrefix(mechanism + " ") }
       #expect(rows.count == 1, "\(result.output)")
       #expect(eventually { !(workers + [site]).contains(where: ProcessTable.isAlive) })
-      #expect(eventually { made.isDisjoint(with: SystemVObjects.now()) })
+      #expect(eventually { made.isDisjoint(with: SystemSnapshot.systemVObjects()) })
       let left = (try? Files.names(in: tool.records)) ?? []
       #expect(left.isEmpty)
     }

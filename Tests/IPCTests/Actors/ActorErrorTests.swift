@@ -4,6 +4,7 @@ import IPCActors
 import Synchronization
 import SystemCalls
 import TestActors
+import TestSupport
 import Testing
 
 extension AllTests {

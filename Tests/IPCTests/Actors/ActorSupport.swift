@@ -5,6 +5,7 @@ import IPCActors
 import Synchronization
 import SystemCalls
 import TestActors
+import TestSupport
 import Testing
 
 /// A process that hosts the tests' actors, and this one's system that is connected to it.

@@ -2,6 +2,7 @@ import ConcurrencyModels
 import Glibc
 import IPC
 import SystemCalls
+import TestSupport
 import Testing
 
 extension AllTests {

@@ -1,6 +1,7 @@
 import ConcurrencyModels
 import IPC
 import SystemCalls
+import TestSupport
 import Testing
 
 @testable import ipc_peer

@@ -2,6 +2,7 @@ import Glibc
 import IPC
 import Synchronization
 import SystemCalls
+import TestSupport
 import Testing
 
 /// What the tests of one run share: a private directory, names that nobody else uses, the other program's
@@ -68,7 +69,7 @@ enum Workspace {
       _ = try Channel.make(over: .pipe)
       _ = try RegistryEntry.directory()
       _ = try port()
-      _ = Snapshot.now()
+      _ = SystemSnapshot()
       return true
     } catch {
       return false

@@ -24,7 +24,7 @@ extension AllToolTests {
     private func middle(
       _ arguments: String, parts count: Int, workers: Int = 0, seconds: Int = 4, more: [String] = []
     ) throws -> Middle {
-      let before = SystemVObjects.now()
+      let before = SystemSnapshot.systemVObjects()
       let words = arguments.split(separator: " ").map(String.init)
       let tool = try Tool(["bench"] + words + ["--repeats", "1000", "--seconds", "\(seconds)"] + more)
       var found: [Int32] = []
@@ -38,7 +38,7 @@ extension AllToolTests {
       }
       try #require(measures && tool.isRunning, "the benchmark doesn't measure: \(tool.errors)")
       return Middle(
-        tool: tool, parts: found, workers: below, made: SystemVObjects.now().subtracting(before))
+        tool: tool, parts: found, workers: below, made: SystemSnapshot.systemVObjects().subtracting(before))
     }
 
     /// The CPU time of some processes, in clock ticks.
@@ -64,7 +64,7 @@ extension AllToolTests {
 
     private func expectNothingLeft(_ middle: Middle) {
       #expect(eventually(within: 10) { !middle.all.contains(where: ProcessTable.isAlive) })
-      #expect(eventually(within: 10) { middle.made.isDisjoint(with: SystemVObjects.now()) })
+      #expect(eventually(within: 10) { middle.made.isDisjoint(with: SystemSnapshot.systemVObjects()) })
       #expect((try? Files.names(in: middle.tool.records)) ?? [] == [])
     }
 
@@ -143,7 +143,7 @@ extension AllToolTests {
       middle.tool.signal(SIGKILL)
       #expect(middle.tool.wait().code == nil)
       #expect(eventually(within: 10) { !middle.all.contains(where: ProcessTable.isAlive) })
-      #expect(eventually(within: 10) { middle.made.isDisjoint(with: SystemVObjects.now()) })
+      #expect(eventually(within: 10) { middle.made.isDisjoint(with: SystemSnapshot.systemVObjects()) })
       // What it left is no other test's.
       remove(middle.made)
     }
@@ -167,12 +167,12 @@ extension AllToolTests {
 
     /// Those of this test alone: they came while its benchmark ran.
     private func remove(_ objects: Set<String>) {
-      for object in objects.intersection(SystemVObjects.now()) {
+      for object in objects.intersection(SystemSnapshot.systemVObjects()) {
         let words = object.split(separator: " ")
-        guard words.count == 2, let id = Int32(words[1]) else { continue }
+        guard let id = words.last.flatMap({ Int32($0) }) else { continue }
         switch words[0] {
-        case "msg": try? MessageQueues.msgctl(remove: id)
-        case "sem": try? Semaphores.semctl(remove: id)
+        case "queue": try? MessageQueues.msgctl(remove: id)
+        case "semaphore": try? Semaphores.semctl(remove: id)
         default: try? Segment.shmctl(remove: id)
         }
       }

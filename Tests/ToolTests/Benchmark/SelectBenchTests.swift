@@ -42,7 +42,7 @@ extension AllToolTests {
     private func middle(_ mechanisms: String, _ count: Int) throws -> (
       tool: Tool, senders: [Int32], made: Set<String>
     ) {
-      let before = SystemVObjects.now()
+      let before = SystemSnapshot.systemVObjects()
       let tool = try Tool(["bench", "select", "--seconds", "50", "--json", "--mechanism", mechanisms])
       var senders: [Int32] = []
       let hasBegun = eventually {
@@ -50,11 +50,11 @@ extension AllToolTests {
         return senders.count == count || !tool.isRunning
       }
       try #require(hasBegun && tool.isRunning, "it doesn't begin: \(tool.errors)")
-      return (tool, senders, SystemVObjects.now().subtracting(before))
+      return (tool, senders, SystemSnapshot.systemVObjects().subtracting(before))
     }
 
     @Test func theDocumentSaysHowFairItWas() throws {
-      let before = SystemVObjects.now()
+      let before = SystemSnapshot.systemVObjects()
       let result = try Tool.run("bench", "select", "--seconds", "0.5", "--json")
       #expect(result.code == 0, "\(result.errors)")
       #expect(result.errors.isEmpty)
@@ -73,7 +73,7 @@ extension AllToolTests {
       #expect(timer.every == 1000)
       #expect(timer.rang > 0 && timer.rang == timer.received)
       #expect(timer.lateP50 <= timer.lateP99 && timer.lateP99 <= timer.lateMax)
-      #expect(eventually { SystemVObjects.now().subtracting(before).isEmpty })
+      #expect(eventually { SystemSnapshot.systemVObjects().subtracting(before).isEmpty })
     }
 
     @Test func onlyThoseThatWereNamed() throws {
@@ -103,7 +103,7 @@ extension AllToolTests {
       #expect(result.code == 130)
       #expect(result.errors.isEmpty, "\(result.errors)")
       #expect(eventually { !senders.contains(where: ProcessTable.isAlive) })
-      #expect(eventually { made.isDisjoint(with: SystemVObjects.now()) })
+      #expect(eventually { made.isDisjoint(with: SystemSnapshot.systemVObjects()) })
     }
 
     /// Whom it started learns of its death from the channels, and goes; what the channels had goes too.
@@ -112,7 +112,7 @@ extension AllToolTests {
       tool.signal(SIGKILL)
       #expect(tool.wait().code == nil)
       #expect(eventually { !senders.contains(where: ProcessTable.isAlive) })
-      #expect(eventually { made.isDisjoint(with: SystemVObjects.now()) })
+      #expect(eventually { made.isDisjoint(with: SystemSnapshot.systemVObjects()) })
     }
 
     /// A sender that dies is said, and the others end.
@@ -123,7 +123,7 @@ extension AllToolTests {
       #expect(result.code == 1)
       #expect(result.errorLines.count == 1, "\(result.errors)")
       #expect(eventually { !senders.contains(where: ProcessTable.isAlive) })
-      #expect(eventually { made.isDisjoint(with: SystemVObjects.now()) })
+      #expect(eventually { made.isDisjoint(with: SystemSnapshot.systemVObjects()) })
     }
   }
 }

@@ -41,22 +41,6 @@ enum ProcessTable {
   }
 }
 
-/// The System V objects of this machine. Other programs have some too, so a test remembers those that came while its
-/// own process ran, and waits for them to go.
-enum SystemVObjects {
-  static func now() -> Set<String> {
-    var found: Set<String> = []
-    for kind in ["msg", "sem", "shm"] {
-      let lines = ((try? Files.readText("/proc/sysvipc/\(kind)")) ?? "").split(separator: "\n")
-      for line in lines.dropFirst() {
-        let fields = line.split(separator: " ")
-        if fields.count > 1 { found.insert("\(kind) \(fields[1])") }
-      }
-    }
-    return found
-  }
-}
-
 /// TCP connections, from /proc/net/tcp.
 enum Connections {
   /// How many clients a process that listens has.

@@ -27,14 +27,14 @@ final class Tool {
 
   private let process = Process()
   private let folder: Folder
-  private let deadline: Deadline
+  private let deadline: TestDeadline
   var id: Int32 { process.processIdentifier }
   /// Where this process keeps its records.
   let records: String
 
   init(_ arguments: [String], program: String = Tool.path) throws {
     folder = try Folder()
-    deadline = Deadline(seconds: Self.longest)
+    deadline = TestDeadline(seconds: Self.longest)
     records = folder.path + "/records"
     process.executableURL = URL(fileURLWithPath: program)
     process.arguments = arguments
@@ -80,7 +80,7 @@ final class Tool {
 }
 
 /// Bounded waiting for something that has no event to wait for.
-struct Deadline {
+struct TestDeadline {
   private let end: UInt64
 
   init(seconds: Double) { end = Clock.now() + UInt64(seconds * 1e9) }
@@ -96,7 +96,7 @@ struct Deadline {
 }
 
 func eventually(within seconds: Double = 30, _ isTrue: () -> Bool) -> Bool {
-  Deadline(seconds: seconds).reached(when: isTrue)
+  TestDeadline(seconds: seconds).reached(when: isTrue)
 }
 
 /// A private folder that goes with this value.

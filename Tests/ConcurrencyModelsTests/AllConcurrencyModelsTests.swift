@@ -1,4 +1,4 @@
 import Testing
 
-/// Every suite of this target stands in this one, so that one test runs at a time: they look what is left behind.
-@Suite(.serialized) struct AllConcurrencyTests {}
+/// Every suite of this target is in this one, so that one test runs at a time: the watchdog watches one.
+@Suite(.serialized) struct AllConcurrencyModelsTests {}

@@ -1,6 +1,7 @@
 import SystemCalls
 
-/// A channel's lock. Selects take those of several channels, in their order.
+/// The lock of a channel. A select acquires those of all its channels, in ascending order, so that two selects
+/// can't deadlock.
 @usableFromInline final class ChannelLock: Sendable {
   private let lock = Lock()
 
@@ -15,6 +16,6 @@ import SystemCalls
     return body()
   }
 
-  /// No two are the same.
+  /// The place in the order in which several locks are acquired. No two locks have the same.
   var order: UInt { lock.order }
 }

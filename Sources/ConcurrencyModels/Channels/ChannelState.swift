@@ -1,5 +1,5 @@
-/// What a channel between tasks holds, apart from its lock: a state machine that resumes nobody and waits for nothing.
-/// Those whom a step has claimed go on when their `resume` is called, after the lock was let go.
+/// The state of a channel between tasks, apart from its lock: a state machine that neither resumes a task nor
+/// waits. The caller resumes the waiters that a step has claimed, after it has released the lock.
 @usableFromInline @safe struct ChannelState<Value> {
   /// A ring of `capacity` places.
   @usableFromInline let buffer: UnsafeMutablePointer<Value>
@@ -15,16 +15,16 @@
     unsafe buffer = .allocate(capacity: max(1, capacity))
   }
 
-  /// Lets go of what nobody received.
+  /// Destroys the values that were not received.
   @inlinable mutating func destroy() {
     while let _ = takeFirst() {}
     unsafe buffer.deallocate()
   }
 
-  /// What a send found.
+  /// The outcome of a send.
   @usableFromInline enum PutResult {
     case done
-    /// Somebody waits, has been given the value, and is to be resumed.
+    /// A receiver was waiting. It has the value; the caller resumes it.
     case delivered(ChannelSlot<Value>)
     case full, closed
   }
@@ -55,10 +55,10 @@
     return value
   }
 
-  /// What a receive found, and the sender that can go on with it.
+  /// The outcome of a receive, and the waiting sender that the caller then resumes.
   @inlinable mutating func take() -> (found: Received<Value>, sender: ChannelSlot<Value>?) {
     if let value = takeFirst() {
-      // Whoever waited to send has room now.
+      // There is room for the value of the first waiting sender.
       guard !senders.isEmpty, let sender = senders.claimFirst() else { return (.value(value), nil) }
       if let waiting = sender.value.take() { append(waiting) }
       return (.value(value), sender)
@@ -69,7 +69,7 @@
     return (isClosed ? .closed : .nothing, nil)
   }
 
-  /// Everybody who waits goes on. Nil: it was closed before.
+  /// Claims every waiter; the caller resumes them. Nil: the channel was closed before.
   @inlinable mutating func close() -> [ChannelSlot<Value>]? {
     if isClosed { return nil }
     isClosed = true

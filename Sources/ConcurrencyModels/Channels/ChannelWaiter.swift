@@ -1,39 +1,39 @@
 import Synchronization
 
-/// A task that waits at one channel or, in a select, at several: whoever is first to claim it decides how it goes on.
+/// A task that waits at one channel or, in a select, at several. The first peer that claims it decides the outcome.
 @usableFromInline @safe final class ChannelWaiter: @unchecked Sendable {
   private static let idle = 0, parked = 1, claimed = 2, cancelled = 3
 
   private let state = Atomic<Int>(0)
   private var continuation: UnsafeContinuation<Void, Never>?
-  /// Which of its cases it was; written by who claimed it, read when it goes on.
+  /// The index of the case that was claimed; written by the peer that claims, read when the task has resumed.
   @usableFromInline private(set) var outcome = 0
 
   @usableFromInline init() {}
 
-  /// Its task suspends. False: it was cancelled before, and goes on at once.
+  /// Records that the task suspends. False: it was cancelled before; the caller resumes it at once.
   @usableFromInline func park(_ continuation: UnsafeContinuation<Void, Never>) -> Bool {
     unsafe self.continuation = unsafe continuation
     return change(Self.idle, Self.parked)
   }
 
-  /// One of those who could go on with it takes it for itself: it is theirs to resume.
+  /// Claims the waiter for one outcome. True: the caller then resumes it; no other peer can.
   @usableFromInline func claim(_ outcome: Int) -> Bool {
     guard change(Self.parked, Self.claimed) else { return false }
     self.outcome = outcome
     return true
   }
 
-  /// After ``claim(_:)``, and after every lock was let go.
+  /// Resumes the task, after ``claim(_:)`` and after every lock is released.
   @usableFromInline func resume() { unsafe continuation?.resume() }
 
-  /// The task was cancelled, from whichever thread.
+  /// Ends the wait of a cancelled task. May be called from any thread.
   @usableFromInline func cancel() {
     if change(Self.idle, Self.cancelled) { return }
     if change(Self.parked, Self.cancelled) { resume() }
   }
 
-  /// Whether somebody has taken it for himself.
+  /// Whether a peer has claimed it.
   var isClaimed: Bool { state.load(ordering: .acquiring) == Self.claimed }
 
   @usableFromInline var isCancelled: Bool { state.load(ordering: .acquiring) == Self.cancelled }
@@ -42,20 +42,20 @@ import Synchronization
     state.compareExchange(expected: from, desired: to, ordering: .acquiringAndReleasing).exchanged
   }
 
-  /// Its own task has found something before it suspended.
+  /// Ends the wait on behalf of the task itself, which needs to wait no more. False: it was claimed or cancelled.
   @usableFromInline func withdraw() -> Bool {
     change(Self.parked, Self.claimed)
   }
 }
 
-/// One case of a waiter at one channel: the value that goes one way or the other.
+/// One case of a waiter at one channel, with the value that is sent or received.
 @usableFromInline @safe final class ChannelSlot<Value>: @unchecked Sendable {
-  // Whoever has claimed the waiter writes, and its task reads when it goes on.
+  // The peer that has claimed the waiter writes; the task reads when it has resumed.
   @usableFromInline let waiter: ChannelWaiter
   @usableFromInline let index: Int
-  /// What is to be sent, or was received; nil after a receive: the channel is closed.
+  /// The value to send, or the one received; nil after a receive: the channel is closed.
   @usableFromInline var value: Value?
-  /// A send that found the channel closed.
+  /// Whether a send found the channel closed.
   @usableFromInline var isClosed = false
 
   @inlinable init(_ waiter: ChannelWaiter, _ index: Int, _ value: Value? = nil) {
@@ -65,7 +65,7 @@ import Synchronization
   }
 }
 
-/// Who waits at a channel, first come first served.
+/// The waiters at a channel, in the order in which they came.
 @usableFromInline struct WaitQueue<Value> {
   @usableFromInline var slots: [ChannelSlot<Value>?] = []
   @usableFromInline var first = 0
@@ -74,7 +74,7 @@ import Synchronization
 
   @inlinable mutating func append(_ slot: ChannelSlot<Value>) { slots.append(slot) }
 
-  /// The first whose waiter nobody else has claimed; it is claimed now.
+  /// Claims and removes the first waiter that no other peer has claimed.
   @inlinable mutating func claimFirst() -> ChannelSlot<Value>? {
     while first < slots.count {
       let slot = slots[first]
@@ -86,15 +86,15 @@ import Synchronization
     return nil
   }
 
-  /// Its waiter went on elsewhere.
+  /// Removes a waiter that was claimed at another channel or cancelled.
   @inlinable mutating func remove(_ slot: ChannelSlot<Value>) {
-    // It is mostly the last one that came.
+    // Usually it is the last one that was added.
     guard let index = slots[first...].lastIndex(where: { $0 === slot }) else { return }
     slots.remove(at: index)
     compact()
   }
 
-  /// Lets go of the places of those who have gone, when there are as many as of those who wait.
+  /// Removes the empty places when they are more than half of all.
   @inlinable mutating func compact() {
     if first == slots.count {
       slots.removeAll(keepingCapacity: true)

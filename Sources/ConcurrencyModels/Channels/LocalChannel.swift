@@ -1,41 +1,41 @@
-/// Why an operation on a channel between tasks couldn't be done.
+/// Why an operation on a ``LocalChannel`` failed.
 public struct LocalChannelError: Error, Hashable, Sendable, CustomStringConvertible {
-  /// What was wrong.
+  /// The kind of error.
   public enum Code: Hashable, Sendable {
     /// A value was sent to a channel that is closed.
     case sendOnClosed
-    /// The channel was closed before.
+    /// The channel was closed already.
     case closedTwice
   }
 
-  /// What was wrong.
+  /// The kind of error.
   public let code: Code
 
-  /// An error of this kind.
+  /// Makes an error of this kind.
   public init(_ code: Code) { self.code = code }
 
   /// What happened, and what to do.
   public var description: String {
     switch code {
-    case .sendOnClosed: "the channel is closed: whoever closes it must know that nobody sends any more"
-    case .closedTwice: "the channel is closed already: let one task own it, and close it once"
+    case .sendOnClosed: "the channel is closed: close it only after the last send"
+    case .closedTwice: "the channel is closed already: let one task own it and close it once"
     }
   }
 }
 
-/// What a try to receive found.
+/// The outcome of a receive that doesn't wait.
 @frozen public enum Received<Value> {
   case value(Value)
-  /// Nothing, yet.
+  /// The channel is open and empty.
   case nothing
-  /// The channel is closed, and everything was taken.
+  /// The channel is closed and empty.
   case closed
 }
 
 extension Received: Sendable where Value: Sendable {}
 
-/// A channel between the tasks of one process, as in Go: typed, with or without a buffer, for any number of senders and
-/// receivers. Without a buffer a send waits until somebody receives.
+/// A channel between the tasks of one process, as in Go: typed, with or without a buffer, for any number of
+/// senders and receivers. Without a buffer a send waits until a task receives.
 ///
 /// ```swift
 /// let squares = LocalChannel<Int>()
@@ -46,21 +46,24 @@ extension Received: Sendable where Value: Sendable {}
 /// for try await square in squares { print(square) }  // 1, 4, 9
 /// ```
 ///
-/// Values of one sender arrive in the order sent, each at one receiver; who waits longest is served first. What is still
-/// in the buffer of a closed channel is received, and then nil. A channel that is nil, as in Go, is an `Optional`: in a
-/// `select` it is never ready.
+/// Values of one sender arrive in the order sent, each at one receiver; the task that waits longest is served
+/// first. After the channel is closed, receivers take what is in the buffer and then get nil. Go's nil channel is
+/// an `Optional`: in a ``select(_:)`` it is never ready.
 ///
-/// Nothing here waits in the kernel: a task that waits is resumed on its executor. System calls: none but futex(2), of
-/// the lock and of an executor that has to be woken.
+/// No thread waits: a task that waits is suspended, and resumed on its executor. System calls: futex(2), of the
+/// lock and of an executor that has to be woken.
+///
+/// Source: `Sources/ConcurrencyModels/Channels/`.
 @safe public final class LocalChannel<Value: Sendable>: @unchecked Sendable {
   @usableFromInline let lock = ChannelLock()
-  // Touched under the lock. Behind a pointer, because the compiler would check each access to a class's own.
+  // Used under the lock. Behind a pointer, because the compiler checks each access to a class's property for
+  // exclusivity.
   @usableFromInline let state: UnsafeMutablePointer<ChannelState<Value>>
 
-  /// How many values it holds for receivers that haven't come; 0: a sender meets its receiver.
+  /// How many values the buffer holds; 0: there is no buffer, and a send waits for its receiver.
   public let capacity: Int
 
-  /// Makes a channel. A capacity under 0 counts as 0.
+  /// Makes a channel with room for `capacity` values. A negative capacity counts as 0.
   @inlinable public init(capacity: Int = 0) {
     self.capacity = Swift.max(0, capacity)
     unsafe state = .allocate(capacity: 1)
@@ -73,14 +76,14 @@ extension Received: Sendable where Value: Sendable {}
     unsafe state.deallocate()
   }
 
-  /// How many values wait in the buffer.
+  /// How many values are in the buffer.
   @inlinable public var count: Int { lock.with { unsafe state.pointee.filled } }
 
   // MARK: Sending
 
-  /// Sends a value. Waits while the buffer is full, or, without one, until somebody receives.
-  /// - Throws: `sendOnClosed`, also when it is closed meanwhile; `CancellationError` when the task is cancelled while it
-  ///   waits: nothing was sent then.
+  /// Sends a value. Waits while the buffer is full or, without a buffer, until a task receives.
+  /// - Throws: `sendOnClosed`, also when the channel is closed while it waits; `CancellationError` when the task is
+  ///   cancelled while it waits: nothing was sent.
   @inlinable nonisolated(nonsending) public func send(_ value: Value) async throws {
     if try trySend(value) { return }
     let slot = ChannelSlot<Value>(ChannelWaiter(), 0, value)
@@ -102,7 +105,8 @@ extension Received: Sendable where Value: Sendable {}
     if slot.isClosed { throw LocalChannelError(.sendOnClosed) }
   }
 
-  /// Sends a value if that needs no wait; false: it would have.
+  /// Sends a value if that needs no wait.
+  /// - Returns: false when it would have to wait: nothing was sent.
   /// - Throws: `sendOnClosed`.
   @inlinable public func trySend(_ value: Value) throws -> Bool {
     lock.acquire()
@@ -120,8 +124,9 @@ extension Received: Sendable where Value: Sendable {}
 
   // MARK: Receiving
 
-  /// Takes a value. Waits until there is one; nil: the channel is closed, and everything was taken.
-  /// - Throws: `CancellationError` when the task is cancelled while it waits: nothing was taken then.
+  /// Receives a value. Waits until there is one.
+  /// - Returns: nil when the channel is closed and empty.
+  /// - Throws: `CancellationError` when the task is cancelled while it waits: nothing was taken.
   @inlinable nonisolated(nonsending) public func receive() async throws -> Value? {
     switch tryReceive() {
     case .value(let value): return value
@@ -147,7 +152,7 @@ extension Received: Sendable where Value: Sendable {}
     return slot.value
   }
 
-  /// Takes a value if there is one.
+  /// Receives a value if that needs no wait.
   @inlinable public func tryReceive() -> Received<Value> {
     lock.acquire()
     let (found, sender) = unsafe state.pointee.take()
@@ -158,7 +163,8 @@ extension Received: Sendable where Value: Sendable {}
 
   // MARK: Closing
 
-  /// Nothing more is sent. Receivers take what is left, and then get nil; senders that wait get `sendOnClosed`.
+  /// Closes the channel. Receivers take what is in the buffer and then get nil; senders that wait get
+  /// `sendOnClosed`.
   /// - Throws: `closedTwice`.
   @inlinable public func close() throws {
     lock.acquire()
@@ -169,17 +175,17 @@ extension Received: Sendable where Value: Sendable {}
   }
 }
 
-/// `for try await value in channel`: to the end of a channel that is closed. Several loops share its values.
+/// `for try await value in channel` receives until the channel is closed and empty. Several loops share its values.
 extension LocalChannel: AsyncSequence {
-  /// Receives.
+  /// Receives the values of a channel.
   public struct AsyncIterator: AsyncIteratorProtocol {
     fileprivate let channel: LocalChannel
 
-    /// The next value; nil: the channel is closed, and everything was taken.
+    /// The next value; nil: the channel is closed and empty.
     public mutating func next() async throws -> Value? { try await channel.receive() }
   }
 
-  /// Receives what comes from now on.
+  /// Begins to receive.
   public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(channel: self) }
 }
 
@@ -187,8 +193,8 @@ extension ChannelWaiter {
   /// Suspends the task until the waiter is claimed, or the task cancelled.
   ///
   /// - Parameters:
-  ///   - register: looks once more and, if there is nothing, stands in line; false: there was something.
-  ///   - unregister: leaves the line.
+  ///   - register: tries once more and otherwise joins the wait queues; false: the attempt succeeded.
+  ///   - unregister: leaves the wait queues.
   @usableFromInline nonisolated(nonsending) func wait(
     _ register: @escaping () -> Bool, unregister: () -> Void
   ) async throws {
@@ -199,7 +205,7 @@ extension ChannelWaiter {
         guard unsafe park(continuation) else { return unsafe continuation.resume() }
         if unsafe register() { return }
         unsafe isDone = true
-        // Unless it has just been cancelled, which resumes it as well.
+        // Unless it was cancelled in between, which resumes it as well.
         if withdraw() { resume() }
       }
     } onCancel: {

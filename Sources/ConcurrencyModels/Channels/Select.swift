@@ -1,7 +1,7 @@
 import Measurement
 import Synchronization
 
-/// Waits until one of several things can be done, and does that one: Go's `select`.
+/// Waits until one of several cases is ready and carries out that one: Go's `select`.
 ///
 /// ```swift
 /// try await select {
@@ -11,11 +11,14 @@ import Synchronization
 /// }
 /// ```
 ///
-/// Where several are ready, one is chosen at random, so that none is kept out for ever. What isn't chosen hasn't
-/// happened: nothing was sent, and nothing taken. With ``Otherwise`` it doesn't wait. Without any case it waits until
-/// its task is cancelled.
+/// Where several cases are ready, one is chosen at random, so that none starves. The others have no effect:
+/// nothing was sent and nothing taken. With an ``Otherwise`` it doesn't wait. Without any case it waits until its
+/// task is cancelled.
 ///
-/// - Throws: what the case's closure throws; `sendOnClosed`; `CancellationError` when the task is cancelled while it
+/// System calls: futex(2), of the channels' locks and of an executor that has to be woken.
+///
+/// - Returns: what the closure of the chosen case returns.
+/// - Throws: what that closure throws; `sendOnClosed`; `CancellationError` when the task is cancelled while it
 ///   waits.
 @discardableResult
 nonisolated(nonsending) public func select<Outcome>(
@@ -28,18 +31,18 @@ nonisolated(nonsending) public func select<Outcome>(
   return try await arms[chosen].finish()
 }
 
-/// One select on its way. Cases are known by their place.
+/// One select in progress. A case is identified by its index.
 private final class SelectOperation {
   private let arms: [AnySelectArm]
-  /// Of all its channels, each once, in the order in which everybody takes them: two selects over the same channels must
-  /// not wait for each other.
+  /// The locks of all its channels, each once, in the order in which every select acquires them: two selects over
+  /// the same channels must not deadlock.
   private var locks: [ChannelLock] = []
 
   init(_ arms: [AnySelectArm]) {
     self.arms = arms
     for arm in arms {
       guard let lock = arm.lock else { continue }
-      // There are few: a search beats a set.
+      // There are few: a search is faster than a set.
       var place = locks.count
       while place > 0, locks[place - 1].order > lock.order { place -= 1 }
       if place == 0 || locks[place - 1] !== lock { locks.insert(lock, at: place) }
@@ -48,7 +51,7 @@ private final class SelectOperation {
 
   var otherwise: Int? { arms.firstIndex { $0.isOtherwise } }
 
-  /// Does what can be done at once. Nil: nothing.
+  /// Carries out one case that is ready. Nil: none is.
   func attempt() -> Int? {
     acquire()
     let chosen = attemptLocked()
@@ -59,7 +62,7 @@ private final class SelectOperation {
 
   private func attemptLocked() -> Int? {
     if arms.count == 1 { return arms[0].attempt() ? 0 : nil }
-    // Each order is as likely as the others.
+    // Tries the cases in a random order; every order is equally likely.
     var order = Array(arms.indices)
     var random = SelectRandom()
     var left = order.count
@@ -80,7 +83,7 @@ private final class SelectOperation {
     }
   }
 
-  /// Stands in every line until somebody claims it, or it has done something itself.
+  /// Joins every wait queue until a peer claims one case, or a case is ready at once.
   private nonisolated(nonsending) func wait() async throws -> (index: Int, isDone: Bool) {
     let waiter = ChannelWaiter()
     var ready: Int?

@@ -1,27 +1,27 @@
-/// A case while its select runs, apart from what the caller wants done: one that is never ready, unless a subclass says
-/// otherwise. Not generic, so that a select looks up no types.
+/// A case of a running select, without its closure. This class is never ready; its subclasses override that. Not
+/// generic, so that a select looks up no metadata.
 public class AnySelectArm {
-  /// The lock under which `attempt`, `register` and `unregister` are called; nil: none is needed.
+  /// The lock that is held when `attempt`, `register` and `unregister` are called; nil: none is needed.
   final let lock: ChannelLock?
 
   init(_ lock: ChannelLock?) { self.lock = lock }
 
-  /// Is taken when nothing else is ready.
+  /// Whether it is chosen when no other case is ready.
   var isOtherwise: Bool { false }
-  /// Whether it wakes its select without having done anything: everything is tried again.
+  /// Whether a claim only wakes the select, which then tries every case again.
   var onlyWakes: Bool { false }
-  /// Does what the case is to do, if it can be done now.
+  /// Carries out the case if it is ready.
   func attempt() -> Bool { false }
-  /// Stands in line.
+  /// Joins the wait queue.
   func register(_ waiter: ChannelWaiter, _ index: Int) {}
-  /// Leaves the line.
+  /// Leaves the wait queue.
   func unregister() {}
 
-  /// After ``attempt()``, without the lock: whom it claimed goes on.
+  /// Resumes the peer that ``attempt()`` has claimed. Called without the lock.
   func resumePeer() {}
 }
 
-/// A case, with what the caller wants done.
+/// A case with its closure.
 public class SelectArm<Outcome>: AnySelectArm {
   private let body: () async throws -> Outcome
 
@@ -121,12 +121,12 @@ final class SendArm<Value: Sendable, Outcome>: SelectArm<Outcome> {
 
 final class TimerArm<Outcome>: SelectArm<Outcome> {
   private let duration: Duration
-  /// When the time is up; nil: nobody has waited yet.
+  /// When the time is up; nil: the select hasn't waited yet.
   private var end: ContinuousClock.Instant?
   private var timer: Task<Void, Never>?
 
   init(_ duration: Duration, _ body: @escaping () async throws -> Outcome) {
-    // A sleep of more than an age traps in the runtime.
+    // The runtime traps on a sleep whose end it can't represent.
     self.duration = min(duration, .seconds(1 << 31))
     super.init(nil, body: body)
   }
@@ -134,7 +134,7 @@ final class TimerArm<Outcome>: SelectArm<Outcome> {
   override func attempt() -> Bool { end.map { $0 <= .now } ?? (duration <= .zero) }
 
   override func register(_ waiter: ChannelWaiter, _ index: Int) {
-    // From when the select began to wait, however often something else wakes it.
+    // Counted from the select's first wait, however often other cases wake it.
     let end = self.end ?? .now + duration
     self.end = end
     timer = Task {

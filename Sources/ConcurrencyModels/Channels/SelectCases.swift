@@ -1,12 +1,13 @@
 /// A case of a ``select(_:)``: ``Receive``, ``Send``, ``After`` or ``Otherwise``.
 public protocol SelectCase<Outcome> {
-  /// What the select returns when this case is the one.
+  /// What the select returns when it chooses this case.
   associatedtype Outcome
-  /// The case as a select sees it.
+  /// What the select runs. Not for callers.
   var arm: SelectArm<Outcome> { get }
 }
 
-/// Receives from a channel; the closure gets nil when the channel is closed. A channel that is nil is never ready.
+/// Receives from a channel. The closure gets nil when the channel is closed and empty. A channel that is nil is
+/// never ready.
 public struct Receive<Value: Sendable, Outcome>: SelectCase {
   private let make: () -> SelectArm<Outcome>
 
@@ -22,14 +23,15 @@ public struct Receive<Value: Sendable, Outcome>: SelectCase {
     }
   }
 
-  /// From something else.
+  /// Receives from a channel of another kind.
   package init(_ make: @escaping () -> SelectArm<Outcome>) { self.make = make }
 
-  /// The case as a select sees it.
+  /// What the select runs. Not for callers.
   public var arm: SelectArm<Outcome> { make() }
 }
 
-/// Sends to a channel. A channel that is nil is never ready; one that is closed makes the select throw `sendOnClosed`.
+/// Sends to a channel. A channel that is nil is never ready; one that is closed makes the select throw
+/// `sendOnClosed`.
 public struct Send<Value: Sendable, Outcome>: SelectCase {
   private let make: () -> SelectArm<Outcome>
 
@@ -46,14 +48,14 @@ public struct Send<Value: Sendable, Outcome>: SelectCase {
     }
   }
 
-  /// To something else.
+  /// Sends to a channel of another kind.
   package init(_ make: @escaping () -> SelectArm<Outcome>) { self.make = make }
 
-  /// The case as a select sees it.
+  /// What the select runs. Not for callers.
   public var arm: SelectArm<Outcome> { make() }
 }
 
-/// Is ready when so much time has passed and nothing else was.
+/// Is ready when this much time has passed since the select began to wait.
 public struct After<Outcome>: SelectCase {
   private let duration: Duration
   private let body: () async throws -> Outcome
@@ -66,18 +68,18 @@ public struct After<Outcome>: SelectCase {
     self.body = body
   }
 
-  /// The case as a select sees it.
+  /// What the select runs. Not for callers.
   public var arm: SelectArm<Outcome> { TimerArm(duration, body) }
 }
 
-/// Is taken when no other case is ready: the select doesn't wait. Go's `default`.
+/// Is chosen when no other case is ready, so that the select doesn't wait: Go's `default`.
 public struct Otherwise<Outcome>: SelectCase {
   private let body: () async throws -> Outcome
 
-  /// - Parameter body: runs then.
+  /// - Parameter body: runs after the select has chosen this case.
   public init(_ body: @escaping () async throws -> Outcome) { self.body = body }
 
-  /// The case as a select sees it.
+  /// What the select runs. Not for callers.
   public var arm: SelectArm<Outcome> { OtherwiseArm(nil, body: body) }
 }
 
@@ -87,7 +89,7 @@ public struct Otherwise<Outcome>: SelectCase {
   @inlinable public static func buildExpression(_ one: some SelectCase<Outcome>) -> [SelectArm<Outcome>] {
     [one.arm]
   }
-  /// Cases behind each other.
+  /// Several cases.
   @inlinable public static func buildBlock(_ parts: [SelectArm<Outcome>]...) -> [SelectArm<Outcome>] {
     parts.flatMap { $0 }
   }
@@ -95,9 +97,9 @@ public struct Otherwise<Outcome>: SelectCase {
   @inlinable public static func buildOptional(_ part: [SelectArm<Outcome>]?) -> [SelectArm<Outcome>] {
     part ?? []
   }
-  /// An `if` with one.
+  /// The `if` branch of an `if` with an `else`.
   @inlinable public static func buildEither(first part: [SelectArm<Outcome>]) -> [SelectArm<Outcome>] { part }
-  /// Its `else`.
+  /// The `else` branch.
   @inlinable public static func buildEither(second part: [SelectArm<Outcome>]) -> [SelectArm<Outcome>] {
     part
   }

@@ -1,17 +1,17 @@
-/// Something else that a select can wait for: a channel to another process.
+/// What a select can wait for beside channels between tasks: a channel to another process.
 ///
-/// It can't promise, as a channel between tasks can, that what it woke a select for is still there when the select looks:
-/// another process may have been quicker. So it only wakes, and the select tries everything again.
+/// When it wakes a select, another process may take the message before the select tries. So it only wakes the
+/// select, which then tries every case again.
 package protocol SelectSource: AnyObject {
-  /// Does what the case is to do, if it can be done now.
+  /// Carries out the case if it is ready.
   func attempt() -> Bool
-  /// Calls `waker` when an attempt may succeed; at once, if that is so by now.
+  /// Wakes `waker` when an attempt may succeed; at once if it may succeed now.
   func register(_ waker: SelectWaker)
-  /// Calls it no more.
+  /// Wakes it no more.
   func unregister(_ waker: SelectWaker)
 }
 
-/// Wakes a task that waits, once.
+/// Wakes a waiting task, once.
 package final class SelectWaker: Sendable {
   private let waiter: ChannelWaiter
   private let index: Int
@@ -21,14 +21,14 @@ package final class SelectWaker: Sendable {
     self.index = index
   }
 
-  /// False: it is awake already, for another reason.
+  /// Wakes the task. False: something else has woken it.
   @discardableResult package func wake() -> Bool {
     guard waiter.claim(index) else { return false }
     waiter.resume()
     return true
   }
 
-  /// Waits until `source` may be able to do what it is to do.
+  /// Waits until an attempt of `source` may succeed.
   /// - Throws: `CancellationError`.
   package nonisolated(nonsending) static func wait(for source: any SelectSource) async throws {
     let waiter = ChannelWaiter()
@@ -42,12 +42,12 @@ package final class SelectWaker: Sendable {
   }
 }
 
-/// A case of a select that is done by a source.
+/// A case of a select that a source carries out.
 package final class SourceArm<Outcome>: SelectArm<Outcome> {
   private let source: any SelectSource
   private var waker: SelectWaker?
 
-  /// - Parameter body: runs when the source has done it.
+  /// - Parameter body: runs after the source has carried it out.
   package init(_ source: any SelectSource, _ body: @escaping () async throws -> Outcome) {
     self.source = source
     super.init(nil, body: body)

@@ -12,10 +12,11 @@ import SystemCalls
 ///
 /// The loop is also an executor: a `Task(executorPreference: loop)` and an ``EventLoopActor`` run on its thread.
 ///
-/// Only ``submit(_:)``, ``stop()`` and the executor's functions may be called from any thread. Call everything else on
-/// the loop's own thread: before ``run()`` or from a callback.
+/// Only ``submit(_:)``, ``stop()`` and the executor's functions may be called from any thread. Call everything
+/// else on the loop's own thread: before ``run()`` or from a callback.
 ///
-/// Limits: as many descriptors as the process may have open (`RLIMIT_NOFILE`). A loop keeps two descriptors for itself.
+/// Limits: as many descriptors as the process may have open (`RLIMIT_NOFILE`). A loop keeps two descriptors for
+/// itself.
 ///
 /// System calls: epoll_create1(2) and eventfd(2) when it is made, epoll_ctl(2), epoll_wait(2); write(2) to wake it.
 ///
@@ -45,8 +46,8 @@ public final class EventLoop: @unchecked Sendable {
   /// Storage for the callbacks and jobs that become ready while these run.
   private var spareCallbacks: [Callback] = []
   private var spareJobs: [LoopJob] = []
-  /// After this many callbacks and jobs the loop asks epoll again. Those that are ready at the same time all run, even
-  /// if there are more.
+  /// After this many callbacks and jobs the loop asks epoll again. Those that are ready at the same time all run,
+  /// even if there are more.
   private static let maximumJobs = 128
   private var failure: (any Error)?
   /// The loop as the executor of actors.
@@ -86,8 +87,8 @@ public final class EventLoop: @unchecked Sendable {
 
   /// Calls back in each iteration in which the descriptor is ready for `events`, until ``remove(_:)``.
   ///
-  /// Level-triggered: a callback that doesn't read what is there is called again. The descriptor stays the caller's; the
-  /// loop doesn't close it. System call: epoll_ctl(2), EPOLL_CTL_ADD.
+  /// Level-triggered: a callback that doesn't read what is there is called again. The descriptor stays the
+  /// caller's; the loop doesn't close it. System call: epoll_ctl(2), EPOLL_CTL_ADD.
   ///
   /// - Parameters:
   ///   - descriptor: an open pipe, socket, eventfd or the like; epoll(7) takes no files and no directories.
@@ -132,8 +133,8 @@ public final class EventLoop: @unchecked Sendable {
 
   // MARK: Timers
 
-  /// Calls back once, after this many nanoseconds. A timer is never early; epoll_wait(2) makes it up to a millisecond
-  /// late.
+  /// Calls back once, after this many nanoseconds. A timer is never early; epoll_wait(2) makes it up to a
+  /// millisecond late.
   /// - Returns: the timer for ``cancel(timer:)``.
   @discardableResult
   public func after(_ nanoseconds: UInt64, _ callback: @escaping Callback) -> UInt64 {
@@ -223,8 +224,8 @@ public final class EventLoop: @unchecked Sendable {
     }
   }
 
-  /// Runs the callbacks and jobs that are ready, and those that they make ready, up to a limit: epoll_wait(2) costs more
-  /// than they do, and what waits for a descriptor waits for all of them.
+  /// Runs the callbacks and jobs that are ready, and those that they make ready, up to a limit: epoll_wait(2)
+  /// costs more than they do, and what waits for a descriptor waits for all of them.
   private func runReady() {
     var count = 0
     while count < Self.maximumJobs {

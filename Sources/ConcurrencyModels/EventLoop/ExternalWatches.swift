@@ -1,8 +1,8 @@
 import Synchronization
 package import SystemCalls
 
-/// Descriptors that other threads ask an ``EventLoop`` to watch. Each watch calls back once, and again only after it is
-/// rearmed.
+/// Descriptors that other threads ask an ``EventLoop`` to watch. Each watch calls back once, and again only after
+/// it is rearmed.
 ///
 /// Callbacks run on the loop's thread. One may still be running when ``EventLoop/unwatch(_:)`` returns.
 final class ExternalWatches: Sendable {
@@ -50,8 +50,8 @@ final class ExternalWatches: Sendable {
 }
 
 extension EventLoop {
-  /// Calls back once when the descriptor is ready or hung up; ``rearm(_:)`` asks for one more callback. May be called
-  /// from any thread. System call: epoll_ctl(2), EPOLLONESHOT.
+  /// Calls back once when the descriptor is ready or hung up; ``rearm(_:)`` asks for one more callback. May be
+  /// called from any thread. System call: epoll_ctl(2), EPOLLONESHOT.
   /// - Throws: EEXIST when the loop watches the descriptor already: epoll(7) knows it by its number.
   package func watchOnce(
     _ descriptor: Int32, _ events: DescriptorEvents, _ callback: @escaping @Sendable () -> Void
@@ -72,8 +72,8 @@ extension EventLoop {
     try epoll.change(descriptor, events.epoll.union(.once), token: token)
   }
 
-  /// Ends the callbacks, but for one that is running now. Call it before the descriptor is closed. May be called from
-  /// any thread.
+  /// Ends the callbacks, but for one that is running now. Call it before the descriptor is closed. May be called
+  /// from any thread.
   package func unwatch(_ token: UInt64) {
     if let descriptor = externalWatches.remove(token) { epoll.remove(descriptor) }
   }

@@ -2,8 +2,9 @@ import SystemCalls
 
 /// Tasks and actors that run on the loop's thread.
 ///
-/// `Task(executorPreference: loop) { … }` runs a task and its children there; an ``EventLoopActor`` runs there. Their
-/// jobs run between the callbacks, in the order in which they became ready, so that their shared state needs no lock.
+/// `Task(executorPreference: loop) { … }` runs a task and its children there; an ``EventLoopActor`` runs there.
+/// Their jobs run between the callbacks, in the order in which they became ready, so that their shared state
+/// needs no lock.
 extension EventLoop: TaskExecutor {
   /// Runs a job of a task in the next iteration. Swift's runtime calls it, from any thread.
   public func enqueue(_ job: consuming ExecutorJob) { add(LoopJob(UnownedJob(job), isActorJob: false)) }
@@ -13,8 +14,8 @@ extension EventLoop: TaskExecutor {
     unsafe serialExecutor.asUnownedSerialExecutor()
   }
 
-  /// Runs the loop on the calling thread until an async function, which runs on the loop, has ended. ``stop()`` cancels
-  /// the function, and so does an error that a callback throws.
+  /// Runs the loop on the calling thread until an async function, which runs on the loop, has ended. ``stop()``
+  /// cancels the function, and so does an error that a callback throws.
   /// - Returns: what the function returned.
   /// - Throws: what a callback threw, after the function has ended; what the function threw; ``EventLoopError`` when
   ///   epoll_wait(2) fails.
@@ -123,8 +124,8 @@ extension EventLoopActor {
   public nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.asUnownedSerialExecutor() }
 }
 
-/// The loop as the executor of actors. It is not the loop itself, which is the executor of tasks: otherwise a task that
-/// runs on no actor would seem to run on one, and would switch executors at every call.
+/// The loop as the executor of actors. It is not the loop itself, which is the executor of tasks: otherwise a
+/// task that runs on no actor would seem to run on one, and would switch executors at every call.
 final class LoopSerialExecutor: SerialExecutor, @unchecked Sendable {
   // Set once, when the loop is made.
   weak var loop: EventLoop?

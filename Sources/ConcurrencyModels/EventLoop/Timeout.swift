@@ -12,8 +12,8 @@ public struct TimeoutError: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 extension EventLoop {
-  /// Runs an async function on the loop and cancels it after this many nanoseconds. The function sees the cancellation
-  /// at its next wait. System calls: those of a timer of the loop.
+  /// Runs an async function on the loop and cancels it after this many nanoseconds. The function sees the
+  /// cancellation at its next wait. System calls: those of a timer of the loop.
   /// - Throws: ``TimeoutError``, after the function has ended; what the function throws.
   public func timeout<Value: Sendable>(
     nanoseconds: UInt64, _ body: @escaping @Sendable () async throws -> Value

@@ -1,11 +1,11 @@
-/// Timers by time: a binary heap.
+/// Timers ordered by time: a binary heap.
 struct TimerHeap {
-  private struct Timer {
+  private struct Entry {
     let at: UInt64
     let id: UInt64
   }
 
-  private var heap: [Timer] = []
+  private var heap: [Entry] = []
   private var callbacks: [UInt64: EventLoop.Callback] = [:]
   private var nextID: UInt64 = 1
 
@@ -13,7 +13,7 @@ struct TimerHeap {
     let id = nextID
     nextID += 1
     callbacks[id] = callback
-    heap.append(Timer(at: at, id: id))
+    heap.append(Entry(at: at, id: id))
     var child = heap.count - 1
     while child > 0, heap[(child - 1) / 2].at > heap[child].at {
       heap.swapAt((child - 1) / 2, child)
@@ -24,16 +24,16 @@ struct TimerHeap {
 
   mutating func cancel(_ id: UInt64) {
     callbacks[id] = nil
-    // Those that were cancelled fall away when they are due, or when they are most of what there is.
+    // Entries of cancelled timers are removed when they are due, or when they are more than half of all.
     if heap.count > 64, heap.count > 2 * callbacks.count {
       heap = heap.filter { callbacks[$0.id] != nil }.sorted { $0.at < $1.at }
     }
   }
 
-  /// When the next one rings.
+  /// When the next timer fires.
   var next: UInt64? { heap.first?.at }
 
-  /// Takes those that ring by now; cancelled ones fall away.
+  /// Removes and returns the timers that are due; drops cancelled ones.
   mutating func due(_ now: UInt64) -> [EventLoop.Callback] {
     var due: [EventLoop.Callback] = []
     while let first = heap.first, first.at <= now {

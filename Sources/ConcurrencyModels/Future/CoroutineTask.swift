@@ -1,27 +1,29 @@
-/// Steps a coroutine to its end: starts it, waits for the future that it yields, and steps it again when that is there.
-/// With an event loop that resolves the futures, that is all that concurrency takes on one thread.
+/// Runs a coroutine to its end: starts it, waits for the future that it yields, and resumes it when that future
+/// is done. An event loop that resolves the futures runs many of them on one thread.
 ///
-/// A task lives as long as the future that it waits for: whoever drops a future that will never be resolved cancels the
-/// task that waits for it. Belongs to one thread. System calls: none.
+/// A task lives as long as the future that it waits for: releasing a future that is not resolved ends the task
+/// that waits for it. A task belongs to one thread. System calls: none.
+///
+/// Source: `Sources/ConcurrencyModels/Future/`.
 public final class CoroutineTask<Value> {
-  /// What the coroutine returned or threw, once it has ended.
+  /// What the coroutine returned or threw; done when it has ended.
   public let outcome = Future<Value>()
   private let coroutine: Coroutine<Value>
-  /// Which wait the next callback ends; callbacks of earlier ones come to nothing.
+  /// The number of the current wait; callbacks of earlier waits are ignored.
   private var waitNumber = 0
   private var isCancelled = false
   private var isStepping = false
-  /// The cancellation was thrown in.
+  /// Whether the cancellation was thrown into the coroutine.
   private var cancellationDelivered = false
 
-  /// Takes the first step.
+  /// Starts the coroutine, which runs to its first wait.
   public init(_ coroutine: Coroutine<Value>) {
     self.coroutine = coroutine
     step()
   }
 
-  /// Throws `CancellationError` into the coroutine where it waits, or, called by itself, where it waits next. One that
-  /// has ended stays as it is.
+  /// Throws `CancellationError` into the coroutine where it waits or, when the coroutine itself calls this, where
+  /// it waits next. A task that has ended is not changed.
   public func cancel() {
     guard !outcome.isDone, !isCancelled else { return }
     isCancelled = true
@@ -50,7 +52,7 @@ public final class CoroutineTask<Value> {
           error = CancellationError()
           continue
         }
-        // What is there already costs no callback, and no stack.
+        // A future that is done needs no callback, and no deeper stack.
         if awaited.isDone { continue }
         waitNumber += 1
         let mine = waitNumber

@@ -1,28 +1,28 @@
-/// What a coroutine can wait for: something that calls back when it is there.
+/// What a coroutine can wait for: it calls back when it is done.
 public protocol Awaitable: AnyObject {
   /// Whether waiting is over.
   var isDone: Bool { get }
-  /// Calls back once, when it is done; at once if it is.
+  /// Calls back once, when it is done; at once if it is done already.
   func whenDone(_ callback: @escaping () -> Void)
 }
 
-/// A result that isn't there yet, and who wants to hear of it.
+/// A result that may not be there yet, and the callbacks that wait for it.
 ///
-/// Belongs to one thread, as the callbacks of an event loop do. System calls: none.
+/// A future belongs to one thread, as the callbacks of an event loop do. System calls: none.
 public final class Future<Value>: Awaitable {
-  /// The value or the error, once it is there; it never changes then.
+  /// The value or the error; nil until it is resolved. It never changes again.
   public private(set) var result: Result<Value, any Error>?
   private var callbacks: [() -> Void] = []
 
-  /// A future that isn't done.
+  /// Makes a future without a result.
   public init() {}
 
   /// Whether it has its result.
   public var isDone: Bool { result != nil }
 
-  /// Gives it its result, and calls back everybody who waits, in the order in which they came; inside of another
-  /// future's callback, when that has returned.
-  /// - Returns: false when it had one: that one stays.
+  /// Sets the result and calls the waiting callbacks in the order in which they were added. Inside of another
+  /// future's callback, they are called when that one has returned.
+  /// - Returns: false when it had a result, which stays.
   @discardableResult
   public func resolve(_ result: Result<Value, any Error>) -> Bool {
     guard self.result == nil else { return false }
@@ -33,15 +33,15 @@ public final class Future<Value>: Awaitable {
     return true
   }
 
-  /// Gives it its value. False when it had a result.
+  /// Sets a value as the result. False when it had a result.
   @discardableResult
   public func succeed(_ value: Value) -> Bool { resolve(.success(value)) }
 
-  /// Gives it an error. False when it had a result.
+  /// Sets an error as the result. False when it had a result.
   @discardableResult
   public func fail(_ error: any Error) -> Bool { resolve(.failure(error)) }
 
-  /// Calls back once, when the result is there; at once if it is.
+  /// Calls back once, when the result is there; at once if it is there already.
   public func whenDone(_ callback: @escaping () -> Void) {
     if isDone { callback() } else { callbacks.append(callback) }
   }
@@ -50,7 +50,7 @@ public final class Future<Value>: Awaitable {
 /// A generator that yields what it waits for: a coroutine as it was written before async and await.
 public typealias Coroutine<Value> = Generator<any Awaitable, Never, Value>
 
-/// The way of a coroutine's function to what steps it.
+/// What a coroutine's function waits with.
 public typealias CoroutineContext = Yielder<any Awaitable, Never>
 
 extension Yielder where Yield == any Awaitable, Send == Never {

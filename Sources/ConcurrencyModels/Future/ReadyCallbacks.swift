@@ -1,11 +1,11 @@
 import SystemCalls
 
-/// Callbacks that are due on this thread. One that makes others due doesn't call them: they are called when it has
-/// returned, so that a chain of a million futures takes no more stack than one.
+/// The callbacks that are due on this thread. A callback that makes others due doesn't call them itself: they are
+/// called when it has returned, so that a chain of a million futures needs no deeper stack than one future.
 @safe final class ReadyCallbacks {
   private var waiting: [() -> Void] = []
 
-  /// Calls them: now, or, inside of another callback, behind it.
+  /// Calls them now or, inside of another callback, after it.
   static func call(_ callbacks: [() -> Void]) {
     if callbacks.isEmpty { return }
     if let pointer = unsafe Threads[.callbacks] {

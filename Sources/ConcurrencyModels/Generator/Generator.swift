@@ -1,5 +1,5 @@
-/// A function that can be paused and resumed from outside: it hands values out with `yield`, and may be given values,
-/// or errors, where it waits.
+/// A function that its caller pauses and resumes: it hands out values with `yield` and receives values or errors
+/// where it waits.
 ///
 /// ```swift
 /// let averages = Generator<Double, Double, Int> { caller in
@@ -17,16 +17,18 @@
 /// averages.result            // 2
 /// ```
 ///
-/// The rules are those of Python's PEP 342 and PEP 380, which is where most people have met them; what differs: the end
-/// is told by nil instead of an exception, and what `next()` sends arrives as nil.
+/// The rules are those of Python's PEP 342 and PEP 380, with two differences: nil reports the end instead of an
+/// exception, and what `next()` sends arrives as nil.
 ///
-/// The function runs on the caller's thread, inside of `next()` and the others, and only there: an async function that
-/// an executor of the generator's own steps from one `yield` to the next. There is no thread and no queue behind it; a
-/// step is a few function calls. It may await nothing but `yield` (see ``GeneratorError/Code/waitsElsewhere``).
+/// The function runs on the caller's thread, inside of `next()`, `send(_:)` and `throw(_:)` only: it is an async
+/// function that an executor of the generator runs from one `yield` to the next. There is no thread and no queue;
+/// a step is a few function calls. The function may await nothing but `yield` (see
+/// ``GeneratorError/Code/waitsElsewhere``).
 ///
-/// A generator belongs to one thread at a time, and one that was made on an actor to that actor. One that is let go before its end is closed: its `defer`s run.
+/// A generator belongs to one thread at a time; one that was made on an actor belongs to that actor. A generator
+/// that is released before its end is closed: its `defer`s run.
 ///
-/// System calls: none.
+/// System calls: none. Source: `Sources/ConcurrencyModels/Generator/`.
 public final class Generator<Yield, Send, Return> {
   @usableFromInline let stepper: Stepper
   @usableFromInline let exchange: GeneratorExchange<Yield, Send>
@@ -35,7 +37,7 @@ public final class Generator<Yield, Send, Return> {
   /// Makes a generator; nothing of the function runs before the first `next()`.
   ///
   /// - Parameters:
-  ///   - isolation: where it is made, and used: what `body` may touch without waiting.
+  ///   - isolation: the actor on which it is made and used; `body` may use the state of that actor.
   ///   - body: the function: it yields through its argument, and what it returns ends the generator.
   @inlinable public init(
     isolation: (any Actor)? = #isolation, _ body: @escaping (Yielder<Yield, Send>) async throws -> Return
@@ -54,30 +56,31 @@ public final class Generator<Yield, Send, Return> {
 
   deinit { stepper.abandon() }
 
-  /// What the function returned; nil while it hasn't.
+  /// What the function returned; nil until it has.
   @inlinable public var result: Return? { stepper.waitsElsewhere ? nil : outcome.value }
 
-  /// What ended an iteration with `for in`, which can't throw.
+  /// The error that ended a `for in` loop, which can't throw it.
   public private(set) var failure: (any Error)?
 
-  /// Whether the function has ended, in whichever way.
+  /// Whether the function has ended: returned, thrown or been closed.
   public var hasEnded: Bool { stepper.phase == .ended }
 
   /// Runs to the next `yield` and returns its value; nil when the function has returned (``result`` then has its
-  /// value), now or earlier. The `yield` where it waited returns nil.
+  /// value), now or earlier. The `yield` where it waits returns nil.
   /// - Throws: what the function throws; `alreadyRunning`, `waitsElsewhere`.
   @inlinable public func next() throws -> Yield? { try taken(try stepper.step()) }
 
-  /// The same, and the `yield` where the function waits returns this value; nil: as ``next()``.
+  /// Resumes the function as ``next()`` does; the `yield` where it waits returns this value.
   /// - Throws: what the function throws; `notStarted` before the first `next()`; `alreadyRunning`, `waitsElsewhere`.
   @inlinable public func send(_ value: Send?) throws -> Yield? {
-    // One that can't be resumed keeps what it has.
+    // A generator that can't be resumed keeps the value that was sent before.
     if stepper.phase == .paused { exchange.sent = value }
     return try taken(try stepper.step(isSending: value != nil))
   }
 
-  /// The same, and the `yield` where the function waits throws this error. In a generator that hasn't started, or has
-  /// ended, it is thrown right back.
+  /// Resumes the function as ``next()`` does; the `yield` where it waits throws this error. A generator that hasn't
+  /// started or has ended throws it back at once.
+  /// - Throws: what the function throws; `alreadyRunning`, `waitsElsewhere`.
   @inlinable public func `throw`(_ error: any Error) throws -> Yield? {
     try taken(try stepper.step(throwing: error))
   }
@@ -89,26 +92,26 @@ public final class Generator<Yield, Send, Return> {
     throw error
   }
 
-  /// Asks the function to end: the `yield` where it waits throws ``GeneratorExit``. Nothing happens to one that has
-  /// ended; one that hasn't started never will.
+  /// Asks the function to end: the `yield` where it waits throws ``GeneratorExit``. A generator that has ended is
+  /// not changed; one that hasn't started ends without running.
   /// - Throws: `ignoredExit` when the function yields again; what else it throws instead of ending.
   public func close() throws {
     guard stepper.needsExit() else { return }
     do {
       if try self.throw(GeneratorExit()) != nil { throw GeneratorError(.ignoredExit) }
     } catch is GeneratorExit {
-      // As asked.
+      // The function has ended as asked.
     }
   }
 }
 
-/// `for value in generator`: the values to the end. An error ends the loop, and is then in ``Generator/failure``.
+/// `for value in generator` gets the values to the end. An error ends the loop; ``Generator/failure`` has it.
 extension Generator: Sequence {
-  /// Steps the generator.
+  /// Resumes the generator for each value.
   public struct Iterator: IteratorProtocol {
     fileprivate let generator: Generator
 
-    /// The next value; nil: it has ended, or thrown.
+    /// The next value; nil: the function has returned or thrown.
     public mutating func next() -> Yield? {
       do {
         return try generator.next()
@@ -119,6 +122,6 @@ extension Generator: Sequence {
     }
   }
 
-  /// Goes on where the generator stands.
+  /// Continues where the generator waits.
   public func makeIterator() -> Iterator { Iterator(generator: self) }
 }

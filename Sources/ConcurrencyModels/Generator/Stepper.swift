@@ -1,10 +1,10 @@
 import Synchronization
 import SystemCalls
 
-/// Runs an async function in steps, on the thread of whoever calls ``step(_:)``: the executor of the function's task,
-/// which keeps the task's job until the next step. What goes in and out is its user's matter.
+/// Runs an async function in steps, on the thread that calls `step`: the executor of the function's task, which
+/// keeps the task's job until the next step. Its user exchanges the values.
 @usableFromInline @safe final class Stepper: TaskExecutor, @unchecked Sendable {
-  // Not generic: nothing in a step looks up metadata. It belongs to the thread that steps, but for what is atomic or
+  // Not generic: a step looks up no metadata. It belongs to the thread that steps, except for what is atomic or
   // behind the mutex.
   @usableFromInline enum Phase { case created, running, paused, ended }
 
@@ -12,17 +12,17 @@ import SystemCalls
   private var body: (() async -> Void)?
   private var task: Task<Void, Never>?
   private var continuation: UnsafeContinuation<Void, Never>?
-  /// What the function finds where it waits, instead of a value.
+  /// The error that the function's wait throws.
   private var thrown: (any Error)?
-  /// On its way from `yield` to where it waits.
+  /// Whether it is between `yield` and the suspension.
   private var isYielding = false
-  /// The one job that there mostly is, and those behind it.
+  /// The first job, usually the only one, and those behind it.
   private var job: UnownedJob?
   private var moreJobs: [UnownedJob] = []
-  /// The function waited for something other than its caller: it is not to wait any more, and what becomes of it is
-  /// nobody's.
+  /// Whether the function waited for something other than its caller. It may not wait again, and its result is
+  /// dropped.
   @usableFromInline private(set) var waitsElsewhere = false
-  /// The actor that the function belongs to: whoever steps it is on it.
+  /// The actor of the function; the caller of `step` is on it.
   private let actor: UnownedSerialExecutor?
   private let isOnActor: Bool
   // Weak: the actor may own the generator.
@@ -30,7 +30,7 @@ import SystemCalls
 
   /// The thread that runs the function now; 0: none.
   private let stepper = Atomic<UInt>(0)
-  /// Jobs of other threads: the function waited for something that isn't its caller.
+  /// Jobs that other threads enqueued, because the function waited for something other than its caller.
   private struct ExternalJobs {
     var jobs: [UnownedJob] = []
     var runsAtOnce = false
@@ -45,13 +45,13 @@ import SystemCalls
     self.isolation = isolation
   }
 
-  /// What is stepped; before the first step.
+  /// Sets the function, before the first step.
   @usableFromInline func prepare(_ body: @escaping () async -> Void) { self.body = body }
 
-  // MARK: From outside
+  // MARK: For the caller
 
-  /// Goes on to where the function waits next (true), or to its end (false). With an error, that is what the function
-  /// finds where it waits now.
+  /// Runs the function to its next wait (true) or to its end (false). An error is thrown where the function waits
+  /// now.
   @usableFromInline func step(throwing error: (any Error)? = nil, isSending: Bool = false) throws -> Bool {
     switch phase {
     case .running: throw GeneratorError(.alreadyRunning)
@@ -73,13 +73,14 @@ import SystemCalls
     }
   }
 
-  /// Ends a function that hasn't started, and says whether there is anything else to end.
+  /// Ends a function that hasn't started. True: it has started and not ended.
   @usableFromInline func needsExit() -> Bool {
     if phase == .created { end() }
     return phase != .ended
   }
 
-  /// Nobody will step it again: ends the function, so that its `defer`s run. One that won't end is left where it waits.
+  /// Ends the function when its last reference is released, so that its `defer`s run. A function that doesn't end
+  /// is left suspended.
   @usableFromInline func abandon() {
     guard needsExit() else { return }
     for _ in 0..<Self.maximumExits where phase == .paused { _ = try? step(throwing: GeneratorExit()) }
@@ -99,7 +100,7 @@ import SystemCalls
       job = nil
       if !moreJobs.isEmpty { job = moreJobs.removeFirst() }
       run(next)
-      // Other tasks of the function's go on when it does.
+      // Other tasks of the function run at its next step.
       if phase == .paused { break }
     }
     stepper.store(outer, ordering: .relaxed)
@@ -119,7 +120,7 @@ import SystemCalls
   private func start() {
     guard let function = body else { return }
     body = nil
-    // The task runs in steps of whoever calls, never beside them.
+    // The task runs only inside of a step, never in parallel with the caller.
     nonisolated(unsafe) let body = function
     task = Task(executorPreference: self) {
       await unsafe body()
@@ -127,8 +128,8 @@ import SystemCalls
     }
   }
 
-  /// The function waits for something that isn't its caller, who can't wait for that. When it comes back, on whichever
-  /// thread, it runs to its end there, and doesn't wait again.
+  /// Handles a function that waits for something other than its caller: the step fails. When the wait ends, on
+  /// any thread, the function runs to its end there and may not wait again.
   private func failWaitingElsewhere() throws {
     phase = .ended
     waitsElsewhere = true
@@ -144,12 +145,12 @@ import SystemCalls
 
   private func run(_ job: UnownedJob, on actor: isolated any Actor) async { run(job) }
 
-  // MARK: From inside
+  // MARK: For the function
 
-  /// Whether the function may wait for its caller now.
+  /// Checks that the function may wait for its caller now.
   @usableFromInline func enter() throws {
     if waitsElsewhere { throw GeneratorExit() }
-    // Another task, or one that kept its way to the caller past the end.
+    // Another task called, or the function has ended.
     guard phase == .running, !isYielding, isSteppedHere else { throw GeneratorError(.notInside) }
     isYielding = true
   }
@@ -172,7 +173,7 @@ import SystemCalls
     unsafe await withUnsafeContinuation { continuation in unsafe pause(continuation) }
   }
 
-  /// An actor's own executor would take the job that resumes its function to another thread.
+  /// An actor's own executor would resume the function on another thread.
   @concurrent private func waitOnNoActor() async {
     unsafe await withUnsafeContinuation { continuation in unsafe pause(continuation) }
   }
@@ -192,7 +193,7 @@ import SystemCalls
       return state.runsAtOnce
     }
     guard runsAtOnce else { return }
-    // What belongs to an actor goes on there, and nowhere else.
+    // A job of an actor runs on that actor only.
     guard let isolation else { return run(job) }
     Task { await self.run(job, on: isolation) }
   }

@@ -1,12 +1,12 @@
-/// A generator's function's way to its caller.
+/// What a generator's function hands values to its caller with.
 public struct Yielder<Yield, Send> {
   @usableFromInline let exchange: GeneratorExchange<Yield, Send>
 
   @inlinable init(_ exchange: GeneratorExchange<Yield, Send>) { self.exchange = exchange }
 
-  /// Hands the value to the caller, and waits until it resumes the generator.
-  /// - Returns: what was sent; nil when the caller called `next()`.
-  /// - Throws: what the caller threw in; ``GeneratorExit`` when it asks for the end; `notInside`.
+  /// Hands a value to the caller and waits until the caller resumes the generator.
+  /// - Returns: the value that was sent; nil when the caller called `next()`.
+  /// - Throws: the error that the caller threw in; ``GeneratorExit`` when the function is to end; `notInside`.
   @discardableResult
   @inlinable nonisolated(nonsending) public func yield(_ value: Yield) async throws -> Send? {
     try exchange.stepper.enter()
@@ -15,8 +15,8 @@ public struct Yielder<Yield, Send> {
     return exchange.sent.take()
   }
 
-  /// Delegates: what the other generator yields goes to the caller as if it were yielded here; what the caller sends,
-  /// throws and closes goes to the other. PEP 380.
+  /// Delegates: what the other generator yields goes to the caller as if it were yielded here; what the caller
+  /// sends, throws and closes goes to the other. PEP 380.
   /// - Returns: what the other returned.
   /// - Throws: what the other throws; `hasEnded` if it had ended before, without a value.
   @discardableResult
@@ -26,7 +26,7 @@ public struct Yielder<Yield, Send> {
     try await delegate(to: other) { try other.send($0) }
   }
 
-  /// The same for a generator that takes values of another type, or none: what the caller sends is nobody's.
+  /// Delegates to a generator that takes values of another type, or none: what the caller sends is dropped.
   @discardableResult
   @inlinable nonisolated(nonsending) public func yield<Other, Return>(
     from other: Generator<Yield, Other, Return>
@@ -43,7 +43,7 @@ public struct Yielder<Yield, Send> {
       do {
         sent = try await yield(value)
       } catch let exit as GeneratorExit {
-        // The other first; what it throws meanwhile goes before.
+        // Closes the other first; an error that it throws replaces the exit.
         try other.close()
         throw exit
       } catch {
@@ -56,13 +56,13 @@ public struct Yielder<Yield, Send> {
     return result
   }
 
-  /// Hands out every value of a sequence. What the caller sends is nobody's; what it throws is thrown here.
+  /// Hands out every value of a sequence. What the caller sends is dropped; what it throws in is thrown here.
   @inlinable nonisolated(nonsending) public func yield(from values: some Sequence<Yield>) async throws {
     for value in values { try await yield(value) }
   }
 }
 
-/// What goes between a generator's function and its caller.
+/// The values that a generator's function and its caller exchange.
 @usableFromInline final class GeneratorExchange<Yield, Send> {
   @usableFromInline let stepper: Stepper
   @usableFromInline var yielded: Yield?
@@ -74,7 +74,7 @@ public struct Yielder<Yield, Send> {
 /// How a generator's function ended.
 @usableFromInline final class GeneratorOutcome<Return> {
   @usableFromInline var value: Return?
-  /// Told once.
+  /// Thrown to the caller once.
   @usableFromInline var error: (any Error)?
 
   @inlinable init() {}

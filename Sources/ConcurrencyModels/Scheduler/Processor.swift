@@ -1,12 +1,12 @@
 import Synchronization
 import SystemCalls
 
-/// P: the right to run jobs, and a queue of those that are to run here. There are as many as CPUs; a thread without one
-/// runs no job.
+/// P: the right to run jobs, and a queue of ready jobs. A thread without a processor runs no job.
 @safe final class Processor: @unchecked Sendable {
   enum State: Int { case idle, running, inSystemCall }
 
-  /// So many wait here at most; half of more go to the global queue, where everybody finds them.
+  /// How many jobs the queue holds; when there are more, half of them go to the global queue, where every thread
+  /// looks.
   static let capacity = 256
 
   let number: Int
@@ -14,15 +14,17 @@ import SystemCalls
   /// Under the lock.
   private var queue: [UnownedJob] = []
   private var first = 0
-  /// Runs before the queue: whom the running job has just woken, while what they share is warm.
+  /// The job that the running job has made ready last. It runs before the queue, while the caches hold what they
+  /// share.
   private var next: UnownedJob?
-  /// How often in a row that was taken.
+  /// How many times in a row `next` was taken.
   private var consecutiveNexts = 0
   private static let maximumConsecutiveNexts = 16
-  /// How many wait, for those who only look.
+  /// How many jobs wait; read without the lock.
   private let waiting = Atomic<Int>(0)
   private let stateWord = Atomic<Int>(State.idle.rawValue)
-  /// How many jobs it has taken; every so often the global queue is looked at first.
+  /// How many times a thread has looked for a job with this processor; now and then it looks into the global
+  /// queue first.
   var jobsTaken: UInt = 0
 
   init(_ number: Int) { self.number = number }
@@ -39,11 +41,12 @@ import SystemCalls
 
   var count: Int { waiting.load(ordering: .sequentiallyConsistent) }
 
-  /// Adds a job that was just made ready here. What doesn't fit is the caller's to put elsewhere.
+  /// Adds a job that the running job has made ready.
+  /// - Returns: the jobs that don't fit; the caller puts them into the global queue.
   func push(_ job: UnownedJob) -> [UnownedJob] {
     lock.acquire()
     defer { lock.release() }
-    // The one that was next goes behind the others.
+    // The previous `next` goes to the end of the queue.
     if let before = next { queue.append(before) }
     next = job
     var overflow: [UnownedJob] = []
@@ -68,7 +71,7 @@ import SystemCalls
     lock.acquire()
     defer { lock.release() }
     defer { updateCount() }
-    // Two that wake each other, or one that only yields, must not keep the queue waiting for ever.
+    // Two jobs that wake each other, or one that only yields, must not starve the queue.
     if let job = next, consecutiveNexts < Self.maximumConsecutiveNexts || first == queue.count {
       consecutiveNexts += 1
       next = nil
@@ -80,7 +83,7 @@ import SystemCalls
     return queue[first - 1]
   }
 
-  /// Half of what waits, for a thief: the oldest. What is next is left, unless there is nothing else.
+  /// Removes the older half of the queue, for another processor. `next` stays, unless the queue is empty.
   func stealHalf() -> [UnownedJob] {
     if count == 0 { return [] }
     lock.acquire()
@@ -96,7 +99,7 @@ import SystemCalls
     return Array(queue[first..<(first + half)])
   }
 
-  /// Under the lock.
+  /// Removes taken jobs from the queue's front and publishes the count. Called under the lock.
   private func updateCount() {
     if first == queue.count {
       queue.removeAll(keepingCapacity: true)

@@ -1,12 +1,13 @@
 import Synchronization
 import SystemCalls
 
-/// Runs tasks as Go runs goroutines: many tasks (G) on a few threads (M), of which as many run at once as there are
-/// processors (P).
+/// Runs tasks as Go runs goroutines: many tasks (G) on a few threads (M), of which as many run in parallel as
+/// there are processors (P).
 ///
-/// Each processor has a queue of its own; a thread that finds its own empty looks into the global one, and then steals half
-/// of another's. A thread whose task enters a call that blocks (``blocking(_:)``) gives its processor to another thread, so
-/// that the rest goes on; when it comes back and finds none, its task waits for its turn like the others.
+/// Each processor has a queue. A thread whose processor's queue is empty looks into the global queue and then
+/// steals half of another processor's queue. A thread whose task enters a call that blocks (``blocking(_:)``)
+/// gives its processor to another thread, so that other tasks continue; if no processor is free when the call
+/// returns, its task waits in a queue.
 ///
 /// ```swift
 /// let scheduler = Scheduler()
@@ -16,8 +17,11 @@ import SystemCalls
 /// }
 /// ```
 ///
-/// The design is that of Go's runtime (Dmitry Vyukov, "Scalable Go Scheduler Design Doc", 2012). System calls: futex(2),
-/// to wait for work and to wake those who do.
+/// The design is that of Go's runtime (Dmitry Vyukov, "Scalable Go Scheduler Design Doc", 2012).
+///
+/// System calls: clone(2) for each thread; futex(2), to wait for work and to wake a thread.
+///
+/// Source: `Sources/ConcurrencyModels/Scheduler/`.
 public final class Scheduler: TaskExecutor, @unchecked Sendable {
   private struct Shared {
     var queue: [UnownedJob] = []
@@ -26,7 +30,7 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
     var parked: [SchedulerThread] = []
     var threads: [SchedulerThread] = []
     var alive = 0
-    /// How many threads there have been.
+    /// How many threads were created, in all.
     var created = 0
     var isClosing = false
 
@@ -48,20 +52,22 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
     var count: Int { queue.count - first }
   }
 
-  /// A thread looks into the global queue first after so many jobs: no local queue keeps it waiting for ever.
+  /// After this many looks for a job, a thread looks into the global queue first, so that local queues don't
+  /// starve it.
   private static let globalQueueInterval: UInt = 61
 
   private let processors: [Processor]
   private let maximumThreads: Int
   private let shared = Mutex(Shared())
-  /// Threads that look for work. While one does, nobody has to be woken for new work.
+  /// How many threads look for work. While one does, no thread is woken for new work.
   private let spinning = Atomic<Int>(0)
   private let idleCount: Atomic<Int>
   private let ended = Parking()
 
   /// - Parameters:
-  ///   - count: how many tasks run at once; nil: as many as the machine has CPUs.
-  ///   - maximumThreads: threads at most, those in a call that blocks included. While all of them are, nothing else runs.
+  ///   - count: how many tasks run in parallel; nil: as many as the machine has CPUs.
+  ///   - maximumThreads: the limit of threads, including those in a call that blocks. While all of them are in such calls,
+  ///     no task runs.
   public init(processors count: Int? = nil, maximumThreads: Int = 2048) {
     self.maximumThreads = max(1, maximumThreads)
     let count = max(1, count ?? Processes.processorsOnline)
@@ -72,7 +78,8 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
 
   // MARK: The executor
 
-  /// Makes a task's job ready: on the processor of the thread that asks, or, from any other thread, for whoever is free.
+  /// Makes a job of a task ready: on the calling thread's processor or, from a thread of another kind, in the
+  /// global queue. Swift's runtime calls it.
   public func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
     if let thread = SchedulerThread.current, thread.scheduler === self, let processor = thread.processor {
@@ -84,7 +91,7 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
     wakeThread()
   }
 
-  /// Somebody is to look for work, unless somebody does, or everybody is at it.
+  /// Wakes or starts a thread that looks for work, unless a thread looks already or no processor is free.
   private func wakeThread() {
     sharedMemoryFence()
     guard idleCount.load(ordering: .sequentiallyConsistent) > 0 || hasProcessorInSystemCall else { return }
@@ -97,9 +104,10 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
 
   private var hasProcessorInSystemCall: Bool { processors.contains { $0.state == .inSystemCall } }
 
-  /// Gives a processor that nobody uses to a thread that has none. `isSpinning`: the thread counts as one that looks.
+  /// Gives a free processor to a thread that has none.
+  /// - Parameter isSpinning: whether the thread is counted as one that looks for work.
   private func startThread(isSpinning: Bool) {
-    // One that went idle just then is worth another look; a thread that can't be had isn't.
+    // If no processor was free, one may have become free since: check again. If no thread can be had, don't.
     var lacksProcessor = false
     let found: (thread: SchedulerThread, isNew: Bool)? = shared.withLock { shared in
       guard !shared.isClosing else { return nil }
@@ -125,7 +133,7 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
     do throws(SystemError) {
       try found.thread.start()
     } catch {
-      // No thread is to be had: whoever runs goes on alone.
+      // No thread can be started: the running threads continue alone.
       shared.withLock { shared in
         shared.alive -= 1
         shared.threads.removeAll { $0 === found.thread }
@@ -136,7 +144,8 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
     }
   }
 
-  /// One looks no more. Work that came meanwhile, and whose bringer woke nobody because of that one, is looked for again.
+  /// A thread stops looking for work. Work that came meanwhile woke no thread because of this one: check for it
+  /// again.
   private func stopSpinning(checksAgain: Bool = true) {
     spinning.subtract(1, ordering: .sequentiallyConsistent)
     if checksAgain, hasWork, idleCount.load(ordering: .sequentiallyConsistent) > 0 { wakeThread() }
@@ -161,7 +170,7 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
     return processor
   }
 
-  /// Takes a processor whose thread is in a call that blocks.
+  /// Takes the processor of a thread that is in a call that blocks.
   private func takeFromSystemCall() -> Processor? { processors.first { $0.change(.inSystemCall, .running) } }
 
   private func returnProcessor(_ processor: Processor, _ shared: inout Shared) {
@@ -170,13 +179,14 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
     idleCount.add(1, ordering: .sequentiallyConsistent)
   }
 
-  // MARK: A thread's life
+  // MARK: Running jobs
 
+  /// Runs jobs on a thread until the scheduler is closed.
   func runJobs(on thread: SchedulerThread) {
     while let job = findJob(thread) {
       thread.state = .running
       unsafe job.runSynchronously(on: asUnownedTaskExecutor())
-      // A blocking call may have cost it its processor.
+      // A blocking call may have lost the processor.
       if thread.processor == nil, !waitForProcessor(thread) { break }
     }
     let isLast = shared.withLock { shared in
@@ -208,7 +218,7 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
     return nil
   }
 
-  /// It works again. If it was the last that looked, somebody else has to: there may be more where this came from.
+  /// A thread has found a job. If no other thread looks for work, wakes one: there may be more.
   private func found(_ job: UnownedJob, _ thread: SchedulerThread) -> UnownedJob {
     if thread.state == .spinning {
       thread.state = .running
@@ -219,7 +229,8 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
 
   private func takeGlobal(_ processor: Processor) -> UnownedJob? {
     let (first, more): (UnownedJob?, Bool) = shared.withLock { shared in
-      // Its share, so that the others find some as well; never out of both queues, where nobody would see it.
+      // A fair share, so that other threads find jobs as well. Moved under the lock: a job is always in one of
+      // the queues.
       let share = min(shared.count / processors.count + 1, Processor.capacity / 2)
       let jobs = (0..<share).compactMap { _ in shared.popFirst() }
       if jobs.count > 1 { processor.append(jobs.dropFirst()) }
@@ -242,7 +253,7 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
     return nil
   }
 
-  /// Gives the processor back and sleeps until there is one again. False: the scheduler is closed.
+  /// Returns the processor and sleeps until the thread is given one. False: the scheduler is closed.
   private func parkIdle(_ thread: SchedulerThread, _ processor: Processor) -> Bool {
     let mustEnd: Bool? = shared.withLock { shared in
       if shared.count > 0 { return nil }
@@ -253,7 +264,7 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
       shared.parked.append(thread)
       return false
     }
-    // There is work: it goes on looking.
+    // There is work: the thread continues to look.
     guard let mustEnd else { return true }
     if mustEnd {
       spinning.subtract(1, ordering: .sequentiallyConsistent)
@@ -265,7 +276,7 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
     return !thread.shouldEnd
   }
 
-  /// After a blocking call that cost the processor: waits for another. False: the scheduler is closed.
+  /// Waits for a processor after a blocking call that lost it. False: the scheduler is closed.
   private func waitForProcessor(_ thread: SchedulerThread) -> Bool {
     let hasOne: Bool? = shared.withLock { shared in
       if shared.isClosing { return nil }
@@ -286,9 +297,9 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
 
   // MARK: Calls that block
 
-  /// Runs a call that may block, on this thread, while another goes on with the processor's tasks. The caller's task goes
-  /// on when the call has returned and there is a processor for it. From a thread that isn't the scheduler's, it is just
-  /// called.
+  /// Runs a call that may block on this thread, while another thread runs the processor's tasks. The caller's
+  /// task continues when the call has returned and a processor is free. On a thread that isn't the scheduler's it
+  /// only runs the call.
   /// - Throws: what the call throws.
   public nonisolated(nonsending) func blocking<Value, Failure: Error>(
     _ call: () throws(Failure) -> Value
@@ -305,7 +316,7 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
       result = .failure(error)
     }
     if !endBlocking(thread, processor) {
-      // Without a processor no task goes on: this one waits for its turn, on whichever thread.
+      // Without a processor the task can't continue: it waits in a queue, for any thread.
       await Task.yield()
     }
     return try result.get()
@@ -315,11 +326,11 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
     thread.processor = nil
     thread.state = .blocked
     processor.set(.inSystemCall)
-    // Who waits here is not to wait for the call. Later comers find the processor by themselves.
+    // Tasks that wait must not wait for the call. For tasks that come later, a thread takes the processor.
     if processor.count > 0 || shared.withLock({ $0.count > 0 }) { startThread(isSpinning: false) }
   }
 
-  /// Whether it has its processor still, or another.
+  /// Whether the thread has a processor: its previous one or another.
   private func endBlocking(_ thread: SchedulerThread, _ processor: Processor) -> Bool {
     thread.state = .running
     if processor.change(.inSystemCall, .running) {
@@ -334,10 +345,10 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
     }
   }
 
-  // MARK: The end
+  // MARK: Closing
 
-  /// Ends the threads, when the jobs that are ready have run, and returns when they have ended. Call it when the tasks
-  /// have, and not from one of them: one that waits for something stays where it is for ever.
+  /// Ends the threads after the jobs that are ready have run, and waits until they have ended. Call it when every
+  /// task has ended, and not from a task: a task that still waits never continues.
   public func close() {
     let (parked, isOver) = shared.withLock { shared in
       shared.isClosing = true
@@ -351,9 +362,9 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
     if !isOver { ended.wait() }
   }
 
-  // MARK: Watching
+  // MARK: Observing
 
-  /// What its threads and processors are doing, at this moment or about it.
+  /// What the threads and processors do now. Counters are read one after the other, so they may differ by a moment.
   public var snapshot: SchedulerSnapshot {
     let (threads, waiting) = shared.withLock { ($0.threads, $0.count) }
     return SchedulerSnapshot(

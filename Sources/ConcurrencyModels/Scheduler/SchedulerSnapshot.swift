@@ -1,32 +1,32 @@
-/// What a scheduler is doing.
+/// What a ``Scheduler``'s threads and processors do at one moment.
 public struct SchedulerSnapshot: Sendable, Hashable {
   /// One processor.
   public struct Processor: Sendable, Hashable {
     /// Whether a thread uses it.
     public enum State: Sendable, Hashable {
-      /// No thread has it.
+      /// No thread has the processor.
       case idle
-      /// A thread runs tasks with it.
+      /// A thread with the processor runs tasks.
       case running
-      /// Its thread is in a call that blocks; another may take it.
+      /// The processor's thread is in a call that blocks; another thread may take the processor.
       case inSystemCall
     }
     /// Whether a thread uses it.
     public let state: State
-    /// Tasks that are ready in its own queue.
+    /// How many ready tasks its queue holds.
     public let waiting: Int
   }
 
-  /// In their order.
+  /// One entry for each processor, always in the same order.
   public let processors: [Processor]
-  /// Threads that run a task.
+  /// How many threads run a task.
   public let running: Int
-  /// Threads that look for work.
+  /// How many threads look for work.
   public let spinning: Int
-  /// Threads that sleep until there is work.
+  /// How many threads sleep until there is work.
   public let parked: Int
-  /// Threads in a call that blocks.
+  /// How many threads are in a call that blocks.
   public let blocked: Int
-  /// Tasks that are ready in the global queue.
+  /// How many ready tasks the global queue holds.
   public let waiting: Int
 }

@@ -1,18 +1,18 @@
 import Synchronization
 import SystemCalls
 
-/// M: a thread of a scheduler's. With a processor it runs jobs; without one it waits, in a call of somebody's that blocks,
-/// or for a processor.
+/// M: a thread of a scheduler. With a processor it runs jobs; without one it is in a task's call that blocks, or
+/// waits for a processor.
 @safe final class SchedulerThread: @unchecked Sendable {
   enum State: Int { case running, spinning, parked, blocked }
 
   let scheduler: Scheduler
   let number: Int
-  /// Its thread's own, but for a parked one, which is given one.
+  /// Used by its own thread only; while the thread is parked, by the thread that wakes it.
   var processor: Processor?
   private let stateWord = Atomic<Int>(State.running.rawValue)
   private let parking = Parking()
-  /// A parked thread is to end.
+  /// Whether a parked thread ends when it is woken.
   var shouldEnd = false
 
   init(_ scheduler: Scheduler, _ number: Int) {
@@ -29,13 +29,13 @@ import SystemCalls
   func park() { parking.wait() }
   func unpark() { parking.signal() }
 
-  /// The thread whose thread this is.
+  /// The record of the calling thread; nil: it isn't a scheduler's.
   static var current: SchedulerThread? {
     guard let pointer = unsafe Threads[.schedulerThread] else { return nil }
     return unsafe Unmanaged<SchedulerThread>.fromOpaque(pointer).takeUnretainedValue()
   }
 
-  /// Starts its thread, which lives until it is told to end.
+  /// Starts the thread, which runs jobs until the scheduler is closed.
   func start() throws(SystemError) {
     try Threads.start(name: "ipc-m\(number)") { [self] in
       unsafe Threads[.schedulerThread] = Unmanaged.passUnretained(self).toOpaque()
@@ -45,7 +45,7 @@ import SystemCalls
   }
 }
 
-/// A thread sleeps until another signals. futex(2).
+/// What a thread sleeps on until another thread signals. futex(2)
 @safe final class Parking: @unchecked Sendable {
   private let memory: UnsafeMutableRawBufferPointer
   private let word: SharedWord

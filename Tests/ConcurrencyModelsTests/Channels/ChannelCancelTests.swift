@@ -2,7 +2,7 @@ import ConcurrencyModels
 import TestSupport
 import Testing
 
-extension AllConcurrencyTests {
+extension AllConcurrencyModelsTests {
   /// A task that is cancelled at a channel: nothing was sent then, and nothing taken.
   @Suite(.watched) struct ChannelCancelTests {
     @Test(arguments: [0, 2], Place.allCases)
@@ -13,7 +13,7 @@ extension AllConcurrencyTests {
         await until { channel.waitingReceivers == 1 }
         receiver.cancel()
         await #expect(throws: CancellationError.self) { try await receiver.value }
-        // Nobody is there to be given anything.
+        // No task is left to receive it.
         #expect(try channel.trySend(1) == (capacity > 0))
         #expect(channel.valueAtOnce == (capacity > 0 ? 1 : nil))
         #expect(channel.placesInLine == 0)
@@ -103,7 +103,7 @@ extension AllConcurrencyTests {
       }
     }
 
-    /// Whoever was cancelled is passed over, and the order of the others stays.
+    /// A cancelled task is skipped, and the order of the others stays.
     @Test(arguments: Place.allCases) func receiversBehindItAreServed(_ place: Place) async throws {
       try await place.run { tasks in
         let channel = LocalChannel<Int>()
@@ -149,9 +149,9 @@ extension AllConcurrencyTests {
       }
     }
 
-    // MARK: Beside somebody who serves it
+    // MARK: Raced by a peer
 
-    /// Either it receives, or the value is somebody else's: never neither, never both.
+    /// Either it receives, or another task has the value: never neither, never both.
     @Test(arguments: [0, 1], Place.allCases)
     func aReceiveThatIsServedMeanwhile(_ capacity: Int, _ place: Place) async throws {
       try await place.run { tasks in
@@ -232,7 +232,7 @@ extension AllConcurrencyTests {
           do { #expect(try await receiver.value == nil) } catch { #expect(error is CancellationError) }
           do {
             try await stuck.value
-            Issue.record("sent to nobody")
+            Issue.record("sent without a receiver")
           } catch {
             #expect(error is CancellationError || error as? LocalChannelError == .init(.sendOnClosed))
           }

@@ -2,7 +2,7 @@ import ConcurrencyModels
 import TestSupport
 import Testing
 
-extension AllConcurrencyTests {
+extension AllConcurrencyModelsTests {
   /// The end of a channel, and loops that go there.
   @Suite(.watched) struct ChannelCloseTests {
     @Test func whatIsLeftIsReceivedAndThenNilForEver() async throws {
@@ -30,7 +30,7 @@ extension AllConcurrencyTests {
     }
 
     @Test(arguments: [0, 4], Place.allCases)
-    func everySenderThatWaitsIsToldSo(_ capacity: Int, _ place: Place) async throws {
+    func everyWaitingSenderThrows(_ capacity: Int, _ place: Place) async throws {
       try await place.run { tasks in
         let channel = LocalChannel<Int>(capacity: capacity)
         for number in 0..<capacity { try await channel.send(number) }
@@ -46,7 +46,7 @@ extension AllConcurrencyTests {
       }
     }
 
-    @Test(arguments: [0, 1, 5]) func nobodySendsAfterwards(_ capacity: Int) async throws {
+    @Test(arguments: [0, 1, 5]) func aSendAfterTheCloseThrows(_ capacity: Int) async throws {
       let channel = LocalChannel<Int>(capacity: capacity)
       try channel.close()
       for number in 0..<10 {
@@ -69,7 +69,7 @@ extension AllConcurrencyTests {
       #expect(try await channel.receive() == nil)
     }
 
-    @Test(arguments: Place.allCases) func ofManyWhoCloseOneDoes(_ place: Place) async throws {
+    @Test(arguments: Place.allCases) func ofManyClosesOneSucceeds(_ place: Place) async throws {
       try await place.run { _ in
         for _ in 0..<100 {
           let channel = LocalChannel<Int>()

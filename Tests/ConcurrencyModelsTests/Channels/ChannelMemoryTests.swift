@@ -3,8 +3,8 @@ import Synchronization
 import TestSupport
 import Testing
 
-extension AllConcurrencyTests {
-  /// Nothing is kept that nobody needs any more, and no line grows.
+extension AllConcurrencyModelsTests {
+  /// Nothing is kept that is no longer needed, and no wait queue grows.
   @Suite(.watched) struct ChannelMemoryTests {
     /// Whether something is still there.
     private final class Ghost<Object: AnyObject & Sendable>: Sendable {
@@ -14,7 +14,7 @@ extension AllConcurrencyTests {
       var isGone: Bool { object == nil }
     }
 
-    /// Uses something, and waits until it is gone: a task that has ended lets go a little later.
+    /// Uses something, and waits until it is gone: a task that has ended releases it a little later.
     private func expectGone(
       sourceLocation: SourceLocation = #_sourceLocation, _ use: (Token) async throws -> Void
     ) async throws {
@@ -105,7 +105,7 @@ extension AllConcurrencyTests {
 
     // MARK: Channels
 
-    @Test(arguments: Place.allCases) func whoWaitedDoesNotKeepTheChannel(_ place: Place) async throws {
+    @Test(arguments: Place.allCases) func aTaskThatWaitedDoesNotKeepTheChannel(_ place: Place) async throws {
       try await place.run { tasks in
         let ghosts: [Ghost<LocalChannel<Int>>]
         do {
@@ -201,7 +201,7 @@ extension AllConcurrencyTests {
       }
     }
 
-    /// Somebody always waits: the line is never empty, and not longer for that.
+    /// A task always waits: the wait queue is never empty, and doesn't grow.
     @Test(
       arguments: Place.allCases)
     func aLineThatIsNeverEmptyDoesNotGrow(_ place: Place) async throws {

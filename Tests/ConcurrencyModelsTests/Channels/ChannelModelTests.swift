@@ -3,7 +3,7 @@ import Measurement
 import TestSupport
 import Testing
 
-extension AllConcurrencyTests {
+extension AllConcurrencyModelsTests {
   /// Whatever is done in whichever order, a channel does what an array would.
   @Suite(.watched) struct ChannelModelTests {
     private struct Model {

@@ -3,7 +3,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-extension AllConcurrencyTests {
+extension AllConcurrencyModelsTests {
   /// Whole programs out of channels, of the kind that they were made for.
   @Suite(.watched) struct ChannelProgramTests {
     /// Each prime has a task that lets through what it doesn't divide.
@@ -190,7 +190,7 @@ extension AllConcurrencyTests {
     }
 
     /// Closed by one, heard by all: the end of everything that selects on it.
-    @Test(arguments: Place.allCases) func oneCloseEndsEverybody(_ place: Place) async throws {
+    @Test(arguments: Place.allCases) func oneCloseEndsEveryWait(_ place: Place) async throws {
       try await place.run { tasks in
         let (numbers, quit) = (LocalChannel<Int>(), LocalChannel<Never>())
         let generators = (0..<5).map { _ in

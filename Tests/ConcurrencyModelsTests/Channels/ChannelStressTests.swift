@@ -4,10 +4,10 @@ import Synchronization
 import TestSupport
 import Testing
 
-extension AllConcurrencyTests {
+extension AllConcurrencyModelsTests {
   /// Many tasks at few channels: no value is lost, and none comes twice.
   @Suite(.watched) struct ChannelStressTests {
-    /// Several senders, several channels, several receivers, every way to send and to receive; and everybody
+    /// Several senders, several channels, several receivers, every way to send and to receive; and every task
     /// is cancelled again and again.
     private final class Market: Sendable {
       let channels = [LocalChannel<Int>(), LocalChannel<Int>(capacity: 1), LocalChannel<Int>(capacity: 8)]
@@ -15,7 +15,7 @@ extension AllConcurrencyTests {
       let sent = Log<Int>()
       let unsent = Log<Int>()
       let received = Log<Int>()
-      /// Everything was sent: whoever receives may go.
+      /// Everything was sent: the receivers may end.
       let isOver = Mutex(false)
 
       init(_ tasks: Tasks) { self.tasks = tasks }
@@ -69,7 +69,7 @@ extension AllConcurrencyTests {
 
       // MARK: Receivers
 
-      /// Receives in many lives, until every channel that it has is closed or, where nobody closes them, all
+      /// Receives in many lives, until every channel that it has is closed or, where no task closes them, all
       /// is over.
       func receiveAll(_ index: Int, toTheEnd: Bool, _ random: SeededRandom) async throws {
         var random = random
@@ -209,7 +209,7 @@ extension AllConcurrencyTests {
     }
 
     /// Tasks that only select, each with sends and receives, at the same channels: as many arrive as leave.
-    @Test(arguments: Place.allCases) func everybodySendsAndReceives(_ place: Place) async throws {
+    @Test(arguments: Place.allCases) func everyTaskSendsAndReceives(_ place: Place) async throws {
       try await place.run { tasks in
         let channels = (0..<3).map { LocalChannel<Int>(capacity: $0) }
         let members = (0..<6).map { member in
@@ -222,7 +222,7 @@ extension AllConcurrencyTests {
                   Send(number, to: channel) { sent += number }
                   Receive(channel) { received += $0 ?? 0 }
                 }
-                // The last one might have nobody left to meet.
+                // The last one might find no peer.
                 After(.milliseconds(1)) {}
               }
             }

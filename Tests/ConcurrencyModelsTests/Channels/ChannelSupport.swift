@@ -50,7 +50,7 @@ struct Tasks: Sendable {
   }
 }
 
-/// Lets the others go on until something is so.
+/// Yields to the other tasks until a condition holds.
 nonisolated(nonsending) func until(
   sourceLocation: SourceLocation = #_sourceLocation, _ condition: () -> Bool
 ) async {
@@ -78,7 +78,7 @@ extension LocalChannel {
   var waitingSenders: Int { lock.with { unsafe state.pointee.senders.waiting } }
   var waitingReceivers: Int { lock.with { unsafe state.pointee.receivers.waiting } }
 
-  /// The places that both lines take up, whether anybody stands there or not.
+  /// The places of both wait queues, empty ones included.
   var placesInLine: Int {
     lock.with { unsafe state.pointee.senders.slots.count + state.pointee.receivers.slots.count }
   }

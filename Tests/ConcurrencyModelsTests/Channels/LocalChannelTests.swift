@@ -2,7 +2,7 @@ import ConcurrencyModels
 import TestSupport
 import Testing
 
-extension AllConcurrencyTests {
+extension AllConcurrencyModelsTests {
   /// Sending and receiving between tasks.
   @Suite(.watched) struct LocalChannelTests {
     // MARK: Without a buffer
@@ -81,7 +81,7 @@ extension AllConcurrencyTests {
       #expect(channel.tryReceive().isNothing)
     }
 
-    /// The ring's end comes at every fill, and where it is nobody can tell.
+    /// The ring wraps around at every fill level, and that makes no difference.
     @Test(arguments: 1...5) func theOrderStaysWhereTheBufferBeginsAnew(_ capacity: Int) throws {
       let channel = LocalChannel<Int>(capacity: capacity)
       var (sent, received) = (0, 0)
@@ -115,7 +115,7 @@ extension AllConcurrencyTests {
     }
 
     @Test(arguments: [0, 3], Place.allCases)
-    func whoWaitsLongestReceivesFirst(_ capacity: Int, _ place: Place) async throws {
+    func theLongestWaitReceivesFirst(_ capacity: Int, _ place: Place) async throws {
       try await place.run { tasks in
         let channel = LocalChannel<Int>(capacity: capacity)
         var receivers: [Task<Int?, any Error>] = []
@@ -130,7 +130,7 @@ extension AllConcurrencyTests {
     }
 
     @Test(arguments: [0, 3], Place.allCases)
-    func whoWaitsLongestSendsFirst(_ capacity: Int, _ place: Place) async throws {
+    func theLongestWaitSendsFirst(_ capacity: Int, _ place: Place) async throws {
       try await place.run { tasks in
         let channel = LocalChannel<Int>(capacity: capacity)
         for number in 0..<capacity { try await channel.send(number) }
@@ -145,7 +145,7 @@ extension AllConcurrencyTests {
       }
     }
 
-    /// Each of those who always want to send has its turn, whatever the others do.
+    /// Every task that sends all the time gets its turn.
     @Test(arguments: Place.allCases) func sendersTakeTurns(_ place: Place) async throws {
       try await place.run { tasks in
         let channel = LocalChannel<Int>()
@@ -158,7 +158,7 @@ extension AllConcurrencyTests {
           found.append(try await channel.receive() ?? -1)
         }
         for sender in senders { try await sender.value }
-        // Who came first is chance, and from then on they come round.
+        // The first order is random; from then on it repeats.
         for index in 3..<600 where found[index] != found[index - 3] {
           Issue.record("\(found[index]) out of turn at \(index)")
         }
@@ -166,7 +166,7 @@ extension AllConcurrencyTests {
       }
     }
 
-    @Test(arguments: Place.allCases) func whoTriesDoesNotOvertakeWhoWaits(_ place: Place) async throws {
+    @Test(arguments: Place.allCases) func aTryDoesNotOvertakeAWaitingTask(_ place: Place) async throws {
       try await place.run { tasks in
         let channel = LocalChannel<String>(capacity: 1)
         try await channel.send("in the buffer")
@@ -174,7 +174,7 @@ extension AllConcurrencyTests {
         await until { channel.waitingSenders == 1 }
         #expect(try !channel.trySend("too early"))
         #expect(channel.valueAtOnce == "in the buffer")
-        // Who waited has the room.
+        // The task that waited has the room.
         #expect(try !channel.trySend("too early"))
         try await sender.value
         #expect(channel.valueAtOnce == "waited")
@@ -184,7 +184,7 @@ extension AllConcurrencyTests {
 
     // MARK: Trying
 
-    @Test(arguments: Place.allCases) func aTryMeetsWhoWaits(_ place: Place) async throws {
+    @Test(arguments: Place.allCases) func aTryMeetsAWaitingTask(_ place: Place) async throws {
       try await place.run { tasks in
         let channel = LocalChannel<Int>()
         #expect(try !channel.trySend(0))
@@ -217,7 +217,7 @@ extension AllConcurrencyTests {
       try channel.close()
       #expect(throws: LocalChannelError(.sendOnClosed)) { try channel.trySend(5) }
       #expect(channel.valueAtOnce == 2)
-      // There is room again, but nobody may send.
+      // There is room again, but the channel is closed.
       #expect(throws: LocalChannelError(.sendOnClosed)) { try channel.trySend(6) }
       #expect(channel.valueAtOnce == 4)
       #expect(channel.tryReceive().isClosed)
@@ -243,7 +243,7 @@ extension AllConcurrencyTests {
       }
     }
 
-    @MainActor @Test func whoWaitsOnAnActorGoesOnThere() async throws {
+    @MainActor @Test func aTaskThatWaitsOnAnActorResumesThere() async throws {
       let (there, back) = (LocalChannel<Int>(), LocalChannel<Int>())
       let other = Task.detached {
         for try await number in there { try await back.send(number * 2) }

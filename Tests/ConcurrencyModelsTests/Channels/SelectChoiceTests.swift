@@ -2,7 +2,7 @@ import ConcurrencyModels
 import TestSupport
 import Testing
 
-extension AllConcurrencyTests {
+extension AllConcurrencyModelsTests {
   /// Where several cases are ready, and where several selects meet.
   @Suite(.watched) struct SelectChoiceTests {
     // MARK: By chance
@@ -55,7 +55,7 @@ extension AllConcurrencyTests {
       #expect(free.count == chosen[1])
     }
 
-    @Test(arguments: Place.allCases) func ofSeveralWhoWait(_ place: Place) async throws {
+    @Test(arguments: Place.allCases) func ofSeveralWaitingTasks(_ place: Place) async throws {
       let chosen = try await place.run { tasks in
         let channels = (0..<3).map { _ in LocalChannel<Int>() }
         let senders = channels.map { channel in

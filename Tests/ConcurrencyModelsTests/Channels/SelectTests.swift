@@ -4,7 +4,7 @@ import SystemCalls
 import TestSupport
 import Testing
 
-extension AllConcurrencyTests {
+extension AllConcurrencyModelsTests {
   /// One of several things, as Go's select has it.
   @Suite(.watched) struct SelectTests {
     @Test func itReceivesWhatIsThere() async throws {
@@ -210,7 +210,7 @@ extension AllConcurrencyTests {
       }
     }
 
-    @Test(arguments: Place.allCases) func otherwiseMeetsWhoWaits(_ place: Place) async throws {
+    @Test(arguments: Place.allCases) func otherwiseMeetsAWaitingTask(_ place: Place) async throws {
       try await place.run { tasks in
         let channel = LocalChannel<Int>()
         let receiver = tasks.start { try await channel.receive() }

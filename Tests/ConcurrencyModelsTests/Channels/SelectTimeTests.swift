@@ -3,7 +3,7 @@ import SystemCalls
 import TestSupport
 import Testing
 
-extension AllConcurrencyTests {
+extension AllConcurrencyModelsTests {
   /// A select with a time limit.
   @Suite(.watched) struct SelectTimeTests {
     @Test(arguments: Place.allCases) func afterItsTimeAndNotBefore(_ place: Place) async throws {

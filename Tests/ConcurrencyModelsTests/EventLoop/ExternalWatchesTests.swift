@@ -5,7 +5,7 @@ import SystemCalls
 import TestSupport
 import Testing
 
-extension AllConcurrencyTests {
+extension AllConcurrencyModelsTests {
   /// Descriptors that other threads have a loop watch.
   @Suite(.watched) struct ExternalWatchesTests {
     /// A loop on a thread of its own, until this goes.
@@ -20,7 +20,7 @@ extension AllConcurrencyTests {
 
       deinit { loop.stop() }
 
-      /// What was ready before this has called back when it returns: two turns have gone by.
+      /// What was ready before this has called back when it returns: two iterations have passed.
       func pass() {
         for _ in 0..<2 {
           let done = Flag()
@@ -57,7 +57,7 @@ extension AllConcurrencyTests {
       while !condition() { Clock.sleep(nanoseconds: 50_000) }
     }
 
-    @Test func itCallsBackOnceUntilItIsAskedAgain() throws {
+    @Test func itCallsBackOnceUntilItIsRearmed() throws {
       let running = try Running()
       let (event, calls) = (try Event(), Counter())
       let token = try running.loop.watchOnce(event.raw, .read) { calls.add() }
@@ -65,7 +65,7 @@ extension AllConcurrencyTests {
       #expect(calls.count == 0)
       event.signal()
       Self.waitUntil { calls.count == 1 }
-      // It is ready still, and again: nobody has asked.
+      // It is still ready, but the watch was not rearmed.
       event.signal()
       for _ in 0..<5 { running.pass() }
       #expect(calls.count == 1)
@@ -82,7 +82,7 @@ extension AllConcurrencyTests {
       running.loop.unwatch(token)
     }
 
-    @Test func whatIsReadyAlreadyIsTold() throws {
+    @Test func whatIsReadyAlreadyCallsBack() throws {
       let running = try Running()
       let (event, calls) = (try Event(), Counter())
       event.signal()
@@ -91,7 +91,7 @@ extension AllConcurrencyTests {
       running.loop.unwatch(token)
     }
 
-    @Test func whatIsForgottenIsNotTold() throws {
+    @Test func aRemovedWatchDoesNotCallBack() throws {
       let running = try Running()
       let (event, calls) = (try Event(), Counter())
       let token = try running.loop.watchOnce(event.raw, .read) { calls.add() }
@@ -99,7 +99,7 @@ extension AllConcurrencyTests {
       event.signal()
       for _ in 0..<5 { running.pass() }
       #expect(calls.count == 0)
-      // It is nobody's any more: nothing happens.
+      // The watch is removed: nothing happens.
       try running.loop.rearm(token)
       running.loop.unwatch(token)
       for _ in 0..<5 { running.pass() }
@@ -112,7 +112,7 @@ extension AllConcurrencyTests {
     }
 
     @Test(arguments: [DescriptorEvents.read.rawValue, DescriptorEvents.write.rawValue])
-    func aHangUpIsTold(_ interest: UInt32) throws {
+    func aHangUpIsReported(_ interest: UInt32) throws {
       let running = try Running()
       let isReader = interest == DescriptorEvents.read.rawValue
       let calls = Counter()
@@ -129,7 +129,7 @@ extension AllConcurrencyTests {
       #expect(calls.count == 0)
       close(other)
       Self.waitUntil { calls.count == 1 }
-      // It stays so: whoever asks again is told again.
+      // It stays ready: a rearmed watch calls back again.
       try running.loop.rearm(token)
       Self.waitUntil { calls.count == 2 }
       running.loop.unwatch(token)
@@ -152,8 +152,8 @@ extension AllConcurrencyTests {
       running.loop.unwatch(token)
     }
 
-    /// The callback asks for itself, on the loop's thread.
-    @Test func aCallbackMayAskAgainAndForget() throws {
+    /// The callback rearms its own watch, on the loop's thread.
+    @Test func aCallbackMayRearmAndRemove() throws {
       let running = try Running()
       let (event, calls) = (try Event(), Counter())
       let token = Mutex<UInt64?>(nil)
@@ -177,13 +177,13 @@ extension AllConcurrencyTests {
       #expect(calls.count == 1000)
     }
 
-    /// Two threads take turns at the loop with descriptors of their own, whose numbers are used again and again.
+    /// Threads share the loop with descriptors of their own, whose numbers are used again and again.
     @Test func numbersThatAreUsedAgainBelongToTheirLastOwner() throws {
       let running = try Running()
       let done = [Flag(), Flag(), Flag()]
       let wrong = Counter()
       for flag in done {
-        try Threads.start(name: "guest") {
+        try Threads.start(name: "watcher") {
           for _ in 0..<2000 {
             let calls = Counter()
             guard let event = try? Event(),
@@ -204,8 +204,8 @@ extension AllConcurrencyTests {
       #expect(wrong.count == 0)
     }
 
-    /// One asks again while another forgets: no error but that it is gone, and no callback afterwards.
-    @Test func askingAndForgettingMayMeet() throws {
+    /// One thread rearms while another removes: the only error is that the watch is gone, and no callback comes later.
+    @Test func rearmingAndRemovingMayRace() throws {
       let running = try Running()
       for _ in 0..<500 {
         let (event, calls) = (try Event(), Counter())

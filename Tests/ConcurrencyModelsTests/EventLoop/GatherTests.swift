@@ -3,7 +3,7 @@ import SystemCalls
 import TestSupport
 import Testing
 
-extension AllConcurrencyTests {
+extension AllConcurrencyModelsTests {
   /// Several async functions at once, and one with a time limit.
   @Suite(.watched) struct GatherTests {
     private static let hour: UInt64 = 3_600_000_000_000
@@ -117,7 +117,7 @@ extension AllConcurrencyTests {
 
     // MARK: timeout
 
-    @Test func whoeverIsQuickHasNoLimit() throws {
+    @Test func aQuickFunctionMeetsNoLimit() throws {
       let loop = try EventLoop()
       let value = try loop.run {
         try await loop.timeout(nanoseconds: Self.hour) {
@@ -131,7 +131,7 @@ extension AllConcurrencyTests {
       #expect(none == nil)
     }
 
-    @Test func whoeverTakesTooLongIsCancelled() throws {
+    @Test func aSlowFunctionIsCancelled() throws {
       let loop = try EventLoop()
       let log = Log<String>()
       let start = Clock.now()

@@ -4,7 +4,7 @@ import SystemCalls
 import TestSupport
 import Testing
 
-extension AllConcurrencyTests {
+extension AllConcurrencyModelsTests {
   /// Tasks and actors on an event loop's thread.
   @Suite(.watched) struct LoopExecutorTests {
     /// What callbacks of one thread append to.
@@ -82,7 +82,7 @@ extension AllConcurrencyTests {
       let mine = Threads.current
       let threads = try loop.run {
         let counter = Counter(loop)
-        // From tasks that live elsewhere.
+        // From tasks that run elsewhere.
         let others = (0..<4).map { _ in
           Task.detached {
             var found: Set<UInt> = []
@@ -179,7 +179,7 @@ extension AllConcurrencyTests {
       loop.callSoon { throw CancellationError() }
       loop.callSoon { log.words.append("after") }
       loop.after(0) { log.words.append("timer") }
-      // The first of the turn's errors.
+      // The first of the iteration's errors.
       #expect(throws: Odd.self) { try loop.run() }
       #expect(log.words == ["timer", "before", "after"])
       // And it can be run again.
@@ -218,7 +218,7 @@ extension AllConcurrencyTests {
           }
         }
       }
-      // It is told when the loop runs again.
+      // It throws when the loop runs again.
       loop.after(10_000_000) { loop.stop() }
       try loop.run()
       #expect(log.entries == ["CancellationError"])

@@ -4,7 +4,7 @@ import SystemCalls
 import TestSupport
 import Testing
 
-extension AllConcurrencyTests {
+extension AllConcurrencyModelsTests {
   /// What a task on an event loop waits for: descriptors and time.
   @Suite(.watched) struct LoopWaitTests {
     private static let hour: UInt64 = 3_600_000_000_000
@@ -106,7 +106,7 @@ extension AllConcurrencyTests {
       #expect(words == ["empties", "room"])
     }
 
-    @Test func theEndOfAPipeIsTold() throws {
+    @Test func theEndOfAPipeIsReported() throws {
       let loop = try EventLoop()
       let (reading, writing) = try PipeEnds.pipe2().take { (Shared($0), $1.release()) }
       let found = try loop.run {
@@ -127,7 +127,7 @@ extension AllConcurrencyTests {
         let file = Shared(try Files.open("/", .read, directory: true))
         let other = await #expect(throws: EventLoopError.self) { try await loop.ready(file.raw, .read) }
         #expect(other?.errno == EPERM)
-        // The loop goes on.
+        // The loop continues.
         try await loop.sleep(nanoseconds: 1000)
       }
     }
@@ -222,7 +222,7 @@ extension AllConcurrencyTests {
           task.cancel()
           await #expect(throws: CancellationError.self) { try await task.value }
         }
-        // Nobody waits for it any more, so another can.
+        // No task waits for it any more, so another can.
         Events.write(event.descriptor)
         #expect(try await loop.ready(event.raw, .read).contains(.read))
       }

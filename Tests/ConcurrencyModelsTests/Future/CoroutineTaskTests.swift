@@ -2,7 +2,7 @@ import ConcurrencyModels
 import TestSupport
 import Testing
 
-extension AllConcurrencyTests {
+extension AllConcurrencyModelsTests {
   /// Coroutines that wait for futures.
   @Suite(.watched) struct CoroutineTaskTests {
     /// What callbacks of one thread append to.
@@ -155,7 +155,7 @@ extension AllConcurrencyTests {
 
     // MARK: Cancellation
 
-    @Test func cancelledItIsToldWhereItWaits() {
+    @Test func aCancelledTaskThrowsWhereItWaits() {
       let (future, log) = (Future<Int>(), Words())
       let task = CoroutineTask(
         Coroutine<Int> { context in
@@ -176,7 +176,7 @@ extension AllConcurrencyTests {
       #expect(log.words.count == 2)
     }
 
-    @Test func nestedOnesAreToldFromTheInside() {
+    @Test func nestedCoroutinesThrowFromTheInside() {
       let (future, log) = (Future<Int>(), Words())
       let inner = Coroutine<Int> { context in
         defer { log.words.append("inner") }
@@ -192,7 +192,7 @@ extension AllConcurrencyTests {
       #expect(throws: CancellationError.self) { try task.outcome.result?.get() }
     }
 
-    @Test func whoCatchesItGoesOn() throws {
+    @Test func aFunctionThatCatchesItContinues() throws {
       let (first, second, log) = (Future<Int>(), Future<Int>(), Words())
       let task = CoroutineTask(
         Coroutine<Int> { context in
@@ -206,7 +206,7 @@ extension AllConcurrencyTests {
       task.cancel()
       #expect(log.words == ["goes on"])
       #expect(!task.outcome.isDone)
-      // It is told once; the first future is no concern of its any more.
+      // The error is thrown once; the first future has no effect any more.
       task.cancel()
       first.succeed(1)
       #expect(!task.outcome.isDone)
@@ -214,7 +214,7 @@ extension AllConcurrencyTests {
       #expect(try task.outcome.result?.get() == 2)
     }
 
-    @Test func whoCatchesItMayWaitForTheSame() throws {
+    @Test func aFunctionThatCatchesItMayWaitForTheSame() throws {
       let future = Future<Int>()
       let task = CoroutineTask(
         Coroutine<Int> { context in
@@ -244,7 +244,7 @@ extension AllConcurrencyTests {
       var task: CoroutineTask<String>?
     }
 
-    @Test(arguments: [false, true]) func fromInsideItIsToldAtItsNextWait(_ isThere: Bool) throws {
+    @Test(arguments: [false, true]) func cancelledFromInsideItThrowsAtItsNextWait(_ isThere: Bool) throws {
       let (start, next, log, handle) = (Future<Void>(), Future<Int>(), Words(), Handle())
       if isThere { next.succeed(1) }
       handle.task = CoroutineTask(
@@ -266,7 +266,7 @@ extension AllConcurrencyTests {
       handle.task = nil
     }
 
-    // MARK: Being let go
+    // MARK: Release
 
     @Test func aTaskThatHasEndedIsReleased() {
       weak var task: CoroutineTask<Int>?
@@ -298,7 +298,7 @@ extension AllConcurrencyTests {
       #expect(try last.result?.get() == 100_000)
     }
 
-    /// A future that nobody resolves any more keeps its task, unless that is cancelled.
+    /// A future that is never resolved keeps its task, unless the task is cancelled.
     @Test func aTaskThatWasCancelledIsReleased() {
       let log = Words()
       let future = Future<Int>()

@@ -2,7 +2,7 @@ import ConcurrencyModels
 import TestSupport
 import Testing
 
-extension AllConcurrencyTests {
+extension AllConcurrencyModelsTests {
   /// A result that isn't there yet.
   @Suite(.watched) struct FutureTests {
     /// What callbacks of one thread append to.

@@ -5,8 +5,8 @@ import SystemCalls
 import TestSupport
 import Testing
 
-extension AllConcurrencyTests {
-  /// What a generator does that Python's don't: threads, executors, actors, being let go.
+extension AllConcurrencyModelsTests {
+  /// What Python's generators don't do: threads, executors, actors, and the release of the last reference.
   @Suite(.watched) struct GeneratorTests {
     /// What a generator's function appends to.
     private final class Log {
@@ -119,7 +119,7 @@ extension AllConcurrencyTests {
     }
 
     /// A step is a call: the thread stays the same, and the stack's locals of the caller may be touched.
-    @Test func itRunsOnTheThreadOfWhoeverSteps() async throws {
+    @Test func itRunsOnTheThreadThatSteps() async throws {
       let threads = Mutex<[UInt]>([])
       try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
         do {
@@ -158,7 +158,7 @@ extension AllConcurrencyTests {
       #expect(!log.words.contains("slept"))
     }
 
-    @Test func theWayToTheCallerIsNobodyElses() async throws {
+    @Test func onlyTheFunctionItselfMayYield() async throws {
       var kept: Yielder<Int, Never>?
       let generator = Generator<Int, Never, Void> { caller in
         kept = caller

@@ -10,7 +10,7 @@ enum PEPPart {
 
 /// The functions of the cases of PEP 380, as in `pep380_cases.py`.
 enum PEP380Parts {
-  /// Goes on after an Alarm, and lets everything else pass.
+  /// Continues after an Alarm, and throws every other error.
   static func inner(_ log: PEPLog) -> PEPGenerator {
     PEPGenerator { caller in
       defer { log("inner finally") }

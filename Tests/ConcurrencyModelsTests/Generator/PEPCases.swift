@@ -91,7 +91,7 @@ extension PEPGenerator {
         return "done"
       case "loop":
         let values = map(shown)
-        // Told once, as by Python, which throws it out of the loop.
+        // Thrown once, as by Python, which throws it out of the loop.
         let failed = failure.map { ["failure \(name(of: $0))"] } ?? []
         return (["yields"] + values + failed).joined(separator: " ")
       default: return "isn't a call"

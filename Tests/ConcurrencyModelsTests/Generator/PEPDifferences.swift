@@ -18,7 +18,7 @@ struct PEPDifference: Sendable, CustomStringConvertible {
       trace: "made; next yields 1; close raises ignoredExit [caught]; next return None; left ended"),
     PEPDifference(
       name: "delete_raises_another_error",
-      reason: "there is no hook for errors that nobody can catch: what a deinit meets is dropped",
+      reason: "there is no hook for errors that can't be caught: what a deinit meets is dropped",
       trace: "made; next yields 1; delete [instead of GeneratorExit]; gone"),
     PEPDifference(
       name: "delete_ignored_once",

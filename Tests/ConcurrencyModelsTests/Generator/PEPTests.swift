@@ -46,7 +46,7 @@ enum PEPRecord {
   }()
 }
 
-extension AllConcurrencyTests {
+extension AllConcurrencyModelsTests {
   /// Ours, case by case, beside the record of what Python's do: PEP 342 and PEP 380.
   @Suite(.watched) struct PEPTests {
     private static let cases = PEP342Cases.all + PEP380Cases.all

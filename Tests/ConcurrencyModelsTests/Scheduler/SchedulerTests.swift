@@ -4,8 +4,8 @@ import SystemCalls
 import TestSupport
 import Testing
 
-extension AllConcurrencyTests {
-  /// Tasks on threads of a scheduler's own.
+extension AllConcurrencyModelsTests {
+  /// Tasks on the threads of a scheduler.
   @Suite(.watched) struct SchedulerTests {
     /// Runs tasks on a scheduler, and closes it when they have ended.
     private func run<Value: Sendable>(
@@ -59,7 +59,7 @@ extension AllConcurrencyTests {
       #expect(most.value.load(ordering: .relaxed) <= 3)
     }
 
-    /// A task that never waits doesn't keep the others out where there is a second processor.
+    /// A task that never waits doesn't starve the others where there is a second processor.
     @Test func workIsStolenFromABusyProcessor() async throws {
       let others = Count()
       try await run(processors: 2) { _ in
@@ -76,8 +76,8 @@ extension AllConcurrencyTests {
       #expect(others.value.load(ordering: .relaxed) == 100)
     }
 
-    /// A task that only yields, and two that wake each other, leave the others their turn.
-    @Test func nobodyIsKeptOutByThoseWhoAreAlwaysNext() async throws {
+    /// A task that only yields, and two that wake each other, don't starve the others.
+    @Test func jobsThatAreAlwaysNextDoNotStarveTheQueue() async throws {
       let yields = try await run(processors: 1) { _ in
         let there = LocalChannel<Int>()
         let flag = Count()
@@ -126,7 +126,7 @@ extension AllConcurrencyTests {
       scheduler.close()
     }
 
-    /// As many blocked calls as there are processors, and more: the rest goes on. The calls end when the rest has.
+    /// As many blocked calls as there are processors, and more: the other tasks run. The calls end after them.
     @Test(arguments: [1, 2, 5]) func callsThatBlockDoNotStarveTheRest(_ blocked: Int) async throws {
       let ends = try await run(processors: 2) { scheduler in
         // No copy: a pipe for each call that blocks.
@@ -154,7 +154,7 @@ extension AllConcurrencyTests {
       #expect(ends == blocked + 1000)
     }
 
-    /// Where every thread that may be is in a call that blocks, the rest waits, and goes on when a call ends.
+    /// Where every thread that may be is in a call that blocks, the other tasks wait, and run when a call ends.
     @Test func atTheLimitOfThreadsTheRestWaits() async throws {
       let scheduler = Scheduler(processors: 2, maximumThreads: 2)
       let pipes = try (0..<4).map { _ in Pipe(try PipeEnds.pipe2()) }
@@ -183,7 +183,7 @@ extension AllConcurrencyTests {
       scheduler.close()
     }
 
-    /// Nobody runs it any more, and nothing breaks.
+    /// The task doesn't run, and nothing breaks.
     @Test func aTaskForOneThatIsClosedWaits() async throws {
       let scheduler = Scheduler(processors: 2)
       await Task(executorPreference: scheduler) {}.value

@@ -4,15 +4,15 @@ import SystemCalls
 import TestSupport
 import Testing
 
-extension AllToolTests {
-  /// One thread that waits for many things.
+extension AllConcurrencyModelsTests {
+  /// Callbacks, timers and submitted work on one thread.
   @Suite(.watched) struct EventLoopTests {
     /// What callbacks of one thread append to.
     private final class Log {
       var words: [String] = []
     }
 
-    @Test func timersRingInTheirOrder() throws {
+    @Test func timersFireInTheirOrder() throws {
       let loop = try EventLoop()
       let log = Log()
       let start = Clock.now()
@@ -29,7 +29,7 @@ extension AllToolTests {
       #expect(Clock.now() - start >= 30_000_000)
     }
 
-    @Test func manyTimersRingOnceEach() throws {
+    @Test func manyTimersFireOnceEach() throws {
       let loop = try EventLoop()
       let log = Log()
       // A permutation of 0..<500, so that the heap is exercised.
@@ -43,7 +43,7 @@ extension AllToolTests {
       #expect(Set(log.words).count == 500)
     }
 
-    @Test func aCancelledTimerDoesNotRing() throws {
+    @Test func aCancelledTimerDoesNotFire() throws {
       let loop = try EventLoop()
       let log = Log()
       let first = loop.after(1_000_000) { log.words.append("cancelled before") }
@@ -71,7 +71,7 @@ extension AllToolTests {
       #expect(log.words == ["5", "4", "3", "2", "1", "0"])
     }
 
-    @Test func soonIsTheNextTurn() throws {
+    @Test func callSoonRunsInTheNextIteration() throws {
       let loop = try EventLoop()
       let log = Log()
       loop.callSoon {
@@ -132,7 +132,7 @@ extension AllToolTests {
       token = try loop.watch(event.raw, .read) { found in
         #expect(found.contains(.read))
         log.words.append("ready")
-        // Level-triggered: what isn't drained is told again.
+        // Level-triggered: what isn't drained calls back again.
         if log.words.count == 3 {
           loop.remove(token)
           loop.callSoon { loop.stop() }

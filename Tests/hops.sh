@@ -112,7 +112,9 @@ with open(os.environ["HOPS_OUT"], "w") as out:
     for name, file, line in best or []:
         ours = file.startswith(package)
         print(name, file[len(package):] if ours else "-", line, file=out)
-gdb.execute("kill")
+# The program ends by itself: killed, it would leave its queue or its semaphores behind.
+gdb.execute("delete")
+gdb.execute("continue", to_string=True)
 gdb.execute("quit")
 EOF
 

@@ -66,17 +66,21 @@ let package = Package(
     .target(
       name: "TestActors", dependencies: ["IPC", "IPCJSON", "IPCActors", "SystemCalls"], path: "Tests/Actors",
       swiftSettings: strict),
+    // The jobs and the worker of the tests of pools, which both of their processes know.
+    .target(
+      name: "TestWorkers", dependencies: ["IPC", "IPCWorkers", "SystemCalls"], path: "Tests/Workers",
+      swiftSettings: strict),
     // The other process of the tests.
     .executableTarget(
-      name: "ipc-peer", dependencies: ["IPC", "SystemCalls", "TestActors"], path: "Tests/IPCPeer",
+      name: "ipc-peer", dependencies: ["IPC", "SystemCalls", "TestActors", "TestWorkers"],
+      path: "Tests/IPCPeer",
       swiftSettings: strict),
     // What the golden tests look at kernel objects with, without the library.
     .target(name: "CProbe", path: "Tests/CProbe"),
     .testTarget(
       name: "IPCTests",
       dependencies: [
-        "IPC", "IPCJSON", "IPCActors", "ConcurrencyModels", "SystemCalls", "Measurement", "TestSupport",
-        "TestActors", "CProbe", "ipc-peer",
+        "IPC", "ConcurrencyModels", "SystemCalls", "Measurement", "TestSupport", "CProbe", "ipc-peer",
       ],
       // The formats, as the tests compare them: read where they lie.
       exclude: [
@@ -84,9 +88,22 @@ let package = Package(
         "Golden/handshakes.golden", "Golden/memory.golden", "Golden/registry.golden",
       ],
       swiftSettings: strict),
+    .testTarget(
+      name: "IPCJSONTests", dependencies: ["IPC", "IPCJSON", "Measurement", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "IPCWorkersTests",
+      dependencies: ["IPC", "IPCWorkers", "SystemCalls", "TestSupport", "TestWorkers", "ipc-peer"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "IPCActorsTests",
+      dependencies: [
+        "IPC", "IPCActors", "SystemCalls", "Measurement", "TestSupport", "TestActors", "ipc-peer",
+      ],
+      swiftSettings: strict),
     // What the tests of several targets share.
     .target(
-      name: "TestSupport", dependencies: ["SystemCalls", "Measurement"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["IPC", "SystemCalls", "Measurement"], path: "Tests/TestSupport",
       swiftSettings: strict),
     .testTarget(
       name: "ConcurrencyModelsTests",

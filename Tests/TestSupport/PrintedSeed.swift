@@ -18,4 +18,13 @@ extension SeededRandom {
   package mutating func values(_ count: Int) -> [UInt64] {
     (0..<count).map { _ in next() >> (next() % 64) }
   }
+
+  /// Bytes of a random length within the range.
+  package mutating func bytes(_ range: ClosedRange<Int>) -> [UInt8] {
+    let count = Int.random(in: range, using: &self)
+    return (0..<count).map { _ in UInt8.random(in: 0...255, using: &self) }
+  }
+
+  /// True once in `oneIn` times, on average.
+  package mutating func chance(_ oneIn: Int) -> Bool { Int.random(in: 0..<oneIn, using: &self) == 0 }
 }

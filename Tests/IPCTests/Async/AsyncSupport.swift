@@ -2,44 +2,10 @@ import ConcurrencyModels
 import IPC
 import Synchronization
 import SystemCalls
+import TestSupport
 import Testing
 
 @testable import ipc_peer
-
-/// Before each test: what waits for the channels of tasks has been started, and stays. No test's own leak.
-struct WarmAsync: SuiteTrait, TestTrait, TestScoping {
-  private static let started: Task<Void, any Error> = Task {
-    // The loop's epoll and eventfd, and the first threads of the scheduler.
-    for mechanism in [Mechanism.pipe, .memory] {
-      let channel = try Channel.make(over: mechanism)
-      let receiver = AsyncReceiver(channel.receiver)
-      let sender = AsyncSender(channel.sender)
-      async let received = receiver.receive(Int.self)
-      try await Task.sleep(for: .milliseconds(20))
-      try await sender.send(1)
-      _ = try await received
-      sender.close()
-      receiver.close()
-    }
-  }
-
-  var isRecursive: Bool { true }
-
-  func provideScope(
-    for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
-  ) async throws {
-    if testCase != nil {
-      try #require(Workspace.warm)
-      try await Self.started.value
-    }
-    try await function()
-  }
-}
-
-extension Trait where Self == WarmAsync {
-  /// Stands before `.guarded`.
-  static var warmAsync: WarmAsync { WarmAsync() }
-}
 
 extension Subject {
   /// The other process sends, tasks of this one receive.
@@ -86,12 +52,6 @@ final class Notes: Sendable {
   var tally: Tally { contents.withLock { $0.tally } }
   var numbers: [Int] { contents.withLock { $0.numbers } }
   var count: Int { contents.withLock { $0.numbers.count } }
-}
-
-/// Gives other tasks and threads some time to come to where they wait: no more than a hint, on which no test depends.
-func settle() async {
-  for _ in 0..<50 { await Task.yield() }
-  try? await Task.sleep(for: .milliseconds(5))
 }
 
 /// The code of the channel error that `body` throws; nil when it throws none; anything else is thrown on.

@@ -1,5 +1,6 @@
 import ConcurrencyModels
 import SystemCalls
+import TestSupport
 import Testing
 
 @testable import IPC

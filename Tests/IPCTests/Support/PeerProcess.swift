@@ -1,5 +1,6 @@
 import IPC
 import SystemCalls
+import TestSupport
 import Testing
 
 @testable import ipc_peer

@@ -1,5 +1,6 @@
 import IPC
 import SystemCalls
+import TestSupport
 import Testing
 
 /// What the contract is tested on: a mechanism, with or without a name, with one way to wait.
@@ -185,14 +186,4 @@ struct Inward: ~Copyable {
 extension Address {
   /// The address with its options, as another program reads it.
   var text: String { "\(self)?" + options.parameters.map { "\($0.key)=\($0.value)" }.joined(separator: "&") }
-}
-
-/// The code of the error that `body` throws; nil when it throws none.
-func code(_ body: () throws(ChannelError) -> Void) -> ChannelError.Code? {
-  do throws(ChannelError) {
-    try body()
-    return nil
-  } catch {
-    return error.code
-  }
 }

@@ -1,4 +1,3 @@
-import IPCJSON
 import Measurement
 import TestSupport
 import Testing
@@ -41,12 +40,6 @@ private struct Sample: Message, Hashable {
     ratio = try reader.double(bytes)
     wide = try reader.integer(bytes)
   }
-}
-
-private struct Job: Codable, Hashable, JSONMessage {
-  var url: String
-  var depth: Int
-  var ratio: Double?
 }
 
 extension AllTests {
@@ -154,7 +147,6 @@ extension AllTests {
         for found in [
           refusal(Sample.self, bytes),
           refusal(String.self, bytes),
-          refusal(Job.self, bytes),
           refusal(Int32.self, bytes),
         ] { #expect(found == nil || found == .invalidMessage) }
       }
@@ -180,29 +172,6 @@ extension AllTests {
     func invalidText() {
       for bytes: [UInt8] in [[0xFF], [0xC3], [0xED, 0xA0, 0x80], [0x61, 0x80], [0xC0, 0x80]] {
         #expect(refusal(String.self, bytes) == .invalidMessage)
-      }
-    }
-
-    @Test("a Codable type travels as JSON")
-    func json() throws {
-      try roundTrip(Job(url: "http://grün.example/?a=\"b\"", depth: -3, ratio: nil))
-      try roundTrip(Job(url: "", depth: .max, ratio: 0.1))
-      let text = Array(#"{"depth":1,"url":"x","more":[]}"#.utf8)
-      #expect(try decode(Job.self, text) == Job(url: "x", depth: 1, ratio: nil))
-      let deep = Array((String(repeating: "[", count: 100_000)).utf8)
-      #expect(refusal(Job.self, deep) == .invalidMessage)
-      #expect(
-        code { () throws(ChannelError) in try encode(Job(url: "", depth: 0, ratio: .nan)) } == .invalidMessage
-      )
-    }
-
-    @Test("every beginning of a JSON message is refused by name")
-    func jsonPrefixes() throws {
-      let bytes = try encode(Job(url: "http://example.com", depth: 12, ratio: 2.5))
-      for count in 0..<bytes.count {
-        let part = Array(bytes[..<count])
-        let said = sentence { () throws(ChannelError) in try decode(Job.self, part) }
-        #expect(said.contains("Job"))
       }
     }
   }

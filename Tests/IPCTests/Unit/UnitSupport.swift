@@ -4,15 +4,6 @@ import Testing
 
 @testable import IPC
 
-extension SeededRandom {
-  mutating func bytes(_ range: ClosedRange<Int>) -> [UInt8] {
-    let count = Int.random(in: range, using: &self)
-    return (0..<count).map { _ in UInt8.random(in: 0...255, using: &self) }
-  }
-
-  mutating func chance(_ oneIn: Int) -> Bool { Int.random(in: 0..<oneIn, using: &self) == 0 }
-}
-
 /// A part as it goes over the wire.
 func frame(
   _ body: [UInt8], stream: UInt32 = 0, continues: Bool = false, more: Bool = false

@@ -2,6 +2,7 @@ import Distributed
 import IPC
 import IPCActors
 import TestActors
+import TestSupport
 import Testing
 
 distributed actor Outer {
@@ -61,9 +62,9 @@ private distributed actor Boxed<Value: Message & Codable & Sendable> {
   distributed func name() -> String { "\(Value.self)" }
 }
 
-extension AllTests {
+extension AllIPCActorsTests {
   /// Which functions of which types can be called: those of the actor's own type, wherever they are written.
-  @Suite(.guarded) struct ActorKinds {
+  @Suite(.guarded) struct ActorKindTests {
     @Test func functionsOfTheTypeItself() async throws {
       let pair = try ActorPair()
       try pair.there.host("outer") { Outer(actorSystem: $0) }

@@ -103,13 +103,3 @@ func actorThreads() -> [String] {
     return name.hasPrefix("ipc-actors") ? name.split(separator: "\n").first.map(String.init) : nil
   }
 }
-
-/// Waits for what has no event to wait for: a thread's very end, for instance.
-func comesTrue(_ isTrue: () -> Bool) -> Bool {
-  let deadline = Clock.now() + 40_000_000_000
-  while !isTrue() {
-    if Clock.now() > deadline { return false }
-    Clock.sleep(nanoseconds: 2_000_000)
-  }
-  return true
-}

@@ -1,26 +1,26 @@
-import Crawling
 import Glibc
 import IPC
 import IPCWorkers
 import Synchronization
 import SystemCalls
 import TestSupport
+import TestWorkers
 import Testing
 
-extension AllToolTests {
-  /// A pool in this process, with `ipc` as its workers' program.
-  @Suite(.serialized, .watched) struct WorkerPoolTests {
-    typealias Pool = WorkerPool<CrawlJob, CrawlPage>
+extension AllIPCWorkersTests {
+  /// A pool in this process, with `ipc-peer` as its workers' program.
+  @Suite(.guarded) struct WorkerPoolTests {
+    typealias Pool = WorkerPool<TestJob, Int>
     static let mechanisms: [Mechanism] = [.pipe, .queue, .memory, .tcp]
 
     private func options(_ workers: Int, _ mechanism: Mechanism = .memory) -> WorkerPoolOptions {
       var options = WorkerPoolOptions(workers: workers, over: mechanism)
-      options.executable = Tool.path
-      options.arguments = ["--crawl-worker"]
+      options.executable = Workspace.peer
+      options.arguments = [TestWorker.role]
       return options
     }
 
-    /// A server that takes connections and never answers: a worker that fetches from it is in the middle of its job.
+    /// A server that takes connections and never answers: a worker that connects to it is in the middle of its job.
     private final class SilentServer: Sendable {
       private final class Held: Sendable {
         let socket: Descriptor
@@ -29,7 +29,7 @@ extension AllToolTests {
 
       private let listener: Descriptor
       private let held = Mutex<[Held]>([])
-      let url: String
+      let port: UInt16
 
       init() throws {
         let any = try Internet.getaddrinfo(host: "127.0.0.1", port: 0, passive: true)[0]
@@ -37,13 +37,13 @@ extension AllToolTests {
         try Internet.bind(listener, any)
         try Sockets.listen(listener)
         try listener.setNonblocking(true)
-        url = "http://127.0.0.1:\(try Internet.getsockname(listener).port)/"
+        port = UInt16(try Internet.getsockname(listener).port)
         self.listener = listener
       }
 
       /// Waits for the next client.
       func accept() -> Bool {
-        eventually {
+        comesTrue {
           guard let socket = try? Sockets.accept(listener) else { return false }
           let client = Held(socket)
           held.withLock { $0.append(client) }
@@ -54,27 +54,29 @@ extension AllToolTests {
 
     /// Outcomes, gathered on the pool's threads.
     private final class Gathered: Sendable {
-      private let list = Mutex<[JobOutcome<CrawlJob, CrawlPage>]>([])
-      func add(_ outcome: JobOutcome<CrawlJob, CrawlPage>) { list.withLock { $0.append(outcome) } }
-      var all: [JobOutcome<CrawlJob, CrawlPage>] { list.withLock { $0 } }
+      private let list = Mutex<[JobOutcome<TestJob, Int>]>([])
+      func add(_ outcome: JobOutcome<TestJob, Int>) { list.withLock { $0.append(outcome) } }
+      var all: [JobOutcome<TestJob, Int>] { list.withLock { $0 } }
     }
 
-    private static let nothing = CrawlJob(url: "")
+    private func isAlive(_ process: Int32) -> Bool { kill(process, 0) == 0 }
+
+    private static let nothing = TestJob()
 
     @Test(arguments: mechanisms) func everyJobHasOneOutcome(_ mechanism: Mechanism) throws {
       let pool = try Pool(options(2, mechanism))
       #expect(pool.workerProcesses.count == 2)
       let gathered = Gathered()
-      pool.process((0..<500).map { CrawlJob(url: "", depth: $0) }) { outcome in
+      pool.process((0..<500).map { TestJob(number: $0) }) { outcome in
         gathered.add(outcome)
         return []
       }
-      #expect(Set(gathered.all.map(\.job.depth)) == Set(0..<500))
+      #expect(Set(gathered.all.map(\.job.number)) == Set(0..<500))
       #expect(gathered.all.count == 500)
-      #expect(gathered.all.allSatisfy { (try? $0.result.get()) == CrawlPage() && $0.attempts == 1 })
+      #expect(gathered.all.allSatisfy { (try? $0.result.get()) == $0.job.number && $0.attempts == 1 })
       let workers = pool.workerProcesses.values
       pool.close()
-      #expect(eventually { !workers.contains(where: ProcessTable.isAlive) })
+      #expect(comesTrue { !workers.contains(where: isAlive) })
       #expect(pool.statistics.requeued == 0)
       #expect(pool.statistics.workersDied == 0)
       #expect(pool.statistics.workersStarted == 2)
@@ -83,10 +85,10 @@ extension AllToolTests {
     @Test func jobsLeadToJobs() throws {
       let pool = try Pool(options(2))
       let gathered = Gathered()
-      pool.process([CrawlJob(url: "")]) { outcome in
+      pool.process([TestJob()]) { outcome in
         gathered.add(outcome)
-        guard outcome.job.depth < 8 else { return [] }
-        return [0, 1].map { CrawlJob(url: "", depth: outcome.job.depth + 1, hops: $0) }
+        guard outcome.job.number < 8 else { return [] }
+        return ["left", "right"].map { TestJob(number: outcome.job.number + 1, payload: $0) }
       }
       #expect(gathered.all.count == 511)
     }
@@ -98,8 +100,8 @@ extension AllToolTests {
 
     @Test func oneAtATime() async throws {
       let pool = try Pool(options(2, .pipe))
-      #expect(try await pool.run(Self.nothing) == CrawlPage())
-      let counts = try await withThrowingTaskGroup(of: CrawlPage.self) { group in
+      #expect(try await pool.run(Self.nothing) == 0)
+      let counts = try await withThrowingTaskGroup(of: Int.self) { group in
         for _ in 0..<50 { group.addTask { try await pool.run(Self.nothing) } }
         return try await group.reduce(0) { count, _ in count + 1 }
       }
@@ -108,7 +110,7 @@ extension AllToolTests {
       await #expect(throws: JobFailure.cancelled) { try await pool.run(Self.nothing) }
     }
 
-    @Test(arguments: mechanisms) func aJobThatKillsItsWorkersIsGivenUp(_ mechanism: Mechanism) throws {
+    @Test(arguments: mechanisms) func aJobThatKillsItsWorkersFails(_ mechanism: Mechanism) throws {
       let server = try SilentServer()
       let pool = try Pool(options(1, mechanism))
       let seen = Killed()
@@ -122,17 +124,17 @@ extension AllToolTests {
       }
       let gathered = Gathered()
       var jobs = Array(repeating: Self.nothing, count: 100)
-      jobs.insert(CrawlJob(url: server.url), at: 50)
+      jobs.insert(TestJob(port: server.port), at: 50)
       pool.process(jobs) { outcome in
         gathered.add(outcome)
         return []
       }
       #expect(gathered.all.count == 101)
-      let deadly = gathered.all.filter { !$0.job.url.isEmpty }
+      let deadly = gathered.all.filter { $0.job.port > 0 }
       #expect(deadly.map(\.result) == [.failure(.killedItsWorkers(3))])
       #expect(deadly.map(\.attempts) == [3])
-      let others = gathered.all.filter { $0.job.url.isEmpty }
-      #expect(others.allSatisfy { (try? $0.result.get()) == CrawlPage() })
+      let others = gathered.all.filter { $0.job.port == 0 }
+      #expect(others.allSatisfy { (try? $0.result.get()) == 0 })
       #expect(seen.processes.withLock { $0.count } == 3)
       pool.close()
       #expect(pool.statistics.workersDied == 3)
@@ -145,9 +147,9 @@ extension AllToolTests {
       let processes = Mutex<Set<Int32>>([])
     }
 
-    @Test func aJobThatFailsHasWords() async throws {
+    @Test func aJobThatFailsHasADescription() async throws {
       // A worker can't read these as jobs.
-      let pool = try WorkerPool<String, CrawlPage>(options(1))
+      let pool = try WorkerPool<String, Int>(options(1))
       for _ in 0..<3 {
         let failure = await #expect(throws: JobFailure.self) { try await pool.run("no") }
         guard case .failed(let words) = failure else {
@@ -167,10 +169,10 @@ extension AllToolTests {
       options.channel.maximumMessageBytes = 4096
       let pool = try Pool(options)
       let failure = await #expect(throws: JobFailure.self) {
-        try await pool.run(CrawlJob(url: String(repeating: "x", count: 10_000)))
+        try await pool.run(TestJob(payload: String(repeating: "x", count: 10_000)))
       }
       if case .failed(let words) = failure { #expect(!words.isEmpty) } else { Issue.record("no words") }
-      #expect(try await pool.run(Self.nothing) == CrawlPage())
+      #expect(try await pool.run(Self.nothing) == 0)
     }
 
     @Test(arguments: ["/nonexistent", "/", "/bin/true", "/bin/false"], mechanisms)
@@ -188,7 +190,7 @@ extension AllToolTests {
       #expect(throws: ChannelError.self) { try Pool(options) }
     }
 
-    @Test func aPoolOfNobodyIsAnError() throws {
+    @Test func aPoolWithoutWorkersIsAnError() throws {
       for workers in [0, -1] {
         let error = #expect(throws: ChannelError.self) { try Pool(options(workers)) }
         #expect(error?.code == .notSupported)
@@ -205,14 +207,14 @@ extension AllToolTests {
         if server.accept() { pool.cancel() }
       }
       let gathered = Gathered()
-      pool.process((0..<10).map { CrawlJob(url: server.url + "\($0)") }) { outcome in
+      pool.process((0..<10).map { TestJob(number: $0, port: server.port) }) { outcome in
         gathered.add(outcome)
         return []
       }
       #expect(gathered.all.count == 10)
       #expect(gathered.all.allSatisfy { $0.result == .failure(.cancelled) })
       pool.close()
-      #expect(eventually { !workers.contains(where: ProcessTable.isAlive) })
+      #expect(comesTrue { !workers.contains(where: isAlive) })
       // Nothing more is taken.
       pool.process([Self.nothing]) { outcome in
         gathered.add(outcome)
@@ -221,14 +223,14 @@ extension AllToolTests {
       #expect(gathered.all.last?.result == .failure(.cancelled))
     }
 
-    @Test func lettingGoOfAPoolEndsItsWorkers() throws {
+    @Test func releasingAPoolEndsItsWorkers() throws {
       var workers: [Int32] = []
       do {
         let pool = try Pool(options(2))
         workers = Array(pool.workerProcesses.values)
       }
       #expect(workers.count == 2)
-      #expect(eventually { !workers.contains(where: ProcessTable.isAlive) })
+      #expect(comesTrue { !workers.contains(where: isAlive) })
     }
   }
 }

@@ -2,11 +2,12 @@ import Distributed
 import IPC
 import IPCActors
 import TestActors
+import TestSupport
 import Testing
 
-extension AllTests {
+extension AllIPCActorsTests {
   /// The hosting process goes: who waits for an answer is told, and who calls later too.
-  @Suite(.guarded) struct ActorEnds {
+  @Suite(.guarded) struct ActorEndTests {
     private func waiting(_ host: ActorHost, _ count: Int) async throws -> [Task<Int, any Error>] {
       let desks = try (0..<10).map { try host.desk($0) }
       // The first of each waits inside, the others in its line.
@@ -74,7 +75,7 @@ extension AllTests {
       host.system.close()
     }
 
-    @Test func howAProcessEndedIsSaid() async throws {
+    @Test func theErrorSaysHowAProcessEnded() async throws {
       let host = try ActorHost()
       do {
         try await host.desk().leave(3)
@@ -100,7 +101,7 @@ extension AllTests {
     }
 
     /// Its connections end, one after the other; the other processes don't notice.
-    @Test func theOthersGoOn() async throws {
+    @Test func otherConnectionsContinue() async throws {
       let system = IPCActorSystem()
       let peers = try ActorHost.mechanisms.map {
         try system.spawn(Workspace.peer, arguments: [TestHost.role], over: $0)

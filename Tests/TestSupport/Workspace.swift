@@ -2,16 +2,14 @@ import Glibc
 import IPC
 import Synchronization
 import SystemCalls
-import TestSupport
-import Testing
 
-/// What the tests of one run share: a private directory, names that nobody else uses, the other program's
+/// What the tests of one run share: a private directory, unique names, the other program's
 /// path.
-enum Workspace {
+package enum Workspace {
   private static let next = Atomic<Int>(0)
 
   /// A directory of this run's alone, which is also where the library keeps its records. Removed at the end.
-  static let directory: String = {
+  package static let directory: String = {
     var template = Array("/tmp/ipc-tests-XXXXXX".utf8CString)
     guard let made = unsafe mkdtemp(&template) else {
       fatalError("no private directory in /tmp: errno \(errno)")
@@ -32,36 +30,36 @@ enum Workspace {
   }()
 
   /// Where the library keeps its records.
-  static var records: String { directory + "/records" }
+  package static var records: String { directory + "/records" }
 
   /// A name that no other test has.
-  static func name() -> String { "t\(getpid())-\(next.add(1, ordering: .relaxed).newValue)" }
+  package static func name() -> String { "t\(getpid())-\(next.add(1, ordering: .relaxed).newValue)" }
 
   /// A path in the private directory that no other test has.
-  static func path() -> String { directory + "/files/\(name())" }
+  package static func path() -> String { directory + "/files/\(name())" }
 
   /// Removes whatever stands at the paths that tests were given.
-  static func removePaths() {
+  package static func removePaths() {
     for name in (try? Files.names(in: directory + "/files")) ?? [] {
       try? Files.unlink("\(directory)/files/\(name)")
     }
   }
 
   /// Another build's `ipc-peer`, for tests against another version: `IPC_TEST_PEER=/path`.
-  static let otherPeer = Processes.variable("IPC_TEST_PEER")
+  package static let otherPeer = Processes.variable("IPC_TEST_PEER")
 
   /// `ipc-peer`: the one in `IPC_TEST_PEER`, or the one beside the test program.
-  static let peer: String = {
+  package static let peer: String = {
     if let otherPeer { return otherPeer }
     let mine = Processes.executable
     return String(mine[..<mine.lastIndex(of: "/")!]) + "/ipc-peer"
   }()
 
   /// A TCP port of this machine that was free a moment ago.
-  static func port() throws -> Int { try Internet.freePort() }
+  package static func port() throws -> Int { try Internet.freePort() }
 
   /// Everything that the library and the runtime make once per process, made: no test's own leak.
-  static let warm: Bool = {
+  package static let warm: Bool = {
     _ = directory
     do {
       // The liveness monitor, SIGPIPE's disposition, the locale and resolver files of the C library.

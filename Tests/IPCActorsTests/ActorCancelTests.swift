@@ -2,16 +2,17 @@ import Distributed
 import IPC
 import IPCActors
 import TestActors
+import TestSupport
 import Testing
 
-extension AllTests {
+extension AllIPCActorsTests {
   /// Callers that are cancelled, and more calls than may be on their way.
-  @Suite(.guarded) struct ActorCancels {
+  @Suite(.guarded) struct ActorCancelTests {
     private func expectCancelled(_ task: Task<Int, any Error>) async {
       await #expect(throws: CancellationError.self) { try await task.value }
     }
 
-    @Test(arguments: ActorHost.mechanisms) func aCallThatHangsIsLeftAtOnce(_ mechanism: Mechanism)
+    @Test(arguments: ActorHost.mechanisms) func aCallThatHangsIsCancelledAtOnce(_ mechanism: Mechanism)
       async throws
     {
       let host = try ActorHost(over: mechanism)
@@ -31,7 +32,7 @@ extension AllTests {
       host.system.close()
     }
 
-    @Test func whoIsCancelledBeforeItsCallDoesNotCall() async throws {
+    @Test func aTaskCancelledBeforeItsCallSendsNothing() async throws {
       let host = try ActorHost()
       let desk = try host.desk()
       let gate = Gate()
@@ -47,7 +48,7 @@ extension AllTests {
       host.system.close()
     }
 
-    @Test(arguments: ActorHost.mechanisms) func moreThanMayBeOnTheirWay(_ mechanism: Mechanism) async throws {
+    @Test(arguments: ActorHost.mechanisms) func moreCallsThanTheLimit(_ mechanism: Mechanism) async throws {
       let host = try ActorHost(over: mechanism)
       let desks = try (0..<10).map { try host.desk($0) }
       let keeper = try host.keeper()
@@ -67,7 +68,7 @@ extension AllTests {
       host.system.close()
     }
 
-    @Test func inTheWaitingLineToo() async throws {
+    @Test func callsThatWaitAreCancelledToo() async throws {
       let host = try ActorHost()
       let desk = try host.desk()
       let keeper = try host.keeper()
@@ -123,53 +124,6 @@ extension AllTests {
       #expect(ends[0] + ends[1] == 2000)
       #expect(try await desk.add(0) <= 2000)
       pair.close()
-    }
-  }
-
-  /// Nothing is left when a system has closed, however its connections ended. (Every suite of actors looks for
-  /// descriptors, System V objects and processes.)
-  @Suite(.guarded) struct ActorsLeaveNothing {
-    @Test(arguments: ActorHost.mechanisms) func noThreads(_ mechanism: Mechanism) async throws {
-      #expect(comesTrue { actorThreads().isEmpty })
-      let host = try ActorHost(over: mechanism)
-      let bytes = [UInt8](repeating: 1, count: 500_000)
-      try await withThrowingTaskGroup(of: Void.self) { group in
-        for number in 0..<20 { group.addTask { _ = try await host.desk(number % 10).reversed(bytes) } }
-        try await group.waitForAll()
-      }
-      #expect(actorThreads().contains("ipc-actors-in"))
-      host.system.close()
-      #expect(comesTrue { actorThreads().isEmpty }, "\(actorThreads())")
-    }
-
-    @Test(arguments: ActorHost.mechanisms) func noThreadsOfOneThatWasKilled(_ mechanism: Mechanism)
-      async throws
-    {
-      let host = try ActorHost(over: mechanism)
-      let bytes = [UInt8](repeating: 1, count: 500_000)
-      // In the middle of large messages, either way.
-      let tasks = (0..<20).map { number in Task { try await host.desk(number % 10).reversed(bytes).count } }
-      _ = try await host.keeper().processID()
-      host.peer.kill()
-      for task in tasks {
-        let code = await actorCode { try await task.value }
-        #expect(code == nil || code == .peerGone)
-      }
-      host.peer.close()
-      host.system.close()
-      #expect(comesTrue { actorThreads().isEmpty }, "\(actorThreads())")
-    }
-
-    @Test func closingTwice() async throws {
-      let host = try ActorHost()
-      host.peer.close()
-      host.peer.close()
-      host.system.close()
-      host.system.close()
-      let pair = try ActorPair()
-      pair.close()
-      pair.close()
-      #expect(comesTrue { actorThreads().isEmpty })
     }
   }
 }

@@ -2,12 +2,13 @@ import Distributed
 import IPC
 import IPCActors
 import TestActors
+import TestSupport
 import Testing
 
-extension AllTests {
+extension AllIPCActorsTests {
   /// One call at a time, each to its end.
-  @Suite(.guarded) struct ActorTurns {
-    @Test(arguments: ActorHost.mechanisms) func neverTwoInside(_ mechanism: Mechanism) async throws {
+  @Suite(.guarded) struct ActorTurnTests {
+    @Test(arguments: ActorHost.mechanisms) func oneCallAtATime(_ mechanism: Mechanism) async throws {
       let host = try ActorHost(over: mechanism)
       let narrow = try host.narrow()
       let keeper = try host.keeper()
@@ -23,7 +24,7 @@ extension AllTests {
       host.system.close()
     }
 
-    @Test func neverTwoInsideWhereTheFunctionYields() async throws {
+    @Test func oneCallAtATimeWhenTheFunctionYields() async throws {
       let host = try ActorHost()
       let narrow = try host.narrow()
       try await withThrowingTaskGroup(of: Void.self) { group in
@@ -34,7 +35,7 @@ extension AllTests {
       host.system.close()
     }
 
-    @Test func severalInsideWhereTheyInterleave() async throws {
+    @Test func callsInterleave() async throws {
       let host = try ActorHost()
       let wide = try host.narrow("wide")
       let tasks = (0..<10).map { number in Task { try await wide.step(number, at: "wide") } }
@@ -47,7 +48,7 @@ extension AllTests {
     }
 
     /// A calls B, which calls A back: from process to process, and with both in one.
-    @Test(arguments: ActorHost.mechanisms) func aChainComesBack(_ mechanism: Mechanism) async throws {
+    @Test(arguments: ActorHost.mechanisms) func nestedCallsComeBack(_ mechanism: Mechanism) async throws {
       let host = try ActorHost(over: mechanism)
       let mine = try host.system.host("mine") { Player(actorSystem: $0) }
       let theirs = try host.player()
@@ -61,7 +62,7 @@ extension AllTests {
       host.system.close()
     }
 
-    @Test func aChainAmongThreeProcesses() async throws {
+    @Test func nestedCallsAmongThreeProcesses() async throws {
       let first = try ActorHost(over: .memory)
       let system = first.system
       let second = try system.spawn(Workspace.peer, arguments: [TestHost.role], over: .tcp)
@@ -73,7 +74,7 @@ extension AllTests {
       system.close()
     }
 
-    @Test func aCallWaitsWhileAnotherChainIsInside() async throws {
+    @Test func aCallWaitsForOneThatIsNotItsParent() async throws {
       let host = try ActorHost()
       let narrow = try host.narrow()
       let keeper = try host.keeper()

@@ -88,9 +88,9 @@ final class FarSystem {
   }
 }
 
-extension AllTests {
+extension AllIPCActorsTests {
   /// The other side of a connection says what no actor system says.
-  @Suite(.guarded) struct ActorsAmongEnemies {
+  @Suite(.guarded) struct ActorHostileTests {
     static let broken: [[UInt8]] = {
       let call = FarSystem.call(1, "desk", "name")
       var found: [[UInt8]] = [[], [4], [255], [9, 1, 2, 3], Array(repeating: 0xFF, count: 500)]
@@ -128,7 +128,7 @@ extension AllTests {
       system.close()
     }
 
-    @Test func answersThatNobodyAskedFor() throws {
+    @Test func answersToCallsThatWereNotMade() throws {
       for id in [0, 1, 2, 77, UInt64.max] {
         for outcome in UInt8(0)...4 {
           let enemy = try FarSystem()

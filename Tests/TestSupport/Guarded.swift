@@ -1,14 +1,13 @@
-import TestSupport
-import Testing
+package import Testing
 
 /// Around each test: the watchdog, and a check that nothing is left behind, with the library's own state made before.
-struct Guarded: SuiteTrait, TestTrait, TestScoping {
+package struct Guarded: SuiteTrait, TestTrait, TestScoping {
   private let leavesNothing = LeavesNothing.leavesNothing(
     directories: { [Workspace.records, Workspace.directory + "/files"] })
 
-  var isRecursive: Bool { true }
+  package var isRecursive: Bool { true }
 
-  func provideScope(
+  package func provideScope(
     for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
   ) async throws {
     guard testCase != nil else { return try await function() }
@@ -21,5 +20,5 @@ struct Guarded: SuiteTrait, TestTrait, TestScoping {
 
 extension Trait where Self == Guarded {
   /// A test that hangs or leaves something behind fails.
-  static var guarded: Guarded { Guarded() }
+  package static var guarded: Guarded { Guarded() }
 }

@@ -2,6 +2,7 @@ import Distributed
 import Synchronization
 import SystemCalls
 import TestActors
+import TestSupport
 import Testing
 
 @testable import IPC
@@ -65,9 +66,9 @@ private final class Answered: Sendable {
   let isThere = Atomic<Bool>(false)
 }
 
-extension AllTests {
+extension AllIPCActorsTests {
   /// Peers that don't do their part, and tasks that never rest.
-  @Suite(.warmAsync, .guarded) struct ActorPatience {
+  @Suite(.warmAsync, .guarded) struct ActorTimeoutTests {
     /// Closing doesn't wait for a side that doesn't close, and whoever waits is told.
     @Test(arguments: [Mechanism.pipe, .memory, .queue]) func aPeerThatDoesNotClose(_ mechanism: Mechanism)
       async throws
@@ -103,7 +104,7 @@ extension AllTests {
     }
 
     /// It asks and asks, and never reads an answer: what waits for it isn't kept for ever.
-    @Test func aPeerThatOnlyAsks() throws {
+    @Test func aPeerThatReadsNoAnswers() throws {
       let enemy = try FarSystem(over: .pipe)
       try enemy.system.host(String(repeating: "n", count: 900)) { Desk(actorSystem: $0) }
       var refused = false
@@ -118,7 +119,8 @@ extension AllTests {
     }
 
     /// A task of the executor's that yields until its call is answered.
-    @Test(arguments: ActorHost.mechanisms) func aTaskThatNeverRests(_ mechanism: Mechanism) async throws {
+    @Test(arguments: ActorHost.mechanisms) func aTaskThatYieldsWithoutEnd(_ mechanism: Mechanism) async throws
+    {
       let host = try ActorHost(over: mechanism)
       let desk = try host.desk()
       let sum = try await Task(executorPreference: IPCActorSystem.executor) {
@@ -161,7 +163,7 @@ extension AllTests {
     }
 
     /// A call that was let in, and outlasts the one that it was made in, keeps the next out.
-    @Test func aCallThatOutlastsItsOwn() async throws {
+    @Test func aNestedCallThatOutlastsItsParent() async throws {
       let pair = try ActorPair()
       let orphaner = try pair.there.host("outlasted") { Orphaner(actorSystem: $0) }
       let relay = try pair.here.host("outlasting") { Relay(actorSystem: $0) }
@@ -177,36 +179,6 @@ extension AllTests {
       try await step.value
       #expect(try await remote.mostInside() == 1)
       pair.close()
-    }
-
-    /// The table of calls by itself: which calls are answered, which wait, and what an answer leads to.
-    @Test func theTableOfCalls() async throws {
-      for outcome in 0..<3 {
-        let result = unsafe try? await withUnsafeThrowingContinuation {
-          (continuation: UnsafeContinuation<ActorAnswer, any Error>) in
-          var table = ActorCallTable()
-          let caller = unsafe ActorCaller(continuation: continuation)
-          let isSent = table.begin(UnsentCall(id: 1, caller: caller) { _, _, _ in })
-          #expect(isSent)
-          let stranger = table.complete(2)
-          #expect(stranger == nil)
-          switch outcome {
-          case 0: table.complete(1)?.caller?.resume(returning: ActorAnswer(frame: [0], start: 0))
-          case 1:
-            table.cancel(1)?.resume(throwing: CancellationError())
-            let again = table.cancel(1)
-            #expect(again == nil)
-            let late = table.complete(1)
-            #expect(late != nil && late?.caller == nil)
-            let later = table.complete(1)
-            #expect(later == nil)
-          default:
-            for left in table.end(.gone) { left.resume(throwing: IPCActorError.gone) }
-            #expect(table.failure == .gone)
-          }
-        }
-        #expect((result != nil) == (outcome == 0))
-      }
     }
   }
 }

@@ -2,6 +2,7 @@ import Distributed
 import IPC
 import IPCActors
 import TestActors
+import TestSupport
 import Testing
 
 distributed actor Holder {
@@ -37,9 +38,9 @@ distributed actor Generic<Value: Sendable> {
   distributed func name() -> String { "\(Value.self)" }
 }
 
-extension AllTests {
+extension AllIPCActorsTests {
   /// What stands between a name from outside and an actor.
-  @Suite(.guarded) struct ActorGuards {
+  @Suite(.guarded) struct ActorGuardTests {
     @Test func functionsOfTypesInsideFunctionsAreRefused() async throws {
       let pair = try ActorPair()
       let holder = try pair.there.host("holder") { Holder(actorSystem: $0) }
@@ -48,7 +49,7 @@ extension AllTests {
       pair.close()
     }
 
-    @Test func typesThatNoCallFindsAreNotHosted() async throws {
+    @Test func typesThatCallsCannotFindAreNotHosted() async throws {
       let pair = try ActorPair()
       #expect(await actorCode { try pair.there.host("hidden") { Hidden(actorSystem: $0) } } == .notSupported)
       #expect(
@@ -73,7 +74,7 @@ extension AllTests {
       host.system.close()
     }
 
-    @Test func aNameGoesWithItsOwnActorAlone() async throws {
+    @Test func aNameIsReleasedByItsOwnActorOnly() async throws {
       let pair = try ActorPair()
       var old: Desk? = try pair.there.host("x") { Desk(actorSystem: $0) }
       #expect(old != nil)
@@ -89,7 +90,9 @@ extension AllTests {
       pair.close()
     }
 
-    @Test(arguments: [0, 10, 100, 400, 1000, 5000]) func aLongErrorIsCutAndTheConnectionGoesOn(_ count: Int)
+    @Test(arguments: [0, 10, 100, 400, 1000, 5000]) func aLongErrorIsCutAndTheConnectionContinues(
+      _ count: Int
+    )
       async throws
     {
       var options = ChannelOptions()
@@ -117,7 +120,7 @@ extension AllTests {
     }
 
     /// One chain of calls, made one after the other, beside those of others.
-    @Test func neverTwoInsideWhereOneTaskWalks() async throws {
+    @Test func oneCallAtATimeFromOneTask() async throws {
       let host = try ActorHost()
       let narrow = try host.narrow()
       let walker = try host.system.host("walker") { Player(actorSystem: $0) }
@@ -137,7 +140,7 @@ extension AllTests {
     }
 
     /// A system that says who it is twice, or says it twice as another.
-    @Test func greetingsAreSaidOnce() throws {
+    @Test func theHandshakeComesOnce() throws {
       for second: UInt64 in [77, 78] {
         let enemy = try FarSystem()
         try enemy.send(FarSystem.hello(second))

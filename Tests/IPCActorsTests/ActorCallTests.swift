@@ -2,11 +2,12 @@ import Distributed
 import IPC
 import IPCActors
 import TestActors
+import TestSupport
 import Testing
 
-extension AllTests {
+extension AllIPCActorsTests {
   /// Calls of actors in another process, over every mechanism.
-  @Suite(.guarded) struct ActorCalls {
+  @Suite(.guarded) struct ActorCallTests {
     @Test(arguments: ActorHost.mechanisms) func argumentsAndResultsOfEveryKind(_ mechanism: Mechanism)
       async throws
     {

@@ -7,9 +7,9 @@ import TestActors
 import TestSupport
 import Testing
 
-extension AllTests {
+extension AllIPCActorsTests {
   /// What goes wrong is said, and the connection goes on.
-  @Suite(.guarded) struct ActorErrors {
+  @Suite(.guarded) struct ActorErrorTests {
     @Test(arguments: ActorHost.mechanisms) func unknownNamesAndOtherTypes(_ mechanism: Mechanism) async throws
     {
       let host = try ActorHost(over: mechanism)
@@ -54,7 +54,7 @@ extension AllTests {
       host.system.close()
     }
 
-    @Test func anErrorsWordsMayBeLong() async throws {
+    @Test func anErrorsDescriptionMayBeLong() async throws {
       let host = try ActorHost()
       let desk = try host.desk()
       let words = String(repeating: "ü", count: 200_000)
@@ -97,7 +97,7 @@ extension AllTests {
       system.close()
     }
 
-    @Test func unhostingRefusesThoseWhoWait() async throws {
+    @Test func unhostingRefusesWaitingCalls() async throws {
       let host = try ActorHost()
       let desk = try host.desk(7)
       let tasks = (0..<5).map { _ in Task { try await desk.wait(at: "unhost") } }
@@ -116,7 +116,7 @@ extension AllTests {
       host.system.close()
     }
 
-    @Test func actorsWithoutANameLiveAsLongAsSomebodyHasThem() async throws {
+    @Test func actorsWithoutANameLiveWhileReferenced() async throws {
       let pair = try ActorPair()
       var desk: Desk? = Desk(actorSystem: pair.there)
       let id = try #require(desk?.id)
@@ -176,7 +176,7 @@ extension AllTests {
       }
     }
 
-    @Test func attachingToSomebodySilent() throws {
+    @Test func attachingToASilentProcess() throws {
       let system = IPCActorSystem()
       let pair = try Connection.make(over: .memory)
       let far = pair.far

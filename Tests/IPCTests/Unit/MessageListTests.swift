@@ -5,7 +5,7 @@ import Testing
 
 extension AllTests {
   /// Lists, optionals and truth values as messages.
-  @Suite struct MessageLists {
+  @Suite struct MessageListTests {
     private func bytes(_ value: some Message) throws -> [UInt8] {
       var writer = MessageWriter()
       try value.encode(to: &writer)
@@ -78,7 +78,7 @@ extension AllTests {
       #expect(try bytes(1 as UInt16?) == [1, 1, 0])
     }
 
-    @Test func whatIsNoListIsRefused() {
+    @Test func invalidListsAreRefused() {
       let lists: [[UInt8]] = [
         [], [1], [1, 0, 0], [1, 0, 0, 0], [1, 0, 0, 0, 1, 0, 0, 0], [1, 0, 0, 0, 255, 255, 255, 255, 97],
         [255, 255, 255, 255], [255, 255, 255, 127, 0, 0, 0, 0], [0, 0, 0, 0, 0],

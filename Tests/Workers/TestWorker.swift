@@ -1,0 +1,51 @@
+package import IPC
+import IPCWorkers
+import SystemCalls
+
+/// A job of the tests: a number, a payload, and optionally a port at which the worker waits.
+package struct TestJob: Message, Hashable, Sendable {
+  package var number: Int
+  package var payload: String
+  /// A TCP port of this machine to which the worker connects, and where it then waits for the end of the connection.
+  package var port: UInt16
+
+  package init(number: Int = 0, payload: String = "", port: UInt16 = 0) {
+    self.number = number
+    self.payload = payload
+    self.port = port
+  }
+
+  package func encode(to writer: inout MessageWriter) {
+    writer.write(number)
+    writer.write(port)
+    writer.write(payload)
+  }
+
+  package init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
+    number = try reader.integer(bytes)
+    port = try reader.integer(bytes)
+    payload = try reader.string(bytes)
+  }
+}
+
+/// The worker process of the tests.
+package enum TestWorker {
+  /// The argument that makes a program a worker.
+  package static let role = "worker"
+
+  /// Does jobs: the output of each is its number.
+  package static func serve() throws(ChannelError) {
+    try WorkerPool<TestJob, Int>.serve { job in
+      if job.port > 0 { try wait(at: job.port) }
+      return job.number
+    }
+  }
+
+  private static func wait(at port: UInt16) throws {
+    let address = try Internet.getaddrinfo(host: "127.0.0.1", port: Int(port), passive: false)[0]
+    let socket = try Internet.socket(address)
+    _ = try Internet.connect(socket, address, nanoseconds: nil)
+    var entries = [PollEntry(socket.raw, read: true)]
+    try ppoll(&entries, nanoseconds: nil)
+  }
+}

@@ -52,12 +52,12 @@ final class ActorConnection: @unchecked Sendable {
 
     func set(_ result: Result<UInt64, ChannelError>) {
       state.withLock { if $0 == nil { $0 = result } }
-      changed.bell.wake()
+      changed.eventCount.wake()
     }
 
     /// Waits until the result is set. Nil: the deadline has passed.
     func wait(until deadline: Deadline) throws(ChannelError) -> Result<UInt64, ChannelError>? {
-      _ = try changed.bell.wait(until: deadline) { () throws(ChannelError) in result != nil }
+      _ = try changed.eventCount.wait(until: deadline) { () throws(ChannelError) in result != nil }
       return result
     }
   }
@@ -75,7 +75,7 @@ final class ActorConnection: @unchecked Sendable {
     case .none: processID = nil
     }
     self.child = Mutex(child)
-    transport = connection.receiver.end
+    transport = connection.receiver.transport
     receiver = consume connection.receiver
     sendQueue = ActorSendQueue(connection.sender)
     sendQueue.whenClosed = { [weak self] error in self?.disconnect(Self.describe(error)) }

@@ -35,9 +35,9 @@ final class ActorSendQueue: @unchecked Sendable {
   var whenClosed: @Sendable (ChannelError) -> Void = { _ in }
 
   init(_ sender: consuming Sender) {
-    limit = sender.end.options.maximumMessageBytes
+    limit = sender.transport.options.maximumMessageBytes
     mechanism = sender.mechanism
-    transport = sender.end
+    transport = sender.transport
     // A ring takes messages without a system call; with other mechanisms, several messages share one.
     sender.coalesces = !transport.reservesSharedMemory
     self.sender = consume sender

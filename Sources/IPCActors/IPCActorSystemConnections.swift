@@ -60,7 +60,8 @@ extension IPCActorSystem {
     -> ActorPeer
   {
     let limit = min(
-      connection.sender.end.options.maximumMessageBytes, connection.receiver.end.options.maximumMessageBytes)
+      connection.sender.transport.options.maximumMessageBytes,
+      connection.receiver.transport.options.maximumMessageBytes)
     guard limit >= ActorFrame.minimumMessageBytes else {
       throw Self.limitTooSmall(limit, connection.sender.mechanism)
     }

@@ -49,13 +49,14 @@ final class JobBatch<Job: Sendable, Output: Sendable>: Sendable {
         if next.isEmpty { state.isHandling = false }
         return (next, state.open == 0)
       }
-      if isDone { done.bell.wake() }
+      if isDone { done.eventCount.wake() }
     }
   }
 
   /// Waits until every outcome is handled.
   func wait() {
     _ = FlushRegistry.flushBeforeWaiting()
-    _ = try? done.bell.wait(until: .never) { () throws(ChannelError) in state.withLock { $0.open == 0 } }
+    _ = try? done.eventCount.wait(until: .never) { () throws(ChannelError) in state.withLock { $0.open == 0 }
+    }
   }
 }

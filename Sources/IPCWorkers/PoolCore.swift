@@ -67,8 +67,8 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
         try Threads.start(name: "ipc-worker-\(index)") { [self] in
           WorkerConnection(self, index).run()
           state.withLock { $0.connections -= 1 }
-          connectionChanges.bell.wake()
-          work.bell.wake()
+          connectionChanges.eventCount.wake()
+          work.eventCount.wake()
         }
       } catch {
         state.withLock { $0.connections -= 1 }
@@ -76,7 +76,7 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
         throw ChannelError(error, .spawn, options.mechanism)
       }
     }
-    _ = try connectionChanges.bell.wait(until: .never) { () throws(ChannelError) in
+    _ = try connectionChanges.eventCount.wait(until: .never) { () throws(ChannelError) in
       state.withLock { $0.ready == options.workers || $0.failure != nil || $0.connections == 0 }
     }
     if let failure = state.withLock({ $0.failure }) {
@@ -95,7 +95,7 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
       return true
     }
     if accepted {
-      work.bell.notify()
+      work.eventCount.notify()
     } else {
       for job in jobs { refuse(Ticket(job: job, batch: batch)) }
     }
@@ -145,7 +145,7 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
         return state.isClosing
       }
       if done || !waits { return leased }
-      _ = try? work.bell.wait(until: .never) { () throws(ChannelError) in
+      _ = try? work.eventCount.wait(until: .never) { () throws(ChannelError) in
         state.withLock { $0.waiting > 0 || $0.isClosing || $0.failure != nil }
       }
     }
@@ -194,7 +194,7 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
             attempts: ticket.attempts, dispatchNanoseconds: 0, workNanoseconds: 0)
         )
       })
-    work.bell.notify()
+    work.eventCount.notify()
   }
 
   func refuse(_ tickets: [Ticket]) { tickets.forEach(refuse) }
@@ -206,7 +206,7 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
       state.statistics.workersStarted += 1
       if first { state.ready += 1 }
     }
-    connectionChanges.bell.wake()
+    connectionChanges.eventCount.wake()
   }
 
   /// The worker of a connection is about to be reaped.
@@ -223,8 +223,8 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
       return left
     }
     left.forEach(refuse)
-    work.bell.wake()
-    connectionChanges.bell.wake()
+    work.eventCount.wake()
+    connectionChanges.eventCount.wake()
   }
 
   // MARK: Ending
@@ -247,14 +247,14 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
       return left
     }
     left.forEach(refuse)
-    work.bell.wake()
+    work.eventCount.wake()
   }
 
   /// Lets the workers finish the jobs that are queued, and waits until they have ended.
   func close() {
     state.withLock { $0.isClosing = true }
-    work.bell.wake()
-    _ = try? connectionChanges.bell.wait(until: .never) { () throws(ChannelError) in
+    work.eventCount.wake()
+    _ = try? connectionChanges.eventCount.wait(until: .never) { () throws(ChannelError) in
       state.withLock { $0.connections == 0 }
     }
   }

@@ -177,7 +177,7 @@ final class WorkerConnection<Job: Message & Sendable, Output: Message & Sendable
       nextID += 1
       inFlight.append(ticket)
     }
-    _ = try worker.jobs.end.flush(until: .now)
+    _ = try worker.jobs.transport.flush(until: .now)
   }
 
   /// Waits for one output, then takes all that have arrived.
@@ -264,8 +264,8 @@ final class WorkerConnection<Job: Message & Sendable, Output: Message & Sendable
   private func finish(_ worker: inout Worker, died: Bool) {
     let carried = worker.jobs.bytesCarried + worker.results.bytesCarried
     let baseline = worker.baseline
-    worker.jobs.end.close()
-    worker.results.end.close()
+    worker.jobs.transport.close()
+    worker.results.transport.close()
     if died { worker.process.kill() }
     // A worker ends when it finds its channel closed, unless it executes a job, which was cancelled in that case.
     // It is removed from the list before it is reaped: afterwards another process may get its id.

@@ -53,7 +53,7 @@ enum MechanismsCommand: Command {
       self.isVariant = isVariant
       summary = traits.summary
       address = traits.addressForm
-      calls = traits.systemCalls
+      calls = traits.systemCalls.all
       carries = traits.carries.rawValue
       manySenders = traits.manySenders
       manyReceivers = traits.manyReceivers

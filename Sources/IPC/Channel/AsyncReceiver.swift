@@ -25,8 +25,8 @@ public final class AsyncReceiver: @unchecked Sendable {
     self.receiver = owned
     watch = ReadinessWatch(
       ReadinessWatch.End(
-        events: .read, readiness: { owned.end.readiness },
-        wait: { _, deadline in owned.end.waitUntilReady(until: deadline) }, close: { owned.close() }))
+        events: .read, readiness: { owned.transport.readiness },
+        wait: { _, deadline in owned.transport.waitUntilReady(until: deadline) }, close: { owned.close() }))
   }
 
   /// Opens the receiving end of the channel with this address, as ``Receiver/open(_:)-(String)`` does.
@@ -35,7 +35,7 @@ public final class AsyncReceiver: @unchecked Sendable {
   deinit { watch.close() }
 
   /// What carries the channel.
-  public var mechanism: Mechanism { receiver.end.mechanism }
+  public var mechanism: Mechanism { receiver.transport.mechanism }
 
   // MARK: Receiving
 
@@ -92,7 +92,7 @@ public final class AsyncReceiver: @unchecked Sendable {
 
   /// A message if there is one.
   func take(_ sight: inout ReadinessWatch.Sight) throws -> [UInt8]? {
-    let end = receiver.end
+    let end = receiver.transport
     return try watch.attempt(&sight) {
       guard let bytes = unsafe try end.take(until: .now) else { return nil }
       defer { end.release() }
@@ -108,11 +108,11 @@ public final class AsyncReceiver: @unchecked Sendable {
 
 /// Keeps a receiver until it is closed.
 private final class OwnedReceiver {
-  let end: any ReceiverTransport
+  let transport: any ReceiverTransport
   private var receiver: Receiver?
 
   init(_ receiver: consuming Receiver) {
-    end = receiver.end
+    transport = receiver.transport
     self.receiver = consume receiver
   }
 

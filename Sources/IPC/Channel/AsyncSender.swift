@@ -24,8 +24,8 @@ public final class AsyncSender: @unchecked Sendable {
     self.sender = owned
     watch = ReadinessWatch(
       ReadinessWatch.End(
-        events: .write, readiness: { owned.end.readiness },
-        wait: { count, deadline in owned.end.waitUntilReady(count, until: deadline) },
+        events: .write, readiness: { owned.transport.readiness },
+        wait: { count, deadline in owned.transport.waitUntilReady(count, until: deadline) },
         close: { owned.close() }))
   }
 
@@ -35,7 +35,7 @@ public final class AsyncSender: @unchecked Sendable {
   deinit { watch.close() }
 
   /// What carries the channel.
-  public var mechanism: Mechanism { sender.end.mechanism }
+  public var mechanism: Mechanism { sender.transport.mechanism }
 
   // MARK: Sending
 
@@ -76,14 +76,15 @@ public final class AsyncSender: @unchecked Sendable {
 
   /// Whether it goes at once or not at all. One that is too long is refused at once.
   func isWhole(_ bytes: [UInt8]) -> Bool {
-    bytes.count <= sender.end.wholeBytes || bytes.count > sender.end.options.maximumMessageBytes
+    bytes.count <= sender.transport.atomicMessageBytes
+      || bytes.count > sender.transport.options.maximumMessageBytes
   }
 
   /// Sends a message that goes at once or not at all; false: there is no room.
   func put(_ bytes: [UInt8], _ sight: inout ReadinessWatch.Sight) throws -> Bool {
     let sender = self.sender
     let sent: Void? = try watch.attempt(&sight) {
-      let sent = unsafe try bytes.withUnsafeBytes { unsafe try sender.end.send($0, until: .now) }
+      let sent = unsafe try bytes.withUnsafeBytes { unsafe try sender.transport.send($0, until: .now) }
       return sent ? () : nil
     }
     return sent != nil
@@ -91,10 +92,10 @@ public final class AsyncSender: @unchecked Sendable {
 
   /// Whether a large message can begin to go.
   func hasRoom(_ sight: inout ReadinessWatch.Sight) throws -> Bool {
-    let end = sender.end
+    let end = sender.transport
     let found: Void? = try watch.attempt(&sight) {
       switch end.readiness {
-      case .waiting: end.waitUntilReady(1, until: .now) ? () : nil
+      case .thread: end.waitUntilReady(1, until: .now) ? () : nil
       case .descriptors(let descriptors, let liveness):
         liveness?.peersGone == true
           || descriptors.contains { (try? ppoll($0, write: true, nanoseconds: 0)) ?? true } ? () : nil
@@ -115,8 +116,8 @@ public final class AsyncSender: @unchecked Sendable {
     let result = try await withTaskCancellationHandler {
       try await watch.whileOnLoan { () -> Result<Void, any Error> in
         Result {
-          try Self.send(bytes, sender.end) { () -> (any Error)? in
-            if watch.isClosing { return ChannelError.closed(.send, sender.end.mechanism) }
+          try Self.send(bytes, sender.transport) { () -> (any Error)? in
+            if watch.isClosing { return ChannelError.closed(.send, sender.transport.mechanism) }
             return isCancelled.isSet ? CancellationError() : nil
           }
         }
@@ -154,11 +155,11 @@ public final class AsyncSender: @unchecked Sendable {
 
 /// Keeps a sender until it is closed.
 private final class OwnedSender: @unchecked Sendable {
-  let end: any SenderTransport
+  let transport: any SenderTransport
   private var sender: Sender?
 
   init(_ sender: consuming Sender) {
-    end = sender.end
+    transport = sender.transport
     self.sender = consume sender
   }
 

@@ -1,5 +1,5 @@
-/// A one-way stream of messages over a mechanism: its two ends, in this process. Hand one over to a process that
-/// you spawn (``Spawn``), or keep both.
+/// A one-way stream of messages over a mechanism: its two endpoints, in this process. Pass one to a process that you
+/// spawn (``Spawn``), or keep both.
 ///
 /// ```swift
 /// var channel = try Channel.open("fifo:/tmp/jobs")
@@ -7,18 +7,18 @@
 /// let text = try channel.receiver.receive(String.self)
 /// ```
 @frozen public struct Channel: ~Copyable, Sendable {
-  /// The end that sends.
+  /// The sending endpoint.
   public var sender: Sender
-  /// The end that receives.
+  /// The receiving endpoint.
   public var receiver: Receiver
 
-  /// Both ends of the channel with this address. An address without a place (`pipe:`, `memory:`) makes a channel
-  /// that only these two ends, and the processes that they are handed to, can reach.
+  /// Opens both endpoints of the channel with this address. An address without a target (`pipe:`, `memory:`) makes a
+  /// channel that only these two endpoints, and the processes that they are passed to, can reach.
   public static func open(_ address: String) throws(ChannelError) -> Channel {
     try open(Address(address))
   }
 
-  /// Both ends of the channel with this address.
+  /// Opens both endpoints of the channel with this address.
   public static func open(_ address: Address) throws(ChannelError) -> Channel {
     if address.target.isEmpty { return try make(over: address.mechanism, options: address.options) }
     let receiver = try Receiver.open(address)
@@ -26,8 +26,8 @@
     return Channel(sender: sender, receiver: receiver)
   }
 
-  /// A channel without a name.
-  /// - Throws: `notSupported` where the mechanism has none, or the options ask for what it can't do.
+  /// Makes a channel without a name.
+  /// - Throws: `notSupported` if the mechanism has none, or can't do what the options ask for.
   public static func make(
     over mechanism: Mechanism, options: ChannelOptions = ChannelOptions()
   ) throws(ChannelError) -> Channel {
@@ -41,11 +41,11 @@
   }
 }
 
-/// Two channels, one each way, between the same two processes: this process's ends.
+/// Two channels, one each way, between the same two processes: this process's endpoints.
 @frozen public struct Connection: ~Copyable, Sendable {
-  /// What this process sends.
+  /// Sends to the other process.
   public var sender: Sender
-  /// What it receives.
+  /// Receives from the other process.
   public var receiver: Receiver
 
   package init(sender: consuming Sender, receiver: consuming Receiver) {
@@ -53,7 +53,7 @@
     self.receiver = receiver
   }
 
-  /// Both sides of a new connection, in this process.
+  /// Makes a connection: the endpoints of both processes.
   public static func make(
     over mechanism: Mechanism, options: ChannelOptions = ChannelOptions()
   ) throws(ChannelError) -> ConnectionPair {
@@ -63,11 +63,11 @@
   }
 }
 
-/// The two sides of a connection: keep one, hand the other over.
+/// The endpoints of both processes of a connection: keep one pair, pass the other.
 @frozen public struct ConnectionPair: ~Copyable, Sendable {
-  /// One side.
+  /// This process's.
   public var near: Connection
-  /// The other.
+  /// The other process's.
   public var far: Connection
 
   package init(_ there: consuming Channel, _ back: consuming Channel) {

@@ -97,7 +97,7 @@ extension ChannelError {
   package static func named(_ mechanism: Mechanism) -> ChannelError {
     ChannelError(
       .notSupported, .pass, mechanism,
-      "an end with a name stays where it is: open the address in the other process, or hand over one of Channel.make"
+      "an endpoint with a name can't be passed: open the address in the other process, or pass an endpoint of Channel.make"
     )
   }
 
@@ -106,10 +106,16 @@ extension ChannelError {
     ChannelError(.notAllowed, .open, mechanism, "\(subject) is another user's: choose another name")
   }
 
+  static func noReceiver(_ mechanism: Mechanism, _ place: String) -> ChannelError {
+    ChannelError(
+      .noReceiver, .open, mechanism,
+      "no process receives on \(place): start the receiver first, or wait longer for it")
+  }
+
   package static func violation(_ mechanism: Mechanism, _ what: String) -> ChannelError {
     ChannelError(
       .protocolViolation, .receive, mechanism,
-      "the other side sent bytes that are no message (\(what)): close this channel and look at who writes to it"
+      "the peer sent bytes that aren't a message (\(what)): close this channel and check the program that writes to it"
     )
   }
 

@@ -1,4 +1,4 @@
-/// What carries a channel: a pipe, a queue, shared memory. The catalogue (`Catalogue.swift`) lists them.
+/// What the kernel offers to carry a channel: a pipe, a message queue, shared memory. ``all`` lists them.
 public struct Mechanism: Hashable, Sendable, CustomStringConvertible {
   /// The name in addresses, options and reports: `memory`.
   public let name: String
@@ -11,43 +11,83 @@ public struct Mechanism: Hashable, Sendable, CustomStringConvertible {
 
 /// What a mechanism declares that it can and can't do.
 public struct MechanismTraits: Hashable, Sendable {
-  /// What travels.
+  /// What a channel of the mechanism carries.
   public enum Carries: String, Hashable, Sendable {
     /// Messages of any size up to the channel's limit.
     case messages
-    /// Messages of zero bytes: only that they came counts.
+    /// Messages of zero bytes: only the number of messages counts.
     case tokens
     /// Messages of exactly four bytes.
     case integers
   }
 
+  /// The system calls of a channel, by what the process does. Names are the kernel's, as strace(1) prints them.
+  public struct SystemCalls: Hashable, Sendable {
+    /// Opening either endpoint.
+    public let open: [String]
+    /// Sending a message.
+    public let send: [String]
+    /// Receiving a message.
+    public let receive: [String]
+    /// Waiting for room or for a message.
+    public let wait: [String]
+    /// Closing either endpoint.
+    public let close: [String]
+
+    /// All of them, each once, in the order in which a channel makes them.
+    public var all: [String] {
+      (open + send + receive + wait + close).reduce(into: []) { list, call in
+        if !list.contains(call) { list.append(call) }
+      }
+    }
+
+    package init(open: [String], send: [String], receive: [String], wait: [String], close: [String]) {
+      self.open = open
+      self.send = send
+      self.receive = receive
+      self.wait = wait
+      self.close = close
+    }
+  }
+
   /// One line for a person.
   public let summary: String
-  /// How an address looks.
+  /// The form of an address.
   public let addressForm: String
-  /// The system calls that carry a message.
-  public let systemCalls: [String]
-  /// What travels.
+  /// The system calls of a channel.
+  public let systemCalls: SystemCalls
+  /// What a channel carries.
   public let carries: Carries
   /// Whether several senders can share a channel.
   public let manySenders: Bool
   /// Whether several receivers can share a channel, each message going to exactly one.
   public let manyReceivers: Bool
-  /// Whether a channel without a name can be made and its ends handed to other processes.
+  /// Whether a channel without a name can be made, and its endpoints passed to other processes.
   public let anonymous: Bool
   /// Whether a channel can be found by its address.
   public let named: Bool
-  /// Whether the other end can be on another machine.
+  /// Whether the peer can be on another machine.
   public let crossesMachines: Bool
   /// Whether one system call, or none, can send many small messages (see ``Sender/coalesces``).
   public let coalesces: Bool
+  /// Whether a message is written where the receiver reads it, without a copy through the kernel.
+  public let writesInPlace: Bool
+  /// Whether the kernel keeps the channel's objects when every process that used them has died.
+  public let outlivesProcesses: Bool
+  /// The largest write that the kernel doesn't interleave with other senders' writes, in bytes; nil where every message
+  /// has a boundary of its own, or the channel has one sender.
+  public let atomicWriteBytes: Int?
+  /// Whether the benchmark has the same exchange in plain C.
+  public let hasBaseline: Bool
   /// What a channel of this mechanism can't do, and the way out; empty where there is nothing to say.
   public let caveat: String
 
   package init(
-    summary: String, addressForm: String, systemCalls: [String], carries: Carries = .messages,
+    summary: String, addressForm: String, systemCalls: SystemCalls, carries: Carries = .messages,
     manySenders: Bool, manyReceivers: Bool, anonymous: Bool = true, named: Bool = true,
-    crossesMachines: Bool = false, coalesces: Bool = true, caveat: String = ""
+    crossesMachines: Bool = false, coalesces: Bool = true, writesInPlace: Bool = false,
+    outlivesProcesses: Bool = false, atomicWriteBytes: Int? = nil, hasBaseline: Bool = false,
+    caveat: String = ""
   ) {
     self.summary = summary
     self.addressForm = addressForm
@@ -59,6 +99,10 @@ public struct MechanismTraits: Hashable, Sendable {
     self.named = named
     self.crossesMachines = crossesMachines
     self.coalesces = coalesces
+    self.writesInPlace = writesInPlace
+    self.outlivesProcesses = outlivesProcesses
+    self.atomicWriteBytes = atomicWriteBytes
+    self.hasBaseline = hasBaseline
     self.caveat = caveat
   }
 }
@@ -79,30 +123,21 @@ public struct MechanismLimit: Hashable, Sendable {
   }
 }
 
-/// What each mechanism implements; the catalogue lists the implementations.
+/// What a mechanism implements. ``Catalogue`` lists the implementations.
 package protocol MechanismImplementation: SendableMetatype {
   static var mechanism: Mechanism { get }
   static var traits: MechanismTraits { get }
 
-  /// A channel without a name: both ends in this process.
+  /// A channel without a name: both endpoints in this process.
   static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair
-  /// The sending end of the channel with this address. Waits until the deadline for a receiver.
+  /// The sender of the channel with this address. Waits until the deadline for a receiver.
   static func openSender(_ address: Address, until deadline: Deadline) throws(ChannelError)
     -> any SenderTransport
-  /// The receiving end of the channel with this address. Makes the name where there is none.
+  /// The receiver of the channel with this address. Makes the name where there is none.
   static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport
-  /// The end that the parent process handed over.
+  /// The endpoint that the parent process passed.
   static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport
   static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError) -> any ReceiverTransport
+  /// What this machine's kernel allows.
   static func limits() -> [MechanismLimit]
-}
-
-package struct TransportPair {
-  package let sender: any SenderTransport
-  package let receiver: any ReceiverTransport
-
-  package init(_ sender: any SenderTransport, _ receiver: any ReceiverTransport) {
-    self.sender = sender
-    self.receiver = receiver
-  }
 }

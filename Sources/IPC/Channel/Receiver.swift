@@ -1,70 +1,71 @@
-/// A process's receiving end of a channel. It owns what the mechanism gave it: going out of scope closes it, and
-/// removes the channel's name where this end made it.
+/// A process's receiving endpoint of a channel. It owns what the mechanism gave it: going out of scope closes it, and
+/// removes the channel's name if this endpoint made it.
 ///
-/// One thread at a time uses it; moving it to another is fine. Every call can throw ``ChannelError``: `closed`
-/// when the last sender has closed or died and everything was taken, `protocolViolation` when the other side sent
-/// bytes that are no message.
+/// One thread at a time uses it; it may move to another. Every call can throw ``ChannelError``: `closed` when the last
+/// sender has closed or died and everything is received, `protocolViolation` if the peer sends bytes that aren't a
+/// message.
 ///
-/// System calls: those that the mechanism's traits name. Byte streams are read ahead, so that many small messages
-/// cost one read; poll(2) or futex(2) to wait.
+/// System calls: those that ``MechanismTraits/systemCalls`` names. Byte streams are read ahead, so that many small
+/// messages cost one read; poll(2) or futex(2) to wait.
 public struct Receiver: ~Copyable, @unchecked Sendable {
-  // Safe to send to another thread: the only reference to the end, and every use of it is mutating.
-  @usableFromInline package let end: any ReceiverTransport
-  private var isForgotten = false
+  // Safe to send to another thread: the only reference to the transport, and every use of it is mutating.
+  @usableFromInline package let transport: any ReceiverTransport
+  private var isPassed = false
 
-  package init(_ end: any ReceiverTransport) { self.end = end }
+  package init(_ transport: any ReceiverTransport) { self.transport = transport }
 
-  deinit { if !isForgotten { end.close() } }
+  deinit { if !isPassed { transport.close() } }
 
-  /// The end was handed over: letting go of it must not close it.
-  consuming func forget() { isForgotten = true }
+  /// The endpoint is on its way to a child: going out of scope must not close it.
+  consuming func forget() { isPassed = true }
 
-  /// Opens the receiving end of the channel with this address, and makes its name where there is none, for this
-  /// user alone. The name goes when the last end closes.
+  /// Opens a receiver of the channel with this address, and makes its name where there is none, for this user alone. The
+  /// name goes when the last endpoint closes.
   /// - Throws: `invalidAddress`, `unknownMechanism`, `wrongKind`, `notAllowed`, `busy`, `notSupported`.
   public static func open(_ address: String) throws(ChannelError) -> Receiver {
     try open(Address(address))
   }
 
-  /// Opens the receiving end of the channel with this address.
+  /// Opens a receiver of the channel with this address.
   public static func open(_ address: Address) throws(ChannelError) -> Receiver {
     let implementation = try Catalogue.implementation(of: address.mechanism)
     return Receiver(try implementation.openReceiver(address))
   }
 
-  /// What carries the channel.
-  public var mechanism: Mechanism { end.mechanism }
+  /// The channel's mechanism.
+  public var mechanism: Mechanism { transport.mechanism }
 
   /// Bytes taken from the mechanism so far, framing included.
-  public var bytesCarried: Int { end.bytesCarried }
+  public var bytesCarried: Int { transport.bytesCarried }
 
-  @usableFromInline var tooLate: ChannelError { .timedOut(.receive, mechanism) }
+  @usableFromInline var timedOut: ChannelError { .timedOut(.receive, mechanism) }
 
   // MARK: In place
 
-  /// Waits for a message and lends it to `body`, where it lies: in the read-ahead buffer, or in shared memory,
-  /// where a hostile sender could still change it, so read it once. It is taken even if `body` makes nothing of it.
+  /// Waits for a message and lends it to `body`, where it lies: in the read-ahead buffer, or in shared memory, where a
+  /// hostile sender could still change it, so read it once. The message is taken, whatever `body` does with it.
   @inlinable public mutating func receive<Result>(
     _ body: (Span<UInt8>) -> Result
   ) throws(ChannelError) -> Result {
-    guard let result = try attempt(until: .never, body) else { throw tooLate }
+    guard let result = try attempt(until: .never, body) else { throw timedOut }
     return result
   }
 
-  /// Lends `body` a message if there is one; nil if not.
+  /// Lends `body` a message if there is one.
+  /// - Returns: nil if there is none.
   @inlinable public mutating func tryReceive<Result>(
     _ body: (Span<UInt8>) -> Result
   ) throws(ChannelError) -> Result? {
     try attempt(until: .now, body)
   }
 
-  /// Waits for a message, at most so long.
+  /// Waits for a message, at most for a duration.
   /// - Throws: `timedOut`, having taken nothing.
   @inlinable public mutating func receive<Result>(
     within duration: Duration, _ body: (Span<UInt8>) -> Result
   ) throws(ChannelError) -> Result {
     guard let result = try attempt(until: .within(duration), body) else {
-      throw tooLate
+      throw timedOut
     }
     return result
   }
@@ -72,8 +73,8 @@ public struct Receiver: ~Copyable, @unchecked Sendable {
   @inlinable mutating func attempt<Result>(
     until deadline: Deadline, _ body: (Span<UInt8>) -> Result
   ) throws(ChannelError) -> Result? {
-    guard let bytes = unsafe try end.take(until: deadline) else { return nil }
-    defer { end.release() }
+    guard let bytes = unsafe try transport.take(until: deadline) else { return nil }
+    defer { transport.release() }
     let span = unsafe Span<UInt8>(_unsafeBytes: bytes)
     return body(span)
   }
@@ -81,24 +82,25 @@ public struct Receiver: ~Copyable, @unchecked Sendable {
   // MARK: Messages
 
   /// Waits for a message and reads it as a value: `receive(String.self)`.
-  /// - Throws: `invalidMessage` when its bytes aren't one; the message is taken.
+  /// - Throws: `invalidMessage` if its bytes aren't such a value; the message is taken.
   public mutating func receive<Value: Message>(_ type: Value.Type) throws(ChannelError) -> Value {
-    guard let value = try attempt(type, until: .never) else { throw tooLate }
+    guard let value = try attempt(type, until: .never) else { throw timedOut }
     return value
   }
 
-  /// Reads a message as a value if there is one; nil if not.
+  /// Reads a message as a value if there is one.
+  /// - Returns: nil if there is none.
   public mutating func tryReceive<Value: Message>(_ type: Value.Type) throws(ChannelError) -> Value? {
     try attempt(type, until: .now)
   }
 
-  /// Waits for a message, at most so long, and reads it as a value.
+  /// Waits for a message, at most for a duration, and reads it as a value.
   /// - Throws: `timedOut`, having taken nothing.
   public mutating func receive<Value: Message>(
     _ type: Value.Type, within duration: Duration
   ) throws(ChannelError) -> Value {
     guard let value = try attempt(type, until: .within(duration)) else {
-      throw tooLate
+      throw timedOut
     }
     return value
   }
@@ -106,10 +108,10 @@ public struct Receiver: ~Copyable, @unchecked Sendable {
   private mutating func attempt<Value: Message>(
     _ type: Value.Type, until deadline: Deadline
   ) throws(ChannelError) -> Value? {
-    guard let bytes = unsafe try end.take(until: deadline) else { return nil }
-    defer { end.release() }
-    if end.lendsSharedMemory {
-      // Read once: what is checked must be what is used.
+    guard let bytes = unsafe try transport.take(until: deadline) else { return nil }
+    defer { transport.release() }
+    if transport.lendsSharedMemory {
+      // Copied once: the bytes that are checked must be the bytes that are used.
       let copy = unsafe Array(bytes)
       return try Value(decoding: copy.span)
     }
@@ -117,7 +119,7 @@ public struct Receiver: ~Copyable, @unchecked Sendable {
     return try Value(decoding: span)
   }
 
-  /// Takes messages until the last sender has closed, and gives each to `body`; `body` returns false to stop.
+  /// Receives messages until the last sender has closed, and calls `body` with each; `body` returns false to stop.
   public mutating func forEach<Value: Message>(
     _ type: Value.Type = Value.self, _ body: (Value) -> Bool
   ) throws(ChannelError) {
@@ -131,6 +133,6 @@ public struct Receiver: ~Copyable, @unchecked Sendable {
     }
   }
 
-  /// Closes the end now. Going out of scope does the same.
-  public consuming func close() { end.close() }
+  /// Closes the receiver now. Going out of scope does the same.
+  public consuming func close() { transport.close() }
 }

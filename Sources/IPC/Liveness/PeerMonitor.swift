@@ -1,10 +1,10 @@
 import Synchronization
-package import SystemCalls
+import SystemCalls
 
-/// The one thread of a process that notices the death of peers on mechanisms that can't tell it themselves (a
-/// queue, a semaphore, shared memory). It sleeps in epoll_wait(2) until the kernel hangs up a liveness, and costs
-/// nothing meanwhile. Started with the first liveness.
-package final class PeerMonitor: Sendable {
+/// The one thread of a process that notices the death of peers on mechanisms that don't report it themselves (a queue,
+/// a semaphore, shared memory). It sleeps in epoll_wait(2) until the kernel hangs up a liveness pipe, and costs nothing
+/// meanwhile. The first liveness pipe starts it.
+final class PeerMonitor: Sendable {
   private struct State {
     var next: UInt64 = 1
     var watched: [UInt64: @Sendable () -> Void] = [:]
@@ -27,9 +27,8 @@ package final class PeerMonitor: Sendable {
   private init() throws(SystemError) { epoll = try Epoll() }
 
   /// Calls `gone` once, on the monitor's thread, when the descriptor hangs up.
-  package static func watch(
-    _ descriptor: Int32, _ gone: @escaping @Sendable () -> Void
-  ) throws(SystemError) -> UInt64 {
+  static func watch(_ descriptor: Int32, _ gone: @escaping @Sendable () -> Void) throws(SystemError) -> UInt64
+  {
     let monitor = try shared.get()
     let token = monitor.state.withLock { state in
       let token = state.next
@@ -41,7 +40,7 @@ package final class PeerMonitor: Sendable {
     return token
   }
 
-  package static func unwatch(_ descriptor: Int32, _ token: UInt64) {
+  static func unwatch(_ descriptor: Int32, _ token: UInt64) {
     guard let monitor = try? shared.get() else { return }
     monitor.epoll.remove(descriptor)
     monitor.state.withLock { _ = $0.watched.removeValue(forKey: token) }

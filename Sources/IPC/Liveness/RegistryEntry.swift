@@ -1,33 +1,25 @@
 import SystemCalls
 
-/// Where a name's objects are written down: a file per channel in a private directory, with the ids of what the
-/// kernel keeps, and two FIFOs beside it that are the livenessPipes of whoever has it open.
+/// The file that records a named channel's kernel objects, in a private directory, with two FIFOs beside it that are
+/// the liveness pipes of the processes that have the channel open.
 ///
-/// The file is locked while someone joins or leaves. A record whose livenessPipes nobody holds was left by processes
-/// that died: the next receiver removes what it names and begins anew, so that no message of an earlier run is
-/// taken for one of this.
+/// The file is locked (flock(2)) while a process joins or leaves. An entry whose liveness pipes no process holds was
+/// left by processes that died: the next receiver removes the objects that it names and begins anew, so that no message
+/// of an earlier run is taken for one of this run.
 package final class RegistryEntry: Sendable {
-  package let mechanism: Mechanism
-  package let name: String
-  package let parameters: [String: String]
+  let mechanism: Mechanism
+  let name: String
+  /// The ids of the channel's objects.
+  package let ids: [String: String]
   private let path: String
   private let run: String
 
-  private init(
-    _ mechanism: Mechanism, _ name: String, path: String, parameters: [String: String], run: String
-  ) {
+  private init(_ mechanism: Mechanism, _ name: String, path: String, ids: [String: String], run: String) {
     self.mechanism = mechanism
     self.name = name
     self.path = path
-    self.parameters = parameters
+    self.ids = ids
     self.run = run
-  }
-
-  package func integer(_ key: String) throws(ChannelError) -> Int {
-    guard let text = parameters[key], let value = Int(text) else {
-      throw ChannelError(.system, .open, mechanism, "\(path) lacks \(key): remove it if no process uses it")
-    }
-    return value
   }
 
   // MARK: The directory
@@ -59,17 +51,21 @@ package final class RegistryEntry: Sendable {
     return path
   }
 
+  private static let longestName = 100
+  private static let sendersSuffix = ".senders", receiversSuffix = ".receivers"
+
   private static func path(_ mechanism: Mechanism, _ name: String) throws(ChannelError) -> String {
-    let allowed = name.utf8.allSatisfy {
-      ($0 >= 48 && $0 <= 57) || ($0 >= 65 && $0 <= 90) || ($0 >= 97 && $0 <= 122) || $0 == 45 || $0 == 95
-        || $0 == 46
+    let allowed = name.unicodeScalars.allSatisfy {
+      ("0"..."9").contains($0) || ("A"..."Z").contains($0) || ("a"..."z").contains($0) || $0 == "-"
+        || $0 == "_"
+        || $0 == "."
     }
-    guard !name.isEmpty, name.utf8.count <= 100, allowed, name.utf8.first != 46,
-      !name.hasSuffix(".senders"), !name.hasSuffix(".receivers")
+    guard !name.isEmpty, name.utf8.count <= longestName, allowed, !name.hasPrefix("."),
+      !name.hasSuffix(sendersSuffix), !name.hasSuffix(receiversSuffix)
     else {
       throw ChannelError(
         .invalidAddress, .open, mechanism,
-        "\"\(name)\" is no name: write 1 to 100 letters, digits, dots, dashes or underscores, such as \(mechanism.name):jobs"
+        "invalid name \"\(name)\": write 1 to \(longestName) letters, digits, dots, dashes or underscores, such as \(mechanism.name):jobs"
       )
     }
     return try directory() + "/\(mechanism.name).\(name)"
@@ -77,113 +73,102 @@ package final class RegistryEntry: Sendable {
 
   // MARK: Joining
 
-  /// What a mechanism does with a name.
-  package struct Rules {
-    package var manySenders: Bool
-    package var manyReceivers: Bool
-    /// Makes the kernel's objects and says where they are.
-    package var create: () throws(ChannelError) -> [String: String]
-    /// Removes what `create` made; also in a record that dead processes left.
-    package var remove: ([String: String]) -> Void
-
-    package init(
-      manySenders: Bool, manyReceivers: Bool, create: @escaping () throws(ChannelError) -> [String: String],
-      remove: @escaping ([String: String]) -> Void
-    ) {
-      self.manySenders = manySenders
-      self.manyReceivers = manyReceivers
-      self.create = create
-      self.remove = remove
-    }
-  }
-
-  /// Joins as a receiver: makes the name where there is none, or where only the dead left one.
-  package static func joinReceiving(
-    _ mechanism: Mechanism, _ name: String, _ rules: Rules
+  /// Joins as a receiver: makes the name where there is none, or where only dead processes left one.
+  ///
+  /// - Parameters:
+  ///   - sharesReceiving: whether another receiver may have the name too.
+  ///   - create: creates the kernel objects and returns their ids.
+  static func joinReceiving(
+    _ mechanism: Mechanism, _ name: String, sharesReceiving: Bool,
+    create: () throws(ChannelError) -> [String: String]
   ) throws(ChannelError) -> (RegistryEntry, LivenessPipe) {
     let path = try path(mechanism, name)
     let file = try lockedFile(path, create: true, mechanism)!
     let found = parse(try read(file, path, mechanism))
-    if let found, alive(path + ".senders") || alive(path + ".receivers") {
-      guard rules.manyReceivers || !alive(path + ".receivers") else {
+    if let found, isHeld(path + sendersSuffix) || isHeld(path + receiversSuffix) {
+      guard sharesReceiving || !isHeld(path + receiversSuffix) else {
         throw ChannelError(
-          .busy, .open, mechanism, "\"\(name)\" has its one receiver already: close it, or use another name")
+          .busy, .open, mechanism,
+          "\"\(name)\" already has its one receiver: close that receiver, or use another name")
       }
-      let record = RegistryEntry(mechanism, name, path: path, parameters: found.parameters, run: found.run)
-      return (record, try record.liveness(.receiver))
+      let entry = RegistryEntry(mechanism, name, path: path, ids: found.ids, run: found.run)
+      return (entry, try entry.liveness(.receiver))
     }
-    if let found { rules.remove(found.parameters) }
+    if let found { ResourceCleaner.remove(found.ids) }
     let run = String(UInt64.random(in: 1 ... .max), radix: 16)
-    let parameters: [String: String]
+    let ids: [String: String]
     do throws(ChannelError) {
-      parameters = try rules.create()
+      ids = try create()
     } catch {
       try? Files.unlink(path)
       throw error
     }
-    let record = RegistryEntry(mechanism, name, path: path, parameters: parameters, run: run)
+    let entry = RegistryEntry(mechanism, name, path: path, ids: ids, run: run)
     do throws(ChannelError) {
       return try translating(.open, mechanism, path) { () throws(SystemError) in
-        for side in [".senders", ".receivers"] {
-          try? Files.unlink(path + side)
-          try Files.mkfifo(path + side)
+        for suffix in [sendersSuffix, receiversSuffix] {
+          try? Files.unlink(path + suffix)
+          try Files.mkfifo(path + suffix)
         }
         try Files.ftruncate(file)
-        try Files.writeText(file, record.text)
-        return (record, try record.openLifeline(.receiver))
+        try Files.writeText(file, entry.text)
+        return (entry, try entry.openLiveness(.receiver))
       }
     } catch {
-      rules.remove(parameters)
-      record.remove()
+      ResourceCleaner.remove(ids)
+      entry.remove()
       throw error
     }
   }
 
   /// Joins as a sender: waits until a receiver is there.
-  package static func joinSending(
-    _ mechanism: Mechanism, _ name: String, _ rules: Rules, until deadline: Deadline
+  ///
+  /// - Parameter sharesSending: whether another sender may have the name too.
+  static func joinSending(
+    _ mechanism: Mechanism, _ name: String, sharesSending: Bool, until deadline: Deadline
   ) throws(ChannelError) -> (RegistryEntry, LivenessPipe) {
     let path = try path(mechanism, name)
     var backoff = Backoff(deadline)
     repeat {
       guard let file = try lockedFile(path, create: false, mechanism) else { continue }
-      guard let found = parse(try read(file, path, mechanism)), alive(path + ".receivers") else { continue }
-      guard rules.manySenders || !alive(path + ".senders") else {
-        throw ChannelError(
-          .busy, .open, mechanism, "\"\(name)\" has its one sender already: close it, or use another name")
+      guard let found = parse(try read(file, path, mechanism)), isHeld(path + receiversSuffix) else {
+        continue
       }
-      let record = RegistryEntry(mechanism, name, path: path, parameters: found.parameters, run: found.run)
-      let liveness = try record.liveness(.sender)
-      if liveness.nobodyReceives { continue }
-      return (record, liveness)
+      guard sharesSending || !isHeld(path + sendersSuffix) else {
+        throw ChannelError(
+          .busy, .open, mechanism,
+          "\"\(name)\" already has its one sender: close that sender, or use another name")
+      }
+      let entry = RegistryEntry(mechanism, name, path: path, ids: found.ids, run: found.run)
+      let liveness = try entry.liveness(.sender)
+      if liveness.hasNoReceiver { continue }
+      return (entry, liveness)
     } while backoff.pause()
-    tidy(path)
-    throw ChannelError(
-      .noReceiver, .open, mechanism,
-      "nobody receives on \(mechanism.name):\(name): start the receiver first, or wait longer for it")
+    removeDirectoryIfEmpty(path)
+    throw .noReceiver(mechanism, "\(mechanism.name):\(name)")
   }
 
   private func liveness(_ side: LivenessPipe.Side) throws(ChannelError) -> LivenessPipe {
-    try translating(.open, mechanism, path) { () throws(SystemError) in try openLifeline(side) }
+    try translating(.open, mechanism, path) { () throws(SystemError) in try openLiveness(side) }
   }
 
-  private func openLifeline(_ side: LivenessPipe.Side) throws(SystemError) -> LivenessPipe {
-    // Reading ends first, without blocking; with a reader there, opening a writing end doesn't block either.
-    let senders = try Files.open(path + ".senders", .read, nonblocking: true)
-    let receivers = try Files.open(path + ".receivers", .read, nonblocking: true)
-    let own = side == .sender ? path + ".senders" : path + ".receivers"
+  private func openLiveness(_ side: LivenessPipe.Side) throws(SystemError) -> LivenessPipe {
+    // The read ends first, without blocking; with a reader there, opening a write end doesn't block either.
+    let senders = try Files.open(path + Self.sendersSuffix, .read, nonblocking: true)
+    let receivers = try Files.open(path + Self.receiversSuffix, .read, nonblocking: true)
+    let own = path + (side == .sender ? Self.sendersSuffix : Self.receiversSuffix)
     let hold = try Files.open(own, .write, nonblocking: true)
-    return LivenessPipe(side, hold: hold, senders: senders, receivers: receivers, record: self)
+    return LivenessPipe(side, hold: hold, senders: senders, receivers: receivers, entry: self)
   }
 
-  /// Whether a living process holds the writing end.
-  private static func alive(_ fifo: String) -> Bool {
+  /// Whether a living process holds the FIFO's write end.
+  private static func isHeld(_ fifo: String) -> Bool {
     guard let descriptor = try? Files.open(fifo, .read, nonblocking: true) else { return false }
-    return !LivenessPipe.nobodyWrites(descriptor)
+    return !LivenessPipe.hasNoWriter(descriptor)
   }
 
-  /// The directory goes with the last name in it, unless somebody chose it.
-  private static func tidy(_ path: String) {
+  /// The directory goes with the last name in it, unless the user chose it.
+  private static func removeDirectoryIfEmpty(_ path: String) {
     guard Processes.variable("IPC_RUNTIME_DIRECTORY") == nil, let slash = path.lastIndex(of: "/") else {
       return
     }
@@ -192,15 +177,18 @@ package final class RegistryEntry: Sendable {
 
   // MARK: The file
 
-  /// The record's file, locked; nil when there is none and none is to be made.
+  /// How often the file may be found removed between open(2) and flock(2).
+  private static let maximumAttempts = 1000
+
+  /// The entry's file, locked; nil if there is none and `create` is false.
   private static func lockedFile(
     _ path: String, create: Bool, _ mechanism: Mechanism
   ) throws(ChannelError) -> Descriptor? {
-    for _ in 0..<1000 {
+    for _ in 0..<maximumAttempts {
       do throws(SystemError) {
         let file = try Files.open(path, .readWrite, create: create)
         _ = try Files.flock(file, wait: true)
-        // Whoever left last may have removed it between the two calls.
+        // The last endpoint that left may have removed it between the two calls.
         let mine = try Files.fstat(file)
         if let now = try? Files.stat(path), now.inode == mine.inode { return file }
       } catch {
@@ -214,7 +202,7 @@ package final class RegistryEntry: Sendable {
       }
     }
     throw ChannelError(
-      .busy, .open, mechanism, "\(path) is made and removed again and again: try another name")
+      .busy, .open, mechanism, "other processes make and remove \(path) all the time: try another name")
   }
 
   private static func read(
@@ -227,26 +215,28 @@ package final class RegistryEntry: Sendable {
     }
   }
 
+  private static let firstLine = "swift-ipc 1"
+
   private var text: String {
     let lines =
-      ["swift-ipc 1", "run \(run)"] + parameters.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+      [Self.firstLine, "run \(run)"] + ids.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
     return lines.joined(separator: "\n") + "\n"
   }
 
-  private static func parse(_ text: String) -> (run: String, parameters: [String: String])? {
+  private static func parse(_ text: String) -> (run: String, ids: [String: String])? {
     let lines = text.split(separator: "\n")
-    guard lines.first == "swift-ipc 1" else { return nil }
-    var parameters: [String: String] = [:]
+    guard lines.first?.elementsEqual(firstLine) == true else { return nil }
+    var fields: [String: String] = [:]
     for line in lines.dropFirst() {
-      let parts = line.split(separator: " ", maxSplits: 1)
-      if parts.count == 2 { parameters[String(parts[0])] = String(parts[1]) }
+      let words = line.split(separator: " ", maxSplits: 1)
+      if words.count == 2 { fields[String(words[0])] = String(words[1]) }
     }
-    guard let run = parameters.removeValue(forKey: "run") else { return nil }
-    return (run, parameters)
+    guard let run = fields.removeValue(forKey: "run") else { return nil }
+    return (run, fields)
   }
 
-  /// Runs `body` while nobody can join or leave.
-  package func whileLocked<Result>(_ body: () -> Result) -> Result {
+  /// Runs `body` while no process can join or leave.
+  func whileLocked<Result>(_ body: () -> Result) -> Result {
     let file = try? Self.lockedFile(path, create: false, mechanism)
     let result = body()
     withExtendedLifetime(file) {}
@@ -254,25 +244,9 @@ package final class RegistryEntry: Sendable {
   }
 
   /// Removes the name, unless another run has it by now.
-  package func remove() {
+  func remove() {
     if let text = try? Files.readText(path), let found = Self.parse(text), found.run != run { return }
-    for end in [".senders", ".receivers", ""] { try? Files.unlink(path + end) }
-    Self.tidy(path)
-  }
-}
-
-/// Waiting for somebody else to come, where the kernel has nothing to wait on: pauses of 1 to 20 ms.
-package struct Backoff {
-  private let deadline: Deadline
-  private var milliseconds: UInt64 = 1
-
-  package init(_ deadline: Deadline) { self.deadline = deadline }
-
-  /// False when there is no time left.
-  package mutating func pause() -> Bool {
-    if deadline.hasPassed { return false }
-    Clock.sleep(nanoseconds: deadline.remaining(atMost: milliseconds * 1_000_000))
-    milliseconds = min(milliseconds * 2, 20)
-    return true
+    for suffix in [Self.sendersSuffix, Self.receiversSuffix, ""] { try? Files.unlink(path + suffix) }
+    Self.removeDirectoryIfEmpty(path)
   }
 }

@@ -1,31 +1,57 @@
-/// The one place that names every mechanism. Adding one: a folder with its implementation, a line in each list
-/// here, a demo; the conformance suite then runs over it.
+import Synchronization
+
+/// The list of mechanisms. Adding one is a chapter with its implementation, a line here, and a demo: the benchmark, the
+/// conformance suite, the tables and the reports follow from what its traits declare.
 package enum Catalogue {
-  /// The seven, in the order of `all`.
+  /// The seven, in the order in which reports list them.
   package static let mechanisms: [any MechanismImplementation.Type] = [
-    PipeMechanism.self, FIFOMechanism.self, QueueMechanism.self, SemaphoreMechanism.self,
-    MemoryMechanism.self, UnixMechanism.self, TCPMechanism.self,
+    PipeMechanism.self,
+    FIFOMechanism.self,
+    MessageQueueMechanism.self,
+    SemaphoreMechanism.self,
+    SharedMemoryMechanism.self,
+    UnixSocketMechanism.self,
+    TCPMechanism.self,
   ]
 
-  /// Worth comparing with them.
+  /// Variants worth comparing with them.
   package static let variants: [any MechanismImplementation.Type] = [
-    PosixQueueVariant.self, PosixSemaphoreVariant.self, EventfdVariant.self, SignalVariant.self,
-    PopenVariant.self,
-    MemfdVariant.self,
+    POSIXQueueMechanism.self,
+    POSIXSemaphoreMechanism.self,
+    EventfdMechanism.self,
+    SignalMechanism.self,
+    PopenMechanism.self,
+    MemfdMechanism.self,
   ]
+
+  /// Mechanisms of other modules that this process uses by their names, without being in the lists above.
+  private static let additional = Mutex<[any MechanismImplementation.Type]>([])
+
+  /// Makes a mechanism of another module known to this process, so that addresses and passed endpoints can name it.
+  package static func add(_ implementation: any MechanismImplementation.Type) {
+    additional.withLock { list in
+      if !list.contains(where: { $0.mechanism == implementation.mechanism }) { list.append(implementation) }
+    }
+  }
+
+  private static var all: [any MechanismImplementation.Type] {
+    mechanisms + variants + additional.withLock { $0 }
+  }
 
   package static func implementation(
     of mechanism: Mechanism
   ) throws(ChannelError) -> any MechanismImplementation.Type {
-    for implementation in mechanisms + variants where implementation.mechanism == mechanism {
-      return implementation
-    }
-    throw unknown(mechanism.name)
+    try implementation(named: mechanism.name)
   }
 
-  fileprivate static func unknown(_ name: String) -> ChannelError {
-    let names = (mechanisms + variants).map { $0.mechanism.name }.joined(separator: ", ")
-    return ChannelError(.unknownMechanism, .open, nil, "no mechanism \"\(name)\": there are \(names)")
+  static func implementation(named name: String) throws(ChannelError) -> any MechanismImplementation.Type {
+    let all = all
+    guard let found = all.first(where: { $0.mechanism.name == name }) else {
+      let names = all.map { $0.mechanism.name }.joined(separator: ", ")
+      throw ChannelError(
+        .unknownMechanism, .open, nil, "unknown mechanism \"\(name)\": choose one of \(names)")
+    }
+    return found
   }
 }
 
@@ -54,15 +80,12 @@ extension Mechanism {
   /// The mechanism with this name.
   /// - Throws: `unknownMechanism`, with the names that there are.
   public init(named name: String) throws(ChannelError) {
-    guard let found = (Mechanism.all + Mechanism.variants).first(where: { $0.name == name }) else {
-      throw Catalogue.unknown(name)
-    }
-    self = found
+    self = try Catalogue.implementation(named: name).mechanism
   }
 
   /// What it can and can't do.
   public var traits: MechanismTraits {
-    // Every mechanism there is comes from the catalogue.
+    // Every mechanism comes from the catalogue.
     try! Catalogue.implementation(of: self).traits
   }
 

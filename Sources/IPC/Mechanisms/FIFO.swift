@@ -1,19 +1,40 @@
 import SystemCalls
 
-/// FIFOs: a pipe with a name in the file system (mkfifo(3), fifo(7)). Whoever can reach the path can send; the
-/// receiver makes the name, holds a lock on it so that it stays the only one, and removes it.
-package enum FIFOMechanism: MechanismImplementation {
-  package static let mechanism = Mechanism.fifo
+/// FIFOs: a pipe with a name in the file system (fifo(7)).
+///
+/// - Opening: the receiver makes the name with mkfifo(3), mode 0600, opens it with open(2) for reading, and holds
+///   flock(2) on it, so that it stays the only one. A sender opens it for writing with O_NONBLOCK, which fails with
+///   ENXIO while there is no receiver, and tries again until its deadline. A channel without a name makes a FIFO in a
+///   directory of its own, opens both ends, and removes the name.
+/// - Sending: writev(2), as into a pipe. Other senders may send too, so a message that is larger than PIPE_BUF (4096
+///   bytes) goes in fragments; `?senders=one` writes it as a stream. A FIFO doesn't know RWF_NOWAIT: for a call that
+///   must not block, it is opened a second time in non-blocking mode, and writev(2) fails with EAGAIN.
+/// - Receiving: read(2), from either descriptor.
+/// - Waiting with a deadline: poll(2). A FIFO that no sender has opened yet reads as ended, so the first receive waits
+///   in poll(2) for a sender.
+/// - Dying: when the last sender closes, read(2) returns 0; when the receiver closes, writev(2) fails with EPIPE. The
+///   receiver removes the name with unlink(2). A receiver that finds the senders of a dead one makes a new FIFO under
+///   the name: theirs has no reader any more, and their writes fail.
+enum FIFOMechanism: MechanismImplementation {
+  static let mechanism = Mechanism.fifo
 
-  package static let traits = MechanismTraits(
+  static let traits = MechanismTraits(
     summary: "a pipe with a path: any process of this user that can reach it",
-    addressForm: "fifo:/path", systemCalls: ["mkfifo", "open", "writev", "read", "poll"],
-    manySenders: true, manyReceivers: false,
-    caveat: "sends in parts of 4096 bytes, since others may send too; ?senders=one sends large ones faster")
+    addressForm: "fifo:/path",
+    systemCalls: MechanismTraits.SystemCalls(
+      open: ["mkfifo", "open", "flock", "lstat", "fstat", "fcntl", "unlink"], send: ["writev"],
+      receive: ["read"], wait: ["poll"], close: ["close", "unlink"]),
+    manySenders: true, manyReceivers: false, atomicWriteBytes: PipeMechanism.atomicBytes, hasBaseline: true,
+    caveat:
+      "sends in fragments of 4096 bytes, since others may send too; ?senders=one sends large messages faster")
 
-  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
-    // A FIFO in a directory of its own, which both lose their names as soon as both ends are open: nobody else can
-    // reach it.
+  private static func sharing(_ options: ChannelOptions) -> ChannelOptions.Sharing {
+    options.senders ?? .many
+  }
+
+  // MARK: Opening
+
+  static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
     let directory = "/tmp/swift-ipc-fifo-\(CurrentProcess.process)-\(UInt64.random(in: 0 ... .max))"
     let path = directory + "/fifo"
     return try translating(.open, mechanism, path) { () throws(SystemError) in
@@ -24,11 +45,12 @@ package enum FIFOMechanism: MechanismImplementation {
       let reading = try Files.open(path, .read, nonblocking: true)
       let writing = try Files.open(path, .write)
       try reading.setNonblocking(false)
-      return EndPairParts(reading, writing)
-    }.ends(options)
+      return Ends(reading, writing)
+    }.pair(options)
   }
 
-  private struct EndPairParts: ~Copyable {
+  /// Two noncopyable values on their way out of a closure.
+  private struct Ends: ~Copyable {
     let reading: Descriptor
     let writing: Descriptor
 
@@ -37,128 +59,273 @@ package enum FIFOMechanism: MechanismImplementation {
       self.writing = writing
     }
 
-    consuming func ends(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
+    consuming func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
       try PipeMechanism.setCapacity(writing, options, mechanism)
-      let sender = PipeMechanism.carrier(mechanism, writing, options, kind: .fifoWriter, senders: .many)
-      let receiver = PipeMechanism.carrier(mechanism, reading, options, kind: .fifoReader, senders: .many)
+      let sender = FIFOWriter(mechanism, writing, sharing(options))
+      let receiver = FIFOReader(mechanism, reading, sharing(options))
       return TransportPair(
         FramedSender(mechanism, sender, options), FramedReceiver(mechanism, receiver, options))
     }
   }
 
-  // What the kernel has no errno for.
-  private static let notFIFO = SystemError(-1, .open)
-  private static let notMine = SystemError(-2, .open)
-  private static let busy = SystemError(-3, .open)
-
-  /// Opens a FIFO of this user's; anything else at the path is an error.
-  private static func open(_ path: String, _ access: Files.Access) throws(SystemError) -> Descriptor {
-    // Looked at before it is opened, since opening a device can have effects; and again after, since the path
-    // may have changed.
-    try check(try Files.stat(path))
-    // Without O_NONBLOCK the open itself would wait for the other side, and no deadline could end it.
-    let descriptor = try Files.open(path, access, nonblocking: true)
-    try check(try Files.fstat(descriptor))
-    try descriptor.setNonblocking(false)
-    return descriptor
-  }
-
-  private static func check(_ status: Files.Status) throws(SystemError) {
-    if status.kind != .fifo { throw notFIFO }
-    if status.owner != CurrentProcess.user { throw notMine }
-  }
-
-  private static func explain(_ error: SystemError, _ path: String) -> ChannelError {
-    if error == busy {
-      return ChannelError(
-        .busy, .open, mechanism, "\(path) has its one receiver already: close it, or use another path")
-    }
-    if error == notFIFO || error.meansLink {
-      return ChannelError(
-        .wrongKind, .open, mechanism, "\(path) is no FIFO: name another path, or remove what is there")
-    }
-    if error == notMine {
-      return ChannelError(.notAllowed, .open, mechanism, "\(path) is another user's FIFO: name another path")
-    }
-    return ChannelError(error, .open, mechanism, path)
-  }
-
-  package static func openSender(
+  static func openSender(
     _ address: Address, until deadline: Deadline
   ) throws(ChannelError) -> any SenderTransport {
     let path = try address.path()
     var backoff = Backoff(deadline)
     repeat {
-      do throws(SystemError) {
-        let carrier = PipeMechanism.carrier(
-          mechanism, try open(path, .write), address.options, kind: .fifoWriter, senders: .many)
-        return FramedSender(mechanism, carrier, address.options)
+      do throws(ChannelError) {
+        let writer = FIFOWriter(mechanism, try open(path, .write), sharing(address.options))
+        return FramedSender(mechanism, writer, address.options)
       } catch {
         // ENXIO: no reader; ENOENT: no FIFO yet.
-        guard error.meansRefused else { throw explain(error, path) }
+        guard error.meansNoReceiver else { throw error }
       }
     } while backoff.pause()
-    throw ChannelError(
-      .noReceiver, .open, mechanism,
-      "nobody receives on \(path): start the receiver first, or wait longer for it")
+    throw .noReceiver(mechanism, path)
   }
 
-  private static func hasWriter(_ fifo: borrowing Descriptor) throws(SystemError) -> Bool {
-    let probe = try fifo.reopenedNonblocking(writing: false)
-    var entries = [PollEntry(probe.raw, read: true)]
-    try ppoll(&entries, nanoseconds: 0)
-    return entries[0].readable || !LivenessPipe.nobodyWrites(probe)
-  }
-
-  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
+  static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
     let path = try address.path()
-    var made = false
-    do throws(SystemError) {
-      do throws(SystemError) {
-        try Files.mkfifo(path)
-        made = true
-      } catch {
-        guard error.meansTaken else { throw error }
+    var ownsName = try make(path)
+    do throws(ChannelError) {
+      var fifo = try openLocked(path)
+      if !ownsName, try hasSender(fifo, path) {
+        // The senders of a receiver that died: what they wrote begins in the middle of a message. A new FIFO takes the
+        // name, and their writes fail with EPIPE.
+        try translating(.open, mechanism, path) { () throws(SystemError) in
+          try Files.unlink(path)
+          try Files.mkfifo(path)
+        }
+        ownsName = true
+        fifo = try openLocked(path)
       }
-      var descriptor = try open(path, .read)
-      guard try Files.flock(descriptor, wait: false) else { throw busy }
-      if !made, try hasWriter(descriptor) {
-        // Senders of a receiver that died: what they wrote begins in the middle of a message. A new FIFO takes the
-        // name, and they are told that theirs has no reader any more.
-        try Files.unlink(path)
-        try Files.mkfifo(path)
-        made = true
-        descriptor = try open(path, .read)
-        guard try Files.flock(descriptor, wait: false) else { throw busy }
+      let inode = try translating(.open, mechanism, path) { () throws(SystemError) in
+        try Files.fstat(fifo).inode
       }
-      let inode = try Files.fstat(descriptor).inode
-      let owned = made
-      let carrier = PipeMechanism.carrier(
-        mechanism, descriptor, address.options, kind: .fifoReader, senders: .many
-      ) {
-        // Only the name that this end made, and only while it is still this FIFO's.
-        if owned, (try? Files.stat(path))?.inode == inode { try? Files.unlink(path) }
-      }
-      carrier.awaitsFirstSender = true
-      carrier.staysHere = true
-      return FramedReceiver(mechanism, carrier, address.options)
+      let reader = FIFOReader(mechanism, fifo, sharing(address.options))
+      reader.receive(under: path, removing: ownsName ? inode : nil)
+      return FramedReceiver(mechanism, reader, address.options)
     } catch {
-      // Busy: somebody else has opened it meanwhile, and it is theirs.
-      if made, error != busy { try? Files.unlink(path) }
-      throw explain(error, path)
+      // Busy: another process has opened it meanwhile, and it belongs to that one.
+      if ownsName, error.code != .busy { try? Files.unlink(path) }
+      throw error
     }
   }
 
-  package static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport
-  {
-    try inherited.descriptorSender(.fifoWriter)
+  /// mkfifo(3). Returns false if the name exists.
+  private static func make(_ path: String) throws(ChannelError) -> Bool {
+    do throws(SystemError) {
+      try Files.mkfifo(path)
+      return true
+    } catch {
+      if error.meansTaken { return false }
+      throw ChannelError(error, .open, mechanism, path)
+    }
   }
 
-  package static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError)
-    -> any ReceiverTransport
-  {
-    try inherited.descriptorReceiver(.fifoReader)
+  /// Opens this user's FIFO; anything else at the path is an error.
+  private static func open(_ path: String, _ access: Files.Access) throws(ChannelError) -> Descriptor {
+    func explaining<Result: ~Copyable>(
+      _ call: () throws(SystemError) -> Result
+    ) throws(ChannelError) -> Result {
+      do {
+        return try call()
+      } catch {
+        throw error.meansLink ? notFIFO(path) : ChannelError(error, .open, mechanism, path)
+      }
+    }
+    func check(_ status: Files.Status) throws(ChannelError) {
+      if status.kind != .fifo { throw notFIFO(path) }
+      if status.owner != CurrentProcess.user {
+        throw ChannelError(
+          .notAllowed, .open, mechanism, "\(path) is another user's FIFO: use another path")
+      }
+    }
+    // Looked at before it is opened, since opening a device can have effects; and again after, since the path may have
+    // changed.
+    try check(try explaining { () throws(SystemError) in try Files.stat(path) })
+    // Without O_NONBLOCK the open itself would wait for the other side, and no deadline could end it.
+    let fifo = try explaining { () throws(SystemError) in try Files.open(path, access, nonblocking: true) }
+    try check(try explaining { () throws(SystemError) in try Files.fstat(fifo) })
+    try explaining { () throws(SystemError) in try fifo.setNonblocking(false) }
+    return fifo
   }
 
-  package static func limits() -> [MechanismLimit] { PipeMechanism.limits() }
+  private static func notFIFO(_ path: String) -> ChannelError {
+    ChannelError(
+      .wrongKind, .open, mechanism, "\(path) isn't a FIFO: use another path, or remove what is there")
+  }
+
+  /// Opens the FIFO for reading, with flock(2), which the only receiver holds.
+  private static func openLocked(_ path: String) throws(ChannelError) -> Descriptor {
+    let fifo = try open(path, .read)
+    guard
+      try translating(
+        .open, mechanism, path, { () throws(SystemError) in try Files.flock(fifo, wait: false) })
+    else {
+      throw ChannelError(
+        .busy, .open, mechanism,
+        "\(path) already has its one receiver: close that receiver, or use another path")
+    }
+    return fifo
+  }
+
+  /// Whether a sender has the FIFO open, or left bytes in it.
+  private static func hasSender(_ fifo: borrowing Descriptor, _ path: String) throws(ChannelError) -> Bool {
+    do throws(SystemError) {
+      let probe = try fifo.reopenedNonblocking(writing: false)
+      var entries = [PollEntry(probe.raw, read: true)]
+      try ppoll(&entries, nanoseconds: 0)
+      return entries[0].readable || !LivenessPipe.hasNoWriter(probe)
+    } catch {
+      throw ChannelError(error, .open, mechanism, path)
+    }
+  }
+
+  static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport {
+    FramedSender(mechanism, try FIFOWriter(inherited), inherited.options)
+  }
+
+  static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError) -> any ReceiverTransport {
+    FramedReceiver(mechanism, try FIFOReader(inherited), inherited.options)
+  }
+
+  static func limits() -> [MechanismLimit] { PipeMechanism.limits() }
+}
+
+/// What both ends of a FIFO have: a second, non-blocking descriptor of the same FIFO, for calls that must not wait.
+class FIFOTransport: DescriptorTransport {
+  private var nonblocking: Descriptor?
+  private final var nonblockingNumber: Int32 = -1
+
+  override init(
+    _ mechanism: Mechanism, _ fifo: consuming Descriptor, unitBytes: Int, isStream: Bool,
+    onClose: @escaping () -> Void = {}
+  ) {
+    super.init(mechanism, fifo, unitBytes: unitBytes, isStream: isStream, onClose: onClose)
+    Streams.ignoreSIGPIPE
+  }
+
+  convenience init(
+    _ mechanism: Mechanism, _ fifo: consuming Descriptor, _ senders: ChannelOptions.Sharing
+  ) {
+    self.init(mechanism, fifo, unitBytes: PipeMechanism.unitBytes(senders), isStream: senders == .one)
+  }
+
+  @inline(__always) final func rawNonblocking(
+    writing: Bool, _ operation: ChannelOperation
+  ) throws(ChannelError) -> Int32 {
+    nonblockingNumber >= 0 ? nonblockingNumber : try openNonblocking(writing: writing, operation)
+  }
+
+  @inline(never) private func openNonblocking(
+    writing: Bool, _ operation: ChannelOperation
+  ) throws(ChannelError) -> Int32 {
+    let second = try reopenNonblocking(writing: writing, operation)
+    nonblockingNumber = second.raw
+    nonblocking = consume second
+    return nonblockingNumber
+  }
+
+  override func close() {
+    nonblockingNumber = -1
+    nonblocking = nil
+    super.close()
+  }
+
+  override func finishTransfer() -> AnyObject? {
+    nonblockingNumber = -1
+    nonblocking = nil
+    return super.finishTransfer()
+  }
+}
+
+/// Writes framed bytes into a FIFO.
+final class FIFOWriter: FIFOTransport, ByteWriter {
+  let carriesLines = true
+
+  func write(
+    _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, until deadline: Deadline
+  ) throws(ChannelError) -> Int {
+    let fifo = deadline.isNever ? try raw(.send) : try rawNonblocking(writing: true, .send)
+    do throws(SystemError) {
+      return unsafe try Streams.writev(fifo, head, body)
+    } catch {
+      return try waitToWrite(until: deadline, after: error) { () throws(SystemError) in
+        unsafe try Streams.writev(fifo, head, body)
+      }
+    }
+  }
+}
+
+/// Reads framed bytes out of a FIFO.
+final class FIFOReader: FIFOTransport, ByteReader {
+  /// No sender has opened the FIFO yet: it reads as ended until one does.
+  private var awaitsFirstSender = false
+  /// The FIFO has a name that goes with this receiver: another process opens that.
+  private var hasName = false
+  private var removeName: () -> Void = {}
+
+  /// Receives under a name.
+  /// - Parameter inode: the FIFO's, if this receiver made the name, and removes it when it closes.
+  func receive(under path: String, removing inode: UInt64?) {
+    awaitsFirstSender = true
+    hasName = true
+    guard let inode else { return }
+    // Only while the name is still this FIFO's.
+    removeName = { if (try? Files.stat(path))?.inode == inode { try? Files.unlink(path) } }
+  }
+
+  func read(
+    into buffer: UnsafeMutableRawBufferPointer, until deadline: Deadline
+  ) throws(ChannelError) -> ReadOutcome {
+    if deadline.isNever, !awaitsFirstSender {
+      let fifo = try raw(.receive)
+      do throws(SystemError) {
+        let count = unsafe try Streams.read(fifo, into: buffer)
+        return count == 0 ? .ended : .bytes(count)
+      } catch {
+        // EAGAIN: another process has put the FIFO in non-blocking mode.
+        guard error.wouldBlock else { return try outcome(of: error) }
+      }
+    }
+    if !awaitsFirstSender {
+      let first = unsafe try readNow(buffer, tries: 1)
+      guard case .nothing = first, !deadline.isNow else { return first }
+    }
+    return try waitToRead(until: deadline) { () throws(ChannelError) in
+      awaitsFirstSender = false
+      return unsafe try readNow(buffer, tries: 1)
+    }
+  }
+
+  func read(
+    into buffer: UnsafeMutableRawBufferPointer, tries: Int
+  ) throws(ChannelError) -> ReadOutcome {
+    awaitsFirstSender ? unsafe try read(into: buffer, until: .now) : unsafe try readNow(buffer, tries: tries)
+  }
+
+  private func readNow(
+    _ buffer: UnsafeMutableRawBufferPointer, tries: Int
+  ) throws(ChannelError) -> ReadOutcome {
+    let fifo = try rawNonblocking(writing: false, .receive)
+    do throws(SystemError) {
+      let count = unsafe try Streams.read(fifo, into: buffer, tries: tries)
+      return count == 0 ? .ended : .bytes(count)
+    } catch {
+      return try outcome(of: error)
+    }
+  }
+
+  override func close() {
+    super.close()
+    removeName()
+    removeName = {}
+  }
+
+  override func transfer() throws(ChannelError) -> EndpointTransfer {
+    if hasName { throw .named(mechanism) }
+    return try super.transfer()
+  }
 }

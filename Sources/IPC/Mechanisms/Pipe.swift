@@ -1,40 +1,73 @@
-package import SystemCalls
+import SystemCalls
 
-/// Pipes: pipe2(2), for processes that are related; an end is handed over when a process is spawned. Also `pipe:3`,
-/// a descriptor that this process inherited under that number, which is how a program started by another joins.
-package enum PipeMechanism: MechanismImplementation {
-  package static let mechanism = Mechanism.pipe
+/// Pipes: bytes between related processes (pipe(7)).
+///
+/// - Opening: pipe2(2) makes a read end and a write end. An endpoint goes to a child when posix_spawn(3) starts it.
+///   `pipe:3` is a descriptor that this process inherited under that number: how a program started by another joins.
+/// - Sending: writev(2) writes header and message in one call. It blocks while the pipe is full; where the call must
+///   not block, pwritev2(2) with RWF_NOWAIT fails with EAGAIN instead. A write of at most PIPE_BUF (4096) bytes isn't
+///   interleaved with another sender's: with `?senders=many` a larger message goes in fragments of that size.
+/// - Receiving: read(2) takes whatever bytes the pipe has, up to 64 KiB; preadv2(2) with RWF_NOWAIT doesn't block.
+/// - Waiting with a deadline: poll(2).
+/// - Dying: when the last write end closes, read(2) returns 0; when the last read end closes, a write fails with EPIPE
+///   (SIGPIPE is ignored). The kernel closes the descriptors of a process that dies.
+enum PipeMechanism: MechanismImplementation {
+  static let mechanism = Mechanism.pipe
 
-  package static let traits = MechanismTraits(
-    summary: "bytes between related processes; the kernel tells each side when the other is gone",
-    addressForm: "pipe: or pipe:DESCRIPTOR", systemCalls: ["pipe2", "writev", "read", "poll"],
-    manySenders: true, manyReceivers: false, named: false,
-    caveat: "several senders need ?senders=many, which sends in parts of 4096 bytes")
+  static let traits = MechanismTraits(
+    summary: "bytes between related processes; the kernel reports to each side when the other is gone",
+    addressForm: "pipe: or pipe:DESCRIPTOR",
+    systemCalls: MechanismTraits.SystemCalls(
+      open: ["pipe2", "fcntl"], send: ["writev", "pwritev2"], receive: ["read", "preadv2"], wait: ["poll"],
+      close: ["close"]),
+    manySenders: true, manyReceivers: false, named: false, atomicWriteBytes: atomicBytes, hasBaseline: true,
+    caveat: "several senders need ?senders=many, which sends in fragments of 4096 bytes")
 
-  /// PIPE_BUF: what the kernel writes whole, whoever else writes.
-  package static let atomicBytes = 4096
+  /// PIPE_BUF: what the kernel writes in one piece, whatever other processes write.
+  static let atomicBytes = 4096
+  /// The most bytes of one read or write: a pipe holds as many by default.
+  static let streamUnitBytes = 1 << 16
 
-  package static func carrier(
-    _ mechanism: Mechanism, _ descriptor: consuming Descriptor, _ options: ChannelOptions,
-    kind: DescriptorCarrier.Kind = .pipe, senders: ChannelOptions.Sharing, onClose: @escaping () -> Void = {}
-  ) -> DescriptorCarrier {
-    let alone = (options.senders ?? senders) == .one
-    return DescriptorCarrier(
-      mechanism, descriptor, kind: kind, unitBytes: alone ? 1 << 16 : atomicBytes, isStream: alone,
-      onClose: onClose)
+  static func unitBytes(_ senders: ChannelOptions.Sharing) -> Int {
+    senders == .one ? streamUnitBytes : atomicBytes
   }
 
-  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
+  // MARK: Opening
+
+  static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
     let ends = try translating(.open, mechanism) { () throws(SystemError) in try PipeEnds.pipe2() }
     try setCapacity(ends.writing, options, mechanism)
     return ends.take { reading, writing in
       TransportPair(
-        FramedSender(mechanism, carrier(mechanism, writing, options, senders: .one), options),
-        FramedReceiver(mechanism, carrier(mechanism, reading, options, senders: .one), options))
+        FramedSender(mechanism, PipeWriter(mechanism, writing, sharing(options)), options),
+        FramedReceiver(mechanism, PipeReader(mechanism, reading, sharing(options)), options))
     }
   }
 
-  package static func setCapacity(
+  static func openSender(
+    _ address: Address, until deadline: Deadline
+  ) throws(ChannelError) -> any SenderTransport {
+    let writer = PipeWriter(mechanism, try descriptor(address), sharing(address.options))
+    return FramedSender(mechanism, writer, address.options)
+  }
+
+  static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
+    let reader = PipeReader(mechanism, try descriptor(address), sharing(address.options))
+    return FramedReceiver(mechanism, reader, address.options)
+  }
+
+  static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport {
+    FramedSender(inherited.mechanism, try PipeWriter(inherited), inherited.options)
+  }
+
+  static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError) -> any ReceiverTransport {
+    FramedReceiver(inherited.mechanism, try PipeReader(inherited), inherited.options)
+  }
+
+  private static func sharing(_ options: ChannelOptions) -> ChannelOptions.Sharing { options.senders ?? .one }
+
+  /// F_SETPIPE_SZ (fcntl(2)), for `?capacity=`.
+  static func setCapacity(
     _ pipe: borrowing Descriptor, _ options: ChannelOptions, _ mechanism: Mechanism
   ) throws(ChannelError) {
     guard let bytes = options.capacityBytes else { return }
@@ -43,16 +76,17 @@ package enum PipeMechanism: MechanismImplementation {
     } catch {
       throw ChannelError(
         .system, .open, mechanism,
-        "no pipe of \(bytes) bytes: \(error.description); fs.pipe-max-size allows \(KernelLimit.number("fs/pipe-max-size"))",
+        "fcntl F_SETPIPE_SZ to \(bytes) bytes: \(error.description); fs.pipe-max-size allows \(KernelLimit.number("fs/pipe-max-size"))",
         errno: error.number)
     }
   }
 
+  /// A duplicate of the descriptor that `pipe:NUMBER` names.
   private static func descriptor(_ address: Address) throws(ChannelError) -> Descriptor {
     guard let number = Int32(address.target), number >= 0 else {
       throw ChannelError(
         .notSupported, .open, mechanism,
-        "a pipe has no name: make one with Channel.make and hand an end over, or write fifo:\(address.target)"
+        "a pipe has no name: make one with Channel.make and pass an endpoint, or write fifo:\(address.target)"
       )
     }
     return try translating(.open, mechanism, address.description) { () throws(SystemError) in
@@ -68,34 +102,100 @@ package enum PipeMechanism: MechanismImplementation {
     }
   }
 
-  package static func openSender(
-    _ address: Address, until deadline: Deadline
-  ) throws(ChannelError) -> any SenderTransport {
-    let carrier = carrier(mechanism, try descriptor(address), address.options, senders: .one)
-    return FramedSender(mechanism, carrier, address.options)
-  }
-
-  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
-    let carrier = carrier(mechanism, try descriptor(address), address.options, senders: .one)
-    return FramedReceiver(mechanism, carrier, address.options)
-  }
-
-  package static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport
-  {
-    try inherited.descriptorSender(.pipe)
-  }
-
-  package static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError)
-    -> any ReceiverTransport
-  {
-    try inherited.descriptorReceiver(.pipe)
-  }
-
-  package static func limits() -> [MechanismLimit] {
+  static func limits() -> [MechanismLimit] {
     [
       MechanismLimit("PIPE_BUF", atomicBytes, "bytes"),
-      MechanismLimit("pipe size", 1 << 16, "bytes"),
+      MechanismLimit("pipe size", streamUnitBytes, "bytes"),
       MechanismLimit("fs.pipe-max-size", KernelLimit.number("fs/pipe-max-size"), "bytes"),
     ]
+  }
+}
+
+/// Writes framed bytes into a pipe.
+final class PipeWriter: DescriptorTransport, ByteWriter {
+  let carriesLines = true
+
+  override init(
+    _ mechanism: Mechanism, _ pipe: consuming Descriptor, unitBytes: Int, isStream: Bool,
+    onClose: @escaping () -> Void = {}
+  ) {
+    super.init(mechanism, pipe, unitBytes: unitBytes, isStream: isStream, onClose: onClose)
+    Streams.ignoreSIGPIPE
+  }
+
+  /// - Parameter senders: `one` makes the pipe a stream of large writes, `many` one of writes that go whole.
+  convenience init(
+    _ mechanism: Mechanism, _ pipe: consuming Descriptor, _ senders: ChannelOptions.Sharing,
+    onClose: @escaping () -> Void = {}
+  ) {
+    self.init(
+      mechanism, pipe, unitBytes: PipeMechanism.unitBytes(senders), isStream: senders == .one,
+      onClose: onClose)
+  }
+
+  func write(
+    _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, until deadline: Deadline
+  ) throws(ChannelError) -> Int {
+    let pipe = try raw(.send)
+    do throws(SystemError) {
+      return deadline.isNever
+        ? unsafe try Streams.writev(pipe, head, body) : unsafe try Streams.pwritev2(pipe, head, body)
+    } catch {
+      return try waitToWrite(until: deadline, after: error) { () throws(SystemError) in
+        unsafe try Streams.pwritev2(pipe, head, body)
+      }
+    }
+  }
+}
+
+/// Reads framed bytes out of a pipe.
+final class PipeReader: DescriptorTransport, ByteReader {
+  override init(
+    _ mechanism: Mechanism, _ pipe: consuming Descriptor, unitBytes: Int, isStream: Bool,
+    onClose: @escaping () -> Void = {}
+  ) {
+    super.init(mechanism, pipe, unitBytes: unitBytes, isStream: isStream, onClose: onClose)
+    Streams.ignoreSIGPIPE
+  }
+
+  convenience init(
+    _ mechanism: Mechanism, _ pipe: consuming Descriptor, _ senders: ChannelOptions.Sharing,
+    onClose: @escaping () -> Void = {}
+  ) {
+    self.init(
+      mechanism, pipe, unitBytes: PipeMechanism.unitBytes(senders), isStream: senders == .one,
+      onClose: onClose)
+  }
+
+  func read(
+    into buffer: UnsafeMutableRawBufferPointer, until deadline: Deadline
+  ) throws(ChannelError) -> ReadOutcome {
+    if deadline.isNever {
+      let pipe = try raw(.receive)
+      do throws(SystemError) {
+        let count = unsafe try Streams.read(pipe, into: buffer)
+        return count == 0 ? .ended : .bytes(count)
+      } catch {
+        // EAGAIN: another process has put the pipe in non-blocking mode.
+        guard error.wouldBlock else { return try outcome(of: error) }
+      }
+    }
+    let first = unsafe try read(into: buffer, tries: 1)
+    guard case .nothing = first, !deadline.isNow else { return first }
+    return try waitToRead(until: deadline) { () throws(ChannelError) in
+      unsafe try read(into: buffer, tries: 1)
+    }
+  }
+
+  func read(
+    into buffer: UnsafeMutableRawBufferPointer, tries: Int
+  ) throws(ChannelError) -> ReadOutcome {
+    let pipe = try raw(.receive)
+    do throws(SystemError) {
+      let count = unsafe try Streams.preadv2(pipe, into: buffer, tries: tries)
+      return count == 0 ? .ended : .bytes(count)
+    } catch {
+      return try outcome(of: error)
+    }
   }
 }

@@ -1,26 +1,45 @@
 import SystemCalls
 
-/// TCP (tcp(7)), without Nagle's delay: also to another machine. On this machine each side checks that the
-/// other belongs to the same user, from the kernel's own table of sockets; across machines nothing is checked or
-/// encrypted, so listen on an address that only friends can reach.
-package enum TCPMechanism: MechanismImplementation {
-  package static let mechanism = Mechanism.tcp
+/// TCP (tcp(7)), without Nagle's delay: also to another machine.
+///
+/// - Opening: getaddrinfo(3) resolves the host. The receiver makes a socket(2), binds it with bind(2), SO_REUSEADDR set,
+///   and listens with listen(2); a thread accepts (accept4(2)). A sender connects with connect(2) and sets TCP_NODELAY
+///   with setsockopt(2). On this machine each side checks that the other belongs to the same user: it asks the kernel's
+///   table of sockets over netlink (sock_diag(7)), or reads /proc/net/tcp. The acceptor then sends one byte, which lets
+///   the sender in. Between machines nothing is checked or encrypted: listen on an address that only trusted machines
+///   reach. A channel without a name is a connection over 127.0.0.1.
+/// - Sending: sendmsg(2) with MSG_NOSIGNAL sends header and message in one call, MSG_DONTWAIT where it must not block.
+/// - Receiving: recvmsg(2), up to 64 KiB. A receiver with an address polls its connections.
+/// - Waiting with a deadline: poll(2).
+/// - Dying: recvmsg(2) returns 0 when the sender has closed, or fails with ECONNRESET; sendmsg(2) fails with EPIPE or
+///   ECONNRESET. The kernel closes the connections of a process that dies.
+enum TCPMechanism: MechanismImplementation {
+  static let mechanism = Mechanism.tcp
 
-  package static let traits = MechanismTraits(
-    summary: "a byte stream, also between machines",
-    addressForm: "tcp:host:port", systemCalls: ["socket", "connect", "accept", "sendmsg", "recvmsg", "poll"],
-    manySenders: true, manyReceivers: false, crossesMachines: true,
-    caveat: "from another machine anyone who reaches the port gets in; an anonymous channel has one sender")
+  static let traits = MechanismTraits(
+    summary: "a byte stream, also between machines", addressForm: "tcp:host:port",
+    systemCalls: MechanismTraits.SystemCalls(
+      open: [
+        "socket", "bind", "listen", "accept4", "connect", "setsockopt", "getsockopt", "getsockname",
+        "getpeername", "shutdown", "sendto", "recvfrom", "fcntl", "poll", "eventfd",
+      ], send: ["sendmsg"], receive: ["recvmsg", "poll"], wait: ["poll"], close: ["close", "shutdown"]),
+    manySenders: true, manyReceivers: false, crossesMachines: true, hasBaseline: true,
+    caveat:
+      "from another machine every process that reaches the port gets in; an anonymous channel has one sender")
 
   private static let unitBytes = 1 << 16
 
+  // MARK: Addresses
+
+  private static let portRange = 0...65535
+
   private static func hostAndPort(_ address: Address) throws(ChannelError) -> (String, Int) {
     guard let colon = address.target.lastIndex(of: ":"),
-      let port = Int(address.target[address.target.index(after: colon)...]), (0...65535).contains(port)
-    else { throw address.invalid("a host and a port are missing: write tcp:localhost:7000") }
+      let port = Int(address.target[address.target.index(after: colon)...]), portRange.contains(port)
+    else { throw address.invalid("host and port are missing: write tcp:localhost:7000") }
     var host = String(address.target[..<colon])
     if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
-    guard !host.isEmpty else { throw address.invalid("a host is missing: write tcp:localhost:\(port)") }
+    guard !host.isEmpty else { throw address.invalid("the host is missing: write tcp:localhost:\(port)") }
     return (host, port)
   }
 
@@ -28,12 +47,16 @@ package enum TCPMechanism: MechanismImplementation {
     _ address: Address, passive: Bool
   ) throws(ChannelError) -> [Internet.Address] {
     let (host, port) = try hostAndPort(address)
-    let found = (try? Internet.getaddrinfo(host: host, port: port, passive: passive)) ?? []
-    if !found.isEmpty { return found }
-    throw address.invalid("no address is known for the host \"\(host)\": check its spelling")
+    let found = try? Internet.getaddrinfo(host: host, port: port, passive: passive)
+    guard let found, !found.isEmpty else {
+      throw address.invalid("the host \"\(host)\" has no known address: check its spelling")
+    }
+    return found
   }
 
-  private static func prepare(
+  // MARK: Opening
+
+  private static func setOptions(
     _ socket: borrowing Descriptor, _ options: ChannelOptions
   ) throws(SystemError) {
     try Sockets.setsockopt(socket, .noDelay, 1)
@@ -42,32 +65,34 @@ package enum TCPMechanism: MechanismImplementation {
     }
   }
 
-  private static func carrier(_ socket: consuming Descriptor) -> DescriptorCarrier {
-    DescriptorCarrier(mechanism, socket, kind: .socket, unitBytes: unitBytes, isStream: true)
-  }
+  /// How often the table of sockets is asked for a peer, and the pause between, in nanoseconds.
+  private static let ownerAttempts = 20
+  private static let ownerPause: UInt64 = 500_000
 
-  /// Whether the far end may be there: anybody from another machine, this user from this one.
+  /// Whether the peer may be there: every process of another machine, this user's of this one.
   private static func admits(_ socket: borrowing Descriptor) throws(SystemError) -> Bool {
     let isLoopback = try Internet.getpeername(socket).isLoopback
-    // It may not be accepted yet; and where the kernel's table is only to be had as text, which is read in pieces, a line can
-    // slip through between two of them.
-    for _ in 0..<20 {
+    // The connection may not be accepted yet; and where the kernel's table is only to be had as text, which is read in
+    // pieces, a line can slip through between two of them.
+    for _ in 0..<ownerAttempts {
       switch try Internet.peerOwner(socket) {
       case .user(let user): return user == CurrentProcess.user
       // Another machine's.
       case .elsewhere where !isLoopback: return true
-      case .elsewhere, .noProcess: Clock.sleep(nanoseconds: 500_000)
+      case .elsewhere, .noProcess: Clock.sleep(nanoseconds: ownerPause)
       }
     }
     return false
   }
 
-  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
+  private static let pairAttempts = 1000
+
+  static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
     if options.senders == .many {
       throw ChannelError(
         .notSupported, .open, mechanism, "one connection has one sender: open tcp:localhost:PORT for several")
     }
-    return try translating(.open, mechanism) { () throws(SystemError) in
+    let pair = try translating(.open, mechanism) { () throws(SystemError) -> TransportPair? in
       let any = try Internet.getaddrinfo(host: "127.0.0.1", port: 0, passive: true)[0]
       let listener = try Internet.socket(any)
       try Internet.bind(listener, any)
@@ -75,63 +100,69 @@ package enum TCPMechanism: MechanismImplementation {
       let sending = try Internet.socket(any)
       _ = try Internet.connect(sending, try Internet.getsockname(listener), nanoseconds: nil)
       let mine = try Internet.getsockname(sending)
-      // Somebody else may have connected to the port meanwhile: take the connection that is ours.
-      for _ in 0..<1000 {
+      // Another process may have connected to the port meanwhile: take the connection that is ours.
+      for _ in 0..<pairAttempts {
         let receiving = try Sockets.accept(listener)
         guard try Internet.getpeername(receiving) == mine else { continue }
-        try prepare(sending, options)
+        try setOptions(sending, options)
         Sockets.shutdown(writing: receiving.raw)
         return TransportPair(
-          FramedSender(mechanism, carrier(sending), options),
-          FramedReceiver(mechanism, carrier(receiving), options))
+          FramedSender(
+            mechanism, TCPWriter(mechanism, sending, unitBytes: unitBytes, isStream: true), options),
+          FramedReceiver(
+            mechanism, TCPReader(mechanism, receiving, unitBytes: unitBytes, isStream: true), options))
       }
-      throw SystemError(103, .accept4)
+      return nil
     }
+    guard let pair else {
+      throw ChannelError(
+        .system, .open, mechanism,
+        "\(pairAttempts) connections of other processes came to a port of this channel's: try again")
+    }
+    return pair
   }
 
-  package static func openSender(
+  static func openSender(
     _ address: Address, until deadline: Deadline
   ) throws(ChannelError) -> any SenderTransport {
     let targets = try resolve(address, passive: false)
     var backoff = Backoff(deadline)
     repeat {
       for target in targets {
-        do throws(SystemError) {
-          let socket = try Internet.socket(target)
-          guard try Internet.connect(socket, target, nanoseconds: deadline.remaining) else { continue }
-          try prepare(socket, address.options)
-          switch try Acceptor.knock(socket, until: deadline) {
-          case .admitted: break
-          case .refused: throw ChannelErrorMarker.otherUser
-          case .silence: throw SystemError.refused
-          }
-          // Now that it is accepted: before, the kernel's table doesn't say whose it is.
-          guard try admits(socket) else {
-            throw ChannelErrorMarker.otherUser
-          }
-          return FramedSender(mechanism, carrier(socket), address.options)
-        } catch {
-          if error == ChannelErrorMarker.otherUser {
-            throw ChannelError(
-              .notAllowed, .open, mechanism,
-              "another user, or no channel, is on \(address.target): choose another port")
-          }
-          if error.meansTimedOut { continue }
-          guard error.meansRefused else { throw ChannelError(error, .open, mechanism, address.target) }
-        }
+        if let sender = try connect(to: target, address, until: deadline) { return sender }
       }
     } while backoff.pause()
+    throw .noReceiver(mechanism, address.target)
+  }
+
+  /// Returns nil if no process receives there now.
+  private static func connect(
+    to target: Internet.Address, _ address: Address, until deadline: Deadline
+  ) throws(ChannelError) -> (any SenderTransport)? {
+    do throws(SystemError) {
+      let socket = try Internet.socket(target)
+      guard try Internet.connect(socket, target, nanoseconds: deadline.remaining) else { return nil }
+      try setOptions(socket, address.options)
+      switch try Handshake.receiveAnswer(socket, until: deadline) {
+      case .admitted:
+        // Now that it is accepted: before, the kernel's table doesn't say which user's the peer is.
+        if try admits(socket) {
+          return FramedSender(
+            mechanism, TCPWriter(mechanism, socket, unitBytes: unitBytes, isStream: true), address.options)
+        }
+      case .refused: break
+      case .timedOut: return nil
+      }
+    } catch {
+      if error.meansTimedOut || error.meansRefused { return nil }
+      throw ChannelError(error, .open, mechanism, address.target)
+    }
     throw ChannelError(
-      .noReceiver, .open, mechanism,
-      "nobody receives on \(address.target): start the receiver first, or wait longer for it")
+      .notAllowed, .open, mechanism,
+      "another user, or a program that isn't a channel, listens on \(address.target): choose another port")
   }
 
-  private enum ChannelErrorMarker {
-    /// Not the kernel's: the other side is another user.
-    static let otherUser = SystemError(-1, .connect)
-  }
-
-  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
+  static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
     let target = try resolve(address, passive: true)[0]
     do throws(SystemError) {
       let listener = try Internet.socket(target)
@@ -139,8 +170,10 @@ package enum TCPMechanism: MechanismImplementation {
       try Sockets.setsockopt(listener, .reuseAddress, 1)
       try Internet.bind(listener, target)
       try Sockets.listen(listener)
-      let door = try Acceptor(listener) { (socket) throws(SystemError) in try admits(socket) }
-      return ListeningReceiver(mechanism, door, address.options, unitBytes: unitBytes, onClose: {})
+      return try ListeningReceiver(
+        mechanism, listener, address.options,
+        admits: { (socket) throws(SystemError) in try admits(socket) },
+        reader: { TCPReader(mechanism, $0, unitBytes: unitBytes, isStream: true) })
     } catch {
       if error.meansTaken {
         throw ChannelError(
@@ -151,21 +184,68 @@ package enum TCPMechanism: MechanismImplementation {
     }
   }
 
-  package static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport
-  {
-    try inherited.descriptorSender(.socket)
+  static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport {
+    FramedSender(mechanism, try TCPWriter(inherited), inherited.options)
   }
 
-  package static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError)
-    -> any ReceiverTransport
-  {
-    try inherited.descriptorReceiver(.socket)
+  static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError) -> any ReceiverTransport {
+    FramedReceiver(mechanism, try TCPReader(inherited), inherited.options)
   }
 
-  package static func limits() -> [MechanismLimit] {
+  static func limits() -> [MechanismLimit] {
     [
       MechanismLimit("net.ipv4.tcp_wmem", KernelLimit.number("net/ipv4/tcp_wmem", 1), "bytes"),
       MechanismLimit("net.ipv4.tcp_wmem max", KernelLimit.number("net/ipv4/tcp_wmem", 2), "bytes"),
     ]
+  }
+}
+
+/// Sends framed bytes over a TCP connection.
+final class TCPWriter: DescriptorTransport, ByteWriter {
+  let carriesLines = true
+
+  func write(
+    _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, until deadline: Deadline
+  ) throws(ChannelError) -> Int {
+    let socket = try raw(.send)
+    do throws(SystemError) {
+      return unsafe try Sockets.sendmsg(socket, head, body, wait: deadline.isNever)
+    } catch {
+      return try waitToWrite(until: deadline, after: error) { () throws(SystemError) in
+        unsafe try Sockets.sendmsg(socket, head, body, wait: false)
+      }
+    }
+  }
+}
+
+/// Receives framed bytes from a TCP connection.
+final class TCPReader: DescriptorTransport, ByteReader {
+  func read(
+    into buffer: UnsafeMutableRawBufferPointer, until deadline: Deadline
+  ) throws(ChannelError) -> ReadOutcome {
+    let first = unsafe try receive(buffer, wait: deadline.isNever, tries: 1)
+    guard case .nothing = first, !deadline.isNow else { return first }
+    return try waitToRead(until: deadline) { () throws(ChannelError) in
+      unsafe try receive(buffer, wait: false, tries: 1)
+    }
+  }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer, tries: Int) throws(ChannelError) -> ReadOutcome {
+    unsafe try receive(buffer, wait: false, tries: tries)
+  }
+
+  private func receive(
+    _ buffer: UnsafeMutableRawBufferPointer, wait: Bool, tries: Int
+  ) throws(ChannelError) -> ReadOutcome {
+    let socket = try raw(.receive)
+    // A stream is never truncated.
+    var truncated = false
+    do throws(SystemError) {
+      let count = unsafe try Sockets.recvmsg(
+        socket, into: buffer, wait: wait, tries: tries, truncated: &truncated)
+      return count == 0 ? .ended : .bytes(count)
+    } catch {
+      return try outcome(of: error)
+    }
   }
 }

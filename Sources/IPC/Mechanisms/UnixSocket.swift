@@ -1,18 +1,36 @@
 import SystemCalls
 
 /// Unix sockets (unix(7)): packets that keep their boundaries (SOCK_SEQPACKET, the default), or a byte stream
-/// (`?type=stream`). A named one is a file that only this user can open, and each side checks the other's user.
-package enum UnixMechanism: MechanismImplementation {
-  package static let mechanism = Mechanism.unix
+/// (`?type=stream`).
+///
+/// - Opening: socketpair(2) makes both ends of a channel without a name. With a path, the receiver makes a socket(2),
+///   binds it with bind(2) to a file of mode 0600, and listens; a thread accepts (accept4(2)). A sender connects with
+///   connect(2). Each side asks for the other's user with getsockopt(2), SO_PEERCRED; the acceptor then sends one byte,
+///   which lets the sender in.
+/// - Sending: sendmsg(2) with MSG_NOSIGNAL sends header and message in one call, MSG_DONTWAIT where it must not block. A
+///   packet of up to 64 KiB goes whole; a larger message goes in fragments.
+/// - Receiving: recvmsg(2), a packet or as many bytes as there are. A receiver with a name polls its connections.
+/// - Waiting with a deadline: poll(2).
+/// - Dying: recvmsg(2) returns 0 when the last sender has closed, or ECONNRESET if it died with bytes of ours unread;
+///   sendmsg(2) fails with EPIPE. The receiver removes its file with unlink(2); a file that a killed receiver left is
+///   replaced by the next one.
+enum UnixSocketMechanism: MechanismImplementation {
+  static let mechanism = Mechanism.unix
 
-  package static let traits = MechanismTraits(
+  static let traits = MechanismTraits(
     summary: "sockets of one machine: packets, or a stream with ?type=stream; descriptors travel too",
     addressForm: "unix:/path",
-    systemCalls: ["socketpair", "connect", "accept", "sendmsg", "recvmsg", "poll"],
-    manySenders: true, manyReceivers: false,
-    caveat: "handing one anonymous end to several senders needs packets")
+    systemCalls: MechanismTraits.SystemCalls(
+      open: [
+        "socketpair", "socket", "setsockopt", "bind", "listen", "flock", "accept4", "connect", "getsockopt",
+        "shutdown", "eventfd",
+      ], send: ["sendmsg"], receive: ["recvmsg", "poll"], wait: ["poll"],
+      close: ["close", "shutdown", "unlink"]),
+    manySenders: true, manyReceivers: false, hasBaseline: true,
+    caveat: "passing one anonymous endpoint to several senders needs packets")
 
   private static let unitBytes = 1 << 16
+  private static let smallestUnitBytes = 512
 
   private static func kind(_ options: ChannelOptions) throws(ChannelError) -> Sockets.Kind {
     switch options.type {
@@ -21,12 +39,12 @@ package enum UnixMechanism: MechanismImplementation {
     case .some(let other):
       throw ChannelError(
         .invalidAddress, .open, mechanism,
-        "no type \"\(other)\" of Unix socket: write type=packet or type=stream")
+        "unknown type \"\(other)\" of Unix socket: write type=packet or type=stream")
     }
   }
 
-  /// `capacity` is what the sending side may have on its way (SO_SNDBUF; the kernel doubles it for its own needs).
-  private static func prepare(
+  /// `capacity` is what the sender may have on its way (SO_SNDBUF; the kernel doubles it for its own needs).
+  private static func setCapacity(
     _ socket: borrowing Descriptor, _ options: ChannelOptions
   ) throws(SystemError) {
     if let bytes = options.capacityBytes {
@@ -34,16 +52,17 @@ package enum UnixMechanism: MechanismImplementation {
     }
   }
 
-  private static func carrier(
+  private static func writer(
     _ socket: consuming Descriptor, _ kind: Sockets.Kind, _ options: ChannelOptions
-  ) -> DescriptorCarrier {
-    // A packet takes its whole size from the send buffer, and the kernel's own book-keeping as well.
-    let unit = options.capacityBytes.map { max(512, min(unitBytes, $0 / 2)) } ?? unitBytes
-    return DescriptorCarrier(
-      mechanism, socket, kind: .socket, unitBytes: unit, isStream: kind == .stream)
+  ) -> UnixSocketWriter {
+    // A packet takes its whole size from the send buffer, and the kernel's own bookkeeping as well.
+    let unit = options.capacityBytes.map { max(smallestUnitBytes, min(unitBytes, $0 / 2)) } ?? unitBytes
+    return UnixSocketWriter(mechanism, socket, unitBytes: unit, isStream: kind == .stream)
   }
 
-  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
+  // MARK: Opening
+
+  static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
     let kind = try kind(options)
     if kind == .stream, options.senders == .many {
       throw ChannelError(
@@ -51,110 +70,78 @@ package enum UnixMechanism: MechanismImplementation {
     }
     let ends = try translating(.open, mechanism) { () throws(SystemError) in
       let ends = try Sockets.socketpair(kind)
-      try prepare(ends.one, options)
+      try setCapacity(ends.one, options)
       // One way only: a receiver that writes would confuse both.
       Sockets.shutdown(writing: ends.other.raw)
       return ends
     }
-    return split(ends, kind, options)
-  }
-
-  private static func split(
-    _ ends: consuming SocketEnds, _ kind: Sockets.Kind, _ options: ChannelOptions
-  ) -> TransportPair {
-    ends.take { sending, receiving in
+    return ends.take { sending, receiving in
       TransportPair(
-        FramedSender(mechanism, carrier(sending, kind, options), options),
+        FramedSender(mechanism, writer(sending, kind, options), options),
         FramedReceiver(
           mechanism,
-          DescriptorCarrier(
-            mechanism, receiving, kind: .socket, unitBytes: unitBytes, isStream: kind == .stream),
-          options))
+          UnixSocketReader(mechanism, receiving, unitBytes: unitBytes, isStream: kind == .stream), options))
     }
   }
 
-  package static func openSender(
+  static func openSender(
     _ address: Address, until deadline: Deadline
   ) throws(ChannelError) -> any SenderTransport {
     let path = try address.path()
     let kind = try kind(address.options)
     var backoff = Backoff(deadline)
     repeat {
-      do throws(SystemError) {
-        let socket = try Sockets.socket(unix: kind)
-        try prepare(socket, address.options)
-        // connect(2) would follow a symbolic link, to wherever it leads.
-        if let status = try? Files.stat(path), status.kind != .socket { throw UnixPaths.noSocket }
-        try Sockets.connect(socket, path: path)
-        guard try Sockets.getsockopt(peerUser: socket) == CurrentProcess.user else {
-          throw ChannelError.notAllowedMarker
+      do throws(ChannelError) {
+        let socket = try translating(.open, mechanism, path) { () throws(SystemError) in
+          let socket = try Sockets.socket(unix: kind)
+          try setCapacity(socket, address.options)
+          return socket
         }
-        switch try Acceptor.knock(socket, until: deadline) {
-        case .admitted: break
-        case .refused: throw ChannelError.notAllowedMarker
-        case .silence: throw SystemError.refused
+        try SocketPath.connect(socket, to: path, mechanism)
+        switch try translating(
+          .open, mechanism, path,
+          { () throws(SystemError) in try Handshake.receiveAnswer(socket, until: deadline) })
+        {
+        case .admitted:
+          return FramedSender(mechanism, writer(socket, kind, address.options), address.options)
+        case .refused: throw SocketPath.anotherUser(path, mechanism)
+        case .timedOut: break
         }
-        return FramedSender(mechanism, carrier(socket, kind, address.options), address.options)
       } catch {
-        if error == ChannelError.notAllowedMarker {
-          throw ChannelError(.notAllowed, .open, mechanism, "\(path) is another user's: name another path")
-        }
-        if error == UnixPaths.noSocket {
-          throw ChannelError(
-            .wrongKind, .open, mechanism, "\(path) is no socket: name another path, or remove what is there")
-        }
-        if error.meansWrongSocketType {
-          throw ChannelError(
-            .wrongKind, .open, mechanism,
-            "\(path) is a socket of another type: write ?type=stream or ?type=packet")
-        }
-        guard error.meansRefused else { throw ChannelError(error, .open, mechanism, path) }
+        guard error.meansNoReceiver else { throw error }
       }
     } while backoff.pause()
-    throw ChannelError(
-      .noReceiver, .open, mechanism,
-      "nobody receives on \(path): start the receiver first, or wait longer for it")
+    throw .noReceiver(mechanism, path)
   }
 
-  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
+  static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
     let path = try address.path()
     let kind = try kind(address.options)
     do throws(SystemError) {
       let listener = try Sockets.socket(unix: kind)
-      try UnixPaths.bind(listener, path)
-      try Sockets.listen(listener)
-      let inode = (try? Files.stat(path))?.inode
-      let door = try Acceptor(listener) { (socket) throws(SystemError) in
-        try Sockets.getsockopt(peerUser: socket) == CurrentProcess.user
-      }
-      return ListeningReceiver(
-        mechanism, door, address.options, unitBytes: unitBytes,
-        onClose: { if (try? Files.stat(path))?.inode == inode { try? Files.unlink(path) } })
+      let inode = try SocketPath.listen(listener, at: path)
+      return try ListeningReceiver(
+        mechanism, listener, address.options,
+        admits: { (socket) throws(SystemError) in
+          try Sockets.getsockopt(peerUser: socket) == CurrentProcess.user
+        },
+        reader: {
+          UnixSocketReader(mechanism, $0, unitBytes: unitBytes, isStream: kind == .stream)
+        }, onClose: { SocketPath.remove(path, inode) })
     } catch {
-      if error.meansTaken {
-        if let status = try? Files.stat(path), status.kind != .socket {
-          throw ChannelError(
-            .wrongKind, .open, mechanism, "\(path) is no socket: name another path, or remove what is there")
-        }
-        throw ChannelError(
-          .busy, .open, mechanism, "\(path) has its one receiver already: close it, or use another path")
-      }
-      throw ChannelError(error, .open, mechanism, path)
+      throw SocketPath.explain(error, path, mechanism)
     }
   }
 
-  package static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport
-  {
-    try inherited.descriptorSender(.socket)
+  static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport {
+    FramedSender(mechanism, try UnixSocketWriter(inherited), inherited.options)
   }
 
-  package static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError)
-    -> any ReceiverTransport
-  {
-    try inherited.descriptorReceiver(.socket)
+  static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError) -> any ReceiverTransport {
+    FramedReceiver(mechanism, try UnixSocketReader(inherited), inherited.options)
   }
 
-  package static func limits() -> [MechanismLimit] {
+  static func limits() -> [MechanismLimit] {
     [
       MechanismLimit("net.core.wmem_default", KernelLimit.number("net/core/wmem_default"), "bytes"),
       MechanismLimit("net.core.wmem_max", KernelLimit.number("net/core/wmem_max"), "bytes"),
@@ -162,7 +149,53 @@ package enum UnixMechanism: MechanismImplementation {
   }
 }
 
-extension ChannelError {
-  /// Not the kernel's: the other side is another user.
-  fileprivate static let notAllowedMarker = SystemError(-1, .connect)
+/// Sends framed bytes over a Unix socket.
+final class UnixSocketWriter: DescriptorTransport, ByteWriter {
+  var carriesLines: Bool { isStream }
+
+  func write(
+    _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, until deadline: Deadline
+  ) throws(ChannelError) -> Int {
+    let socket = try raw(.send)
+    do throws(SystemError) {
+      return unsafe try Sockets.sendmsg(socket, head, body, wait: deadline.isNever)
+    } catch {
+      return try waitToWrite(until: deadline, after: error) { () throws(SystemError) in
+        unsafe try Sockets.sendmsg(socket, head, body, wait: false)
+      }
+    }
+  }
+}
+
+/// Receives framed bytes from a Unix socket.
+final class UnixSocketReader: DescriptorTransport, ByteReader {
+  func read(
+    into buffer: UnsafeMutableRawBufferPointer, until deadline: Deadline
+  ) throws(ChannelError) -> ReadOutcome {
+    let first = unsafe try receive(buffer, wait: deadline.isNever, tries: 1)
+    guard case .nothing = first, !deadline.isNow else { return first }
+    return try waitToRead(until: deadline) { () throws(ChannelError) in
+      unsafe try receive(buffer, wait: false, tries: 1)
+    }
+  }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer, tries: Int) throws(ChannelError) -> ReadOutcome {
+    unsafe try receive(buffer, wait: false, tries: tries)
+  }
+
+  private func receive(
+    _ buffer: UnsafeMutableRawBufferPointer, wait: Bool, tries: Int
+  ) throws(ChannelError) -> ReadOutcome {
+    let socket = try raw(.receive)
+    var truncated = false
+    let count: Int
+    do throws(SystemError) {
+      count = unsafe try Sockets.recvmsg(
+        socket, into: buffer, wait: wait, tries: tries, truncated: &truncated)
+    } catch {
+      return try outcome(of: error)
+    }
+    if truncated { throw .violation(mechanism, "a packet of more than \(unitBytes) bytes") }
+    return count == 0 ? .ended : .bytes(count)
+  }
 }

@@ -3,7 +3,7 @@ package import SystemCalls
 
 /// A process that this one has started. Going out of scope ends it: it is killed if it still runs, and reaped.
 public struct ChildProcess: ~Copyable, @unchecked Sendable {
-  // The escrow is only ever released.
+  // What is kept is only ever released.
 
   /// How a process ended.
   public enum Exit: Hashable, Sendable, CustomStringConvertible {
@@ -24,14 +24,14 @@ public struct ChildProcess: ~Copyable, @unchecked Sendable {
   /// Its process id.
   public let id: Int32
   private let parentDeathPipe: Descriptor
-  /// What keeps the handed-over ends' memory until the child has ended.
-  private var escrow: [AnyObject]
+  /// What keeps the objects of passed endpoints until the child has ended.
+  private var kept: [AnyObject]
   private var ended: (exit: Processes.Exit, usage: Processes.Usage)?
 
-  init(_ id: Int32, parentDeathPipe: consuming Descriptor, escrow: [AnyObject]) {
+  init(_ id: Int32, parentDeathPipe: consuming Descriptor, keeping kept: [AnyObject]) {
     self.id = id
     self.parentDeathPipe = parentDeathPipe
-    self.escrow = escrow
+    self.kept = kept
   }
 
   deinit {
@@ -40,18 +40,19 @@ public struct ChildProcess: ~Copyable, @unchecked Sendable {
     _ = try? Processes.wait4(id, wait: true)
   }
 
-  /// Waits until it has ended. wait4(2).
+  /// Waits until it has ended: wait4(2).
   public mutating func wait() throws(ChannelError) -> Exit {
     _ = FlushRegistry.flushBeforeWaiting()
-    return try Self.public(reap(wait: true)!.exit)
+    return try Self.exit(reap(wait: true)!.exit)
   }
 
-  /// How it ended, if it has.
+  /// How it ended; nil if it still runs.
   public mutating func exitIfEnded() throws(ChannelError) -> Exit? {
-    try reap(wait: false).map { Self.public($0.exit) }
+    try reap(wait: false).map { Self.exit($0.exit) }
   }
 
-  /// Waits at most so long. Nil: it still runs. pidfd_open(2), poll(2).
+  /// Waits at most for a duration: pidfd_open(2), poll(2).
+  /// - Returns: nil if it still runs.
   public mutating func wait(within duration: Duration) throws(ChannelError) -> Exit? {
     if let exit = try exitIfEnded() { return exit }
     _ = FlushRegistry.flushBeforeWaiting()
@@ -63,13 +64,13 @@ public struct ChildProcess: ~Copyable, @unchecked Sendable {
     return try exitIfEnded()
   }
 
-  /// Ends it at once. SIGKILL.
+  /// Ends it at once: SIGKILL.
   public func kill() { if ended == nil { Processes.kill(id, SIGKILL) } }
 
-  /// Asks it to end. SIGTERM.
+  /// Asks it to end: SIGTERM.
   public func terminate() { if ended == nil { Processes.kill(id, SIGTERM) } }
 
-  /// What it used, once it has ended.
+  /// The CPU time and memory that it used, once it has ended.
   package var usage: Processes.Usage? { ended?.usage }
 
   private mutating func reap(
@@ -78,11 +79,11 @@ public struct ChildProcess: ~Copyable, @unchecked Sendable {
     if let ended { return ended }
     let id = self.id
     ended = try translating(.wait, nil) { () throws(SystemError) in try Processes.wait4(id, wait: wait) }
-    if ended != nil { escrow = [] }
+    if ended != nil { kept = [] }
     return ended
   }
 
-  private static func `public`(_ exit: Processes.Exit) -> Exit {
+  private static func exit(_ exit: Processes.Exit) -> Exit {
     switch exit {
     case .code(let code): .code(code)
     case .signal(let signal): .signal(signal)

@@ -2,125 +2,114 @@ import Glibc
 import Synchronization
 import SystemCalls
 
-/// What the process that started this one handed over.
+/// The endpoints that the parent process passed to this one, as its environment describes them.
 package enum Inheritance {
+  private static let endpointPrefix = Spawn.prefix + "END_"
+
   private static let taken = Mutex<Set<String>>([])
 
-  /// Dies with the parent from now on, and removes first what would be left, if the parent holds a parent-death pipe. Done with the
-  /// first end that the kernel wouldn't remove; until then the kernel itself ends this process (`CSystem.c`).
-  package static let parentDeathPipe: Bool = {
-    guard let text = Processes.variable(Spawn.prefix + "LEASH"), let number = Int32(text) else {
-      return false
-    }
-    try? closeOnExec(number)
-    // Whatever was handed over and isn't taken yet is this process's to remove too.
-    for entry in Processes.environment where entry.hasPrefix(Spawn.prefix + "END_") {
-      guard let equals = entry.firstIndex(of: "=") else { continue }
-      let fields = entry[entry.index(after: equals)...].split(separator: " ").map(String.init)
-      guard fields.count == 5 else { continue }
-      let name = String(entry[..<equals].dropFirst((Spawn.prefix + "END_").count))
-      let parameters = Dictionary(pairs(fields[3]), uniquingKeysWith: { first, _ in first })
-      let placeholder = Placeholder()
-      placeholders.withLock { $0[name] = placeholder }
-      ResourceCleaner.registerFirst(placeholder, parameters, liveness: numbers(fields[4]))
-    }
-    let parent = Processes.parent
-    leashHolder.store(parent, ordering: .relaxed)
-    let watch = try? PeerMonitor.watch(number) {
-      // The parent is gone. Nobody is left to take what this process makes: what would outlive it goes, and then
-      // it does, wherever it is.
-      ResourceCleaner.leave(parent)
-      Processes.exitNow(Processes.exitCode(ofSignal: SIGKILL))
-    }
-    guard watch != nil else { return false }
-    // From the kernel's hand into ours, once we have it.
-    if let flags = try? system(.fcntl, { fcntl(number, F_GETFL) }) {
-      _ = fcntl(number, F_SETFL, flags & ~O_ASYNC)
-    }
-    return true
-  }()
+  /// A line of the environment: role, mechanism, options, parameters, descriptors.
+  private struct Line {
+    let role: String
+    let mechanism: String
+    let options: [(String, String)]
+    let parameters: [String: String]
+    let descriptors: [Int32]
 
-  private static let leashHolder = Atomic<Int32>(0)
+    init?(_ text: Substring) {
+      let fields = text.split(separator: " ").map(String.init)
+      guard fields.count == 5 else { return nil }
+      role = fields[0]
+      mechanism = fields[1]
+      options = Self.pairs(fields[2])
+      parameters = Dictionary(Self.pairs(fields[3]), uniquingKeysWith: { first, _ in first })
+      descriptors = fields[4] == "-" ? [] : fields[4].split(separator: ",").compactMap { Int32($0) }
+    }
 
-  /// The parent that this process had when it took the parent-death pipe; nil: it has none.
-  static var parent: Int32? {
-    let parent = leashHolder.load(ordering: .relaxed)
-    return parent == 0 ? nil : parent
+    private static func pairs(_ text: String) -> [(String, String)] {
+      if text == "-" { return [] }
+      return text.split(separator: "&").map { pair in
+        let words = pair.split(separator: "=", maxSplits: 1)
+        return (String(words[0]), words.count > 1 ? String(words[1]) : "")
+      }
+    }
   }
 
-  private static func closeOnExec(_ descriptor: Int32) throws(SystemError) {
+  static func closeOnExec(_ descriptor: Int32) throws(SystemError) {
     try system(.fcntl) { fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
   }
 
-  private final class Placeholder: Sendable {}
-  private static let placeholders = Mutex<[String: Placeholder]>([:])
+  // MARK: Taking an endpoint
 
-  /// The end has been taken: it looks after what it has itself.
-  package static func wasTaken(_ name: String) {
-    if let placeholder = placeholders.withLock({ $0.removeValue(forKey: name) }) {
-      ResourceCleaner.forget(placeholder)
-    }
-  }
-
-  /// The end with this name. Each can be taken once.
-  package static func end(_ name: String, role: String) throws(ChannelError) -> InheritedEndpoint {
-    if Processes.variable(Spawn.prefix + "ENDS") != nil { _ = parentDeathPipe }
-    guard let line = Processes.variable(Spawn.prefix + "END_" + name) else {
+  /// The endpoint with this name. Each can be taken once.
+  static func endpoint(_ name: String, role: String) throws(ChannelError) -> InheritedEndpoint {
+    if Processes.variable(Spawn.prefix + "ENDS") != nil { _ = ParentDeathPipe.isWatched }
+    guard let text = Processes.variable(endpointPrefix + name) else {
       throw ChannelError(
         .notSupported, .pass, nil,
-        "no end \"\(name)\" was handed to this process: the parent gives it with Spawn.pass(_:as: \"\(name)\")"
+        "the parent passed no endpoint \"\(name)\" to this process: pass one with Spawn.pass(_:as: \"\(name)\")"
       )
     }
-    let fields = line.split(separator: " ").map(String.init)
-    guard fields.count == 5, fields[0] == role else {
+    guard let line = Line(text[...]), line.role == role else {
       throw ChannelError(
-        .notSupported, .pass, nil, "the end \"\(name)\" is a \(fields.first ?? "?"), not a \(role)")
+        .notSupported, .pass, nil,
+        "the passed endpoint \"\(name)\" is a \(Line(text[...])?.role ?? "broken line"), not a \(role)")
     }
     guard taken.withLock({ $0.insert(name).inserted }) else {
       throw ChannelError(
-        .busy, .pass, nil, "the end \"\(name)\" was taken already: each can be taken once")
+        .busy, .pass, nil, "the passed endpoint \"\(name)\" is taken already: each can be taken once")
     }
     var options = ChannelOptions()
-    for (key, value) in pairs(fields[2]) { try options.set(key, value, in: name) }
-    let descriptors = numbers(fields[4])
-    for descriptor in descriptors {
+    for (key, value) in line.options { try options.set(key, value, in: name) }
+    for descriptor in line.descriptors {
       try translating(.pass, nil) { () throws(SystemError) in try closeOnExec(descriptor) }
     }
     return InheritedEndpoint(
-      mechanism: try Mechanism(named: fields[1]), options: options, descriptors: descriptors,
-      parameters: Dictionary(pairs(fields[3]), uniquingKeysWith: { first, _ in first }))
+      mechanism: try Mechanism(named: line.mechanism), options: options, descriptors: line.descriptors,
+      parameters: line.parameters)
   }
 
-  private static func numbers(_ text: String) -> [Int32] {
-    text == "-" ? [] : text.split(separator: ",").compactMap { Int32($0) }
-  }
+  // MARK: Endpoints that aren't taken yet
 
-  private static func pairs(_ text: String) -> [(String, String)] {
-    text == "-"
-      ? []
-      : text.split(separator: "&").map { pair in
-        let parts = pair.split(separator: "=", maxSplits: 1)
-        return (String(parts[0]), parts.count > 1 ? String(parts[1]) : "")
+  private final class Untaken: Sendable {}
+  private static let untaken = Mutex<[String: Untaken]>([:])
+
+  /// The objects of endpoints that were passed to this process and aren't taken yet are this process's to remove too.
+  static func registerUntaken() {
+    for entry in Processes.environment where entry.hasPrefix(endpointPrefix) {
+      guard let equals = entry.firstIndex(of: "="), let line = Line(entry[entry.index(after: equals)...])
+      else {
+        continue
       }
+      let name = String(entry[..<equals].dropFirst(endpointPrefix.count))
+      let endpoint = Untaken()
+      untaken.withLock { $0[name] = endpoint }
+      ResourceCleaner.registerUntaken(endpoint, line.parameters, liveness: line.descriptors)
+    }
+  }
+
+  /// The endpoint is taken: its owner looks after its objects.
+  static func wasTaken(_ name: String) {
+    if let endpoint = untaken.withLock({ $0.removeValue(forKey: name) }) { ResourceCleaner.forget(endpoint) }
   }
 }
 
 extension Sender {
-  /// The sender that the parent process handed over under this name.
-  /// - Throws: `notSupported` when there is none, `busy` when it was taken already.
+  /// The sender that the parent process passed under this name.
+  /// - Throws: `notSupported` if there is none, `busy` if it is taken already.
   public static func inherited(_ name: String) throws(ChannelError) -> Sender {
-    let end = try Inheritance.end(name, role: "sender")
+    let endpoint = try Inheritance.endpoint(name, role: "sender")
     defer { Inheritance.wasTaken(name) }
-    return Sender(try Catalogue.implementation(of: end.mechanism).adoptSender(end))
+    return Sender(try Catalogue.implementation(of: endpoint.mechanism).adoptSender(endpoint))
   }
 }
 
 extension Receiver {
-  /// The receiver that the parent process handed over under this name.
-  /// - Throws: `notSupported` when there is none, `busy` when it was taken already.
+  /// The receiver that the parent process passed under this name.
+  /// - Throws: `notSupported` if there is none, `busy` if it is taken already.
   public static func inherited(_ name: String) throws(ChannelError) -> Receiver {
-    let end = try Inheritance.end(name, role: "receiver")
+    let endpoint = try Inheritance.endpoint(name, role: "receiver")
     defer { Inheritance.wasTaken(name) }
-    return Receiver(try Catalogue.implementation(of: end.mechanism).adoptReceiver(end))
+    return Receiver(try Catalogue.implementation(of: endpoint.mechanism).adoptReceiver(endpoint))
   }
 }

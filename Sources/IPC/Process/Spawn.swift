@@ -1,6 +1,6 @@
 import SystemCalls
 
-/// Starts a process and hands it ends of channels.
+/// Starts a process and passes it endpoints of channels.
 ///
 /// ```swift
 /// let channel = try Channel.make(over: .memory)
@@ -9,31 +9,43 @@ import SystemCalls
 /// let child = try spawn.start()                  // the child calls Receiver.inherited("jobs")
 /// ```
 ///
-/// The child leads a process group of its own. If it is built with this library it dies with this process: it holds a
-/// pipe that the kernel hangs up when this process ends, however it ends. A program that gets ends must take one of
-/// them for that (`inherited`).
+/// The child leads a process group of its own. If it is built with this library, it dies with this process: it holds a
+/// pipe that the kernel hangs up when this process ends, however it ends. A program that is passed endpoints must take
+/// one of them for that (`inherited`).
 ///
 /// System calls: pipe2(2), posix_spawn(3), pidfd_open(2).
 public struct Spawn: ~Copyable {
+  /// Of the environment variables through which a child finds its endpoints.
   static let prefix = "SWIFT_IPC_"
+  /// The child's number of the parent-death pipe; the endpoints' descriptors follow.
+  private static let parentDeathDescriptor: Int32 = 3
 
   /// The program's path.
   public var executable: String
   /// Its arguments, without its own name.
   public var arguments: [String]
-  /// Variables added to this process's environment, or put in the place of its own.
+  /// Variables added to this process's environment, or replacing its own.
   public var environment: [String: String] = [:]
-  /// Where its standard input comes from; false: it is empty.
+  /// Whether its standard input is this process's; false: it is empty.
   public var inheritsInput = false
   /// Whether its standard output is this process's; false: it is thrown away.
   public var inheritsOutput = true
-  /// What takes their place, as 0 and 1 of the child.
+  /// The child's descriptors 0 and 1, where they aren't what ``inheritsInput`` and ``inheritsOutput`` say.
   package var input: Int32?
   package var output: Int32?
   /// Descriptors that the child gets as they are, behind the parent-death pipe: 4, 5, …
   package var descriptors: [Int32] = []
 
-  private var transfers: [(name: String, line: String, transfer: EndpointTransfer, surrenders: Bool)] = []
+  private struct Passed {
+    let name: String
+    /// The environment's description, but for the descriptors.
+    let line: String
+    let transfer: EndpointTransfer
+    /// Closes this process's copies; nil where it keeps the endpoint.
+    let finish: (() -> AnyObject?)?
+  }
+
+  private var passed: [Passed] = []
 
   /// A process of the same program, or of another.
   public init(_ executable: String? = nil, arguments: [String] = []) {
@@ -41,79 +53,86 @@ public struct Spawn: ~Copyable {
     self.arguments = arguments
   }
 
-  /// Hands a sender over: it is closed here once the child has it.
+  // MARK: Passing endpoints
+
+  /// Passes a sender to the child: it is closed here once the child has it.
   public mutating func pass(_ sender: consuming Sender, as name: String) throws(ChannelError) {
-    let end = sender.end
-    try add(name, "sender", end.mechanism, end.options, try end.transfer(), surrenders: true)
-    // Its deinitializer would end the channel; the end itself is closed after the spawn.
+    let transport = sender.transport
+    try add(name, "sender", transport.mechanism, transport.options, try transport.transfer()) {
+      transport.finishTransfer()
+    }
+    // Its deinitializer would end the channel; the transport closes after the spawn.
     sender.forget()
   }
 
-  /// Hands a receiver over: it is closed here once the child has it.
+  /// Passes a receiver to the child: it is closed here once the child has it.
   public mutating func pass(_ receiver: consuming Receiver, as name: String) throws(ChannelError) {
-    let end = receiver.end
-    try add(name, "receiver", end.mechanism, end.options, try end.transfer(), surrenders: true)
+    let transport = receiver.transport
+    try add(name, "receiver", transport.mechanism, transport.options, try transport.transfer()) {
+      transport.finishTransfer()
+    }
     receiver.forget()
   }
 
   /// Gives the child a sender into the same channel, and keeps this one too.
-  /// - Throws: `notSupported` where the channel has one sender only.
+  /// - Throws: `notSupported` if the channel has one sender only.
   public mutating func share(_ sender: borrowing Sender, as name: String) throws(ChannelError) {
-    let end = sender.end
-    guard end.mechanism.traits.manySenders, end.admitsMoreSenders else {
+    let transport = sender.transport
+    guard transport.mechanism.traits.manySenders, transport.admitsMoreSenders else {
       throw ChannelError(
-        .notSupported, .pass, end.mechanism,
-        "this channel has one sender: give it, or open it with ?senders=many")
+        .notSupported, .pass, transport.mechanism,
+        "this channel has one sender: pass it, or open the channel with ?senders=many")
     }
-    try add(name, "sender", end.mechanism, end.options, try end.transfer(), surrenders: false)
+    try add(name, "sender", transport.mechanism, transport.options, try transport.transfer(), finish: nil)
   }
 
   /// Gives the child a receiver of the same channel, and keeps this one too: each message goes to one of them.
-  /// - Throws: `notSupported` where the channel has one receiver only.
+  /// - Throws: `notSupported` if the channel has one receiver only.
   public mutating func share(_ receiver: borrowing Receiver, as name: String) throws(ChannelError) {
-    let end = receiver.end
-    guard end.mechanism.traits.manyReceivers, end.options.receivers != .one else {
+    let transport = receiver.transport
+    guard transport.mechanism.traits.manyReceivers, transport.options.receivers != .one else {
       throw ChannelError(
-        .notSupported, .pass, end.mechanism,
-        "this channel has one receiver: give it away, or use a queue or a semaphore")
+        .notSupported, .pass, transport.mechanism,
+        "this channel has one receiver: pass it, or use a queue or a semaphore")
     }
-    try add(name, "receiver", end.mechanism, end.options, try end.transfer(), surrenders: false)
+    try add(name, "receiver", transport.mechanism, transport.options, try transport.transfer(), finish: nil)
   }
 
   mutating func add(
     _ name: String, _ role: String, _ mechanism: Mechanism, _ options: ChannelOptions,
-    _ transfer: EndpointTransfer,
-    surrenders: Bool
+    _ transfer: EndpointTransfer, finish: (() -> AnyObject?)?
   ) throws(ChannelError) {
-    guard !name.isEmpty, name.utf8.allSatisfy({ $0 > 32 && $0 < 127 && $0 != 61 }),
-      !transfers.contains(where: { $0.name == name })
+    // A name is part of an environment variable's.
+    guard !name.isEmpty, name.utf8.allSatisfy({ $0 > 32 && $0 < 127 && $0 != UInt8(ascii: "=") }),
+      !passed.contains(where: { $0.name == name })
     else {
       throw ChannelError(
-        .notSupported, .pass, mechanism, "\"\(name)\" can't name an end: use a word that no other end has"
-      )
+        .notSupported, .pass, mechanism,
+        "invalid endpoint name \"\(name)\": use a word without spaces that no other endpoint has")
     }
     let line = "\(role) \(mechanism.name) \(Self.join(options.parameters)) \(Self.join(transfer.parameters))"
-    transfers.append((name, line, transfer, surrenders))
+    passed.append(Passed(name: name, line: line, transfer: transfer, finish: finish))
   }
 
   private static func join(_ pairs: [(key: String, value: String)]) -> String {
     pairs.isEmpty ? "-" : pairs.map { "\($0.key)=\($0.value)" }.joined(separator: "&")
   }
 
+  // MARK: Starting
+
   /// Starts the process.
-  /// - Throws: `system`, with what posix_spawn(3) says, such as "No such file or directory".
+  /// - Throws: `system`, with the error of posix_spawn(3), such as "No such file or directory".
   public consuming func start() throws(ChannelError) -> ChildProcess {
     do throws(SystemError) {
-      return try begin()
+      return try spawn()
     } catch {
       throw ChannelError(error, .spawn, nil, executable)
     }
   }
 
-  private func begin() throws(SystemError) -> ChildProcess {
+  private func spawn() throws(SystemError) -> ChildProcess {
     let parentDeathPipe = try PipeEnds.pipe2()
     let null = try Files.open("/dev/null", .readWrite)
-    // 0, 1, 2, the parent-death pipe, then the ends.
     var descriptors: [Int32] = [
       input ?? (inheritsInput ? 0 : null.raw), output ?? (inheritsOutput ? 1 : null.raw), 2,
       parentDeathPipe.reading.raw,
@@ -123,20 +142,20 @@ public struct Spawn: ~Copyable {
       !entry.hasPrefix(Self.prefix) && !environment.keys.contains { entry.hasPrefix($0 + "=") }
     }
     variables += environment.map { "\($0.key)=\($0.value)" }
-    variables.append("\(Self.prefix)LEASH=3")
-    // What the kernel doesn't remove with its last user, the child must when this process dies.
-    let outliving = transfers.filter { ResourceCleaner.areIn($0.transfer.parameters.map(\.key)) }
+    variables.append("\(Self.prefix)LEASH=\(Self.parentDeathDescriptor)")
+    // Objects that the kernel doesn't remove with their last user: the child removes them if this process dies.
+    let outliving = passed.filter { ResourceCleaner.outliveProcess($0.transfer.parameters.map(\.key)) }
     if !outliving.isEmpty { variables.append("\(Self.prefix)ENDS=\(outliving.count)") }
-    for (name, line, transfer, _) in transfers {
-      let numbers = transfer.descriptors.indices.map { String(descriptors.count + $0) }
+    for endpoint in passed {
+      let numbers = endpoint.transfer.descriptors.indices.map { String(descriptors.count + $0) }
       variables.append(
-        "\(Self.prefix)END_\(name)=\(line) \(numbers.isEmpty ? "-" : numbers.joined(separator: ","))")
-      descriptors += transfer.descriptors
+        "\(Self.prefix)END_\(endpoint.name)=\(endpoint.line) \(numbers.isEmpty ? "-" : numbers.joined(separator: ","))"
+      )
+      descriptors += endpoint.transfer.descriptors
     }
     let process = try Processes.posixSpawn(
       executable, arguments: arguments, environment: variables, descriptors: descriptors)
-    let escrow = transfers.filter(\.surrenders).compactMap { $0.transfer.surrender() }
-    let writing = try parentDeathPipe.writing.duplicate()
-    return ChildProcess(process, parentDeathPipe: writing, escrow: escrow)
+    let kept = passed.compactMap { $0.finish?() }
+    return ChildProcess(process, parentDeathPipe: try parentDeathPipe.writing.duplicate(), keeping: kept)
   }
 }

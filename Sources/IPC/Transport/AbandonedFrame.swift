@@ -1,37 +1,41 @@
-/// What a stream still has to get when a message was given up in its middle, so that the receiver finds the next one: zeros
-/// for the rest of its bytes, and the rest of a header whose last byte says that the message never ended.
+/// A frame that was begun on a stream and then given up: what the stream still needs so that the receiver finds the
+/// next message. That is zeros for the rest of the frame's bytes, and the rest of a header whose last byte says that
+/// the message never ended.
 struct AbandonedFrame {
   private var zeros = 0
   private var tail: [UInt8] = []
 
-  var isOwed: Bool { zeros > 0 || !tail.isEmpty }
+  /// Whether the stream needs no more.
+  var isFinished: Bool { zeros == 0 && tail.isEmpty }
 
+  /// No frame.
   init() {}
 
   /// - Parameters:
-  ///   - done: how many bytes of header, message and last part are out.
+  ///   - written: how many bytes of header, message and last fragment the stream has.
   ///   - bytes: how many the message has.
-  init(from done: Int, first: FrameHeader, bytes: Int, last: FrameHeader) {
+  init(after written: Int, first: FrameHeader, bytes: Int, last: FrameHeader) {
     let bodyEnd = FrameHeader.size + bytes
-    if done < FrameHeader.size {
-      tail = Self.bytes(of: first.bits).suffix(FrameHeader.size - done)
+    if written < FrameHeader.size {
+      tail = Self.bytes(of: first.bits).suffix(FrameHeader.size - written)
       zeros = bytes
-    } else if done < bodyEnd {
-      zeros = bodyEnd - done
-    } else if done > bodyEnd {
-      // Part of the last part is out: end it as one more part that isn't the last.
+    } else if written < bodyEnd {
+      zeros = bodyEnd - written
+    } else if written > bodyEnd {
+      // The stream has a piece of the last fragment's header: make it a fragment that isn't the last.
       var undone = last
       undone.more = true
-      tail = Self.bytes(of: undone.bits).suffix(FrameHeader.size - (done - bodyEnd))
+      tail = Self.bytes(of: undone.bits).suffix(FrameHeader.size - (written - bodyEnd))
     }
   }
 
   private static func bytes(of bits: UInt64) -> [UInt8] {
-    (0..<8).map { UInt8(truncatingIfNeeded: bits >> (8 * UInt64($0))) }
+    (0..<FrameHeader.size).map { UInt8(truncatingIfNeeded: bits >> (8 * UInt64($0))) }
   }
 
-  /// Pays, as far as `write` takes it. False: it took no more.
-  mutating func settle(
+  /// Writes the missing bytes, as far as `write` takes them.
+  /// - Returns: false if `write` took no more.
+  mutating func finish(
     _ write: (UnsafeRawBufferPointer) throws(ChannelError) -> Int
   ) throws(ChannelError) -> Bool {
     while !tail.isEmpty {

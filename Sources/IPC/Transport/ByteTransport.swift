@@ -1,53 +1,72 @@
 import SystemCalls
 
-/// Where a part stands in its message: mechanisms with several receivers keep the parts of one together.
-package struct PartPosition {
-  package let stream: UInt32
-  package let continues: Bool
-  package let more: Bool
-
-  package init(_ header: FrameHeader) {
-    stream = header.stream
-    continues = header.continues
-    more = header.more
-  }
-
-  package init(stream: UInt32, continues: Bool, more: Bool) {
-    self.stream = stream
-    self.continues = continues
-    self.more = more
-  }
-
-  package static let whole = PartPosition(stream: 0, continues: false, more: false)
-}
-
-/// What carries framed bytes out: one write of a descriptor, one message of a queue, one slot of a buffer.
+/// A transport for framed bytes, out of this process: one write to a descriptor, one message of a queue, one slot of a
+/// buffer.
 package protocol ByteWriter: AnyObject {
-  /// The most bytes that go in one write without another sender's coming between.
+  /// The most bytes that one write takes without another sender's bytes between them.
   var unitBytes: Int { get }
-  /// True: a byte stream with this one sender; a write may be cut anywhere, and the rest follows. False: a write
-  /// goes whole or not at all.
+  /// True for a byte stream with this one sender: the kernel may take part of a write, and the rest follows. False: a
+  /// write goes whole or not at all, and begins with a frame header.
   var isStream: Bool { get }
+  /// Whether other senders' frames can come between the fragments of one message. Each sender then has a number of
+  /// its own in its frame headers.
+  var interleavesFragments: Bool { get }
 
-  /// Whether parts of another sender's message can come between the parts of one of ours: each sender then has a
-  /// number of its own.
-  var partsInterleave: Bool { get }
-
-  /// Writes both pieces behind each other. Returns how many bytes went: all of them, fewer on a stream, none when
-  /// the deadline passed (`.now`: when it would have to wait).
+  /// Writes `head` and then `body`.
+  /// - Returns: the number of bytes written: all, fewer on a stream, 0 if the deadline passes (`.now`: if the write
+  ///   would wait).
   func write(
-    _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, _ position: PartPosition,
-    until deadline: Deadline
+    _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, until deadline: Deadline
   ) throws(ChannelError) -> Int
-  /// How to wait for room, as a ``SenderTransport`` says it.
+  /// How to wait for room without a thread.
   var readiness: Readiness { get }
+  /// For what poll(2) can't see: waits until a write of `count` bytes may go. Returns false if the deadline passes.
   func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool
-  /// Whether lines of text can go as they are: a byte stream that a shell could write to.
+  /// Whether lines of text can go without frames: a byte stream that a shell could write to.
   var carriesLines: Bool { get }
-  /// The rest of the message that was begun doesn't come.
-  func abandon()
+  /// The remaining fragments of the message that was begun don't come.
+  func abandonMessage()
   func close()
   func transfer() throws(ChannelError) -> EndpointTransfer
+  func finishTransfer() -> AnyObject?
+}
+
+/// What a ``ByteReader`` found.
+package enum ReadOutcome {
+  case bytes(Int)
+  /// The deadline passed.
+  case nothing
+  /// The last sender is gone and everything is read.
+  case ended
+}
+
+/// A transport for framed bytes, into this process.
+package protocol ByteReader: AnyObject {
+  /// The most bytes that one read takes; the buffer holds at least as many.
+  var unitBytes: Int { get }
+  /// Whether other receivers wait until the message that has begun here is whole.
+  var holdsTurn: Bool { get }
+  /// Reads what is there. It doesn't spin.
+  func read(
+    into buffer: UnsafeMutableRawBufferPointer, until deadline: Deadline
+  ) throws(ChannelError) -> ReadOutcome
+  /// Reads without waiting, and tries at most `tries` times: a spin close to the system call.
+  func read(
+    into buffer: UnsafeMutableRawBufferPointer, tries: Int
+  ) throws(ChannelError) -> ReadOutcome
+  /// How to wait for bytes without a thread.
+  var readiness: Readiness { get }
+  /// For what poll(2) can't see: waits until a read may find bytes. Returns false if the deadline passes.
+  func waitUntilReady(until deadline: Deadline) -> Bool
+  func close()
+  func transfer() throws(ChannelError) -> EndpointTransfer
+  func finishTransfer() -> AnyObject?
+}
+
+extension ByteWriter {
+  package var carriesLines: Bool { false }
+  package func abandonMessage() {}
+  package func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool { true }
 }
 
 extension ByteReader {
@@ -55,48 +74,13 @@ extension ByteReader {
   package func waitUntilReady(until deadline: Deadline) -> Bool { true }
 
   package func read(
-    into buffer: UnsafeMutableRawBufferPointer, trying times: Int
+    into buffer: UnsafeMutableRawBufferPointer, tries: Int
   ) throws(ChannelError) -> ReadOutcome {
-    for _ in 0..<times {
+    for _ in 0..<tries {
       let outcome = unsafe try read(into: buffer, until: .now)
       if case .nothing = outcome {} else { return outcome }
       CPU.pause()
     }
     return .nothing
   }
-}
-
-extension ByteWriter {
-  package var carriesLines: Bool { false }
-  package func abandon() {}
-  package func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool { true }
-}
-
-package enum ReadOutcome {
-  case bytes(Int)
-  /// The deadline passed.
-  case nothing
-  /// The last sender is gone and everything was read.
-  case ended
-}
-
-/// What carries framed bytes in.
-package protocol ByteReader: AnyObject {
-  /// Whether other receivers wait until the message that has begun here is whole.
-  var holdsTurn: Bool { get }
-  /// A read takes at most this much; the buffer must hold it.
-  var unitBytes: Int { get }
-  /// Reads what there is, at most the buffer; the spinning comes from outside.
-  func read(
-    into buffer: UnsafeMutableRawBufferPointer, until deadline: Deadline
-  ) throws(ChannelError) -> ReadOutcome
-  /// Reads without waiting until there is something, at most so many times: a spin, close to the system call.
-  func read(
-    into buffer: UnsafeMutableRawBufferPointer, trying times: Int
-  ) throws(ChannelError) -> ReadOutcome
-  /// How to wait for bytes, as a ``ReceiverTransport`` says it.
-  var readiness: Readiness { get }
-  func waitUntilReady(until deadline: Deadline) -> Bool
-  func close()
-  func transfer() throws(ChannelError) -> EndpointTransfer
 }

@@ -1,40 +1,42 @@
-/// What counts tokens: a semaphore, an eventfd.
-package protocol CounterTransport: AnyObject {
-  /// Adds one. False: the deadline passed and the count is as high as it may be.
+/// What counts tokens: a pair of semaphores, a pair of eventfds.
+protocol CounterTransport: AnyObject {
+  /// Adds one. Returns false if the deadline passes while the count is as high as it may be.
   func put(until deadline: Deadline) throws(ChannelError) -> Bool
   /// Takes one.
   func take(until deadline: Deadline) throws(ChannelError) -> ReadOutcome
-  /// How to wait for room or for a token; where no poll sees it, in `waitUntilReady`, which takes nothing.
+  /// How to wait for room or for a token. Where poll(2) can't see it, `waitUntilReady` waits, and takes nothing.
   func readiness(toPut: Bool) -> Readiness
   func waitUntilReady(toPut: Bool, until deadline: Deadline) -> Bool
   func close()
   func transfer() throws(ChannelError) -> EndpointTransfer
+  func finishTransfer() -> AnyObject?
 }
 
 extension CounterTransport {
-  package func waitUntilReady(toPut: Bool, until deadline: Deadline) -> Bool { true }
+  func waitUntilReady(toPut: Bool, until deadline: Deadline) -> Bool { true }
 }
 
-/// The sending end of a mechanism whose messages have no bytes.
-package final class CounterSender: SenderTransport {
-  package let mechanism: Mechanism
-  package let options: ChannelOptions
-  package let bytesCarried = 0
-  package var coalesces = false
-  package let admitsMoreSenders = true
-  private let port: any CounterTransport
+/// The sender transport of a mechanism whose messages have no bytes.
+final class CounterSender: SenderTransport {
+  let mechanism: Mechanism
+  let options: ChannelOptions
+  let bytesCarried = 0
+  var coalesces = false
+  let admitsMoreSenders = true
+  let atomicMessageBytes = 0
+  private let counter: any CounterTransport
   private var spinPolicy: SpinPolicy
   private var isClosed = false
-  private let nothing = ByteBuffer(capacity: 16)
+  private let noBytes = ByteBuffer(capacity: 1)
 
-  package init(_ mechanism: Mechanism, _ port: any CounterTransport, _ options: ChannelOptions) {
+  init(_ mechanism: Mechanism, _ counter: any CounterTransport, _ options: ChannelOptions) {
     self.mechanism = mechanism
-    self.port = port
+    self.counter = counter
     self.options = options
     spinPolicy = SpinPolicy(options.wait)
   }
 
-  package func send(_ bytes: UnsafeRawBufferPointer, until deadline: Deadline) throws(ChannelError) -> Bool {
+  func send(_ bytes: UnsafeRawBufferPointer, until deadline: Deadline) throws(ChannelError) -> Bool {
     guard unsafe bytes.isEmpty else {
       throw ChannelError(
         .messageTooLong, .send, mechanism,
@@ -45,80 +47,78 @@ package final class CounterSender: SenderTransport {
   }
 
   private func put(until deadline: Deadline) throws(ChannelError) -> Bool {
-    if try port.put(until: .now) { return true }
+    if try counter.put(until: .now) { return true }
     if deadline.isNow { return false }
     _ = FlushRegistry.flushBeforeWaiting()
-    let port = self.port
-    if try spinPolicy.spin(until: deadline, { () throws(ChannelError) in try port.put(until: .now) }) {
+    let counter = self.counter
+    if try spinPolicy.spin(until: deadline, { () throws(ChannelError) in try counter.put(until: .now) }) {
       return true
     }
-    return try port.put(until: deadline)
+    return try counter.put(until: deadline)
   }
 
-  package func reserve(
+  func reserve(
     _ capacity: Int, until deadline: Deadline
   ) throws(ChannelError) -> UnsafeMutableRawBufferPointer? {
     guard capacity == 0 else { throw .tooLong(capacity, limit: 0, mechanism) }
-    return unsafe UnsafeMutableRawBufferPointer(rebasing: nothing.room(1)[..<0])
+    return unsafe UnsafeMutableRawBufferPointer(rebasing: noBytes.room(1)[..<0])
   }
 
-  package func commit(_ count: Int, until deadline: Deadline) throws(ChannelError) -> Bool {
+  func commit(_ count: Int, until deadline: Deadline) throws(ChannelError) -> Bool {
     try put(until: deadline)
   }
 
-  package func flush(until deadline: Deadline) throws(ChannelError) -> Bool { true }
+  func flush(until deadline: Deadline) throws(ChannelError) -> Bool { true }
 
-  package var readiness: Readiness { port.readiness(toPut: true) }
-  package func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool {
-    port.waitUntilReady(toPut: true, until: deadline)
+  var readiness: Readiness { counter.readiness(toPut: true) }
+  func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool {
+    counter.waitUntilReady(toPut: true, until: deadline)
   }
-  package var wholeBytes: Int { 0 }
 
-  package func close() {
+  func close() {
     if isClosed { return }
     isClosed = true
-    port.close()
+    counter.close()
   }
 
-  package func transfer() throws(ChannelError) -> EndpointTransfer {
-    let carried = try port.transfer()
-    return EndpointTransfer(parameters: carried.parameters, descriptors: carried.descriptors) {
-      self.isClosed = true
-      return carried.surrender()
-    }
+  func transfer() throws(ChannelError) -> EndpointTransfer { try counter.transfer() }
+
+  func finishTransfer() -> AnyObject? {
+    isClosed = true
+    return counter.finishTransfer()
   }
 }
 
-/// The receiving end of a mechanism whose messages have no bytes.
-package final class CounterReceiver: ReceiverTransport {
-  package let mechanism: Mechanism
-  package let options: ChannelOptions
-  package let bytesCarried = 0
-  private let port: any CounterTransport
+/// The receiver transport of a mechanism whose messages have no bytes.
+final class CounterReceiver: ReceiverTransport {
+  let mechanism: Mechanism
+  let options: ChannelOptions
+  let bytesCarried = 0
+  private let counter: any CounterTransport
   private var spinPolicy: SpinPolicy
   private var isClosed = false
 
-  package init(_ mechanism: Mechanism, _ port: any CounterTransport, _ options: ChannelOptions) {
+  init(_ mechanism: Mechanism, _ counter: any CounterTransport, _ options: ChannelOptions) {
     self.mechanism = mechanism
-    self.port = port
+    self.counter = counter
     self.options = options
     spinPolicy = SpinPolicy(options.wait)
   }
 
-  package func take(until deadline: Deadline) throws(ChannelError) -> UnsafeRawBufferPointer? {
-    var outcome = try port.take(until: .now)
+  func take(until deadline: Deadline) throws(ChannelError) -> UnsafeRawBufferPointer? {
+    var outcome = try counter.take(until: .now)
     if case .nothing = outcome, !deadline.isNow {
       outcome =
         try FlushRegistry.waiting(until: deadline) { limit throws(ChannelError) -> ReadOutcome? in
           var found = ReadOutcome.nothing
-          let port = self.port
+          let counter = self.counter
           let done = try spinPolicy.spin(until: limit) { () throws(ChannelError) in
-            found = try port.take(until: .now)
+            found = try counter.take(until: .now)
             if case .nothing = found { return false }
             return true
           }
           if done { return found }
-          found = try port.take(until: limit)
+          found = try counter.take(until: limit)
           if case .nothing = found { return nil }
           return found
         } ?? .nothing
@@ -130,24 +130,23 @@ package final class CounterReceiver: ReceiverTransport {
     }
   }
 
-  package func release() {}
+  func release() {}
 
-  package var readiness: Readiness { port.readiness(toPut: false) }
-  package func waitUntilReady(until deadline: Deadline) -> Bool {
-    port.waitUntilReady(toPut: false, until: deadline)
+  var readiness: Readiness { counter.readiness(toPut: false) }
+  func waitUntilReady(until deadline: Deadline) -> Bool {
+    counter.waitUntilReady(toPut: false, until: deadline)
   }
 
-  package func close() {
+  func close() {
     if isClosed { return }
     isClosed = true
-    port.close()
+    counter.close()
   }
 
-  package func transfer() throws(ChannelError) -> EndpointTransfer {
-    let carried = try port.transfer()
-    return EndpointTransfer(parameters: carried.parameters, descriptors: carried.descriptors) {
-      self.isClosed = true
-      return carried.surrender()
-    }
+  func transfer() throws(ChannelError) -> EndpointTransfer { try counter.transfer() }
+
+  func finishTransfer() -> AnyObject? {
+    isClosed = true
+    return counter.finishTransfer()
   }
 }

@@ -1,61 +1,63 @@
-package import SystemCalls
+import SystemCalls
 
-/// Sleeping until another process has done something, on a word of shared memory and futex(2). The lowest bit says
-/// that somebody may sleep; the rest counts the rings, so that a ring between a sleeper's last look and its sleep
-/// isn't lost, however many others set the bit meanwhile. Nobody pays a system call while nobody sleeps, and a
-/// sleeper that was killed costs the next ringer one.
+/// A word of shared memory on which a process sleeps until another process has done something: futex(2).
+///
+/// The lowest bit says that a process may sleep; the other bits count the notifications. A notification between a
+/// sleeper's last look and its sleep changes the word, so that the sleep ends at once. While no process sleeps, a
+/// notification makes no system call; a sleeper that was killed costs the next notification one.
 package struct EventCount: Sendable {
-  /// A sleeper looks again this often by itself: a process killed between its news and the ring can't leave it
-  /// asleep.
+  /// A sleeper looks again this often by itself: a process killed between its change and its notification can't leave
+  /// it asleep.
   private static let slice: UInt64 = 250_000_000
+  private static let sleeperBit: UInt32 = 1
 
   private let word: SharedWord
   private let slice: UInt64
 
-  package init(_ word: SharedWord) {
+  init(_ word: SharedWord) {
     self.word = word
     slice = Self.slice
   }
 
-  /// Between threads of one process nobody is killed alone: a sleeper needn't look by itself.
+  /// Between threads of one process none is killed alone: a sleeper doesn't look by itself.
   fileprivate init(local word: SharedWord) {
     self.word = word
     slice = .max
   }
 
-  /// Wakes who sleeps. Call it after the news can be seen.
+  /// Wakes the sleepers. Call it when the change is visible.
   @inline(__always) package func notify() {
     sharedMemoryFence()
-    if word.relaxed() & 1 != 0 { wake() }
+    if word.relaxed() & Self.sleeperBit != 0 { wake() }
   }
 
-  /// The same towards a sleeper that passes the barrier for both (``MemoryBarrier``): costs a load.
-  @inline(__always) package func notifyWithoutBarrier() {
+  /// The same towards a sleeper that calls membarrier(2) for both (``MemoryBarrier``): costs a load.
+  @inline(__always) func notifyWithoutBarrier() {
     MemoryBarrier.compilerOnly()
-    if word.relaxed() & 1 != 0 { wake() }
+    if word.relaxed() & Self.sleeperBit != 0 { wake() }
   }
 
   @inline(never) package func wake() {
     while true {
       let value = word.load()
-      if word.compareExchange(value, (value & ~1) &+ 2) {
-        if value & 1 != 0 { word.futexWake() }
+      if word.compareExchange(value, (value & ~Self.sleeperBit) &+ 2) {
+        if value & Self.sleeperBit != 0 { word.futexWake() }
         return
       }
     }
   }
 
-  /// Sleeps until `ready` says so (true), or the deadline passes (false).
+  /// Sleeps until `ready` returns true; returns false if the deadline passes.
   package func wait(
     until deadline: Deadline, _ ready: () throws(ChannelError) -> Bool
   ) throws(ChannelError) -> Bool {
     try wait(until: deadline, isAlone: false, ready)
   }
 
-  /// The same where nobody else ever sleeps here: one that needn't sleep after all takes its bit back, and spares the
-  /// other side a system call that would wake nobody. It passes the barrier for both sides, so that the other may use
-  /// ``notifyWithoutBarrier()``.
-  package func waitAlone(
+  /// The same where no other process or thread ever sleeps on this word: a caller that doesn't sleep after all clears
+  /// the bit again, which spares the other process a system call that wakes nothing. It calls membarrier(2) for both,
+  /// so that the other process may use ``notifyWithoutBarrier()``.
+  func waitAlone(
     until deadline: Deadline, _ ready: () throws(ChannelError) -> Bool
   ) throws(ChannelError) -> Bool {
     try wait(until: deadline, isAlone: true, ready)
@@ -66,30 +68,32 @@ package struct EventCount: Sendable {
   ) throws(ChannelError) -> Bool {
     while true {
       let value = word.load()
-      guard value & 1 != 0 || word.compareExchange(value, value | 1) else { continue }
-      // Where a process has lost the right to it since, a ring may be missed: the slice bounds that.
+      guard value & Self.sleeperBit != 0 || word.compareExchange(value, value | Self.sleeperBit) else {
+        continue
+      }
+      // A process that has lost the right to membarrier(2) since may miss a notification: the slice bounds that.
       if isAlone, MemoryBarrier.isAvailable { _ = MemoryBarrier.everywhere() }
       if try ready() {
-        if isAlone { _ = word.compareExchange(value | 1, value & ~1) }
+        if isAlone { _ = word.compareExchange(value | Self.sleeperBit, value & ~Self.sleeperBit) }
         return true
       }
       if deadline.hasPassed { return false }
-      word.futexWait(while: value | 1, nanoseconds: deadline.remaining(atMost: slice))
-      // Woken by news, most likely: nothing has to be said before they are looked at.
+      word.futexWait(while: value | Self.sleeperBit, nanoseconds: deadline.remaining(atMost: slice))
+      // Woken by a notification, most likely: look before the next compare-exchange.
       if try ready() { return true }
     }
   }
 }
 
-/// A doorbell between the threads of this process.
+/// An event count between the threads of this process.
 @safe package final class LocalEventCount: @unchecked Sendable {
   private let memory: UnsafeMutableRawBufferPointer
-  package let bell: EventCount
+  package let eventCount: EventCount
 
   package init() {
     unsafe memory = .allocate(byteCount: 64, alignment: 64)
     unsafe memory.initializeMemory(as: UInt8.self, repeating: 0)
-    bell = unsafe EventCount(local: SharedWord(memory, at: 0))
+    eventCount = unsafe EventCount(local: SharedWord(memory, at: 0))
   }
 
   deinit { unsafe memory.deallocate() }

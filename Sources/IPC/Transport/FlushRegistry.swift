@@ -1,54 +1,57 @@
 import Synchronization
 
-/// A sender that holds messages back.
+/// A sender that batches messages.
 package protocol CoalescingTransport: AnyObject, Sendable {
-  /// Writes what it can without waiting. True: nothing is held back any more (or the channel is closed, which the
-  /// owner's next call will say).
+  /// Writes what it can without waiting. Returns true if its buffer is empty, or the channel is closed, which the
+  /// owner's next call reports.
   func flushWithoutWaiting() -> Bool
 }
 
-/// The senders of this process that hold messages back. They are flushed before any receiver of the process
-/// waits: otherwise two processes could each wait for what the other still holds.
+/// The senders of this process whose buffers hold messages. They are flushed before any receiver of the process waits:
+/// otherwise two processes could each wait for what the other still holds.
 package enum FlushRegistry {
-  // One load for the receivers of a process that never coalesces.
+  // A process that never batches pays for one load.
   private static let count = Atomic<Int>(0)
-  private static let ends = Mutex<[ObjectIdentifier: any CoalescingTransport]>([:])
+  private static let senders = Mutex<[ObjectIdentifier: any CoalescingTransport]>([:])
 
-  /// Whether nobody holds anything back.
-  @inline(__always) static var areNone: Bool { count.load(ordering: .acquiring) == 0 }
+  /// Whether no sender holds messages.
+  @inline(__always) static var isEmpty: Bool { count.load(ordering: .acquiring) == 0 }
 
-  package static func register(_ end: any CoalescingTransport) {
-    ends.withLock { ends in
-      if ends.updateValue(end, forKey: ObjectIdentifier(end)) == nil { count.add(1, ordering: .releasing) }
+  static func register(_ sender: any CoalescingTransport) {
+    senders.withLock { senders in
+      if senders.updateValue(sender, forKey: ObjectIdentifier(sender)) == nil {
+        count.add(1, ordering: .releasing)
+      }
     }
   }
 
-  package static func remove(_ end: any CoalescingTransport) {
-    ends.withLock { ends in
-      if ends.removeValue(forKey: ObjectIdentifier(end)) != nil { count.subtract(1, ordering: .releasing) }
+  static func remove(_ sender: any CoalescingTransport) {
+    senders.withLock { senders in
+      if senders.removeValue(forKey: ObjectIdentifier(sender)) != nil {
+        count.subtract(1, ordering: .releasing)
+      }
     }
   }
 
-  /// Called before a wait. False: some sender's channel is full, so the wait must be short and this called again.
+  /// Flushes every sender. Call it before a wait.
+  /// - Returns: false if some sender's channel is full: the wait must then be short, and this called again.
   package static func flushBeforeWaiting() -> Bool {
     if count.load(ordering: .acquiring) == 0 { return true }
     var all = true
-    for end in ends.withLock({ Array($0.values) }) where !end.flushWithoutWaiting() { all = false }
+    for sender in senders.withLock({ Array($0.values) }) where !sender.flushWithoutWaiting() { all = false }
     return all
   }
 
-  /// How long a wait may last while some sender still holds messages back.
-  package static let slice: UInt64 = 2_000_000
+  /// How long a wait may last while some sender still holds messages, in nanoseconds.
+  static let slice: UInt64 = 2_000_000
 
-  /// Waits in slices while senders hold messages back, in one go otherwise. `wait` returns nil when its deadline
-  /// passed.
-  package static func waiting<Result>(
+  /// Waits in slices while senders hold messages, in one go otherwise. `wait` returns nil if its deadline passes.
+  static func waiting<Result>(
     until deadline: Deadline, _ wait: (Deadline) throws(ChannelError) -> Result?
   ) throws(ChannelError) -> Result? {
     while !flushBeforeWaiting() {
-      let slice = Deadline(
-        nanoseconds: min(deadline.nanoseconds, Deadline.within(.milliseconds(2)).nanoseconds))
-      if let result = try wait(slice) { return result }
+      let slice = Deadline.within(.nanoseconds(Self.slice))
+      if let result = try wait(min(deadline, slice)) { return result }
       if deadline.hasPassed { return nil }
     }
     return try wait(deadline)

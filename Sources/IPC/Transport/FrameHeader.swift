@@ -1,20 +1,21 @@
-/// The eight bytes in front of every part of a message, on every mechanism that carries bytes.
+/// The eight bytes before every frame, on every mechanism that carries bytes.
 ///
-/// Little-endian: bytes 0 to 3 are the sender's number (0 where a channel has one sender), bytes 4 to 7 the
-/// length of the part that follows, with two flags in the two highest bits. The flags are in the last byte, so
-/// that what decides whether a message is whole is also what is written last.
+/// Little-endian: bytes 0 to 3 hold the sender's number (0 where a channel has one sender), bytes 4 to 7 the length of
+/// the bytes that follow, with two flags in the two highest bits. The flags are in the last byte, so that the byte that
+/// decides whether a message is whole is also the byte that is written last.
 package struct FrameHeader: Hashable {
   package static let size = 8
   private static let moreFlag: UInt64 = 1 << 63
   private static let continuesFlag: UInt64 = 1 << 62
-  package static let longestPart = (1 << 30) - 1
+  /// The largest length that the 30 bits hold.
+  package static let maximumCount = (1 << 30) - 1
 
   package var stream: UInt32
   package var count: Int
-  /// Another part of the same message follows.
+  /// Another fragment of the same message follows.
   package var more: Bool
-  /// A part of this message came before. A part without this flag begins a new message, and throws away what its
-  /// sender began before and didn't finish.
+  /// An earlier fragment of this message came before. A fragment without this flag begins a new message; what its
+  /// sender began before and didn't finish is dropped.
   package var continues: Bool
 
   package init(stream: UInt32, count: Int, continues: Bool = false, more: Bool = false) {
@@ -24,7 +25,7 @@ package struct FrameHeader: Hashable {
     self.continues = continues
   }
 
-  /// Neither a part, nor followed by one.
+  /// Whether the frame is a message of its own and no fragment.
   @inline(__always) package var isWhole: Bool { !more && !continues }
 
   package init(_ bits: UInt64) {
@@ -34,7 +35,17 @@ package struct FrameHeader: Hashable {
     continues = bits & Self.continuesFlag != 0
   }
 
+  /// The header at the start of `bytes`, which hold at least ``size`` bytes.
+  @inline(__always) init(at bytes: UnsafeRawPointer) {
+    self.init(UInt64(littleEndian: unsafe bytes.loadUnaligned(as: UInt64.self)))
+  }
+
   package var bits: UInt64 {
     UInt64(stream) | UInt64(count) << 32 | (more ? Self.moreFlag : 0) | (continues ? Self.continuesFlag : 0)
+  }
+
+  /// Writes the header to `memory`.
+  @inline(__always) func store(at memory: UnsafeMutableRawPointer) {
+    unsafe memory.storeBytes(of: bits.littleEndian, as: UInt64.self)
   }
 }

@@ -1,21 +1,22 @@
 import Synchronization
 import SystemCalls
 
-/// The sending end of every mechanism that carries bytes: frames a message, splits it where it must, gathers
-/// small ones where it may, and gives up without leaving half a message behind.
+/// The sender transport of every mechanism that carries bytes: puts a frame header before a message, fragments a
+/// message that doesn't fit a unit, batches small ones, and gives up without leaving half a message behind.
 package final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Sendable {
   package let mechanism: Mechanism
   package let options: ChannelOptions
-  package let sink: any ByteWriter
+  private let writer: any ByteWriter
   package var bytesCarried: Int { carried }
   package var coalesces: Bool {
-    get { gathers }
-    set { gathers = newValue }
+    get { batches }
+    set { batches = newValue }
   }
 
-  // Not generic and not visible outside, so that the compiler knows every access: a message pays for no check.
+  // The class is final and not generic, and its state is private, so that the compiler knows every access and checks
+  // none of them at run time.
   private var carried = 0
-  private var gathers: Bool
+  private var batches: Bool
   let stream: UInt32
   private let isStream: Bool
   let unitBytes: Int
@@ -25,103 +26,96 @@ package final class FramedSender: SenderTransport, CoalescingTransport, @uncheck
   private var spinPolicy: SpinPolicy
   /// Small messages that wait to be written together, or a reserved message.
   private let pending: ByteBuffer
-  private let gatherLimit: Int
+  private let batchLimit: Int
   private var reserved = 0
-  /// On a stream: what a message that was given up still owes it.
-  private var debt = AbandonedFrame()
-  /// Whether anything is owed. Apart from it, so that a message's look at it pays for no check.
-  private var owes = false
+  /// On a stream: the frame of a message that was given up.
+  private var abandoned = AbandonedFrame()
+  /// Whether ``abandoned`` has bytes left to write. A stored copy: a message's look at it costs no check.
+  private var hasAbandoned = false
   private var isClosed = false
   private let lockOfOwner = OwnerLock()
-  private var noted = false
+  private var isRegistered = false
   private var reservedLocked = false
 
-  package init(_ mechanism: Mechanism, _ sink: any ByteWriter, _ options: ChannelOptions) {
+  init(_ mechanism: Mechanism, _ writer: any ByteWriter, _ options: ChannelOptions) {
     self.mechanism = mechanism
-    self.sink = sink
+    self.writer = writer
     self.options = options
-    stream = !sink.partsInterleave ? 0 : UInt32.random(in: 2..<(1 << 31))
+    stream = !writer.interleavesFragments ? 0 : UInt32.random(in: 2..<(1 << 31))
     spinPolicy = SpinPolicy(options.wait)
-    gatherLimit = min(sink.unitBytes, 1 << 16)
-    pending = ByteBuffer(capacity: min(gatherLimit, 4096))
-    gathers = options.coalesces
-    isStream = sink.isStream
-    unitBytes = sink.unitBytes
+    batchLimit = min(writer.unitBytes, 1 << 16)
+    pending = ByteBuffer(capacity: min(batchLimit, 4096))
+    batches = options.coalesces
+    isStream = writer.isStream
+    unitBytes = writer.unitBytes
     usesFrames = options.framing == .frames
     blocks = options.wait == .block
     limit = options.maximumMessageBytes
   }
 
-  // MARK: SenderTransport
+  // MARK: Sending
 
   @inline(__always) package func send(_ bytes: UnsafeRawBufferPointer, until deadline: Deadline)
     throws(ChannelError) -> Bool
   {
-    // The common case: nothing is held back, and it goes in one call.
-    if !gathers, !noted, pending.count == 0, usesFrames, !owes, bytes.count <= limit,
+    // The common case: the buffer is empty, and the message goes in one call.
+    if !batches, !isRegistered, pending.count == 0, usesFrames, !hasAbandoned, bytes.count <= limit,
       isStream ? deadline.isNever : bytes.count + FrameHeader.size <= unitBytes
     {
       var bits = FrameHeader(stream: stream, count: bytes.count).bits.littleEndian
       return unsafe try withUnsafeBytes(of: &bits) { head throws(ChannelError) in
-        if blocks, deadline.isNever {
-          let count = unsafe try sink.write(head, bytes, .whole, until: .never)
-          carried += count
-          return count == FrameHeader.size + bytes.count
-            ? true : unsafe try putRest(head, bytes, .whole, from: count)
-        }
-        return unsafe try put(head, bytes, .whole, deadline)
+        let count = unsafe try writer.write(
+          head, bytes, until: blocks && deadline.isNever ? .never : .now)
+        carried += count
+        return count == FrameHeader.size + bytes.count
+          ? true : unsafe try finishWrite(head, bytes, from: count, deadline)
       }
     }
     let locked = lock()
     defer { unlock(locked) }
-    // Nearly as common: it waits for others.
+    // Nearly as common: the message waits for others.
     let total = FrameHeader.size + bytes.count
-    if gathers, noted, usesFrames, !owes, bytes.count <= limit, total <= pending.free,
-      pending.count + total <= gatherLimit
+    if batches, isRegistered, usesFrames, !hasAbandoned, bytes.count <= limit, total <= pending.free,
+      pending.count + total <= batchLimit
     {
       let back = unsafe pending.back
       if bytes.count > 0 {
         unsafe (back + FrameHeader.size).copyMemory(from: bytes.baseAddress!, byteCount: bytes.count)
       }
-      unsafe back.storeBytes(
-        of: FrameHeader(stream: stream, count: bytes.count).bits.littleEndian, as: UInt64.self)
+      unsafe FrameHeader(stream: stream, count: bytes.count).store(at: back)
       pending.filled(total)
       return true
     }
-    return unsafe try sendAlone(bytes, until: deadline)
+    return unsafe try sendSlowly(bytes, until: deadline)
   }
 
-  private func sendAlone(
+  private func sendSlowly(
     _ bytes: UnsafeRawBufferPointer, until deadline: Deadline
   ) throws(ChannelError) -> Bool {
-    guard bytes.count <= limit else {
-      throw .tooLong(bytes.count, limit: limit, mechanism)
-    }
+    guard bytes.count <= limit else { throw .tooLong(bytes.count, limit: limit, mechanism) }
     if !usesFrames { unsafe try checkLine(bytes) }
     let total = bytes.count + overhead
-    if gathers, total <= gatherLimit {
-      if pending.count + total > gatherLimit {
-        guard try flushAlone(until: deadline) else { return false }
+    if batches, total <= batchLimit {
+      if pending.count + total > batchLimit {
+        guard try flushLocked(until: deadline) else { return false }
       }
       unsafe append(bytes)
-      note()
+      register()
       return true
     }
-    guard try flushAlone(until: deadline) else { return false }
+    guard try flushLocked(until: deadline) else { return false }
     return unsafe try sendUnbuffered(bytes, until: deadline)
   }
 
   package func reserve(
     _ capacity: Int, until deadline: Deadline
   ) throws(ChannelError) -> UnsafeMutableRawBufferPointer? {
-    guard capacity <= limit else {
-      throw .tooLong(capacity, limit: limit, mechanism)
-    }
+    guard capacity <= limit else { throw .tooLong(capacity, limit: limit, mechanism) }
     let locked = lock()
-    // The message is filled in where it will stand in the buffer that it is written from, behind its header.
-    if !(gathers && pending.count + capacity + overhead <= gatherLimit) {
+    // The caller fills the message in where it stands in the buffer that it is written from, behind its header.
+    if !(batches && pending.count + capacity + overhead <= batchLimit) {
       do {
-        guard try flushAlone(until: deadline) else {
+        guard try flushLocked(until: deadline) else {
           unlock(locked)
           return nil
         }
@@ -144,16 +138,16 @@ package final class FramedSender: SenderTransport, CoalescingTransport, @uncheck
     let offset = usesFrames ? FrameHeader.size : 0
     let body = unsafe UnsafeRawBufferPointer(rebasing: room[offset..<(offset + count)])
     if !usesFrames { unsafe try checkLine(body) }
-    if gathers, pending.count + count + overhead <= gatherLimit {
-      unsafe finish(room, count)
-      note()
+    if batches, pending.count + count + overhead <= batchLimit {
+      unsafe finishFrame(room, count)
+      register()
       return true
     }
-    // Nothing else is pending: reserve() flushed. What fits one write goes from where it stands.
+    // The buffer holds nothing else: reserve() flushed it. What fits one write goes from where it stands.
     if count + overhead <= unitBytes, !isStream || deadline.isNever, usesFrames {
-      unsafe finish(room, count)
+      unsafe finishFrame(room, count)
       defer { pending.removeAll() }
-      return unsafe try put(pending.bytes, Self.none, .whole, deadline)
+      return unsafe try put(pending.bytes, Self.none, deadline)
     }
     return unsafe try sendUnbuffered(body, until: deadline)
   }
@@ -163,98 +157,101 @@ package final class FramedSender: SenderTransport, CoalescingTransport, @uncheck
   ) throws(ChannelError) -> Bool {
     if !usesFrames { return unsafe try sendLine(body, until: deadline) }
     if isStream { return unsafe try sendStream(body, until: deadline) }
-    return unsafe try sendParts(body, until: deadline)
+    return unsafe try sendFragments(body, until: deadline)
   }
 
-  package var readiness: Readiness { sink.readiness }
+  package var readiness: Readiness { writer.readiness }
   package func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool {
-    sink.waitUntilReady(min(count + overhead, unitBytes), until: deadline)
+    writer.waitUntilReady(min(count + overhead, unitBytes), until: deadline)
   }
   /// A byte stream that poll(2) calls writable has room for a page (pipe(7)).
-  package var wholeBytes: Int { min(unitBytes, isStream ? 4096 : unitBytes) - FrameHeader.size * 2 }
+  package var atomicMessageBytes: Int {
+    min(unitBytes, isStream ? PipeMechanism.atomicBytes : unitBytes) - FrameHeader.size * 2
+  }
+
+  // MARK: Flushing and closing
 
   package func flush(until deadline: Deadline) throws(ChannelError) -> Bool {
     let locked = lock()
     defer { unlock(locked) }
-    return try flushAlone(until: deadline)
+    return try flushLocked(until: deadline)
   }
 
   package func flushWithoutWaiting() -> Bool {
-    guard lockOfOwner.visit() else { return false }
-    defer { lockOfOwner.endVisit() }
+    guard lockOfOwner.tryLock() else { return false }
+    defer { lockOfOwner.endTry() }
     if isClosed { return true }
     do {
-      return try flushAlone(until: .now)
+      return try flushLocked(until: .now)
     } catch {
       return true
     }
   }
 
-  private func flushAlone(until deadline: Deadline) throws(ChannelError) -> Bool {
-    guard try settle(until: deadline) else { return false }
+  private func flushLocked(until deadline: Deadline) throws(ChannelError) -> Bool {
+    guard try finishAbandoned(until: deadline) else { return false }
     while pending.count > 0 {
-      let count = unsafe try write(pending.bytes, Self.none, .whole, deadline)
+      let count = unsafe try write(pending.bytes, Self.none, deadline)
       if count == 0 { return false }
       pending.dropFirst(count)
     }
     pending.removeAll()
-    if noted {
-      noted = false
+    if isRegistered {
+      isRegistered = false
       FlushRegistry.remove(self)
     }
     return true
   }
 
-  private func note() {
-    if noted { return }
-    noted = true
+  private func register() {
+    if isRegistered { return }
+    isRegistered = true
     FlushRegistry.register(self)
   }
 
   package func close() {
     if isClosed { return }
-    // What a message that was given up still owes matters only to messages behind it.
+    // The rest of an abandoned frame matters only to messages behind it.
     if pending.count > 0 { _ = try? flush(until: .never) }
     end()
-    sink.close()
+    writer.close()
   }
 
   package func discard() {
-    lockOfOwner.enter()
+    lockOfOwner.lock()
     pending.removeAll()
-    lockOfOwner.leave()
+    lockOfOwner.unlock()
   }
 
-  /// After this no other thread touches the sink: one that is about to flush finds the end closed.
+  /// From here on no other thread touches the writer: one that is about to flush finds the endpoint closed.
   private func end() {
-    lockOfOwner.enter()
+    lockOfOwner.lock()
     isClosed = true
     pending.removeAll()
-    lockOfOwner.leave()
+    lockOfOwner.unlock()
     FlushRegistry.remove(self)
   }
 
   package func transfer() throws(ChannelError) -> EndpointTransfer {
     guard try flush(until: .never) else { throw .timedOut(.pass, mechanism) }
-    let carried = try sink.transfer()
-    return EndpointTransfer(parameters: carried.parameters, descriptors: carried.descriptors) {
-      self.end()
-      return carried.surrender()
-    }
+    return try writer.transfer()
   }
 
-  // MARK: One at a time
+  package func finishTransfer() -> AnyObject? {
+    end()
+    return writer.finishTransfer()
+  }
 
-  /// While messages are held back, another thread of the process may flush them before it waits; the owner and
-  /// that thread exclude each other. An end that holds nothing back needs no lock.
+  /// While the buffer holds messages, another thread of the process may flush them before it waits; the owner and that
+  /// thread exclude each other. An endpoint that never batches needs no lock.
   private func lock() -> Bool {
-    guard gathers || noted else { return false }
-    lockOfOwner.enter()
+    guard batches || isRegistered else { return false }
+    lockOfOwner.lock()
     return true
   }
 
   private func unlock(_ locked: Bool) {
-    if locked { lockOfOwner.leave() }
+    if locked { lockOfOwner.unlock() }
   }
 
   // MARK: Framing
@@ -263,6 +260,7 @@ package final class FramedSender: SenderTransport, CoalescingTransport, @uncheck
 
   package var admitsMoreSenders: Bool { !isStream }
 
+  /// What a frame or a line adds to the message.
   private var overhead: Int { usesFrames ? FrameHeader.size : 1 }
 
   private func append(_ bytes: UnsafeRawBufferPointer) {
@@ -271,25 +269,24 @@ package final class FramedSender: SenderTransport, CoalescingTransport, @uncheck
     if bytes.count > 0 {
       unsafe UnsafeMutableRawBufferPointer(rebasing: room[offset...]).copyMemory(from: bytes)
     }
-    unsafe finish(room, bytes.count)
+    unsafe finishFrame(room, bytes.count)
   }
 
-  /// Writes the header in front of, or the newline behind, `count` bytes that stand in the room already.
-  private func finish(_ room: UnsafeMutableRawBufferPointer, _ count: Int) {
+  /// Writes the header before, or the newline after, `count` bytes that stand in the room already.
+  private func finishFrame(_ room: UnsafeMutableRawBufferPointer, _ count: Int) {
     if !usesFrames {
       unsafe room[count] = 10
     } else {
-      unsafe room.storeBytes(
-        of: FrameHeader(stream: stream, count: count).bits.littleEndian, as: UInt64.self)
+      unsafe FrameHeader(stream: stream, count: count).store(at: room.baseAddress!)
     }
     pending.filled(count + overhead)
   }
 
   private func checkLine(_ bytes: UnsafeRawBufferPointer) throws(ChannelError) {
-    guard sink.carriesLines else {
+    guard writer.carriesLines else {
       throw ChannelError(
         .notSupported, .send, mechanism,
-        "lines go over byte streams only (pipe, fifo, unix, tcp): leave framing=line out")
+        "framing=line needs a byte stream (pipe, fifo, unix, tcp): leave framing=line out")
     }
     if !isStream, bytes.count + 1 > unitBytes {
       throw .tooLong(bytes.count, limit: unitBytes - 1, mechanism)
@@ -297,7 +294,8 @@ package final class FramedSender: SenderTransport, CoalescingTransport, @uncheck
     if unsafe bytes.contains(10) {
       throw ChannelError(
         .invalidMessage, .send, mechanism,
-        "a message with a newline in it can't go over ?framing=line: send it line by line, or use frames")
+        "the message contains a newline, which ends a message under ?framing=line: send it line by line, or use frames"
+      )
     }
   }
 
@@ -310,76 +308,92 @@ package final class FramedSender: SenderTransport, CoalescingTransport, @uncheck
 
   // MARK: Writing
 
-  /// One write, spinning first where the strategy says so. 0: the deadline passed.
+  /// One write, spinning first where the strategy says so. Returns 0 if the deadline passes.
   @inline(__always) func write(
-    _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, _ position: PartPosition,
-    _ deadline: Deadline
+    _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, _ deadline: Deadline
   ) throws(ChannelError) -> Int {
-    var count = 0
-    if options.wait == .block, deadline.isNever {
-      count = unsafe try sink.write(head, body, position, until: .never)
-    } else {
-      count = unsafe try sink.write(head, body, position, until: .now)
-      if count == 0, !deadline.isNow {
-        let sink = self.sink
-        let done = try spinPolicy.spin(until: deadline) { () throws(ChannelError) in
-          count = unsafe try sink.write(head, body, position, until: .now)
-          return count > 0
-        }
-        if !done, !(options.wait == .spin && deadline.hasPassed) {
-          _ = FlushRegistry.flushBeforeWaiting()
-          count = unsafe try sink.write(head, body, position, until: deadline)
-        }
-      }
-    }
+    var count = unsafe try writer.write(head, body, until: blocks && deadline.isNever ? .never : .now)
+    if count == 0, !deadline.isNow { count = unsafe try waitAndWrite(head, body, deadline) }
     carried += count
     return count
   }
 
-  /// A write that goes whole or not at all.
-  func put(
-    _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, _ position: PartPosition,
-    _ deadline: Deadline
-  ) throws(ChannelError) -> Bool {
-    let done = unsafe try write(head, body, position, deadline)
-    if done == 0 { return false }
-    return done == head.count + body.count ? true : unsafe try putRest(head, body, position, from: done)
+  /// The channel is full: spins, then sleeps, as the wait strategy says.
+  private func waitAndWrite(
+    _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, _ deadline: Deadline
+  ) throws(ChannelError) -> Int {
+    var count = 0
+    let writer = self.writer
+    let done = try spinPolicy.spin(until: deadline) { () throws(ChannelError) in
+      count = unsafe try writer.write(head, body, until: .now)
+      return count > 0
+    }
+    if !done, !(options.wait == .spin && deadline.hasPassed) {
+      _ = FlushRegistry.flushBeforeWaiting()
+      count = unsafe try writer.write(head, body, until: deadline)
+    }
+    return count
   }
 
-  @inline(never) private func putRest(
-    _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, _ position: PartPosition, from first: Int
+  /// Writes all, or nothing if the deadline passes first.
+  func put(
+    _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, _ deadline: Deadline
+  ) throws(ChannelError) -> Bool {
+    let count = unsafe try write(head, body, deadline)
+    if count == head.count + body.count { return true }
+    return count == 0 ? false : unsafe try writeRest(head, body, from: count)
+  }
+
+  /// What the first write, which didn't wait, has left.
+  @inline(never) private func finishWrite(
+    _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, from first: Int, _ deadline: Deadline
+  ) throws(ChannelError) -> Bool {
+    var count = first
+    if count == 0 {
+      if deadline.isNow { return false }
+      count = unsafe try waitAndWrite(head, body, deadline)
+      carried += count
+      if count == 0 { return false }
+    }
+    return count == head.count + body.count ? true : unsafe try writeRest(head, body, from: count)
+  }
+
+  @inline(never) private func writeRest(
+    _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, from first: Int
   ) throws(ChannelError) -> Bool {
     var done = first
     let total = head.count + body.count
-    // Only a stream cuts a write, and only one without a deadline comes here.
+    // Only a stream takes part of a write, and only one without a deadline comes here.
     while done < total {
       let restHead = unsafe UnsafeRawBufferPointer(rebasing: head[min(done, head.count)...])
       let restBody = unsafe UnsafeRawBufferPointer(rebasing: body[max(0, done - head.count)...])
       done +=
         unsafe restHead.isEmpty
-        ? try write(restBody, Self.none, position, .never)
-        : try write(restHead, restBody, position, .never)
+        ? try write(restBody, Self.none, .never)
+        : try write(restHead, restBody, .never)
     }
     return true
   }
 
-  /// The message was given up after `done` of its bytes: what the stream still has to get so that the receiver
-  /// finds the next message.
-  func owe(from done: Int, first: FrameHeader, bytes: Int, last: FrameHeader) {
-    debt = AbandonedFrame(from: done, first: first, bytes: bytes, last: last)
-    owes = debt.isOwed
+  /// The message is given up after `written` of its bytes.
+  func abandon(after written: Int, first: FrameHeader, bytes: Int, last: FrameHeader) {
+    abandoned = AbandonedFrame(after: written, first: first, bytes: bytes, last: last)
+    hasAbandoned = !abandoned.isFinished
   }
 
-  /// Pays what a message that was given up still owes the stream.
-  private func settle(until deadline: Deadline) throws(ChannelError) -> Bool {
-    if !owes { return true }
-    var left = debt
+  /// The remaining fragments of the message don't come.
+  func abandonFragments() { writer.abandonMessage() }
+
+  /// Writes what the frame that was given up still needs.
+  private func finishAbandoned(until deadline: Deadline) throws(ChannelError) -> Bool {
+    if !hasAbandoned { return true }
+    var left = abandoned
     defer {
-      debt = left
-      owes = left.isOwed
+      abandoned = left
+      hasAbandoned = !left.isFinished
     }
-    return unsafe try left.settle { bytes throws(ChannelError) in
-      unsafe try write(bytes, Self.none, .whole, deadline)
+    return unsafe try left.finish { bytes throws(ChannelError) in
+      unsafe try write(bytes, Self.none, deadline)
     }
   }
 
@@ -389,7 +403,7 @@ package final class FramedSender: SenderTransport, CoalescingTransport, @uncheck
   ) throws(ChannelError) -> Bool {
     var newline: UInt8 = 10
     return unsafe try withUnsafeBytes(of: &newline) { end throws(ChannelError) in
-      unsafe try put(bytes, end, .whole, deadline)
+      unsafe try put(bytes, end, deadline)
     }
   }
 }

@@ -1,190 +1,268 @@
+import Synchronization
 import SystemCalls
 
-/// The receiving end of a named socket: takes the messages of every sender that its door has
-/// admitted, in turn. When the last of them has closed the channel is at its end.
-package final class ListeningReceiver: ReceiverTransport {
+/// The receiver transport of a named socket: takes the messages of every sender that its acceptor has let in, in turn.
+/// When the last of them has closed, the channel is at its end.
+final class ListeningReceiver: ReceiverTransport {
+  typealias Reader = DescriptorTransport & ByteReader
+
   /// One sender's connection.
-  private final class Line {
-    let socket: Descriptor
+  private final class Connection {
+    let reader: any Reader
     let decoder: FrameDecoder
 
-    init(_ socket: consuming Descriptor, _ decoder: FrameDecoder) {
-      self.socket = socket
+    init(_ reader: any Reader, _ decoder: FrameDecoder) {
+      self.reader = reader
       self.decoder = decoder
     }
+
+    var raw: Int32 { (try? reader.raw(.receive)) ?? -1 }
   }
 
-  package let mechanism: Mechanism
-  package let options: ChannelOptions
-  package private(set) var bytesCarried = 0
-  private let unitBytes: Int
-  private var door: Acceptor?
-  private var lines: [Line] = []
-  /// Whose message was handed out last: the next search begins behind it, so that no sender starves another.
-  private var current: Line?
+  let mechanism: Mechanism
+  let options: ChannelOptions
+  private(set) var bytesCarried = 0
+  private let arrivals: ArrivedConnections
+  private let acceptor: Acceptor
+  private let makeReader: (consuming Descriptor) -> any Reader
+  private var connections: [Connection] = []
+  /// The connection whose message was returned last: the next search begins behind it, so that every sender gets its
+  /// turn.
+  private var current: Connection?
   private var turn = 0
   private var hadSender = false
   private var reads = 0
   /// A last line that no newline ended.
-  private var lastWords: [UInt8]?
-  private let spoken = ByteBuffer(capacity: 16)
+  private var lastLine: [UInt8]?
+  private let lastLineBuffer = ByteBuffer(capacity: 16)
   private var spinPolicy: SpinPolicy
-  /// Made when somebody waits without a thread.
-  private var gathered: Epoll?
+  /// Made when a task waits without a thread.
+  private var epoll: Epoll?
   private let onClose: () -> Void
+  private var isClosed = false
 
-  package init(
-    _ mechanism: Mechanism, _ door: Acceptor, _ options: ChannelOptions, unitBytes: Int,
-    onClose: @escaping () -> Void
-  ) {
+  private static let bufferBytes = 4096
+  /// Every so many reads, a receiver with one sender also looks for others.
+  private static let readsBetweenLooks = 32
+
+  /// - Parameters:
+  ///   - admits: whether the peer of a connection may send.
+  ///   - reader: reads from an accepted socket.
+  init(
+    _ mechanism: Mechanism, _ listener: consuming Descriptor, _ options: ChannelOptions,
+    admits: @escaping @Sendable (borrowing Descriptor) throws(SystemError) -> Bool,
+    reader: @escaping (consuming Descriptor) -> any Reader, onClose: @escaping () -> Void = {}
+  ) throws(SystemError) {
     self.mechanism = mechanism
     self.options = options
-    self.door = door
-    self.unitBytes = unitBytes
+    makeReader = reader
     self.onClose = onClose
     spinPolicy = SpinPolicy(options.wait)
+    let arrivals = try ArrivedConnections()
+    self.arrivals = arrivals
+    acceptor = try Acceptor(listener) { (socket) throws(SystemError) in
+      guard try admits(socket) else { return }
+      // In the list before it is answered: this receiver must not overlook a sender that was let in.
+      if arrivals.add(try socket.duplicate()) { Handshake.admit(socket) }
+    }
   }
 
-  package func take(until deadline: Deadline) throws(ChannelError) -> UnsafeRawBufferPointer? {
+  func take(until deadline: Deadline) throws(ChannelError) -> UnsafeRawBufferPointer? {
     release()
     while true {
-      if let message = unsafe try buffered() { return unsafe message }
-      if let words = lastWords {
-        lastWords = nil
-        spoken.removeAll()
-        unsafe words.withUnsafeBytes { unsafe spoken.append($0) }
-        return unsafe spoken.bytes
+      if let message = unsafe try nextBuffered() { return unsafe message }
+      if let line = lastLine {
+        lastLine = nil
+        lastLineBuffer.removeAll()
+        unsafe line.withUnsafeBytes { unsafe lastLineBuffer.append($0) }
+        return unsafe lastLineBuffer.bytes
       }
-      if try turnOver(until: .now) { continue }
-      if hadSender, lines.isEmpty { throw .closed(.receive, mechanism) }
+      if try acceptAndRead(until: .now) { continue }
+      if hadSender, connections.isEmpty { throw .closed(.receive, mechanism) }
       if deadline.isNow { return nil }
-      let moved = try FlushRegistry.waiting(until: deadline) { limit throws(ChannelError) -> Bool? in
-        if try spinPolicy.spin(until: limit, { () throws(ChannelError) in try turnOver(until: .now) }) {
+      let changed = try FlushRegistry.waiting(until: deadline) { limit throws(ChannelError) -> Bool? in
+        if try spinPolicy.spin(until: limit, { () throws(ChannelError) in try acceptAndRead(until: .now) }) {
           return true
         }
-        return try turnOver(until: limit) ? true : nil
+        return try acceptAndRead(until: limit) ? true : nil
       }
-      if moved == nil { return nil }
+      if changed == nil { return nil }
     }
   }
 
   /// A whole message that was read already, from the next sender that has one.
-  private func buffered() throws(ChannelError) -> UnsafeRawBufferPointer? {
-    for step in 0..<lines.count {
-      let index = (turn + step) % lines.count
-      let line = lines[index]
+  private func nextBuffered() throws(ChannelError) -> UnsafeRawBufferPointer? {
+    for step in 0..<connections.count {
+      let index = (turn + step) % connections.count
+      let connection = connections[index]
       do throws(ChannelError) {
-        if let message = unsafe try line.decoder.next() {
-          current = line
+        if let message = unsafe try connection.decoder.next() {
+          current = connection
           turn = index + 1
           return unsafe message
         }
       } catch {
-        // One sender's garbage ends that sender alone; the caller is told once.
-        lines.remove(at: index)
+        // One sender's garbage ends that sender alone, with one error.
+        connections.remove(at: index)
         throw error
       }
     }
     return nil
   }
 
-  /// Accepts and reads what is ready; waits for it until the deadline. True when anything changed.
-  private func turnOver(until deadline: Deadline) throws(ChannelError) -> Bool {
-    guard let door else { throw .closed(.receive, mechanism) }
-    // The usual case: one sender, and it has sent.
-    // Now and then the door all the same, or a second one would wait as long as the first keeps sending.
+  /// Accepts and reads what is ready; waits for it until the deadline. Returns true if anything changed.
+  private func acceptAndRead(until deadline: Deadline) throws(ChannelError) -> Bool {
+    if isClosed { throw .closed(.receive, mechanism) }
+    // The usual case: one sender, and it has sent. A second sender must not wait as long as the first keeps sending.
     reads &+= 1
-    if lines.count == 1, reads & 31 != 0, try read(lines[0]) { return true }
-    var entries = [PollEntry(door.pollable, read: true)] + lines.map { PollEntry($0.socket.raw, read: true) }
+    if connections.count == 1, reads % Self.readsBetweenLooks != 0, try read(connections[0]) { return true }
+    var entries =
+      [PollEntry(arrivals.pollable, read: true)] + connections.map { PollEntry($0.raw, read: true) }
     let ready = try translating(.receive, mechanism) { () throws(SystemError) in
       try ppoll(&entries, nanoseconds: deadline.remaining)
     }
     guard ready > 0 else { return false }
     var changed = false
-    for (line, entry) in zip(lines, entries.dropFirst()) where entry.readable || entry.hungUp {
-      if try read(line) { changed = true }
+    for (connection, entry) in zip(connections, entries.dropFirst()) where entry.readable || entry.hungUp {
+      if try read(connection) { changed = true }
     }
-    if entries[0].readable, take(from: door) { changed = true }
+    if entries[0].readable, takeArrivals() { changed = true }
     return changed
   }
 
-  /// Reads once from a sender. True when bytes came or it is gone.
-  private func read(_ line: Line) throws(ChannelError) -> Bool {
-    var truncated = false
-    do throws(SystemError) {
-      let room = unsafe line.decoder.room(unitBytes)
-      let count = unsafe try Sockets.recvmsg(line.socket.raw, into: room, wait: false, truncated: &truncated)
-      line.decoder.filled(count)
-      bytesCarried += count
-      if count == 0, let last = unsafe line.decoder.last() { lastWords = unsafe Array(last) }
-      if count == 0 || truncated { drop(line) }
+  /// Reads once from a sender. Returns true if bytes came or the sender is gone.
+  private func read(_ connection: Connection) throws(ChannelError) -> Bool {
+    do throws(ChannelError) {
+      let room = unsafe connection.decoder.room(connection.reader.unitBytes)
+      switch unsafe try connection.reader.read(into: room, tries: 1) {
+      case .bytes(let count):
+        connection.decoder.filled(count)
+        bytesCarried += count
+        return true
+      case .nothing: return false
+      case .ended:
+        if let last = unsafe connection.decoder.last() { lastLine = unsafe Array(last) }
+        drop(connection)
+        return true
+      }
     } catch {
-      if error.wouldBlock { return false }
-      drop(line)
-      if !error.meansClosed { throw ChannelError(error, .receive, mechanism) }
+      drop(connection)
+      throw error
     }
-    if truncated { throw .violation(mechanism, "a packet of more than \(unitBytes) bytes") }
-    return true
   }
 
-  private func drop(_ line: Line) { lines.removeAll { $0 === line } }
+  private func drop(_ connection: Connection) { connections.removeAll { $0 === connection } }
 
-  /// Those that the door has admitted meanwhile.
-  private func take(from door: Acceptor) -> Bool {
-    door.rearm()
+  /// The senders that the acceptor has let in meanwhile.
+  private func takeArrivals() -> Bool {
+    arrivals.rearm()
     var came = false
-    while let socket = door.next() {
-      let decoder = FrameDecoder(mechanism: mechanism, options: options, bufferBytes: 4096)
-      let line = Line(socket, decoder)
-      lines.append(line)
-      gather(line)
+    while let socket = arrivals.next() {
+      let decoder = FrameDecoder(mechanism: mechanism, options: options, bufferBytes: Self.bufferBytes)
+      let connection = Connection(makeReader(socket), decoder)
+      connections.append(connection)
+      watch(connection)
       hadSender = true
       came = true
     }
     return came
   }
 
-  package func release() {
+  func release() {
     current?.decoder.release()
     current = nil
   }
 
-  /// One descriptor for the door and all lines, which come and go, with numbers that others may have by then: an epoll of
-  /// its own, which the kernel lets go of a socket that closes.
-  package var readiness: Readiness {
-    guard let door else { return .descriptors([], nil) }
-    if gathered == nil, let epoll = try? Epoll() {
-      try? epoll.add(door.pollable, .read, token: 0)
-      for line in lines { try? epoll.add(line.socket.raw, .read, token: 0) }
-      gathered = consume epoll
+  /// One descriptor for all connections, which come and go, with numbers that other files may have by then: an epoll(7)
+  /// of its own, from which the kernel removes a socket that closes.
+  var readiness: Readiness {
+    if isClosed { return .descriptors([], nil) }
+    if epoll == nil, let made = try? Epoll() {
+      try? made.add(arrivals.pollable, .read, token: 0)
+      for connection in connections { try? made.add(connection.raw, .read, token: 0) }
+      epoll = consume made
     }
-    switch gathered {
+    switch epoll {
     case .some(let epoll): return .descriptors([epoll.raw], nil)
     // No descriptor is left for it: each by itself.
-    case .none: return .descriptors([door.pollable] + lines.map { $0.socket.raw }, nil)
+    case .none: return .descriptors([arrivals.pollable] + connections.map { $0.raw }, nil)
     }
   }
 
-  private func gather(_ line: Line) {
-    switch gathered {
-    case .some(let epoll): try? epoll.add(line.socket.raw, .read, token: 0)
+  private func watch(_ connection: Connection) {
+    switch epoll {
+    case .some(let epoll): try? epoll.add(connection.raw, .read, token: 0)
     case .none: break
     }
   }
 
-  package func close() {
-    guard let door else { return }
-    door.close()
-    self.door = nil
-    gathered = nil
-    lines = []
+  deinit { close() }
+
+  func close() {
+    if isClosed { return }
+    isClosed = true
+    arrivals.close()
+    acceptor.close()
+    epoll = nil
+    connections = []
     onClose()
   }
 
-  package func transfer() throws(ChannelError) -> EndpointTransfer {
+  func transfer() throws(ChannelError) -> EndpointTransfer {
     throw ChannelError(
       .notSupported, .pass, mechanism,
-      "a receiver that listens stays where it is: open it in the other process, or hand over one of Channel.make"
+      "a listening receiver can't be passed: open the address in the other process, or pass an endpoint of Channel.make"
     )
+  }
+
+  func finishTransfer() -> AnyObject? { nil }
+}
+
+/// The connections that an acceptor has let in and its receiver hasn't taken yet.
+private final class ArrivedConnections: Sendable {
+  private struct State {
+    var sockets: [Int32] = []
+    var isClosed = false
+  }
+
+  private let event: Descriptor
+  private let state = Mutex(State())
+
+  init() throws(SystemError) {
+    event = try Events.eventfd()
+    try event.setNonblocking(true)
+  }
+
+  deinit { close() }
+
+  /// Readable when a connection has arrived.
+  var pollable: Int32 { event.raw }
+
+  /// Returns false, and closes the socket, once the receiver has closed.
+  func add(_ socket: consuming Descriptor) -> Bool {
+    let raw = socket.release()
+    let isOpen = state.withLock { state in
+      if !state.isClosed { state.sockets.append(raw) }
+      return !state.isClosed
+    }
+    if isOpen { Events.write(event) } else { _ = Descriptor(owning: raw) }
+    return isOpen
+  }
+
+  /// The next that has arrived.
+  func next() -> Descriptor? {
+    state.withLock { $0.sockets.isEmpty ? nil : $0.sockets.removeFirst() }.map { Descriptor(owning: $0) }
+  }
+
+  /// Clears the event, before the list is read.
+  func rearm() { Events.read(event) }
+
+  func close() {
+    let left = state.withLock { state in
+      defer { state.sockets = [] }
+      state.isClosed = true
+      return state.sockets
+    }
+    for raw in left { _ = Descriptor(owning: raw) }
   }
 }

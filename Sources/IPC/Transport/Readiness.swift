@@ -1,10 +1,10 @@
-/// How to wait for an end without a thread of one's own: for ``AsyncReceiver``, ``AsyncSender`` and `select`.
+/// How to wait for an endpoint without a thread of one's own: for ``AsyncReceiver``, ``AsyncSender`` and `select`.
 @usableFromInline package enum Readiness {
-  /// epoll(7) says when one of the descriptors is ready for what the end does, or hung up; the liveness, when the other side
-  /// is gone.
+  /// epoll(7) reports when one of the descriptors is ready for what the endpoint does, or hung up; the liveness pipe,
+  /// when the last peer is gone.
   case descriptors([Int32], LivenessPipe?)
-  /// The same of counters, which are readable when there is something, for a sender as well.
+  /// The same for counters, which become readable, for a sender too.
   case counters([Int32], LivenessPipe?)
-  /// No poll sees it: a thread has to wait in `waitUntilReady`, which other calls of the end may run beside.
-  case waiting
+  /// No poll reports it: a thread waits in `waitUntilReady`, beside which other calls of the endpoint may run.
+  case thread
 }

@@ -131,7 +131,7 @@ final class ReadinessWatch: @unchecked Sendable {
   private func arm() throws(SystemError) {
     if isOnLoan { return }
     switch end.readiness() {
-    case .waiting: startWaiting()
+    case .thread: startWaiting()
     case .descriptors(let descriptors, let liveness): try arm(descriptors, end.events, liveness)
     case .counters(let descriptors, let liveness): try arm(descriptors, .read, liveness)
     }
@@ -153,7 +153,7 @@ final class ReadinessWatch: @unchecked Sendable {
     guard let liveness else { return }
     if self.liveness == nil {
       self.liveness = liveness
-      liveness.tellWhenGone { [weak self] in self?.tell() }
+      liveness.onPeersGone { [weak self] in self?.tell() }
     }
     // It may have gone before it was asked to tell.
     if liveness.peersGone { wake(change()) }
@@ -245,7 +245,7 @@ final class ReadinessWatch: @unchecked Sendable {
     let woken = change()
     let tokens = watched.values.map(\.token)
     watched = [:]
-    liveness?.tellWhenGone(nil)
+    liveness?.onPeersGone(nil)
     let closes = !isOnLoan && !isWaitedFor
     lock.release()
     if let loop = try? AsyncRuntime.loop() { for token in tokens { loop.unwatch(token) } }

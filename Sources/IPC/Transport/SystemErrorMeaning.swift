@@ -1,8 +1,9 @@
 import Glibc
 package import SystemCalls
 
+/// What an errno means to a channel.
 extension SystemError {
-  /// The other end is gone: a broken pipe, a reset connection, a removed queue.
+  /// The peer is gone: a broken pipe, a reset connection, a removed queue.
   package var meansClosed: Bool {
     switch number {
     case EPIPE, ECONNRESET, EIDRM, ENOTCONN, ESHUTDOWN, ETIMEDOUT: true
@@ -11,26 +12,18 @@ extension SystemError {
     }
   }
 
-  package var meansForbidden: Bool { number == EACCES || number == EPERM }
-
+  var meansForbidden: Bool { number == EACCES || number == EPERM }
   package var meansMissing: Bool { number == ENOENT }
-
-  /// As if nobody were there.
-  package static let refused = SystemError(ECONNREFUSED, .connect)
-
+  /// No process receives there.
   package var meansRefused: Bool { number == ECONNREFUSED || number == ENOENT || number == ENXIO }
-
+  /// The name or the address is in use.
   package var meansTaken: Bool { number == EADDRINUSE || number == EEXIST }
-
-  package var meansWrongSocketType: Bool { number == EPROTOTYPE }
-
-  package var meansTimedOut: Bool { number == ETIMEDOUT }
-
-  package var meansNoMessage: Bool { number == ENOMSG }
-
-  package var meansTooBig: Bool { number == E2BIG || number == EMSGSIZE }
-
-  package var meansLink: Bool { number == ELOOP }
+  var meansWrongSocketType: Bool { number == EPROTOTYPE }
+  var meansTimedOut: Bool { number == ETIMEDOUT }
+  var meansNoMessage: Bool { number == ENOMSG }
+  var meansTooBig: Bool { number == E2BIG || number == EMSGSIZE }
+  /// A symbolic link where none is followed.
+  var meansLink: Bool { number == ELOOP }
 
   /// What to do about a limit of the kernel's; empty where the errno speaks for itself.
   var advice: String {
@@ -52,4 +45,9 @@ extension SystemError {
     default: ""
     }
   }
+}
+
+extension ChannelError {
+  /// The kernel says that no process receives there: a sender that opens a name tries again.
+  var meansNoReceiver: Bool { errno == ECONNREFUSED || errno == ENOENT || errno == ENXIO }
 }

@@ -9,14 +9,14 @@ extension AllTests {
   /// What no poll sees is waited for in the end itself, which takes nothing.
   @Suite(.guarded) struct ReadinessTests {
     private static func waits(_ readiness: Readiness) -> Bool {
-      if case .waiting = readiness { return true }
+      if case .thread = readiness { return true }
       return false
     }
 
     @Test(arguments: Subject.all) func aMessageIsStillThereAfterTheWait(_ subject: Subject) throws {
       Watchdog.at(subject)
       var line = try subject.fromPeer()
-      let end = line.receiver.end
+      let end = line.receiver.transport
       guard Self.waits(end.readiness) else { return try line.peer.finish() }
       #expect(try line.receiver.tryReceive { $0.count } == nil)
       #expect(!end.waitUntilReady(until: .now))
@@ -43,7 +43,7 @@ extension AllTests {
     @Test(arguments: Subject.all) func theWaitEndsWithADeath(_ subject: Subject) throws {
       Watchdog.at(subject)
       let line = try subject.fromPeer()
-      let end = line.receiver.end
+      let end = line.receiver.transport
       guard Self.waits(end.readiness) else { return try line.peer.finish() }
       #expect(!end.waitUntilReady(until: .now))
       try line.peer.kill()
@@ -54,7 +54,7 @@ extension AllTests {
     @Test(arguments: Subject.all) func roomIsWaitedForAndNotTaken(_ subject: Subject) throws {
       Watchdog.at(subject)
       var line = try subject.toPeer()
-      let end = line.sender.end
+      let end = line.sender.transport
       let size = subject.size(3000)
       guard Self.waits(end.readiness) else {
         try line.sender.close()
@@ -85,7 +85,7 @@ extension AllTests {
     @Test(arguments: Subject.all) func theWaitForRoomEndsWithADeath(_ subject: Subject) throws {
       Watchdog.at(subject)
       var line = try subject.toPeer()
-      let end = line.sender.end
+      let end = line.sender.transport
       let size = subject.size(3000)
       guard Self.waits(end.readiness) else {
         try line.peer.kill()
@@ -111,7 +111,7 @@ extension AllTests {
       let line = try subject.toPeer()
       var sender = line.sender
       let peer = line.peer
-      let whole = sender.end.wholeBytes
+      let whole = sender.transport.atomicMessageBytes
       #expect(whole > 0)
       #expect(try sender.trySend(Pattern.bytes(0, whole)))
       try peer.order("take value 0 \(whole)")

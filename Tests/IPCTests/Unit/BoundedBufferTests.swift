@@ -21,23 +21,15 @@ extension AllTests {
       init(slots: Int = 4, wait: WaitStrategy = .block) throws {
         raw = try Segment(shmget: BoundedBuffer.segmentBytes(slots: slots))
         set = try Semaphores.semget(BoundedBuffer.values(slots: slots))
-        let livenessPipes = try LivenessPipe.pair()
+        let pipes = try LivenessPipe.pair()
+        let ids = KernelObjectIDs(
+          .semaphore, ["set": String(set), "segment": String(raw.id), "slots": String(slots)])
         var options = ChannelOptions()
         options.wait = wait
         sender = FramedSender(
-          .semaphore,
-          BoundedBufferSink(
-            try BoundedBuffer(
-              set: set, slots: slots, segment: try Segment(shmat: raw.id)!, liveness: livenessPipes.sender)
-          ),
-          options)
+          .semaphore, BoundedBufferWriter(try BoundedBuffer(ids, pipes.sender)), options)
         receiver = FramedReceiver(
-          .semaphore,
-          BoundedBufferSource(
-            try BoundedBuffer(
-              set: set, slots: slots, segment: try Segment(shmat: raw.id)!,
-              liveness: livenessPipes.receiver)),
-          options)
+          .semaphore, BoundedBufferReader(try BoundedBuffer(ids, pipes.receiver)), options)
       }
 
       deinit {
@@ -109,9 +101,9 @@ extension AllTests {
       }
       let id = segment.id
       #expect(throws: ChannelError.self) {
-        _ = try BoundedBuffer(
-          set: set, slots: slots, segment: try Segment(shmat: id)!,
-          liveness: try LivenessPipe.pair().sender)
+        let ids = KernelObjectIDs(
+          .semaphore, ["set": String(set), "segment": String(id), "slots": String(slots)])
+        _ = try BoundedBuffer(ids, try LivenessPipe.pair().sender)
       }
     }
 
@@ -177,10 +169,10 @@ extension AllTests {
     @Test("tokens are counted, and a channel full of them says so")
     func tokens() throws {
       var channel = try Channel.open("semaphore:?type=tokens")
-      for _ in 0..<SemaphoreTokens.capacity { #expect(try channel.sender.trySend(Token())) }
+      for _ in 0..<SemaphoreCounter.capacity { #expect(try channel.sender.trySend(Token())) }
       #expect(try !channel.sender.trySend(Token()))
       #expect(code { () throws(ChannelError) in try channel.sender.send([1] as [UInt8]) } == .messageTooLong)
-      for _ in 0..<SemaphoreTokens.capacity { #expect(try channel.receiver.tryReceive(Token.self) != nil) }
+      for _ in 0..<SemaphoreCounter.capacity { #expect(try channel.receiver.tryReceive(Token.self) != nil) }
       #expect(try channel.receiver.tryReceive(Token.self) == nil)
     }
   }

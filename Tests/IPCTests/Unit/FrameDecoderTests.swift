@@ -121,7 +121,7 @@ extension AllTests {
       let decoder = FrameDecoder(maximum: 100)
       decoder.feed(frame([UInt8](repeating: 1, count: 100)))
       #expect(try decoder.drain().map(\.count) == [100])
-      for count in [101, 4096, FrameHeader.longestPart] {
+      for count in [101, 4096, FrameHeader.maximumCount] {
         for (continues, more) in [(false, false), (false, true), (true, true), (true, false)] {
           let decoder = FrameDecoder(maximum: 100)
           decoder.feed(header(FrameHeader(stream: 1, count: count, continues: continues, more: more)))

@@ -49,7 +49,7 @@ import TestSupport
         var options = ChannelOptions()
         options.type = "stream"
         for deadline in [Deadline.never, .within(.seconds(3600))] {
-          let ends = try UnixMechanism.pair(options)
+          let ends = try UnixSocketMechanism.pair(options)
           var found: [[UInt8]] = []
           let plans = [Faults.Plan(.sendmsg, at: at, effect), Faults.Plan(.recvmsg, at: at, effect)]
           _ = try Faults.with(plans) { () throws(ChannelError) in

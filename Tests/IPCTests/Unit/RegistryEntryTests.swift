@@ -41,37 +41,43 @@ extension AllTests {
 
     init() throws { directory = try TestRuntimeDirectory() }
 
-    /// What a name's objects did.
-    final class Calls {
-      var created = 0
-      var removed: [[String: String]] = []
-      func rules(manySenders: Bool = false, manyReceivers: Bool = false) -> RegistryEntry.Rules {
-        RegistryEntry.Rules(manySenders: manySenders, manyReceivers: manyReceivers) {
+    /// What a mechanism allows, and how often it created objects.
+    final class Rules {
+      let manySenders: Bool, manyReceivers: Bool
+      private(set) var created = 0
+
+      init(manySenders: Bool = false, manyReceivers: Bool = false) {
+        self.manySenders = manySenders
+        self.manyReceivers = manyReceivers
+      }
+
+      func join(
+        _ name: String, _ mechanism: Mechanism = .memory
+      ) throws(ChannelError) -> (RegistryEntry, LivenessPipe) {
+        try RegistryEntry.joinReceiving(mechanism, name, sharesReceiving: manyReceivers) {
           self.created += 1
           return ["number": String(self.created)]
-        } remove: {
-          self.removed.append($0)
         }
+      }
+
+      func send(_ name: String) throws(ChannelError) -> (RegistryEntry, LivenessPipe) {
+        try RegistryEntry.joinSending(.memory, name, sharesSending: manySenders, until: .now)
       }
     }
 
-    /// How joining ends: with no code where it worked, after which it has left again.
-    private func joining(
-      _ name: String, _ rules: RegistryEntry.Rules
-    ) -> (code: ChannelError.Code?, said: String) {
+    /// How joining ends: with no code if it worked, after which it has left again.
+    private func joining(_ name: String, _ rules: Rules) -> (code: ChannelError.Code?, said: String) {
       do throws(ChannelError) {
-        try RegistryEntry.joinReceiving(.memory, name, rules).1.leave {}
+        try rules.join(name).1.leave {}
         return (nil, "")
       } catch {
         return (error.code, error.description)
       }
     }
 
-    private func sending(
-      _ name: String, _ rules: RegistryEntry.Rules
-    ) -> (code: ChannelError.Code?, said: String) {
+    private func sending(_ name: String, _ rules: Rules) -> (code: ChannelError.Code?, said: String) {
       do throws(ChannelError) {
-        try RegistryEntry.joinSending(.memory, name, rules, until: .now).1.leave {}
+        try rules.send(name).1.leave {}
         return (nil, "")
       } catch {
         return (error.code, error.description)
@@ -85,23 +91,24 @@ extension AllTests {
         String(repeating: "x", count: 101),
       ])
     func refusedNames(name: String) {
-      let calls = Calls()
-      #expect(joining(name, calls.rules()).code == .invalidAddress)
-      #expect(sending(name, calls.rules()).code == .invalidAddress)
-      #expect(joining(name, calls.rules()).said.contains("memory:jobs"))
-      #expect(calls.created == 0)
+      let rules = Rules()
+      #expect(joining(name, rules).code == .invalidAddress)
+      #expect(sending(name, rules).code == .invalidAddress)
+      #expect(joining(name, rules).said.contains("memory:jobs"))
+      #expect(rules.created == 0)
       #expect(directory.names() == [])
     }
 
     @Test("names that are some", arguments: ["a", "A-b_c.9", "a..b", String(repeating: "x", count: 100)])
     func acceptedNames(name: String) throws {
-      let calls = Calls()
-      let (record, liveness) = try RegistryEntry.joinReceiving(.queue, name, calls.rules())
-      #expect(try record.integer("number") == 1)
+      let rules = Rules()
+      let (entry, liveness) = try rules.join(name, .queue)
+      #expect(entry.ids == ["number": "1"])
       #expect(directory.names() == ["queue." + name, "queue.\(name).receivers", "queue.\(name).senders"])
       for file in directory.names() { #expect(try Files.stat(directory.path + "/" + file).mode == 0o600) }
-      liveness.leave { calls.removed.append([:]) }
-      #expect(calls.removed.count == 1)
+      var removed = 0
+      liveness.leave { removed += 1 }
+      #expect(removed == 1)
       #expect(directory.names() == [])
     }
 
@@ -121,15 +128,17 @@ extension AllTests {
 
     @Test("what only the dead left is removed, and made anew")
     func staleRecord() throws {
-      try directory.leave("memory.jobs", "swift-ipc 1\nrun abc\nsegment 123\nother x y\n")
-      let calls = Calls()
+      let segment = try Segment(shmget: 4096).id
+      defer { try? Segment.shmctl(remove: segment) }
+      try directory.leave("memory.jobs", "swift-ipc 1\nrun abc\nsegment \(segment)\nother x y\n")
+      let rules = Rules()
       // Nobody receives: a sender doesn't take the dead for a receiver.
-      #expect(sending("jobs", calls.rules()).code == .noReceiver)
-      #expect(calls.removed == [])
-      let (record, liveness) = try RegistryEntry.joinReceiving(.memory, "jobs", calls.rules())
-      #expect(calls.removed == [["segment": "123", "other": "x y"]])
-      #expect(calls.created == 1)
-      #expect(record.parameters == ["number": "1"])
+      #expect(sending("jobs", rules).code == .noReceiver)
+      #expect(try Segment.shmctl(status: segment).bytes == 4096)
+      let (entry, liveness) = try rules.join("jobs")
+      #expect(throws: SystemError.self) { try Segment.shmctl(status: segment) }
+      #expect(rules.created == 1)
+      #expect(entry.ids == ["number": "1"])
       let text = try Files.readText(directory.path + "/memory.jobs")
       #expect(text.hasPrefix("swift-ipc 1\nrun ") && !text.contains("abc") && text.hasSuffix("number 1\n"))
       liveness.leave {}
@@ -141,10 +150,10 @@ extension AllTests {
       arguments: ["", "rubbish", "swift-ipc 2\nrun x\n", "swift-ipc 1\n"])
     func unreadableRecord(text: String) throws {
       try directory.leave("memory.jobs", text)
-      let calls = Calls()
-      #expect(sending("jobs", calls.rules()).code == .noReceiver)
-      let (_, liveness) = try RegistryEntry.joinReceiving(.memory, "jobs", calls.rules())
-      #expect(calls.created == 1 && calls.removed == [])
+      let rules = Rules()
+      #expect(sending("jobs", rules).code == .noReceiver)
+      let (_, liveness) = try rules.join("jobs")
+      #expect(rules.created == 1)
       liveness.leave {}
     }
 
@@ -152,14 +161,13 @@ extension AllTests {
       "the living are joined or refused as the mechanism has it; the last to leave removes the name",
       arguments: [true, false])
     func living(many: Bool) throws {
-      let calls = Calls()
-      let rules = calls.rules(manySenders: many, manyReceivers: many)
-      let (first, receiver) = try RegistryEntry.joinReceiving(.memory, "jobs", rules)
-      let (second, sender) = try RegistryEntry.joinSending(.memory, "jobs", rules, until: .now)
-      #expect(first.parameters == second.parameters)
+      let rules = Rules(manySenders: many, manyReceivers: many)
+      let (first, receiver) = try rules.join("jobs")
+      let (second, sender) = try rules.send("jobs")
+      #expect(first.ids == second.ids)
       #expect(joining("jobs", rules).code == (many ? nil : .busy))
       #expect(sending("jobs", rules).code == (many ? nil : .busy))
-      #expect(calls.created == 1)
+      #expect(rules.created == 1)
       var removed = 0
       receiver.leave { removed += 1 }
       #expect(removed == 0 && directory.names().count == 3)
@@ -182,7 +190,7 @@ extension AllTests {
     @Test("a directory that others could enter, or that is none, isn't used")
     func unsafeDirectories() throws {
       let place = directory.path + "/place"
-      let rules = Calls().rules()
+      let rules = Rules()
       unsafe setenv("IPC_RUNTIME_DIRECTORY", place, 1)
       #expect(joining("jobs", rules).code == nil, "it is made where there is none")
       #expect(try Files.stat(place).mode == 0o700)

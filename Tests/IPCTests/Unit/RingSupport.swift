@@ -18,13 +18,14 @@ final class TestRing {
   }
 
   enum Offset {
-    static let tail = 128, senderClosed = 136, head = 256, receiverClosed = 264, data = 4096
+    static let magic = 0, capacity = 8, tail = 128, senderClosed = 136, head = 256, receiverClosed = 264,
+      data = 4096
   }
 
   let memory: Memory
   let capacity: Int
-  private let senderLink: RingLink
-  private let receiverLink: RingLink
+  private let senderEndpoint: RingEndpoint
+  private let receiverEndpoint: RingEndpoint
   private let options: ChannelOptions
 
   init(capacity: Int = 4096, maximum: Int = 1 << 20, wait: WaitStrategy = .block) throws {
@@ -33,8 +34,8 @@ final class TestRing {
     unsafe Ring.format(memory.bytes, capacity: capacity)
     let ring = unsafe try #require(Ring(memory.bytes))
     let livenessPipes = try LivenessPipe.pair()
-    senderLink = try RingLink(.memory, ring, livenessPipes.sender, keep: memory)
-    receiverLink = try RingLink(.memory, ring, livenessPipes.receiver, keep: memory)
+    senderEndpoint = try RingEndpoint(.memory, ring, livenessPipes.sender, attachments: memory)
+    receiverEndpoint = try RingEndpoint(.memory, ring, livenessPipes.receiver, attachments: memory)
     var options = ChannelOptions()
     options.maximumMessageBytes = maximum
     options.wait = wait
@@ -42,8 +43,8 @@ final class TestRing {
   }
 
   /// The ends, as they find the memory when they are made.
-  func sender() throws(ChannelError) -> RingSender { try RingSender(senderLink, options) }
-  func receiver() throws(ChannelError) -> RingReceiver { try RingReceiver(receiverLink, options) }
+  func sender() throws(ChannelError) -> RingSender { try RingSender(senderEndpoint, options) }
+  func receiver() throws(ChannelError) -> RingReceiver { try RingReceiver(receiverEndpoint, options) }
 
   /// Writes a word where the other side could.
   func spoil(_ offset: Int, _ value: UInt64) {

@@ -105,40 +105,40 @@ extension AllTests {
   }
 
   /// When a receiver of a ring lets itself fall behind. Wrong, every answer comes late, or a stream is slow.
-  @Suite(.guarded) struct StrideTests {
+  @Suite(.guarded) struct BatchingDelayTests {
     private let isUsed = Processes.processorsOnline > 1
     private let little = 64
     private let heap = 4096
     /// So many looks that each found little are a run, and so many are left alone after one that was none.
     private let run = 16
-    private let respite = 4096
+    private let undelayed = 4096
 
     /// What only the next pause would show, in the time that it takes.
-    private func isPausing(_ stride: Stride) throws -> Bool {
-      let value = Mirror(reflecting: stride).children.first { $0.label == "isPausing" }?.value
+    private func isDelaying(_ delay: BatchingDelay) throws -> Bool {
+      let value = Mirror(reflecting: delay).children.first { $0.label == "isDelaying" }?.value
       return try #require(value as? Bool)
     }
 
-    private func find(_ stride: inout Stride, _ bytes: Int, times: Int) {
+    private func find(_ delay: inout BatchingDelay, _ bytes: Int, times: Int) {
       for _ in 0..<times {
-        stride.pause()
-        stride.found(bytes)
+        delay.pause()
+        delay.found(bytes)
       }
     }
 
-    private func paused() throws -> Stride {
-      var stride = Stride(.block)
-      find(&stride, little, times: run)
-      try #require(try isPausing(stride))
-      return stride
+    private func paused() throws -> BatchingDelay {
+      var delay = BatchingDelay(.block)
+      find(&delay, little, times: run)
+      try #require(try isDelaying(delay))
+      return delay
     }
 
     @Test("one that spins is never held up")
     func spinning() throws {
-      var stride = Stride(.spin)
+      var delay = BatchingDelay(.spin)
       for _ in 0..<100 {
-        find(&stride, little, times: 1)
-        #expect(try !isPausing(stride))
+        find(&delay, little, times: 1)
+        #expect(try !isDelaying(delay))
       }
     }
 
@@ -146,64 +146,65 @@ extension AllTests {
       "a run of looks that found little pauses, and no shorter one",
       arguments: [WaitStrategy.block, .adaptive])
     func pauses(_ strategy: WaitStrategy) throws {
-      var stride = Stride(strategy)
-      find(&stride, little, times: run - 1)
-      #expect(try !isPausing(stride))
-      find(&stride, little, times: 1)
-      #expect(try isPausing(stride) == isUsed)
+      var delay = BatchingDelay(strategy)
+      find(&delay, little, times: run - 1)
+      #expect(try !isDelaying(delay))
+      find(&delay, little, times: 1)
+      #expect(try isDelaying(delay) == isUsed)
     }
 
     @Test("a heap ends a run, and so does nothing")
     func interrupted() throws {
-      for interruption in [{ $0.found(4096) }, { $0.foundNothing() }] as [(inout Stride) -> Void] {
-        var stride = Stride(.block)
+      for interruption in [{ $0.found(4096) }, { $0.foundNothing() }] as [(inout BatchingDelay) -> Void] {
+        var delay = BatchingDelay(.block)
         for _ in 0..<10 {
-          find(&stride, little, times: run - 1)
-          interruption(&stride)
-          #expect(try !isPausing(stride))
+          find(&delay, little, times: run - 1)
+          interruption(&delay)
+          #expect(try !isDelaying(delay))
         }
-        find(&stride, little, times: run)
-        #expect(try isPausing(stride) == isUsed)
+        find(&delay, little, times: run)
+        #expect(try isDelaying(delay) == isUsed)
       }
     }
 
     @Test("it goes on pausing while that finds a heap")
     func stream() throws {
       guard isUsed else { return }
-      var stride = try paused()
+      var delay = try paused()
       for _ in 0..<100 {
-        find(&stride, heap, times: 1)
-        #expect(try isPausing(stride))
+        find(&delay, heap, times: 1)
+        #expect(try isDelaying(delay))
       }
     }
 
-    @Test("a pause that found little, or nothing, is followed by a long respite")
+    @Test("a pause that found little, or nothing, is followed by a long undelayed")
     func noStream() throws {
       guard isUsed else { return }
-      for answer in [{ $0.found(64) }, { $0.found(1024) }, { $0.foundNothing() }] as [(inout Stride) -> Void]
+      for answer in [{ $0.found(64) }, { $0.found(1024) }, { $0.foundNothing() }]
+        as [(inout BatchingDelay) -> Void]
       {
-        var stride = try paused()
-        answer(&stride)
+        var delay = try paused()
+        answer(&delay)
         // Whatever it finds now: this was question and answer.
-        for look in 0..<(respite + run - 1) {
-          #expect(try !isPausing(stride), "look \(look)")
-          find(&stride, little, times: 1)
+        for look in 0..<(undelayed + run - 1) {
+          #expect(try !isDelaying(delay), "look \(look)")
+          find(&delay, little, times: 1)
         }
-        find(&stride, little, times: 1)
-        #expect(try isPausing(stride))
+        find(&delay, little, times: 1)
+        #expect(try isDelaying(delay))
       }
     }
 
     @Test("what isn't pausing doesn't mind finding nothing again and again")
     func idle() throws {
-      var stride = Stride(.adaptive)
+      var delay = BatchingDelay(.adaptive)
       for _ in 0..<1000 {
-        stride.foundNothing()
-        stride.pause()
-        #expect(try !isPausing(stride))
+        delay.foundNothing()
+        delay.pause()
+        #expect(try !isDelaying(delay))
       }
-      find(&stride, little, times: run)
-      #expect(try isPausing(stride) == isUsed)
+      find(&delay, little, times: run)
+      #expect(try isDelaying(delay) == isUsed)
     }
   }
 }

@@ -7,6 +7,8 @@ import SystemCalls
 public struct DescriptorSocket: ~Copyable, Sendable {
   let descriptor: Descriptor
 
+  fileprivate static let role = "descriptors"
+
   private init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
 
   /// Both ends.
@@ -27,10 +29,10 @@ public struct DescriptorSocket: ~Copyable, Sendable {
     }
   }
 
-  /// The end that the parent process handed over under this name.
+  /// The end that the parent process passed under this name.
   public static func inherited(_ name: String) throws(ChannelError) -> DescriptorSocket {
-    let end = try Inheritance.end(name, role: "descriptors")
-    return DescriptorSocket(Descriptor(owning: try end.descriptor(0)))
+    let endpoint = try Inheritance.endpoint(name, role: role)
+    return DescriptorSocket(Descriptor(owning: try endpoint.descriptor(0)))
   }
 
   /// Opens a file for reading and sends the open file.
@@ -53,18 +55,18 @@ public struct DescriptorSocket: ~Copyable, Sendable {
 }
 
 extension Spawn {
-  /// Hands one end over: it is closed here once the child has it.
+  /// Passes one end to the child: it is closed here once the child has it.
   public mutating func pass(_ socket: consuming DescriptorSocket, as name: String) throws(ChannelError) {
-    let hold = Hold(socket)
-    try add(
-      name, "descriptors", .unix, ChannelOptions(),
-      EndpointTransfer(descriptors: [hold.raw]) {
-        hold.socket = nil
-        return nil
-      }, surrenders: true)
+    let passed = Passed(socket)
+    try add(name, DescriptorSocket.role, .unix, ChannelOptions(), EndpointTransfer(descriptors: [passed.raw]))
+    {
+      passed.socket = nil
+      return nil
+    }
   }
 
-  private final class Hold {
+  /// Keeps the socket open until the child has it.
+  private final class Passed {
     var socket: DescriptorSocket?
     let raw: Int32
     init(_ socket: consuming DescriptorSocket) {

@@ -2,18 +2,28 @@ import SystemCalls
 
 /// A lock-free ring between one sender and one receiver, in memory that both have attached.
 ///
-/// The layout, to the byte: 0 a magic number (8 bytes), 8 the capacity (8); 128 the tail, how many bytes were ever
-/// written (8); 136 whether the sender has closed (4); 256 the head, how many were ever read (8); 264 whether the
-/// receiver has closed (4); 268 whether the
-/// receiver calls membarrier(2) before it sleeps, so that a sender whose process is registered for that needs no barrier
-/// of its own between the tail and the doorbell (4); 384 the receiver's doorbell (4); 512 the sender's (4); 4096 the data. Everything
-/// that one side writes often has its own pair of cache lines.
+/// The layout, in bytes from the start:
 ///
-/// A record is the frame header, the part, and padding up to eight bytes; it never wraps. Where it wouldn't fit
-/// before the end, a filler record (sender number 0xFFFFFFFF) takes the rest.
+/// | offset | size | |
+/// | ---: | ---: | --- |
+/// | 0 | 8 | a magic number |
+/// | 8 | 8 | the capacity |
+/// | 128 | 8 | the tail: how many bytes were ever written |
+/// | 136 | 4 | whether the sender has closed |
+/// | 256 | 8 | the head: how many bytes were ever read |
+/// | 264 | 4 | whether the receiver has closed |
+/// | 268 | 4 | whether the receiver calls membarrier(2) before it sleeps: a sender whose process is registered for that needs no fence between storing the tail and looking for a sleeper |
+/// | 384 | 4 | the event count that the sender notifies |
+/// | 512 | 4 | the event count that the receiver notifies |
+/// | 4096 | capacity | the records |
+///
+/// What one side writes often has a pair of cache lines of its own. A record is a frame header, the frame's bytes, and
+/// padding up to eight bytes; it never wraps. Where it doesn't fit before the end, a filler record (sender number
+/// 0xFFFFFFFF) takes the rest.
 @safe package struct Ring: @unchecked Sendable {
-  static let magic: UInt64 = 0x676E_6972_2D63_7069  // "ipc-ring"
-  static let dataOffset = 4096
+  private static let magic: UInt64 = 0x676E_6972_2D63_7069  // "ipc-ring"
+  private static let dataOffset = 4096
+  private static let capacityRange = 4096...(1 << 40)
   static let fillerStream = UInt32.max
 
   let capacity: Int
@@ -21,19 +31,20 @@ import SystemCalls
   let head: SharedCounter
   let senderClosed: SharedWord
   let receiverClosed: SharedWord
-  let receiverPassesBarriers: SharedWord
-  /// Rung by the sender.
+  let receiverHasBarrier: SharedWord
+  /// The sender notifies it.
   let messages: EventCount
-  /// Rung by the receiver.
+  /// The receiver notifies it.
   let room: EventCount
-  let data: UnsafeMutableRawPointer
+  private let data: UnsafeMutableRawPointer
 
+  /// The bytes of memory that a ring of `capacity` takes.
   static func bytes(capacity: Int) -> Int { dataOffset + capacity }
 
-  /// The ring's size for a wish: a power of two, 4 KiB at least.
-  static func capacity(for wish: Int) -> Int {
-    var capacity = 4096
-    while capacity < wish, capacity < 1 << 40 { capacity *= 2 }
+  /// The smallest possible capacity for `bytes`: a power of two, at least 4 KiB.
+  static func capacity(for bytes: Int) -> Int {
+    var capacity = capacityRange.lowerBound
+    while capacity < bytes, capacity < capacityRange.upperBound { capacity *= 2 }
     return capacity
   }
 
@@ -43,64 +54,61 @@ import SystemCalls
     unsafe memory.storeBytes(of: magic, as: UInt64.self)
   }
 
-  /// The ring in this memory; nil when the memory doesn't hold one of the size it claims.
+  /// The ring in this memory; nil if the memory doesn't hold one of the size it claims.
   package init?(_ memory: UnsafeMutableRawBufferPointer) {
     guard memory.count >= Self.dataOffset, unsafe memory.load(as: UInt64.self) == Self.magic else {
       return nil
     }
     let claimed = unsafe memory.load(fromByteOffset: 8, as: UInt64.self)
-    guard claimed >= 4096, claimed <= 1 << 40, claimed.nonzeroBitCount == 1,
-      Self.bytes(capacity: Int(claimed)) <= memory.count
+    guard claimed <= UInt64(Self.capacityRange.upperBound), Self.capacityRange.contains(Int(claimed)),
+      claimed.nonzeroBitCount == 1, Self.bytes(capacity: Int(claimed)) <= memory.count
     else { return nil }
     capacity = Int(claimed)
     tail = unsafe SharedCounter(memory, at: 128)
     senderClosed = unsafe SharedWord(memory, at: 136)
     head = unsafe SharedCounter(memory, at: 256)
     receiverClosed = unsafe SharedWord(memory, at: 264)
+    receiverHasBarrier = unsafe SharedWord(memory, at: 268)
     messages = unsafe EventCount(SharedWord(memory, at: 384))
     room = unsafe EventCount(SharedWord(memory, at: 512))
-    receiverPassesBarriers = unsafe SharedWord(memory, at: 268)
     unsafe data = memory.baseAddress! + Self.dataOffset
   }
 
   @inline(__always) func pointer(_ position: UInt64) -> UnsafeMutableRawPointer {
     unsafe data + Int(position & UInt64(capacity - 1))
   }
+
+  /// The bytes from a position to the end, where the ring begins again.
+  @inline(__always) func bytesToEnd(_ position: UInt64) -> Int {
+    capacity - Int(position & UInt64(capacity - 1))
+  }
+
+  /// The bytes of a record with `count` bytes of message.
+  @inline(__always) static func recordBytes(_ count: Int) -> Int { (count + FrameHeader.size + 7) & ~7 }
 }
 
-/// What keeps a ring's memory, and tells when the other side is gone.
-package final class RingLink: @unchecked Sendable {
+/// One endpoint's ring and kernel objects.
+final class RingEndpoint: Sendable {
   let mechanism: Mechanism
   let ring: Ring
-  let liveness: LivenessPipe
-  private let keep: AnyObject
-  private let parameters: [(key: String, value: String)]
-  private let extraDescriptors: [Int32]
+  private let owner: KernelObjectOwner
 
-  /// - Parameter keep: owns the mapping; the ring's memory is valid as long as it lives.
-  package init(
-    _ mechanism: Mechanism, _ ring: Ring, _ liveness: LivenessPipe, keep: AnyObject,
-    parameters: [(key: String, value: String)] = [], descriptors: [Int32] = []
+  /// - Parameter attachments: keeps the ring's memory attached.
+  init(
+    _ mechanism: Mechanism, _ ring: Ring, _ liveness: LivenessPipe,
+    ids: [(key: String, value: String)] = [], descriptors: [Int32] = [],
+    attachments: any AnyObject & Sendable
   ) throws(ChannelError) {
     self.mechanism = mechanism
     self.ring = ring
-    self.liveness = liveness
-    self.keep = keep
-    self.parameters = parameters
-    extraDescriptors = descriptors
-    let bell = liveness.side == .sender ? ring.room : ring.messages
-    try translating(.open, mechanism) { () throws(SystemError) in try liveness.start { bell.wake() } }
-    liveness.keep(self, parameters)
+    let eventCount = liveness.side == .sender ? ring.room : ring.messages
+    owner = try KernelObjectOwner(
+      mechanism, liveness, ids: ids, descriptors: descriptors, attachments: attachments
+    ) { eventCount.wake() }
   }
 
-  deinit { close() }
-
-  func close() { liveness.leave(self, parameters) }
-
-  func transfer() throws(ChannelError) -> EndpointTransfer {
-    if !liveness.isAnonymous { throw .named(mechanism) }
-    return EndpointTransfer(parameters: parameters, descriptors: liveness.descriptors + extraDescriptors) {
-      self.liveness.surrender(self, self.parameters)
-    }
-  }
+  @inline(__always) var peersGone: Bool { owner.peersGone }
+  func close() { owner.close() }
+  func transfer() throws(ChannelError) -> EndpointTransfer { try owner.transfer() }
+  func finishTransfer() -> AnyObject? { owner.finishTransfer() }
 }

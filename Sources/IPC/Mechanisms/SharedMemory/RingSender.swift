@@ -1,47 +1,47 @@
 import SystemCalls
 
 /// Writes messages where the receiver reads them. No system call while nobody sleeps.
-package final class RingSender: SenderTransport, CoalescingTransport, @unchecked Sendable {
-  // What another thread may call, flushWithoutWaiting(), touches nothing but the doorbell.
-  package let mechanism: Mechanism
-  package let options: ChannelOptions
-  package var bytesCarried: Int { carried }
-  /// A message is in place at once and costs no call, but a receiver that sleeps is only woken for several together.
-  package var coalesces: Bool {
-    get { gathers }
-    set { gathers = newValue }
+final class RingSender: SenderTransport, CoalescingTransport, @unchecked Sendable {
+  // Another thread may call flushWithoutWaiting() only, which touches nothing but the event count.
+  let mechanism: Mechanism
+  let options: ChannelOptions
+  var bytesCarried: Int { carried }
+  /// A message is in place at once and costs no call, but a sleeping receiver is woken only once for several.
+  var coalesces: Bool {
+    get { batches }
+    set { batches = newValue }
   }
-  // Not visible outside, so that the compiler knows every access: a message pays for no check.
+  // Private, so that the compiler knows every access and checks none of them at run time.
   private var carried = 0
-  private var gathers: Bool
+  private var batches: Bool
   private let limit: Int
-  private var hasNews = false
-  package let admitsMoreSenders = false
+  private var isRegistered = false
+  let admitsMoreSenders = false
 
-  private let link: RingLink
+  private let endpoint: RingEndpoint
   private let ring: Ring
-  private let isRegistered = MemoryBarrier.isRegistered
+  private let hasMembarrier = MemoryBarrier.isRegistered
   private var spinPolicy: SpinPolicy
   private var tail: UInt64
-  /// The head as last seen: read again only when the ring looks full.
+  /// The head as last loaded: loaded again only when the ring looks full.
   private var knownHead: UInt64
   private let longestRecord: Int
   private var reserved = 0
-  /// A reserved message that is larger than a record: gathered here, then sent in parts.
-  private var detour: ByteBuffer?
+  /// A reserved message that is larger than a record: written here, then sent in fragments.
+  private var large: ByteBuffer?
   private var isClosed = false
 
-  /// - Throws: `protocolViolation` when the memory's counters can't be a ring's: the other side made it.
-  package init(_ link: RingLink, _ options: ChannelOptions) throws(ChannelError) {
-    self.link = link
-    ring = link.ring
-    mechanism = link.mechanism
+  /// - Throws: `protocolViolation` if the counters in the memory, which the peer made, can't be a ring's.
+  init(_ endpoint: RingEndpoint, _ options: ChannelOptions) throws(ChannelError) {
+    self.endpoint = endpoint
+    ring = endpoint.ring
+    mechanism = endpoint.mechanism
     self.options = options
     spinPolicy = SpinPolicy(options.wait)
     tail = ring.tail.load()
     knownHead = ring.head.load()
     longestRecord = ring.capacity / 2
-    gathers = options.coalesces
+    batches = options.coalesces
     limit = options.maximumMessageBytes
     // An earlier sender of this name may have closed.
     ring.senderClosed.store(0)
@@ -50,38 +50,34 @@ package final class RingSender: SenderTransport, CoalescingTransport, @unchecked
     }
   }
 
-  @inline(__always) private static func recordBytes(_ count: Int) -> Int {
-    (count + FrameHeader.size + 7) & ~7
-  }
-
   // MARK: Sending
 
-  package func send(_ bytes: UnsafeRawBufferPointer, until deadline: Deadline) throws(ChannelError) -> Bool {
+  func send(_ bytes: UnsafeRawBufferPointer, until deadline: Deadline) throws(ChannelError) -> Bool {
     let count = bytes.count
     guard count <= limit else {
       throw .tooLong(count, limit: limit, mechanism)
     }
-    if Self.recordBytes(count) > longestRecord { return unsafe try sendParts(bytes, until: deadline) }
+    if Ring.recordBytes(count) > longestRecord { return unsafe try sendFragments(bytes, until: deadline) }
     return unsafe try put(bytes, FrameHeader(stream: 0, count: count), until: deadline)
   }
 
   private func put(
     _ bytes: UnsafeRawBufferPointer, _ header: FrameHeader, until deadline: Deadline
   ) throws(ChannelError) -> Bool {
-    guard let target = unsafe try acquire(Self.recordBytes(header.count), until: deadline) else {
+    guard let target = unsafe try acquire(Ring.recordBytes(header.count), until: deadline) else {
       return false
     }
     if header.count > 0 {
       unsafe (target + FrameHeader.size).copyMemory(from: bytes.baseAddress!, byteCount: header.count)
     }
-    unsafe target.storeBytes(of: header.bits.littleEndian, as: UInt64.self)
-    publish(Self.recordBytes(header.count))
+    unsafe header.store(at: target)
+    publish(Ring.recordBytes(header.count))
     return true
   }
 
-  /// Larger than half the ring: in parts. Given up between two of them, the next message begins anew and the
-  /// receiver drops what it has of this one.
-  private func sendParts(
+  /// A message larger than half the ring, in fragments. If it is given up between two of them, the next message begins
+  /// anew and the receiver drops what it has of this one.
+  private func sendFragments(
     _ bytes: UnsafeRawBufferPointer, until deadline: Deadline
   ) throws(ChannelError) -> Bool {
     let most = ring.capacity / 4 - FrameHeader.size
@@ -90,57 +86,56 @@ package final class RingSender: SenderTransport, CoalescingTransport, @unchecked
       let end = min(offset + most, bytes.count)
       let header = FrameHeader(
         stream: 0, count: end - offset, continues: offset > 0, more: end < bytes.count)
-      let part = unsafe UnsafeRawBufferPointer(rebasing: bytes[offset..<end])
-      guard unsafe try put(part, header, until: deadline) else { return false }
+      let fragment = unsafe UnsafeRawBufferPointer(rebasing: bytes[offset..<end])
+      guard unsafe try put(fragment, header, until: deadline) else { return false }
       offset = end
     }
     return true
   }
 
-  package func reserve(
+  func reserve(
     _ capacity: Int, until deadline: Deadline
   ) throws(ChannelError) -> UnsafeMutableRawBufferPointer? {
     guard capacity <= limit else {
       throw .tooLong(capacity, limit: limit, mechanism)
     }
     reserved = capacity
-    if Self.recordBytes(capacity) > longestRecord {
+    if Ring.recordBytes(capacity) > longestRecord {
       let buffer = ByteBuffer(capacity: capacity)
-      detour = buffer
+      large = buffer
       return unsafe UnsafeMutableRawBufferPointer(rebasing: buffer.room(capacity)[..<capacity])
     }
-    guard let target = unsafe try acquire(Self.recordBytes(capacity), until: deadline) else { return nil }
+    guard let target = unsafe try acquire(Ring.recordBytes(capacity), until: deadline) else { return nil }
     return unsafe UnsafeMutableRawBufferPointer(start: target + FrameHeader.size, count: capacity)
   }
 
-  package var reservesSharedMemory: Bool { detour == nil }
+  var reservesSharedMemory: Bool { large == nil }
 
-  package func commit(_ count: Int, until deadline: Deadline) throws(ChannelError) -> Bool {
+  func commit(_ count: Int, until deadline: Deadline) throws(ChannelError) -> Bool {
     precondition(count <= reserved, "more bytes than were reserved")
-    if let buffer = detour {
-      detour = nil
+    if let buffer = large {
+      large = nil
       buffer.filled(count)
       return unsafe try send(buffer.bytes, until: deadline)
     }
-    unsafe ring.pointer(tail).storeBytes(
-      of: FrameHeader(stream: 0, count: count).bits.littleEndian, as: UInt64.self)
-    publish(Self.recordBytes(count))
+    unsafe FrameHeader(stream: 0, count: count).store(at: ring.pointer(tail))
+    publish(Ring.recordBytes(count))
     return true
   }
 
-  package func flush(until deadline: Deadline) throws(ChannelError) -> Bool {
-    announce()
+  func flush(until deadline: Deadline) throws(ChannelError) -> Bool {
+    notifyIfRegistered()
     return true
   }
 
-  package func flushWithoutWaiting() -> Bool {
+  func flushWithoutWaiting() -> Bool {
     ring.messages.notify()
     return true
   }
 
-  private func announce() {
-    guard hasNews else { return }
-    hasNews = false
+  private func notifyIfRegistered() {
+    guard isRegistered else { return }
+    isRegistered = false
     FlushRegistry.remove(self)
     ring.messages.notify()
   }
@@ -151,46 +146,47 @@ package final class RingSender: SenderTransport, CoalescingTransport, @unchecked
     tail &+= UInt64(bytes)
     carried &+= bytes
     ring.tail.store(tail)
-    if !gathers {
-      if isRegistered, ring.receiverPassesBarriers.relaxed() == 1 {
+    if !batches {
+      if hasMembarrier, ring.receiverHasBarrier.relaxed() == 1 {
         ring.messages.notifyWithoutBarrier()
       } else {
         ring.messages.notify()
       }
-    } else if !hasNews {
-      hasNews = true
+    } else if !isRegistered {
+      isRegistered = true
       FlushRegistry.register(self)
     }
   }
 
-  /// Where a record of `bytes` goes; nil: no room before the deadline. Nothing is visible until it is published.
+  /// Where a record of `bytes` goes; nil if there is no room before the deadline. Nothing is visible until it is
+  /// published.
   @inline(__always) private func acquire(
     _ bytes: Int, until deadline: Deadline
   ) throws(ChannelError) -> UnsafeMutableRawPointer? {
-    if link.liveness.peersGone || ring.receiverClosed.relaxed() != 0 { throw .closed(.send, mechanism) }
-    let untilEnd = ring.capacity - Int(tail & UInt64(ring.capacity - 1))
+    if endpoint.peersGone || ring.receiverClosed.relaxed() != 0 { throw .closed(.send, mechanism) }
+    let untilEnd = ring.bytesToEnd(tail)
     let needed = bytes <= untilEnd ? bytes : untilEnd + bytes
     if Int(tail &- knownHead) + needed > ring.capacity {
       guard try waitForRoom(needed, until: deadline) else { return nil }
     }
     if bytes > untilEnd {
       // The receiver skips this; it becomes visible together with the record behind it, or the next.
-      unsafe ring.pointer(tail).storeBytes(
-        of: FrameHeader(stream: Ring.fillerStream, count: untilEnd - FrameHeader.size).bits.littleEndian,
-        as: UInt64.self)
+      unsafe FrameHeader(stream: Ring.fillerStream, count: untilEnd - FrameHeader.size).store(
+        at: ring.pointer(tail))
       tail &+= UInt64(untilEnd)
     }
     return unsafe ring.pointer(tail)
   }
 
   private func hasRoom(_ needed: Int) throws(ChannelError) -> Bool {
-    if link.liveness.peersGone || ring.receiverClosed.load() != 0 { throw .closed(.send, mechanism) }
+    if endpoint.peersGone || ring.receiverClosed.load() != 0 { throw .closed(.send, mechanism) }
     let head = ring.head.load()
-    // The receiver says how far it has read; one that lies is told so.
+    // A hostile receiver may store any head.
     guard tail &- head <= UInt64(ring.capacity), head & 7 == 0 else {
       throw ChannelError(
         .protocolViolation, .send, mechanism,
-        "the receiver claims to have read what was never sent: close this channel and look at who reads it")
+        "the receiver claims to have read what was never sent: close this channel and check the program that reads it"
+      )
     }
     knownHead = head
     return Int(tail &- head) + needed <= ring.capacity
@@ -198,8 +194,8 @@ package final class RingSender: SenderTransport, CoalescingTransport, @unchecked
 
   private func waitForRoom(_ needed: Int, until deadline: Deadline) throws(ChannelError) -> Bool {
     if try hasRoom(needed) { return true }
-    // The receiver may sleep on what it wasn't told of.
-    announce()
+    // The receiver may sleep beside messages that it wasn't woken for.
+    notifyIfRegistered()
     if deadline.isNow { return false }
     _ = FlushRegistry.flushBeforeWaiting()
     if try spinPolicy.spin(until: deadline, { () throws(ChannelError) in try hasRoom(needed) }) {
@@ -208,40 +204,41 @@ package final class RingSender: SenderTransport, CoalescingTransport, @unchecked
     return try ring.room.waitAlone(until: deadline) { () throws(ChannelError) in try hasRoom(needed) }
   }
 
-  package var readiness: Readiness { .waiting }
+  var readiness: Readiness { .thread }
 
-  package func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool {
-    let record = min(Self.recordBytes(count), longestRecord)
-    // By what both sides see alone: the owner may be sending meanwhile.
+  func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool {
+    let record = min(Ring.recordBytes(count), longestRecord)
+    // Only by what both processes see: the owner may be sending meanwhile.
     let found = try? ring.room.waitAlone(until: deadline) { () throws(ChannelError) in
-      if link.liveness.peersGone || ring.receiverClosed.load() != 0 { return true }
+      if endpoint.peersGone || ring.receiverClosed.load() != 0 { return true }
       let tail = ring.tail.load()
-      let untilEnd = ring.capacity - Int(tail & UInt64(ring.capacity - 1))
+      let untilEnd = ring.bytesToEnd(tail)
       let needed = record <= untilEnd ? record : untilEnd + record
       let used = tail &- ring.head.load()
-      // One that claims what can't be is the next send's to find.
+      // The next send reports a head that can't be.
       return used > UInt64(ring.capacity) || Int(used) + needed <= ring.capacity
     }
     return found ?? true
   }
 
-  package var wholeBytes: Int { longestRecord - FrameHeader.size }
+  var atomicMessageBytes: Int { longestRecord - FrameHeader.size }
 
-  package func close() {
+  func close() {
     if isClosed { return }
     isClosed = true
-    announce()
+    notifyIfRegistered()
     ring.senderClosed.store(1)
     ring.messages.wake()
-    link.close()
+    endpoint.close()
   }
 
-  package func transfer() throws(ChannelError) -> EndpointTransfer {
-    announce()
-    let carried = try link.transfer()
-    return EndpointTransfer(parameters: carried.parameters, descriptors: carried.descriptors) {
-      self.isClosed = true
-      return carried.surrender()
-    }
+  func transfer() throws(ChannelError) -> EndpointTransfer {
+    notifyIfRegistered()
+    return try endpoint.transfer()
+  }
+
+  func finishTransfer() -> AnyObject? {
+    isClosed = true
+    return endpoint.finishTransfer()
   }
 }

@@ -1,111 +1,72 @@
 import SystemCalls
 
-/// System V shared memory (shmget(2), shmat(2)) with a lock-free ring in it, and futex(2) to sleep. No peer can
-/// truncate such a segment, and once marked for removal it goes with its last user.
-package enum MemoryMechanism: MechanismImplementation {
-  package static let mechanism = Mechanism.memory
+/// System V shared memory (shm_overview(7), shmop(2)): a lock-free ring that one process writes and another reads in
+/// place.
+///
+/// - Opening: shmget(2) makes a segment, shmat(2) attaches it; the ring's layout is in ``Ring``. A segment without a name
+///   is marked for removal (shmctl(2), IPC_RMID) as soon as both endpoints are attached: Linux lets a child attach it by
+///   its id while a process has it, and removes it with the last one, even if all are killed.
+/// - Sending: the message is written into the ring and published by storing the tail. No call, while the receiver is
+///   awake: futex(2) wakes it if it sleeps. membarrier(2), which the receiver calls before it sleeps, spares the sender
+///   a fence.
+/// - Receiving: the message is read where the sender wrote it. The receiver stores the head when it has read a quarter of
+///   the ring, or everything.
+/// - Waiting: futex(2) on an event count in the ring, in slices of 250 ms.
+/// - Dying: the liveness pipe hangs up, and the process's monitor wakes the waiting endpoint. A killed sender leaves what
+///   it published; a message that it was writing was never published. shmdt(2) happens with the process's end.
+enum SharedMemoryMechanism: KernelObjectMechanism {
+  static let mechanism = Mechanism.memory
 
-  package static let traits = MechanismTraits(
+  static let traits = MechanismTraits(
     summary: "a lock-free ring that one process writes and another reads in place; no call per message",
-    addressForm: "memory:NAME", systemCalls: ["shmget", "shmat", "futex (only to sleep or wake)"],
-    manySenders: false, manyReceivers: false,
+    addressForm: "memory:NAME",
+    systemCalls: MechanismTraits.SystemCalls(
+      open: ["shmget", "shmat", "shmdt", "shmctl", "membarrier"], send: ["futex"],
+      receive: ["futex", "membarrier"], wait: ["futex", "membarrier"], close: ["shmdt", "shmctl", "futex"]),
+    manySenders: false, manyReceivers: false, writesInPlace: true, outlivesProcesses: true, hasBaseline: true,
     caveat: "one sender and one receiver; a hostile sender can change a message while it is read")
 
-  private static let defaultCapacity = 1 << 20
+  /// The bytes of a ring without `?capacity=`.
+  static let defaultCapacity = 1 << 20
 
-  /// Owns a segment for as long as a ring in it is used.
-  private final class Hold: @unchecked Sendable {
-    let segment: Segment
-    init(_ segment: consuming Segment) { self.segment = segment }
-  }
-
-  private static func capacity(_ options: ChannelOptions) -> Int {
-    Ring.capacity(for: options.capacityBytes ?? defaultCapacity)
-  }
-
-  private static func create(_ options: ChannelOptions) throws(ChannelError) -> Hold {
-    let capacity = capacity(options)
-    do throws(SystemError) {
-      let hold = Hold(try Segment(shmget: Ring.bytes(capacity: capacity)))
-      unsafe Ring.format(hold.segment.bytes, capacity: capacity)
-      return hold
-    } catch {
-      throw ChannelError(error, .open, mechanism)
+  static func create(_ options: ChannelOptions) throws(ChannelError) -> [String: String] {
+    let capacity = Ring.capacity(for: options.capacityBytes ?? defaultCapacity)
+    let segment = try translating(.open, mechanism) { () throws(SystemError) in
+      try Segment(shmget: Ring.bytes(capacity: capacity))
     }
+    unsafe Ring.format(segment.bytes, capacity: capacity)
+    return ["segment": String(segment.id)]
   }
 
-  private static func link(_ hold: Hold, _ liveness: LivenessPipe) throws(ChannelError) -> RingLink {
-    let id = hold.segment.id
-    guard let ring = unsafe Ring(hold.segment.bytes) else {
+  static func didOpenPair(_ ids: KernelObjectIDs) {
+    if let segment = try? ids.id("segment") { try? Segment.shmctl(remove: segment) }
+  }
+
+  static func sender(
+    _ ids: KernelObjectIDs, _ liveness: LivenessPipe, _ options: ChannelOptions
+  ) throws(ChannelError) -> any SenderTransport {
+    try RingSender(try endpoint(ids, liveness), options)
+  }
+
+  static func receiver(
+    _ ids: KernelObjectIDs, _ liveness: LivenessPipe, _ options: ChannelOptions
+  ) throws(ChannelError) -> any ReceiverTransport {
+    try RingReceiver(try endpoint(ids, liveness), options)
+  }
+
+  private static func endpoint(
+    _ ids: KernelObjectIDs, _ liveness: LivenessPipe
+  ) throws(ChannelError) -> RingEndpoint {
+    let attached = try ids.attach("segment", atLeast: 0)
+    let id = attached.segment.id
+    guard let ring = unsafe Ring(attached.segment.bytes) else {
       throw .violation(mechanism, "segment \(id) holds no ring")
     }
-    return try RingLink(mechanism, ring, liveness, keep: hold, parameters: [("segment", String(id))])
+    return try RingEndpoint(
+      mechanism, ring, liveness, ids: [("segment", String(id))], attachments: attached)
   }
 
-  private static func attach(_ id: Int) throws(ChannelError) -> Hold {
-    let segment = try translating(.open, mechanism) { () throws(SystemError) in
-      try Segment(shmat: Int32(clamping: id))
-    }
-    guard let segment else { throw .foreign(mechanism, "segment \(id)") }
-    return Hold(segment)
-  }
-
-  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
-    let hold = try create(options)
-    let id = hold.segment.id
-    do throws(ChannelError) {
-      let livenessPipes = try translating(.open, mechanism) { () throws(SystemError) in
-        try LivenessPipe.pair()
-      }
-      let pair = TransportPair(
-        try RingSender(try link(hold, livenessPipes.sender), options),
-        try RingReceiver(try link(try attach(Int(id)), livenessPipes.receiver), options))
-      // From here it goes with its last user, even if all of them are killed. Linux still lets a process attach
-      // a marked segment by its id while somebody has it, and the parent keeps it while its children live.
-      try? Segment.shmctl(remove: id)
-      return pair
-    } catch {
-      try? Segment.shmctl(remove: id)
-      throw error
-    }
-  }
-
-  private static func rules(_ options: ChannelOptions) -> RegistryEntry.Rules {
-    RegistryEntry.Rules(manySenders: false, manyReceivers: false) { () throws(ChannelError) in
-      ["segment": String(try create(options).segment.id)]
-    } remove: {
-      ResourceCleaner.remove($0)
-    }
-  }
-
-  package static func openSender(
-    _ address: Address, until deadline: Deadline
-  ) throws(ChannelError) -> any SenderTransport {
-    let (record, liveness) = try RegistryEntry.joinSending(
-      mechanism, address.target, rules(address.options), until: deadline)
-    return try RingSender(try link(try attach(try record.integer("segment")), liveness), address.options)
-  }
-
-  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
-    let (record, liveness) = try RegistryEntry.joinReceiving(
-      mechanism, address.target, rules(address.options))
-    return try RingReceiver(try link(try attach(try record.integer("segment")), liveness), address.options)
-  }
-
-  package static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport
-  {
-    let hold = try attach(try inherited.integer("segment"))
-    return try RingSender(try link(hold, LivenessPipe(.sender, inherited, at: 0)), inherited.options)
-  }
-
-  package static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError)
-    -> any ReceiverTransport
-  {
-    let hold = try attach(try inherited.integer("segment"))
-    return try RingReceiver(try link(hold, LivenessPipe(.receiver, inherited, at: 0)), inherited.options)
-  }
-
-  package static func limits() -> [MechanismLimit] {
+  static func limits() -> [MechanismLimit] {
     [
       MechanismLimit("kernel.shmmax", KernelLimit.number("kernel/shmmax"), "bytes"),
       MechanismLimit("kernel.shmmni", KernelLimit.number("kernel/shmmni"), "segments"),

@@ -1,138 +1,188 @@
-import Glibc
+import Synchronization
 import SystemCalls
 
-/// The ring on sealed memory that travels as a descriptor (memfd_create(2)): handed over at a spawn, or, under a
-/// path, sent over a Unix socket to the one sender that connects.
-package enum MemfdVariant: MechanismImplementation {
-  package static let mechanism = Mechanism("memfd")
+/// The ring of shared memory, in memory behind a descriptor (memfd_create(2)): it has no name and leaves nothing behind.
+///
+/// - Opening: memfd_create(2), ftruncate(2), fcntl(2) with F_ADD_SEALS, so that no process can shrink it, and mmap(2). A
+///   spawn passes the descriptor. Under a path the receiver listens on a Unix socket, and sends the one sender that
+///   connects the memory and the liveness pipe: four descriptors, with sendmsg(2) and SCM_RIGHTS.
+/// - Sending, receiving, waiting and dying: as through shared memory (``SharedMemoryMechanism``).
+enum MemfdMechanism: MechanismImplementation {
+  static let mechanism = Mechanism("memfd")
 
-  package static let traits = MechanismTraits(
+  static let traits = MechanismTraits(
     summary: "the ring of shared memory, in memory that has no name and leaves nothing behind",
-    addressForm: "memfd:/path", systemCalls: ["memfd_create", "mmap", "futex (only to sleep or wake)"],
-    manySenders: false, manyReceivers: false, caveat: "one sender and one receiver")
+    addressForm: "memfd:/path",
+    systemCalls: MechanismTraits.SystemCalls(
+      open: [
+        "memfd_create", "ftruncate", "fcntl", "mmap", "fstat", "membarrier", "socket", "bind", "listen",
+        "accept4", "connect", "getsockopt", "sendmsg", "recvmsg", "flock",
+      ], send: ["futex"], receive: ["futex", "membarrier"], wait: ["futex", "membarrier"],
+      close: ["munmap", "close", "futex", "shutdown", "unlink"]),
+    manySenders: false, manyReceivers: false, writesInPlace: true, caveat: "one sender and one receiver")
 
-  private final class Hold: @unchecked Sendable {
+  /// Keeps the memory mapped.
+  private final class Mapping: Sendable {
     let memory: MemoryFile
     init(_ memory: consuming MemoryFile) { self.memory = memory }
   }
 
-  private static func create(_ options: ChannelOptions) throws(ChannelError) -> Hold {
-    let capacity = Ring.capacity(for: options.capacityBytes ?? 1 << 20)
+  private static func create(_ options: ChannelOptions) throws(ChannelError) -> Mapping {
+    let capacity = Ring.capacity(for: options.capacityBytes ?? SharedMemoryMechanism.defaultCapacity)
+    let bytes = Ring.bytes(capacity: capacity)
+    let mapping = try translating(.open, mechanism) { () throws(SystemError) in
+      let file = try MemoryFile.memfdCreate()
+      try MemoryFile.ftruncate(file, bytes: bytes)
+      try MemoryFile.fcntl(addSeals: file)
+      return Mapping(try MemoryFile(mmap: file, bytes: bytes))
+    }
+    unsafe Ring.format(mapping.memory.bytes, capacity: capacity)
+    return mapping
+  }
+
+  /// Maps memory that another process made, if it can't be shrunk.
+  private static func map(_ descriptor: consuming Descriptor) throws(ChannelError) -> Mapping {
+    let memory: MemoryFile?
     do throws(SystemError) {
-      let bytes = Ring.bytes(capacity: capacity)
-      let descriptor = try MemoryFile.memfdCreate()
-      try MemoryFile.ftruncate(descriptor, bytes: bytes)
-      try MemoryFile.fcntl(addSeals: descriptor)
-      let hold = Hold(try MemoryFile(mmap: descriptor, bytes: bytes))
-      unsafe Ring.format(hold.memory.bytes, capacity: capacity)
-      return hold
+      memory = try MemoryFile(mmap: descriptor)
     } catch {
       throw ChannelError(error, .open, mechanism)
     }
+    switch consume memory {
+    case .some(let memory): return Mapping(memory)
+    case .none:
+      throw ChannelError(
+        .notAllowed, .open, mechanism, "the peer's memfd isn't sealed against shrinking: close this channel")
+    }
   }
 
-  private static func link(_ hold: Hold, _ liveness: LivenessPipe) throws(ChannelError) -> RingLink {
-    guard let ring = unsafe Ring(hold.memory.bytes) else {
+  private static func endpoint(
+    _ mapping: Mapping, _ liveness: LivenessPipe
+  ) throws(ChannelError) -> RingEndpoint {
+    guard let ring = unsafe Ring(mapping.memory.bytes) else {
       throw .violation(mechanism, "a memfd that holds no ring")
     }
-    return try RingLink(mechanism, ring, liveness, keep: hold, descriptors: [hold.memory.descriptor.raw])
+    return try RingEndpoint(
+      mechanism, ring, liveness, descriptors: [mapping.memory.descriptor.raw], attachments: mapping)
   }
 
-  private static func map(_ descriptor: consuming Descriptor) throws(ChannelError) -> Hold {
-    do throws(SystemError) {
-      if let memory = try MemoryFile(mmap: descriptor) { return Hold(memory) }
-    } catch {
-      throw ChannelError(error, .open, mechanism)
-    }
-    throw ChannelError(
-      .notAllowed, .open, mechanism,
-      "the memory isn't sealed against shrinking: build both programs from the same version")
-  }
-
-  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
-    let hold = try create(options)
-    let livenessPipes = try translating(.open, mechanism) { () throws(SystemError) in try LivenessPipe.pair()
-    }
+  static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
+    let mapping = try create(options)
+    let pipes = try translating(.open, mechanism) { () throws(SystemError) in try LivenessPipe.pair() }
     return TransportPair(
-      try RingSender(try link(hold, livenessPipes.sender), options),
-      try RingReceiver(try link(hold, livenessPipes.receiver), options))
+      try RingSender(try endpoint(mapping, pipes.sender), options),
+      try RingReceiver(try endpoint(mapping, pipes.receiver), options))
   }
 
   // MARK: Under a path
 
-  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
-    let path = try address.path()
-    let hold = try create(address.options)
-    let livenessPipes = try translating(.open, mechanism) { () throws(SystemError) in try LivenessPipe.pair()
+  /// The sender's liveness pipe until a sender comes for it.
+  private final class Offer: Sendable {
+    private let sender: Mutex<LivenessPipe?>
+
+    init(_ sender: LivenessPipe) { self.sender = Mutex(sender) }
+
+    func take() -> LivenessPipe? {
+      sender.withLock { sender in
+        defer { sender = nil }
+        return sender
+      }
     }
-    let door = try MemfdDoor(path, sender: livenessPipes.sender, hold.memory.descriptor.raw, keep: hold)
-    let receiver = try RingReceiver(try link(hold, livenessPipes.receiver), address.options)
-    receiver.onClose = { door.close() }
+  }
+
+  /// How long a process that has connected may take to say that it is a sender.
+  private static let handshakeTime = Duration.seconds(1)
+
+  static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
+    let path = try address.path()
+    let mapping = try create(address.options)
+    let pipes = try translating(.open, mechanism) { () throws(SystemError) in try LivenessPipe.pair() }
+    let offer = Offer(pipes.sender)
+    let acceptor: Acceptor
+    let inode: UInt64?
+    do throws(SystemError) {
+      let listener = try Sockets.socket(unix: .stream)
+      inode = try SocketPath.listen(listener, at: path)
+      acceptor = try Acceptor(listener) { (socket) throws(SystemError) in
+        guard try Sockets.getsockopt(peerUser: socket) == CurrentProcess.user,
+          try Handshake.receiveAnswer(socket, until: .within(handshakeTime)) == .admitted,
+          let sender = offer.take()
+        else { return }
+        for raw in [mapping.memory.descriptor.raw] + sender.descriptors {
+          try Sockets.sendmsg(raw: raw, over: socket)
+        }
+        sender.releaseToChild()
+      }
+    } catch {
+      throw SocketPath.explain(error, path, mechanism)
+    }
+    let receiver = try RingReceiver(try endpoint(mapping, pipes.receiver), address.options)
+    receiver.onClose = {
+      acceptor.close()
+      _ = offer.take()
+      SocketPath.remove(path, inode)
+    }
     return receiver
   }
 
-  package static func openSender(
+  static func openSender(
     _ address: Address, until deadline: Deadline
   ) throws(ChannelError) -> any SenderTransport {
     let path = try address.path()
     var backoff = Backoff(deadline)
     repeat {
-      // connect(2) would follow a symbolic link, to wherever it leads.
-      try MemfdDoor.checkSocket(path)
-      var found: Result<any SenderTransport, ChannelError>?
-      do throws(SystemError) {
-        let socket = try Sockets.socket(unix: .stream)
-        try Sockets.connect(socket, path: path)
-        guard try Sockets.getsockopt(peerUser: socket) == CurrentProcess.user else {
-          throw MemfdDoor.otherUser
-        }
-        Acceptor.greet(socket)
-        guard let memory = try Sockets.recvmsgDescriptor(over: socket),
-          let hold = try Sockets.recvmsgDescriptor(over: socket),
-          let senders = try Sockets.recvmsgDescriptor(over: socket),
-          let receivers = try Sockets.recvmsgDescriptor(over: socket)
-        else { throw SystemError(EPIPE, .recvmsg) }
-        let liveness = LivenessPipe(.sender, hold: hold, senders: senders, receivers: receivers)
-        found = finish(memory, liveness, address.options)
+      do throws(ChannelError) {
+        return try connect(to: path, address.options)
       } catch {
-        if error == MemfdDoor.otherUser {
-          throw ChannelError(.notAllowed, .open, mechanism, "\(path) is another user's: name another path")
-        }
-        if error.meansClosed {
-          throw ChannelError(
-            .busy, .open, mechanism, "\(path) has its one sender already: close it, or use another path")
-        }
-        guard error.meansRefused else { throw MemfdDoor.explain(error, path) }
+        guard error.meansNoReceiver else { throw error }
       }
-      if let found { return try found.get() }
     } while backoff.pause()
-    throw ChannelError(
-      .noReceiver, .open, mechanism,
-      "nobody receives on \(path): start the receiver first, or wait longer for it")
+    throw .noReceiver(mechanism, path)
   }
 
-  private static func finish(
-    _ memory: consuming Descriptor, _ liveness: LivenessPipe, _ options: ChannelOptions
-  ) -> Result<any SenderTransport, ChannelError> {
-    do throws(ChannelError) {
-      return .success(try RingSender(try link(try map(memory), liveness), options))
+  private static func connect(
+    to path: String, _ options: ChannelOptions
+  ) throws(ChannelError) -> any SenderTransport {
+    let socket = try translating(.open, mechanism, path) { () throws(SystemError) in
+      try Sockets.socket(unix: .stream)
+    }
+    try SocketPath.connect(socket, to: path, mechanism)
+    Handshake.admit(socket)
+    let memory = try receive(socket, path)
+    let hold = try receive(socket, path)
+    let senders = try receive(socket, path)
+    let receivers = try receive(socket, path)
+    let liveness = LivenessPipe(.sender, hold: hold, senders: senders, receivers: receivers)
+    return try RingSender(try endpoint(try map(memory), liveness), options)
+  }
+
+  private static func receive(_ socket: borrowing Descriptor, _ path: String) throws(ChannelError)
+    -> Descriptor
+  {
+    let received: Descriptor?
+    do throws(SystemError) {
+      received = try Sockets.recvmsgDescriptor(over: socket)
     } catch {
-      return .failure(error)
+      if !error.meansClosed { throw ChannelError(error, .open, mechanism, path) }
+      received = nil
+    }
+    switch consume received {
+    case .some(let descriptor): return descriptor
+    case .none:
+      throw ChannelError(
+        .busy, .open, mechanism, "\(path) already has its one sender: close that sender, or use another path")
     }
   }
 
-  package static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport
-  {
-    let hold = try map(Descriptor(owning: try inherited.descriptor(3)))
-    return try RingSender(try link(hold, LivenessPipe(.sender, inherited, at: 0)), inherited.options)
+  static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport {
+    let mapping = try map(Descriptor(owning: try inherited.descriptor(LivenessPipe.descriptorCount)))
+    return try RingSender(try endpoint(mapping, LivenessPipe(.sender, inherited)), inherited.options)
   }
 
-  package static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError)
-    -> any ReceiverTransport
-  {
-    let hold = try map(Descriptor(owning: try inherited.descriptor(3)))
-    return try RingReceiver(try link(hold, LivenessPipe(.receiver, inherited, at: 0)), inherited.options)
+  static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError) -> any ReceiverTransport {
+    let mapping = try map(Descriptor(owning: try inherited.descriptor(LivenessPipe.descriptorCount)))
+    return try RingReceiver(try endpoint(mapping, LivenessPipe(.receiver, inherited)), inherited.options)
   }
 
-  package static func limits() -> [MechanismLimit] { [] }
+  static func limits() -> [MechanismLimit] { [] }
 }

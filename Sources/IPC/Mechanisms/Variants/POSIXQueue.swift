@@ -1,54 +1,64 @@
 import SystemCalls
 
-/// POSIX message queues: mq_open(3). Like the System V ones, with a descriptor that can be polled.
-package enum PosixQueueVariant: MechanismImplementation {
-  package static let mechanism = Mechanism("posix-queue")
+/// POSIX message queues (mq_overview(7)): like the System V ones, without types, but with a descriptor that poll(2)
+/// knows.
+///
+/// - Opening: mq_open(3) makes a queue in non-blocking mode. A channel without a name removes the queue's with
+///   mq_unlink(3) at once: the queue goes with its last descriptor. One with a name keeps it in the registry entry.
+/// - Sending: mq_timedsend(2). A message that is larger than the queue's mq_msgsize goes in fragments.
+/// - Receiving: mq_timedreceive(2).
+/// - Waiting: poll(2) on the queue and the liveness pipe.
+/// - Dying: the liveness pipe hangs up. The last endpoint removes the name.
+enum POSIXQueueMechanism: MechanismImplementation {
+  static let mechanism = Mechanism("posix-queue")
 
-  package static let traits = MechanismTraits(
+  static let traits = MechanismTraits(
     summary: "the other message queue of the kernel: no types, but a descriptor that poll(2) knows",
-    addressForm: "posix-queue:NAME", systemCalls: ["mq_open", "mq_timedsend", "mq_timedreceive", "poll"],
-    manySenders: true, manyReceivers: false,
+    addressForm: "posix-queue:NAME",
+    systemCalls: MechanismTraits.SystemCalls(
+      open: ["mq_open", "mq_unlink", "mq_getsetattr", "fcntl"], send: ["mq_timedsend"],
+      receive: ["mq_timedreceive"], wait: ["poll"], close: ["close", "mq_unlink"]),
+    manySenders: true, manyReceivers: false, outlivesProcesses: true,
     caveat: "holds fs.mqueue.msg_max messages; all of a user's queues share ulimit -q bytes")
 
-  /// The queue of one end, with its liveness.
-  private final class Port: ByteWriter, ByteReader {
+  private static let largestMessage = 8192, mostMessages = 10
+  private static let nameKey = "name"
+
+  /// One endpoint's queue.
+  private final class Transport: ByteWriter, ByteReader {
     private let queue: Descriptor
-    private let liveness: LivenessPipe
-    private let name: String?
-    private let scratch: ByteBuffer
+    private let owner: KernelObjectOwner
+    private let message: ByteBuffer
     let unitBytes: Int
     let isStream = false
-    let partsInterleave = true
+    let interleavesFragments = true
 
-    init(_ queue: consuming Descriptor, _ liveness: LivenessPipe, name: String? = nil) throws(ChannelError) {
+    init(
+      _ queue: consuming Descriptor, _ liveness: LivenessPipe, ids: [(key: String, value: String)] = []
+    ) throws(ChannelError) {
       do throws(SystemError) {
         unitBytes = try POSIXQueues.mqGetattr(queue)
       } catch {
         throw ChannelError(error, .open, mechanism)
       }
       self.queue = queue
-      self.liveness = liveness
-      self.name = name
-      scratch = ByteBuffer(capacity: unitBytes)
-      try translating(.open, mechanism) { () throws(SystemError) in try liveness.start {} }
+      message = ByteBuffer(capacity: unitBytes)
+      owner = try KernelObjectOwner(mechanism, liveness, ids: ids, descriptors: [self.queue.raw])
     }
 
-    deinit { close() }
-
     func write(
-      _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, _ position: PartPosition,
-      until deadline: Deadline
+      _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, until deadline: Deadline
     ) throws(ChannelError) -> Int {
-      scratch.removeAll()
-      unsafe scratch.append(head)
-      unsafe scratch.append(body)
+      message.removeAll()
+      unsafe message.append(head)
+      unsafe message.append(body)
       while true {
-        if liveness.peersGone { throw .closed(.send, mechanism) }
+        if owner.peersGone { throw .closed(.send, mechanism) }
         let sent = try translating(.send, mechanism) { () throws(SystemError) in
-          unsafe try POSIXQueues.mqSend(queue.raw, scratch.bytes)
+          unsafe try POSIXQueues.mqSend(queue.raw, message.bytes)
         }
-        if sent { return scratch.count }
-        guard try wait(.send, until: deadline) else { return 0 }
+        if sent { return message.count }
+        guard try owner.poll(queue.raw, write: true, until: deadline, .send) else { return 0 }
       }
     }
 
@@ -56,117 +66,93 @@ package enum PosixQueueVariant: MechanismImplementation {
       into buffer: UnsafeMutableRawBufferPointer, until deadline: Deadline
     ) throws(ChannelError) -> ReadOutcome {
       while true {
-        let gone = liveness.peersGone
+        let gone = owner.peersGone
         let count = try translating(.receive, mechanism) { () throws(SystemError) in
           unsafe try POSIXQueues.mqReceive(queue.raw, into: buffer)
         }
         if let count { return .bytes(count) }
         if gone { return .ended }
-        guard try wait(.receive, until: deadline) else { return .nothing }
+        guard try owner.poll(queue.raw, read: true, until: deadline, .receive) else { return .nothing }
       }
     }
 
-    /// Waits for the queue or for the other side's end.
-    private func wait(_ operation: ChannelOperation, until deadline: Deadline) throws(ChannelError) -> Bool {
-      if deadline.hasPassed { return false }
-      var entries = [
-        PollEntry(queue.raw, read: operation == .receive, write: operation == .send),
-        PollEntry(liveness.pollable),
-      ]
-      let ready = try translating(operation, mechanism) { () throws(SystemError) in
-        try ppoll(&entries, nanoseconds: deadline.remaining)
-      }
-      // The hang-up is seen here before the monitor's thread has said so.
-      if entries[1].hungUp { liveness.notePeersGone() }
-      return ready > 0
-    }
+    var readiness: Readiness { .descriptors([queue.raw], owner.liveness) }
 
-    var readiness: Readiness { .descriptors([queue.raw], liveness) }
+    func close() { owner.close() }
+    func transfer() throws(ChannelError) -> EndpointTransfer { try owner.transfer() }
+    func finishTransfer() -> AnyObject? { owner.finishTransfer() }
+  }
 
-    func close() {
-      liveness.leave { if let name { try? POSIXQueues.mqUnlink(name) } }
-    }
+  // MARK: Opening
 
-    func transfer() throws(ChannelError) -> EndpointTransfer {
-      if !liveness.isAnonymous { throw .named(mechanism) }
-      return EndpointTransfer(descriptors: liveness.descriptors + [queue.raw]) {
-        self.liveness.surrender()
-        return nil
-      }
+  private static func create(_ name: String) throws(ChannelError) -> Descriptor {
+    try translating(.open, mechanism) { () throws(SystemError) in
+      try POSIXQueues.mqOpen(
+        creating: name, messages: min(mostMessages, KernelLimit.number("fs/mqueue/msg_max")),
+        size: min(largestMessage, KernelLimit.number("fs/mqueue/msgsize_max")))
     }
   }
 
-  private static func create() throws(ChannelError) -> (name: String, queue: Int32) {
-    let name = "/swift-ipc-\(UInt64.random(in: 0 ... .max))"
-    let size = min(8192, KernelLimit.number("fs/mqueue/msgsize_max"))
-    let messages = min(10, KernelLimit.number("fs/mqueue/msg_max"))
-    let queue = try translating(.open, mechanism) { () throws(SystemError) in
-      try POSIXQueues.mqOpen(creating: name, messages: messages, size: size).release()
-    }
-    return (name, queue)
-  }
+  private static func newName() -> String { "/swift-ipc-\(UInt64.random(in: 0 ... .max))" }
 
-  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
-    let (name, raw) = try create()
+  static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
+    let name = newName()
+    let queue = try create(name)
     // Without its name it goes with its last descriptor.
     try? POSIXQueues.mqUnlink(name)
-    let queue = Descriptor(owning: raw)
     let second = try translating(.open, mechanism) { () throws(SystemError) in try queue.duplicate() }
-    let livenessPipes = try translating(.open, mechanism) { () throws(SystemError) in try LivenessPipe.pair()
-    }
+    let pipes = try translating(.open, mechanism) { () throws(SystemError) in try LivenessPipe.pair() }
     return TransportPair(
-      FramedSender(mechanism, try Port(queue, livenessPipes.sender), options),
-      FramedReceiver(mechanism, try Port(second, livenessPipes.receiver), options))
+      FramedSender(mechanism, try Transport(queue, pipes.sender), options),
+      FramedReceiver(mechanism, try Transport(second, pipes.receiver), options))
   }
 
-  private static var rules: RegistryEntry.Rules {
-    RegistryEntry.Rules(manySenders: true, manyReceivers: false) { () throws(ChannelError) in
-      let (name, raw) = try create()
-      _ = Descriptor(owning: raw)
-      return ["name": name]
-    } remove: { parameters in
-      if let name = parameters["name"] { try? POSIXQueues.mqUnlink(name) }
-    }
-  }
-
-  private static func port(_ record: RegistryEntry, _ liveness: LivenessPipe) throws(ChannelError) -> Port {
-    let name = record.parameters["name"] ?? ""
-    let raw = try translating(.open, mechanism, name) { () throws(SystemError) in
-      try POSIXQueues.mqOpen(name).release()
-    }
-    return try Port(Descriptor(owning: raw), liveness, name: name)
-  }
-
-  package static func openSender(
+  static func openSender(
     _ address: Address, until deadline: Deadline
   ) throws(ChannelError) -> any SenderTransport {
-    let (record, liveness) = try RegistryEntry.joinSending(mechanism, address.target, rules, until: deadline)
-    return FramedSender(mechanism, try port(record, liveness), address.options)
+    let (entry, liveness) = try RegistryEntry.joinSending(
+      mechanism, address.target, sharesSending: true, until: deadline)
+    return FramedSender(mechanism, try open(entry, liveness), address.options)
   }
 
-  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
-    let (record, liveness) = try RegistryEntry.joinReceiving(mechanism, address.target, rules)
-    return FramedReceiver(mechanism, try port(record, liveness), address.options)
+  static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
+    let (entry, liveness) = try RegistryEntry.joinReceiving(
+      mechanism, address.target, sharesReceiving: false
+    ) { () throws(ChannelError) in
+      let name = newName()
+      _ = try create(name)
+      return [nameKey: name]
+    }
+    return FramedReceiver(mechanism, try open(entry, liveness), address.options)
   }
 
-  private static func adopt(_ side: LivenessPipe.Side, _ inherited: InheritedEndpoint) throws(ChannelError)
-    -> Port
-  {
-    try Port(Descriptor(owning: try inherited.descriptor(3)), LivenessPipe(side, inherited, at: 0))
+  private static func open(
+    _ entry: RegistryEntry, _ liveness: LivenessPipe
+  ) throws(ChannelError) -> Transport {
+    let name = entry.ids[nameKey] ?? ""
+    let queue = try translating(.open, mechanism, name) { () throws(SystemError) in
+      try POSIXQueues.mqOpen(name)
+    }
+    return try Transport(queue, liveness, ids: [(nameKey, name)])
   }
 
-  package static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport
-  {
+  private static func adopt(
+    _ side: LivenessPipe.Side, _ inherited: InheritedEndpoint
+  ) throws(ChannelError) -> Transport {
+    try Transport(
+      Descriptor(owning: try inherited.descriptor(LivenessPipe.descriptorCount)),
+      LivenessPipe(side, inherited))
+  }
+
+  static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport {
     FramedSender(mechanism, try adopt(.sender, inherited), inherited.options)
   }
 
-  package static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError)
-    -> any ReceiverTransport
-  {
+  static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError) -> any ReceiverTransport {
     FramedReceiver(mechanism, try adopt(.receiver, inherited), inherited.options)
   }
 
-  package static func limits() -> [MechanismLimit] {
+  static func limits() -> [MechanismLimit] {
     [
       MechanismLimit("fs.mqueue.msg_max", KernelLimit.number("fs/mqueue/msg_max"), "messages"),
       MechanismLimit("fs.mqueue.msgsize_max", KernelLimit.number("fs/mqueue/msgsize_max"), "bytes"),

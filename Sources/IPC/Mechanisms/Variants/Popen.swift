@@ -1,17 +1,24 @@
 import SystemCalls
 
-/// popen(3): a command's standard input, for a sender; its standard output, for a receiver. Lines, unless
-/// `?framing=frames`. Without a command (`popen:`) the channel runs through cat(1), which shows what a process in
-/// between costs.
-package enum PopenVariant: MechanismImplementation {
-  package static let mechanism = Mechanism("popen")
+/// popen(3): a command's standard input, for a sender; its standard output, for a receiver.
+///
+/// - Opening: pipe2(2) and posix_spawn(3) of `/bin/sh -c COMMAND`. Without a command (`popen:`) the channel runs through
+///   cat(1), which shows what a process in between costs.
+/// - Sending and receiving: the pipe's calls (``PipeWriter``, ``PipeReader``). Lines of text, unless `?framing=frames`.
+/// - Dying: the command's end closes its pipe. An endpoint that closes waits for the command with wait4(2), as pclose(3)
+///   does.
+enum PopenMechanism: MechanismImplementation {
+  static let mechanism = Mechanism("popen")
 
-  package static let traits = MechanismTraits(
+  static let traits = MechanismTraits(
     summary: "a command's input or output", addressForm: "popen:COMMAND",
-    systemCalls: ["pipe2", "posix_spawn", "writev", "read"],
+    systemCalls: MechanismTraits.SystemCalls(
+      open: ["pipe2", "fcntl", "open"], send: ["writev", "pwritev2"], receive: ["read", "preadv2"],
+      wait: ["poll"], close: ["close", "wait4"]),
     manySenders: false, manyReceivers: false, named: false,
     caveat:
-      "an address names a command, which this end starts; closing waits for it to end, as pclose(3) does")
+      "an address names a command, which this endpoint starts; closing waits for it to end, as pclose(3) does"
+  )
 
   /// A command that runs.
   private final class Command {
@@ -25,7 +32,7 @@ package enum PopenVariant: MechanismImplementation {
       _ = try? Processes.wait4(process, wait: true)
     }
 
-    /// Nobody waits for it any more: it is reaped when it ends, which it does when its input does.
+    /// A command that no endpoint waits for is reaped when it ends, which it does when its input does.
     deinit {
       guard let process else { return }
       if let ended = try? Processes.wait4(process, wait: false), ended.usage.peakKilobytes >= 0 { return }
@@ -41,67 +48,58 @@ package enum PopenVariant: MechanismImplementation {
         descriptors: [input, output, 2]))
   }
 
-  /// - Parameter waits: closing waits for the command to end, as pclose(3) does.
-  private static func carrier(
-    _ descriptor: consuming Descriptor, _ command: Command, waits: Bool
-  ) -> DescriptorCarrier {
-    DescriptorCarrier(mechanism, descriptor, kind: .pipe, unitBytes: 1 << 16, isStream: true) {
-      if waits { command.wait() }
-    }
-  }
-
   private static func lines(_ address: Address) -> ChannelOptions {
     var options = address.options
     if !options.framingWasChosen { options.framing = .line }
     return options
   }
 
-  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
+  static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
     try translating(.open, mechanism) { () throws(SystemError) in
       let there = try PipeEnds.pipe2()
       let back = try PipeEnds.pipe2()
       let command = try start("exec cat", input: there.reading.raw, output: back.writing.raw)
-      let sending = try there.writing.duplicate()
-      let receiving = try back.reading.duplicate()
+      let writer = PipeWriter(mechanism, try there.writing.duplicate(), .one) {
+        withExtendedLifetime(command) {}
+      }
+      let reader = PipeReader(mechanism, try back.reading.duplicate(), .one) {
+        withExtendedLifetime(command) {}
+      }
       return TransportPair(
-        FramedSender(mechanism, carrier(sending, command, waits: false), options),
-        FramedReceiver(mechanism, carrier(receiving, command, waits: false), options))
+        FramedSender(mechanism, writer, options), FramedReceiver(mechanism, reader, options))
     }
   }
 
-  package static func openSender(
+  static func openSender(
     _ address: Address, until deadline: Deadline
   ) throws(ChannelError) -> any SenderTransport {
-    guard !address.target.isEmpty else { throw address.invalid("a command is missing: write popen:sort") }
+    guard !address.target.isEmpty else { throw address.invalid("the command is missing: write popen:sort") }
     return try translating(.open, mechanism, address.description) { () throws(SystemError) in
       let pipe = try PipeEnds.pipe2()
       let command = try start(address.target, input: pipe.reading.raw, output: 1)
-      return FramedSender(
-        mechanism, carrier(try pipe.writing.duplicate(), command, waits: true), lines(address))
+      let writer = PipeWriter(mechanism, try pipe.writing.duplicate(), .one) { command.wait() }
+      return FramedSender(mechanism, writer, lines(address))
     }
   }
 
-  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
-    guard !address.target.isEmpty else { throw address.invalid("a command is missing: write popen:ls") }
+  static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
+    guard !address.target.isEmpty else { throw address.invalid("the command is missing: write popen:ls") }
     return try translating(.open, mechanism, address.description) { () throws(SystemError) in
       let pipe = try PipeEnds.pipe2()
       let null = try Files.open("/dev/null", .read)
       let command = try start(address.target, input: null.raw, output: pipe.writing.raw)
-      return FramedReceiver(
-        mechanism, carrier(try pipe.reading.duplicate(), command, waits: true), lines(address))
+      let reader = PipeReader(mechanism, try pipe.reading.duplicate(), .one) { command.wait() }
+      return FramedReceiver(mechanism, reader, lines(address))
     }
   }
 
-  package static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport
-  {
-    try inherited.descriptorSender(.pipe)
+  static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport {
+    try PipeMechanism.adoptSender(inherited)
   }
 
-  package static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError)
-    -> any ReceiverTransport
-  {
-    try inherited.descriptorReceiver(.pipe)
+  static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError) -> any ReceiverTransport {
+    try PipeMechanism.adoptReceiver(inherited)
   }
 
-  package static func limits() -> [MechanismLimit] { PipeMechanism.limits() }
+  static func limits() -> [MechanismLimit] { PipeMechanism.limits() }
 }

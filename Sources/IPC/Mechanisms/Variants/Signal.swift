@@ -1,133 +1,84 @@
 import SystemCalls
 
-/// Realtime signals: each carries an int, so a message is exactly four bytes. A thread of the receiver's takes them
-/// with sigwaitinfo(2) and passes them on through a pipe; the sender takes a credit before each, so that neither the
-/// kernel's limit nor the pipe overflows. Which thread it is, stands in a small segment.
-package enum SignalVariant: MechanismImplementation {
-  package static let mechanism = Mechanism("signal")
+/// Realtime signals (signal(7)): each carries an int, so a message is exactly four bytes.
+///
+/// - Opening: shmget(2) and shmat(2) give a small segment, which says which thread receives, and how many signals may
+///   still be sent. The receiver starts a thread that blocks the signal.
+/// - Sending: a place is taken from the segment's count, so that neither the kernel's limit nor the receiver's pipe
+///   overflows; rt_tgsigqueueinfo(2) then queues the signal to the receiver's thread.
+/// - Receiving: the thread takes each signal with sigwaitinfo(2) and writes its int to a pipe with write(2), from which
+///   read(2) takes it; the place goes back to the count.
+/// - Waiting: the sender at an event count in the segment (futex(2)), the receiver in poll(2).
+/// - Dying: the liveness pipe hangs up. A sender that died between taking a place and sending keeps that place; the
+///   receiver waits 100 ms for signals that may still be on their way.
+enum SignalMechanism: KernelObjectMechanism {
+  static let mechanism = Mechanism("signal")
 
-  package static let traits = MechanismTraits(
+  static let traits = MechanismTraits(
     summary: "realtime signals: an int of four bytes each", addressForm: "signal:NAME",
-    systemCalls: ["rt_tgsigqueueinfo (sigqueue)", "sigwaitinfo", "read"], carries: .integers,
-    manySenders: true, manyReceivers: false, coalesces: false,
-    caveat: "\(credits) on their way at most, within ulimit -i of the receiver's user")
+    systemCalls: MechanismTraits.SystemCalls(
+      open: ["shmget", "shmat", "shmdt", "shmctl", "pipe2", "fcntl"],
+      send: ["rt_tgsigqueueinfo", "futex"], receive: ["rt_sigtimedwait", "write", "read", "futex"],
+      wait: ["futex", "poll"], close: ["rt_tgsigqueueinfo", "shmdt", "shmctl", "close"]),
+    carries: .integers, manySenders: true, manyReceivers: false, coalesces: false, outlivesProcesses: true,
+    caveat: "\(places) on their way at most, within ulimit -i of the receiver's user")
 
-  static let credits = 1024
+  /// How many signals may be on their way.
+  static let places = 1024
 
-  private static func create() throws(ChannelError) -> [String: String] {
+  static func create(_ options: ChannelOptions) throws(ChannelError) -> [String: String] {
     try translating(.open, mechanism) { () throws(SystemError) in
-      let segment = try Segment(shmget: 4096)
-      unsafe SharedCounter(segment.bytes, at: SignalLink.creditsOffset).store(UInt64(credits))
+      let segment = try Segment(shmget: SignalEndpoint.segmentBytes)
+      unsafe SharedCounter(segment.bytes, at: SignalEndpoint.placesOffset).store(UInt64(places))
       return ["segment": String(segment.id)]
     }
   }
 
-  private static func link(_ parameters: [String: String], _ liveness: LivenessPipe) throws(ChannelError)
-    -> SignalLink
-  {
-    let id = parameters["segment"].flatMap { Int32($0) } ?? -1
-    let segment = try translating(.open, mechanism) { () throws(SystemError) in try Segment(shmat: id) }
-    guard let segment else { throw .foreign(mechanism, "segment \(id)") }
-    return try SignalLink(segment, liveness)
-  }
-
-  private static var rules: RegistryEntry.Rules {
-    RegistryEntry.Rules(manySenders: true, manyReceivers: false) { () throws(ChannelError) in
-      try create()
-    } remove: {
-      ResourceCleaner.remove($0)
-    }
-  }
-
-  package static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
-    let parameters = try create()
-    do throws(ChannelError) {
-      let livenessPipes = try translating(.open, mechanism) { () throws(SystemError) in
-        try LivenessPipe.pair()
-      }
-      let receiver = SignalReceiver(try link(parameters, livenessPipes.receiver), options)
-      try receiver.listen()
-      return TransportPair(SignalSender(try link(parameters, livenessPipes.sender), options), receiver)
-    } catch {
-      ResourceCleaner.remove(parameters)
-      throw error
-    }
-  }
-
-  package static func openSender(
-    _ address: Address, until deadline: Deadline
+  static func sender(
+    _ ids: KernelObjectIDs, _ liveness: LivenessPipe, _ options: ChannelOptions
   ) throws(ChannelError) -> any SenderTransport {
-    let (record, liveness) = try RegistryEntry.joinSending(mechanism, address.target, rules, until: deadline)
-    return SignalSender(try link(record.parameters, liveness), address.options)
+    SignalSender(try SignalEndpoint(ids, liveness), options)
   }
 
-  package static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
-    let (record, liveness) = try RegistryEntry.joinReceiving(mechanism, address.target, rules)
-    let receiver = SignalReceiver(try link(record.parameters, liveness), address.options)
-    try receiver.listen()
-    return receiver
+  static func receiver(
+    _ ids: KernelObjectIDs, _ liveness: LivenessPipe, _ options: ChannelOptions
+  ) throws(ChannelError) -> any ReceiverTransport {
+    try SignalReceiver(try SignalEndpoint(ids, liveness), options)
   }
 
-  package static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport
-  {
-    SignalSender(try link(inherited.parameters, LivenessPipe(.sender, inherited, at: 0)), inherited.options)
-  }
-
-  package static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError)
-    -> any ReceiverTransport
-  {
-    let receiver = SignalReceiver(
-      try link(inherited.parameters, LivenessPipe(.receiver, inherited, at: 0)), inherited.options)
-    try receiver.listen()
-    return receiver
-  }
-
-  package static func limits() -> [MechanismLimit] {
-    [MechanismLimit("signals on their way", credits, "count")]
-  }
+  static func limits() -> [MechanismLimit] { [MechanismLimit("signals on their way", places, "count")] }
 }
 
-/// One end's hold on a signal channel.
-final class SignalLink: @unchecked Sendable {
-  static let creditsOffset = 128
+/// What one endpoint has of a signal channel.
+final class SignalEndpoint: Sendable {
+  static let segmentBytes = 4096
+  static let placesOffset = 128
+  private static let targetOffset = 0, roomOffset = 256
 
-  /// The receiver's process, in the high half, and thread; 0 while it doesn't listen yet.
+  /// The receiver's process, in the high half, and thread; 0 while it doesn't receive yet.
   let target: SharedCounter
-  let credits: SharedCounter
-  /// Rung when a credit came back, or the receiver began to listen.
+  /// How many signals may still be sent.
+  let places: SharedCounter
+  /// Notified when a place came back, or the receiver began to receive.
   let room: EventCount
-  let liveness: LivenessPipe
-  private let segment: Segment
+  let owner: KernelObjectOwner
 
-  init(_ segment: consuming Segment, _ liveness: LivenessPipe) throws(ChannelError) {
-    guard unsafe segment.bytes.count >= 4096 else {
-      throw .violation(SignalVariant.mechanism, "a segment that is too small")
-    }
-    target = unsafe SharedCounter(segment.bytes, at: 0)
-    credits = unsafe SharedCounter(segment.bytes, at: Self.creditsOffset)
-    room = unsafe EventCount(SharedWord(segment.bytes, at: 256))
-    self.segment = segment
-    self.liveness = liveness
-    let bell = room
-    try translating(.open, SignalVariant.mechanism) { () throws(SystemError) in
-      try liveness.start { bell.wake() }
-    }
-    liveness.keep(self, parameters)
+  init(_ ids: KernelObjectIDs, _ liveness: LivenessPipe) throws(ChannelError) {
+    let attached = try ids.attach("segment", atLeast: Self.segmentBytes)
+    let bytes = unsafe attached.segment.bytes
+    target = unsafe SharedCounter(bytes, at: Self.targetOffset)
+    places = unsafe SharedCounter(bytes, at: Self.placesOffset)
+    let room = unsafe EventCount(SharedWord(bytes, at: Self.roomOffset))
+    self.room = room
+    owner = try KernelObjectOwner(
+      ids.mechanism, liveness, ids: [("segment", String(attached.segment.id))], attachments: attached
+    ) { room.wake() }
   }
 
-  deinit { close() }
+  var peersGone: Bool { owner.peersGone }
 
   func close() {
-    liveness.leave(self, parameters)
+    owner.close()
     room.wake()
-  }
-
-  private var parameters: [(key: String, value: String)] { [("segment", String(segment.id))] }
-
-  func transfer() throws(ChannelError) -> EndpointTransfer {
-    if !liveness.isAnonymous { throw .named(SignalVariant.mechanism) }
-    return EndpointTransfer(parameters: parameters, descriptors: liveness.descriptors) {
-      self.liveness.surrender(self, self.parameters)
-    }
   }
 }

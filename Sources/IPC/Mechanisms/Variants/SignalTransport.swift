@@ -1,30 +1,34 @@
+import Glibc
 import Synchronization
 import SystemCalls
 
+private let integerBytes = MemoryLayout<Int32>.size
+
 /// Sends ints as realtime signals.
 final class SignalSender: SenderTransport {
-  let mechanism = SignalVariant.mechanism
+  let mechanism = SignalMechanism.mechanism
   let options: ChannelOptions
   private(set) var bytesCarried = 0
   var coalesces = false
   let admitsMoreSenders = true
-  private let link: SignalLink
+  let atomicMessageBytes = integerBytes
+  private let endpoint: SignalEndpoint
   private var spinPolicy: SpinPolicy
-  private let scratch = ByteBuffer(capacity: 16)
+  private let reserved = ByteBuffer(capacity: integerBytes)
   private var isClosed = false
 
-  init(_ link: SignalLink, _ options: ChannelOptions) {
-    self.link = link
+  init(_ endpoint: SignalEndpoint, _ options: ChannelOptions) {
+    self.endpoint = endpoint
     self.options = options
     spinPolicy = SpinPolicy(options.wait)
   }
 
   private func check(_ count: Int) throws(ChannelError) {
-    guard count == 4 else {
+    guard count == integerBytes else {
       throw ChannelError(
         .messageTooLong, .send, mechanism,
-        "a message of \(count) bytes can't be a signal: send an Int32, which has 4, or choose another mechanism",
-        limit: 4)
+        "a message of \(count) bytes can't be a signal: send an Int32, which has \(integerBytes), or choose another mechanism",
+        limit: integerBytes)
     }
   }
 
@@ -33,87 +37,88 @@ final class SignalSender: SenderTransport {
     let value = Int32(littleEndian: unsafe bytes.loadUnaligned(as: Int32.self))
     var backoff = Backoff(deadline)
     repeat {
-      guard try takeCredit(until: deadline) else { return false }
+      guard try takePlace(until: deadline) else { return false }
       if try queue(value) { return true }
-      // The kernel holds as many signals of this user as ulimit -i allows; it has nothing to wait on for fewer.
+      // The kernel holds as many signals of this user as ulimit -i allows, and has nothing to wait on for fewer.
     } while backoff.pause()
     return false
   }
 
-  /// False: the kernel has no room, or nobody listens just now.
+  /// Returns false if the kernel has no room, or no thread receives just now.
   private func queue(_ value: Int32) throws(ChannelError) -> Bool {
-    let target = link.target.load()
-    // Its liveness is looked at before each signal: a number that could be another process's by now isn't used.
-    if link.liveness.peersGone { throw .closed(.send, mechanism) }
+    let target = endpoint.target.load()
+    // Asked before each signal: the process id isn't used once it may be another process's.
+    if endpoint.peersGone { throw .closed(.send, mechanism) }
     do throws(SystemError) {
       try Signals.rtTgsigqueueinfo(
         value, process: Int32(truncatingIfNeeded: target >> 32), thread: Int32(truncatingIfNeeded: target))
     } catch {
-      link.credits.addOne()
-      // ESRCH: the receiver's thread has ended, and another process listens soon, or the liveness says that the receiver
-      // is gone. Not before: who closes a moment earlier would think that the receiver is still there to tidy up.
-      if error.number == 3 || error.wouldBlock { return false }
+      endpoint.places.addOne()
+      // ESRCH: the receiver's thread has ended. Another process receives soon, or the liveness pipe reports that the
+      // receiver is gone. Not before: a sender that closed a moment earlier would leave the objects to the receiver.
+      if error.number == ESRCH || error.wouldBlock { return false }
       throw ChannelError(error, .send, mechanism)
     }
-    bytesCarried += 4
+    bytesCarried += integerBytes
     return true
   }
 
-  /// A place in the receiver's pipe.
-  private func takeCredit(until deadline: Deadline) throws(ChannelError) -> Bool {
-    if try attempt() { return true }
+  /// Takes a place in the receiver's pipe.
+  private func takePlace(until deadline: Deadline) throws(ChannelError) -> Bool {
+    if try tryTakePlace() { return true }
     if deadline.isNow { return false }
-    if try spinPolicy.spin(until: deadline, { () throws(ChannelError) in try attempt() }) { return true }
-    return try link.room.wait(until: deadline) { () throws(ChannelError) in try attempt() }
+    if try spinPolicy.spin(until: deadline, { () throws(ChannelError) in try tryTakePlace() }) { return true }
+    return try endpoint.room.wait(until: deadline) { () throws(ChannelError) in try tryTakePlace() }
   }
 
-  private func attempt() throws(ChannelError) -> Bool {
-    if link.liveness.peersGone { throw .closed(.send, mechanism) }
-    return link.target.load() != 0 && link.credits.takeOne()
+  private func tryTakePlace() throws(ChannelError) -> Bool {
+    if endpoint.peersGone { throw .closed(.send, mechanism) }
+    return endpoint.target.load() != 0 && endpoint.places.takeOne()
   }
 
   func reserve(_ capacity: Int, until deadline: Deadline) throws(ChannelError)
     -> UnsafeMutableRawBufferPointer?
   {
     try check(capacity)
-    return unsafe UnsafeMutableRawBufferPointer(rebasing: scratch.room(4)[..<4])
+    return unsafe room
+  }
+
+  private var room: UnsafeMutableRawBufferPointer {
+    unsafe UnsafeMutableRawBufferPointer(rebasing: reserved.room(integerBytes)[..<integerBytes])
   }
 
   func commit(_ count: Int, until deadline: Deadline) throws(ChannelError) -> Bool {
     try check(count)
-    return unsafe try send(UnsafeRawBufferPointer(rebasing: scratch.room(4)[..<4]), until: deadline)
+    return unsafe try send(UnsafeRawBufferPointer(room), until: deadline)
   }
 
   func flush(until deadline: Deadline) throws(ChannelError) -> Bool { true }
 
-  var readiness: Readiness { .waiting }
+  var readiness: Readiness { .thread }
 
   func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool {
-    let found = try? link.room.wait(until: deadline) { () throws(ChannelError) in
-      link.liveness.peersGone || link.target.load() != 0 && link.credits.load() > 0
+    let found = try? endpoint.room.wait(until: deadline) { () throws(ChannelError) in
+      endpoint.peersGone || endpoint.target.load() != 0 && endpoint.places.load() > 0
     }
     return found ?? true
   }
 
-  var wholeBytes: Int { 4 }
-
   func close() {
     if isClosed { return }
     isClosed = true
-    link.close()
+    endpoint.close()
   }
 
-  func transfer() throws(ChannelError) -> EndpointTransfer {
-    let carried = try link.transfer()
-    return EndpointTransfer(parameters: carried.parameters, descriptors: carried.descriptors) {
-      self.isClosed = true
-      return carried.surrender()
-    }
+  func transfer() throws(ChannelError) -> EndpointTransfer { try endpoint.owner.transfer() }
+
+  func finishTransfer() -> AnyObject? {
+    isClosed = true
+    return endpoint.owner.finishTransfer()
   }
 }
 
-/// The thread that signals are queued to: takes each, and writes it to a pipe.
-private final class SignalListener: Sendable {
+/// The thread to which signals are queued: takes each, and writes it to a pipe.
+private final class SignalThread: Sendable {
   let pipe: PipeEnds
   private let isOver = Atomic<Bool>(false)
   private let thread = Atomic<Int32>(0)
@@ -124,19 +129,20 @@ private final class SignalListener: Sendable {
     try pipe.reading.setNonblocking(true)
     try Threads.start(name: "ipc-signals") { [self] in
       thread.store(Signals.gettid, ordering: .sequentiallyConsistent)
-      started.bell.wake()
+      started.eventCount.wake()
       while !isOver.load(ordering: .acquiring) {
         guard let value = try? Signals.sigwaitinfo() else { continue }
         if isOver.load(ordering: .acquiring) { return }
-        // A credit was taken for it, so there is room.
+        // Its sender took a place for it, so the pipe has room.
         try? Signals.write(value, to: pipe.writing)
       }
     }
-    _ = try? started.bell.wait(until: .never) { () throws(ChannelError) in
+    _ = try? started.eventCount.wait(until: .never) { () throws(ChannelError) in
       thread.load(ordering: .sequentiallyConsistent) != 0
     }
   }
 
+  /// As a sender finds it in the segment.
   var target: UInt64 {
     UInt64(UInt32(bitPattern: CurrentProcess.process)) << 32
       | UInt64(UInt32(bitPattern: thread.load(ordering: .sequentiallyConsistent)))
@@ -144,53 +150,54 @@ private final class SignalListener: Sendable {
 
   func end() {
     isOver.store(true, ordering: .sequentiallyConsistent)
-    // One more, so that it looks.
+    // One more signal, so that the thread looks.
     try? Signals.rtTgsigqueueinfo(
       0, process: CurrentProcess.process, thread: thread.load(ordering: .sequentiallyConsistent))
   }
 }
 
-/// Takes the ints that the listener has written to its pipe.
+/// Receives the ints that the signal thread has written to its pipe.
 final class SignalReceiver: ReceiverTransport {
-  let mechanism = SignalVariant.mechanism
+  let mechanism = SignalMechanism.mechanism
   let options: ChannelOptions
   private(set) var bytesCarried = 0
-  private let link: SignalLink
+  private let endpoint: SignalEndpoint
   private var spinPolicy: SpinPolicy
-  private var listener: SignalListener?
-  private let value = ByteBuffer(capacity: 16)
+  private var thread: SignalThread?
+  private let value = ByteBuffer(capacity: integerBytes)
   private var isClosed = false
   /// Until when signals of senders that have gone may still be on their way.
-  private let lastCall = Atomic<UInt64>(.max)
+  private let lastArrival = Atomic<UInt64>(.max)
 
-  init(_ link: SignalLink, _ options: ChannelOptions) {
-    self.link = link
+  /// How long a signal may be on its way, and how often the receiver looks meanwhile, in nanoseconds.
+  private static let transitTime: UInt64 = 100_000_000
+  private static let transitSlice: UInt64 = 5_000_000
+
+  /// Begins to receive in this process.
+  init(_ endpoint: SignalEndpoint, _ options: ChannelOptions) throws(ChannelError) {
+    self.endpoint = endpoint
     self.options = options
     spinPolicy = SpinPolicy(options.wait)
+    let begun = try translating(.open, mechanism) { () throws(SystemError) in try SignalThread() }
+    thread = begun
+    endpoint.target.store(begun.target)
+    endpoint.room.wake()
   }
 
-  /// Begins to listen in this process.
-  func listen() throws(ChannelError) {
-    guard listener == nil else { return }
-    let begun = try translating(.open, mechanism) { () throws(SystemError) in try SignalListener() }
-    listener = begun
-    link.target.store(begun.target)
-    link.room.wake()
+  private func endThread() {
+    thread?.end()
+    thread = nil
   }
 
-  private func endListening() {
-    listener?.end()
-    listener = nil
-  }
-
-  /// Whether nothing more can come: the senders are gone, and every credit is back. A sender that died between
-  /// its credit and its signal keeps one; 100 ms later nothing is on its way any more.
+  /// Whether nothing more can come: the senders are gone, and every place is back. A sender that died between taking
+  /// its place and sending keeps one; some time later nothing is on its way any more.
   private var isOver: Bool {
-    guard link.liveness.peersGone else { return false }
-    if link.credits.load() >= UInt64(SignalVariant.credits) { return true }
+    guard endpoint.peersGone else { return false }
+    if endpoint.places.load() >= UInt64(SignalMechanism.places) { return true }
     let now = Clock.now()
-    _ = lastCall.compareExchange(expected: .max, desired: now + 100_000_000, ordering: .acquiringAndReleasing)
-    return now >= lastCall.load(ordering: .acquiring)
+    _ = lastArrival.compareExchange(
+      expected: .max, desired: now + Self.transitTime, ordering: .acquiringAndReleasing)
+    return now >= lastArrival.load(ordering: .acquiring)
   }
 
   func take(until deadline: Deadline) throws(ChannelError) -> UnsafeRawBufferPointer? {
@@ -199,14 +206,7 @@ final class SignalReceiver: ReceiverTransport {
     let came = try FlushRegistry.waiting(until: deadline) { limit throws(ChannelError) -> Bool? in
       if try spinPolicy.spin(until: limit, { () throws(ChannelError) in try attempt() }) { return true }
       while true {
-        // Once the senders are gone their liveness would end every wait at once.
-        let gone = link.liveness.peersGone
-        var entries = [PollEntry(listener?.pipe.reading.raw ?? -1, read: true)]
-        if !gone { entries.append(PollEntry(link.liveness.pollable)) }
-        _ = try translating(.receive, mechanism) { () throws(SystemError) in
-          try ppoll(&entries, nanoseconds: gone ? limit.remaining(atMost: 5_000_000) : limit.remaining)
-        }
-        if !gone, entries[1].hungUp { link.liveness.notePeersGone() }
+        _ = try translating(.receive, mechanism) { () throws(SystemError) in try poll(until: limit) }
         if try attempt() { return true }
         if limit.hasPassed { return nil }
       }
@@ -214,39 +214,47 @@ final class SignalReceiver: ReceiverTransport {
     return came == nil ? nil : unsafe value.bytes
   }
 
+  /// Waits for a signal or for the end of the last sender. Returns whether the pipe has something to read.
+  private func poll(until deadline: Deadline) throws(SystemError) -> Bool {
+    // Once the senders are gone, their liveness pipe would end every wait at once.
+    let gone = endpoint.peersGone
+    var entries = [PollEntry(thread?.pipe.reading.raw ?? -1, read: true)]
+    if !gone { entries.append(PollEntry(endpoint.owner.liveness.pollable)) }
+    let found = try ppoll(
+      &entries, nanoseconds: gone ? deadline.remaining(atMost: Self.transitSlice) : deadline.remaining)
+    if !gone, entries[1].hungUp { endpoint.owner.liveness.notePeersGone() }
+    return found > 0 && entries[0].readable
+  }
+
   private func attempt() throws(ChannelError) -> Bool {
     let isOver = isOver
     value.removeAll()
+    let count: Int
     do throws(SystemError) {
-      let room = unsafe UnsafeMutableRawBufferPointer(rebasing: value.room(4)[..<4])
-      let count = unsafe try Streams.read(listener?.pipe.reading.raw ?? -1, into: room)
-      guard count == 4 else { throw SystemError(5, .read) }
+      let room = unsafe UnsafeMutableRawBufferPointer(rebasing: value.room(integerBytes)[..<integerBytes])
+      count = unsafe try Streams.read(thread?.pipe.reading.raw ?? -1, into: room)
     } catch {
       guard error.wouldBlock else { throw ChannelError(error, .receive, mechanism) }
       if isOver { throw .closed(.receive, mechanism) }
       return false
     }
-    value.filled(4)
-    bytesCarried += 4
-    link.credits.addOne()
-    link.room.notify()
+    guard count == integerBytes else { throw .violation(mechanism, "\(count) bytes of an int") }
+    value.filled(integerBytes)
+    bytesCarried += integerBytes
+    endpoint.places.addOne()
+    endpoint.room.notify()
     return true
   }
 
   func release() {}
 
-  /// Not the liveness's end, behind which signals may still come: `take` waits for that.
-  var readiness: Readiness { .waiting }
+  /// Not the liveness pipe's end, behind which signals may still come: `take` waits for that.
+  var readiness: Readiness { .thread }
 
   func waitUntilReady(until deadline: Deadline) -> Bool {
     while true {
-      let gone = link.liveness.peersGone
-      let limit = gone ? deadline.remaining(atMost: 5_000_000) : deadline.remaining
-      var entries = [PollEntry(listener?.pipe.reading.raw ?? -1, read: true)]
-      if !gone { entries.append(PollEntry(link.liveness.pollable)) }
-      guard let found = try? ppoll(&entries, nanoseconds: limit) else { return true }
-      if !gone, entries[1].hungUp { link.liveness.notePeersGone() }
-      if found > 0 && entries[0].readable || isOver { return true }
+      guard let isReadable = try? poll(until: deadline) else { return true }
+      if isReadable || isOver { return true }
       if deadline.hasPassed { return false }
     }
   }
@@ -254,25 +262,26 @@ final class SignalReceiver: ReceiverTransport {
   func close() {
     if isClosed { return }
     isClosed = true
-    endListening()
-    link.close()
+    endThread()
+    endpoint.close()
   }
 
   func transfer() throws(ChannelError) -> EndpointTransfer {
-    // Senders wait from here on, until the other process listens.
-    let target = link.target.load()
-    link.target.store(0)
-    guard link.credits.load() == UInt64(SignalVariant.credits) else {
-      link.target.store(target)
+    // Senders wait from here on, until the other process receives.
+    let target = endpoint.target.load()
+    endpoint.target.store(0)
+    guard endpoint.places.load() == UInt64(SignalMechanism.places) else {
+      endpoint.target.store(target)
       throw ChannelError(
         .notSupported, .pass, mechanism,
-        "signals have come to this process: hand the end over before any is sent")
+        "this process has received signals: pass the endpoint before any is sent")
     }
-    let carried = try link.transfer()
-    return EndpointTransfer(parameters: carried.parameters, descriptors: carried.descriptors) {
-      self.isClosed = true
-      self.endListening()
-      return carried.surrender()
-    }
+    return try endpoint.owner.transfer()
+  }
+
+  func finishTransfer() -> AnyObject? {
+    isClosed = true
+    endThread()
+    return endpoint.owner.finishTransfer()
   }
 }

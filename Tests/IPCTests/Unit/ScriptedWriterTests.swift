@@ -4,29 +4,28 @@ import Testing
 
 @testable import IPC
 
-/// A sink that takes what the script lets it, and keeps it.
-private final class ScriptedSink: ByteWriter {
+/// A writer that takes as many bytes as a script says, and keeps them.
+private final class ScriptedWriter: ByteWriter {
   let unitBytes: Int
   let isStream: Bool
-  let partsInterleave: Bool
+  let interleavesFragments: Bool
   /// How many bytes the next write may take; 0: it is full. A write that must wait takes at least one.
   var script: () -> Int
   var taken: (_ bytes: [UInt8]) -> Void
 
   init(
-    unit: Int, isStream: Bool, partsInterleave: Bool = false, script: @escaping () -> Int,
+    unit: Int, isStream: Bool, interleavesFragments: Bool = false, script: @escaping () -> Int,
     taken: @escaping ([UInt8]) -> Void
   ) {
     unitBytes = unit
     self.isStream = isStream
-    self.partsInterleave = partsInterleave
+    self.interleavesFragments = interleavesFragments
     self.script = script
     self.taken = taken
   }
 
   func write(
-    _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, _ position: PartPosition,
-    until deadline: Deadline
+    _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, until deadline: Deadline
   ) throws(ChannelError) -> Int {
     var all = unsafe Array(head)
     unsafe all += Array(body)
@@ -44,19 +43,20 @@ private final class ScriptedSink: ByteWriter {
 
   var readiness: Readiness { .descriptors([], nil) }
   func close() {}
-  func transfer() throws(ChannelError) -> EndpointTransfer { EndpointTransfer(descriptors: []) { nil } }
+  func transfer() throws(ChannelError) -> EndpointTransfer { EndpointTransfer(descriptors: []) }
+  func finishTransfer() -> AnyObject? { nil }
 }
 
 extension AllTests {
-  /// The sender's framing and giving up against a sink without a kernel, where every cut can be had.
-  @Suite struct ScriptedSinkTests {
+  /// The sender's framing and giving up against a writer without a kernel, where every cut can be had.
+  @Suite struct ScriptedWriterTests {
     @Test("a stream cut and refused at random carries exactly what was accepted", arguments: [false, true])
     func randomStream(coalesces: Bool) throws {
       var random = SeededRandom.printed()
       for _ in 0..<60 {
         let decoder = FrameDecoder()
         var script = SeededRandom(seed: random.next())
-        let sink = ScriptedSink(unit: 512, isStream: true) {
+        let writer = ScriptedWriter(unit: 512, isStream: true) {
           script.chance(3) ? 0 : Int.random(in: 1...40, using: &script)
         } taken: {
           decoder.feed($0)
@@ -64,7 +64,7 @@ extension AllTests {
         var options = ChannelOptions()
         options.coalesces = coalesces
         options.wait = .block
-        let sender = FramedSender(.pipe, sink, options)
+        let sender = FramedSender(.pipe, writer, options)
         var expected: [[UInt8]] = []
         var found: [[UInt8]] = []
         for _ in 0..<80 {
@@ -111,7 +111,7 @@ extension AllTests {
         let senders = (0..<3).map { _ in
           FramedSender(
             .pipe,
-            ScriptedSink(unit: 64, isStream: false, partsInterleave: true) {
+            ScriptedWriter(unit: 64, isStream: false, interleavesFragments: true) {
               script.chance(4) ? 0 : 1
             } taken: {
               decoder.feed($0)
@@ -136,10 +136,10 @@ extension AllTests {
     @Test("a message over the limit is refused before a byte of it goes")
     func tooLong() throws {
       var taken = 0
-      let sink = ScriptedSink(unit: 512, isStream: true, script: { 1000 }, taken: { taken += $0.count })
+      let writer = ScriptedWriter(unit: 512, isStream: true, script: { 1000 }, taken: { taken += $0.count })
       var options = ChannelOptions()
       options.maximumMessageBytes = 10
-      let sender = FramedSender(.pipe, sink, options)
+      let sender = FramedSender(.pipe, writer, options)
       #expect(try sender.send([UInt8](repeating: 0, count: 10)))
       let before = taken
       for coalesces in [false, true] {
@@ -165,13 +165,13 @@ extension AllTests {
       // Full from the tenth byte on, as a channel is whose receiver doesn't read.
       var room = 10
       var waited = false
-      let sink = ScriptedSink(unit: 512, isStream: true) {
+      let writer = ScriptedWriter(unit: 512, isStream: true) {
         defer { room = 0 }
         if room == 0 { waited = true }
         return room
       } taken: { _ in
       }
-      let sender = FramedSender(.pipe, sink, ChannelOptions())
+      let sender = FramedSender(.pipe, writer, ChannelOptions())
       #expect(try !sender.send([UInt8](repeating: 0, count: 1000), until: .now))
       waited = false
       sender.close()
@@ -181,8 +181,8 @@ extension AllTests {
     @Test("turning coalescing off sends what is held back before the next message")
     func coalescingOff() throws {
       let decoder = FrameDecoder()
-      let sink = ScriptedSink(unit: 512, isStream: true, script: { 1000 }, taken: { decoder.feed($0) })
-      let sender = FramedSender(.pipe, sink, ChannelOptions())
+      let writer = ScriptedWriter(unit: 512, isStream: true, script: { 1000 }, taken: { decoder.feed($0) })
+      let sender = FramedSender(.pipe, writer, ChannelOptions())
       sender.coalesces = true
       #expect(try sender.send([1]))
       #expect(try sender.send([2]))

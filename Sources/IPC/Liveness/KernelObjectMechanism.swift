@@ -1,0 +1,119 @@
+import SystemCalls
+
+/// A mechanism whose channel lies in kernel objects that outlive processes and that every endpoint finds by their ids:
+/// in the registry entry of a channel with a name, in the transfer of a passed endpoint.
+///
+/// A mechanism says how to create the objects and how to use them; making a channel, joining one by its name, and
+/// taking over a passed endpoint follow.
+protocol KernelObjectMechanism: MechanismImplementation {
+  /// Creates the objects and returns their ids, by keys that ``ResourceCleaner`` knows.
+  static func create(_ options: ChannelOptions) throws(ChannelError) -> [String: String]
+  /// A sender over existing objects.
+  static func sender(
+    _ ids: KernelObjectIDs, _ liveness: LivenessPipe, _ options: ChannelOptions
+  ) throws(ChannelError) -> any SenderTransport
+  /// A receiver over existing objects.
+  static func receiver(
+    _ ids: KernelObjectIDs, _ liveness: LivenessPipe, _ options: ChannelOptions
+  ) throws(ChannelError) -> any ReceiverTransport
+
+  /// Refuses options that the mechanism doesn't know, before any object is created.
+  static func check(_ options: ChannelOptions) throws(ChannelError)
+  /// Whether a name may have several receivers.
+  static func sharesReceiving(_ options: ChannelOptions) -> Bool
+  /// Both endpoints of a channel without a name are open, in this process.
+  static func didOpenPair(_ ids: KernelObjectIDs)
+}
+
+extension KernelObjectMechanism {
+  static func check(_ options: ChannelOptions) throws(ChannelError) {}
+  static func sharesReceiving(_ options: ChannelOptions) -> Bool { traits.manyReceivers }
+  static func didOpenPair(_ ids: KernelObjectIDs) {}
+
+  static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
+    try check(options)
+    ResourceCleaner.prepare()
+    let ids = KernelObjectIDs(mechanism, try create(options))
+    do throws(ChannelError) {
+      let pipes = try translating(.open, mechanism) { () throws(SystemError) in try LivenessPipe.pair() }
+      let pair = TransportPair(
+        try sender(ids, pipes.sender, options), try receiver(ids, pipes.receiver, options))
+      didOpenPair(ids)
+      return pair
+    } catch {
+      ResourceCleaner.remove(ids.values)
+      throw error
+    }
+  }
+
+  static func openSender(
+    _ address: Address, until deadline: Deadline
+  ) throws(ChannelError) -> any SenderTransport {
+    try check(address.options)
+    let (entry, liveness) = try RegistryEntry.joinSending(
+      mechanism, address.target, sharesSending: traits.manySenders, until: deadline)
+    return try sender(KernelObjectIDs(mechanism, entry.ids), liveness, address.options)
+  }
+
+  static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
+    let options = address.options
+    try check(options)
+    let (entry, liveness) = try RegistryEntry.joinReceiving(
+      mechanism, address.target, sharesReceiving: sharesReceiving(options)
+    ) { () throws(ChannelError) in
+      ResourceCleaner.prepare()
+      return try create(options)
+    }
+    return try receiver(KernelObjectIDs(mechanism, entry.ids), liveness, options)
+  }
+
+  static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport {
+    try sender(
+      KernelObjectIDs(mechanism, inherited.parameters), LivenessPipe(.sender, inherited), inherited.options)
+  }
+
+  static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError) -> any ReceiverTransport {
+    try receiver(
+      KernelObjectIDs(mechanism, inherited.parameters), LivenessPipe(.receiver, inherited), inherited.options)
+  }
+}
+
+/// The ids of a channel's kernel objects, as a registry entry or a transfer has them.
+struct KernelObjectIDs {
+  let mechanism: Mechanism
+  let values: [String: String]
+
+  init(_ mechanism: Mechanism, _ values: [String: String]) {
+    self.mechanism = mechanism
+    self.values = values
+  }
+
+  /// The id of a System V object.
+  func id(_ key: String) throws(ChannelError) -> Int32 { Int32(clamping: try number(key)) }
+
+  /// - Throws: `wrongKind` if the channel has no such number.
+  func number(_ key: String) throws(ChannelError) -> Int {
+    guard let value = values[key].flatMap({ Int($0) }) else {
+      throw ChannelError(
+        .wrongKind, .open, mechanism,
+        "this channel has no \(key): another version or another type opened it; use the same on both sides, or remove the name if no process uses it"
+      )
+    }
+    return value
+  }
+
+  /// Attaches the System V segment with this key: shmat(2).
+  func attach(_ key: String, atLeast bytes: Int) throws(ChannelError) -> AttachedSegment {
+    let id = try id(key)
+    let segment = try translating(.open, mechanism) { () throws(SystemError) in
+      try AttachedSegment(shmat: id)
+    }
+    guard let segment else { throw .foreign(mechanism, "segment \(id)") }
+    guard unsafe segment.segment.bytes.count >= bytes else {
+      throw ChannelError(
+        .system, .open, mechanism,
+        "segment \(id) has fewer than \(bytes) bytes: remove the name if no process uses it")
+    }
+    return segment
+  }
+}

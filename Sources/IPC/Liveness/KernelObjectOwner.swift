@@ -1,0 +1,120 @@
+import Synchronization
+import SystemCalls
+
+/// What one endpoint holds of its channel's kernel objects: their ids, its attachments, and its liveness pipe.
+///
+/// Queues, semaphores and segments outlive the processes that use them. The owner removes them when it closes and no
+/// other endpoint is left, when the process exits, and when the child that the endpoint was passed to has ended.
+final class KernelObjectOwner: Sendable {
+  let mechanism: Mechanism
+  let liveness: LivenessPipe
+  private let ids: [(key: String, value: String)]
+  /// What a child needs besides the liveness pipe's descriptors: memory or a queue behind a descriptor.
+  private let descriptors: [Int32]
+  /// What keeps shared memory attached for as long as `wake` may run.
+  private let attachments: (any AnyObject & Sendable)?
+
+  /// - Parameters:
+  ///   - ids: the ids of System V objects, and what else a child needs, as a transfer passes them on.
+  ///   - attachments: keeps the shared memory attached that `wake` and the endpoint use.
+  ///   - wake: wakes this endpoint's waiting calls; runs on the monitor's thread when the last peer is gone.
+  init(
+    _ mechanism: Mechanism, _ liveness: LivenessPipe, ids: [(key: String, value: String)] = [],
+    descriptors: [Int32] = [], attachments: (any AnyObject & Sendable)? = nil,
+    wake: @escaping @Sendable () -> Void = {}
+  ) throws(ChannelError) {
+    self.mechanism = mechanism
+    self.liveness = liveness
+    self.ids = ids
+    self.descriptors = descriptors
+    self.attachments = attachments
+    try translating(.open, mechanism) { () throws(SystemError) in try liveness.start(wake) }
+    ResourceCleaner.register(
+      self, ids, isInherited: liveness.isInherited,
+      leave: { [liveness, ids] in Self.leaveAtEnd(liveness, ids) },
+      isAlone: { [liveness] in liveness.isAlone })
+  }
+
+  deinit { close() }
+
+  /// The last peer has closed or died. False while none has come yet.
+  @inline(__always) var peersGone: Bool { liveness.peersGone }
+
+  /// Waits in poll(2) for a descriptor, or for the end of the last peer, which it notes before the monitor's thread does.
+  /// - Returns: false if the deadline passes.
+  func poll(
+    _ descriptor: Int32, read: Bool = false, write: Bool = false, until deadline: Deadline,
+    _ operation: ChannelOperation
+  ) throws(ChannelError) -> Bool {
+    if deadline.hasPassed { return false }
+    var entries = [PollEntry(descriptor, read: read, write: write), PollEntry(liveness.pollable)]
+    let ready = try translating(operation, mechanism) { () throws(SystemError) in
+      try ppoll(&entries, nanoseconds: deadline.remaining)
+    }
+    if entries[1].hungUp { liveness.notePeersGone() }
+    return ready > 0
+  }
+
+  /// Lets go, and removes the objects if no endpoint is left. Further calls do nothing.
+  func close() {
+    liveness.stop()
+    let removed = liveness.leave { ResourceCleaner.remove(ids) }
+    // Only now: this process may be ended between the two.
+    ResourceCleaner.hasClosed(self, alone: removed)
+  }
+
+  func transfer() throws(ChannelError) -> EndpointTransfer {
+    guard liveness.isAnonymous else { throw .named(mechanism) }
+    return EndpointTransfer(parameters: ids, descriptors: liveness.descriptors + descriptors)
+  }
+
+  /// Closes this process's hold, which the child has now.
+  /// - Returns: what is kept until the child has ended: the ids, and the memory, which a child can attach only while a
+  ///   process has it.
+  func finishTransfer() -> AnyObject? {
+    ResourceCleaner.forget(self)
+    liveness.releaseToChild()
+    return PassedObjects(liveness, ids, attachments)
+  }
+
+  /// Looks once more whether an endpoint is left. Returns false if other processes have the channel.
+  fileprivate static func leaveAtEnd(_ liveness: LivenessPipe, _ ids: [(key: String, value: String)]) -> Bool
+  {
+    // Whoever opens a name next removes what an earlier channel has left there.
+    liveness.leave(again: true) { ResourceCleaner.remove(ids) } || !liveness.isAnonymous
+  }
+}
+
+/// The objects of an endpoint that was passed to a child. Once the child has ended, they go if no process has the
+/// channel.
+private final class PassedObjects {
+  private let liveness: LivenessPipe
+  private let ids: [(key: String, value: String)]
+  private let attachments: AnyObject?
+
+  init(_ liveness: LivenessPipe, _ ids: [(key: String, value: String)], _ attachments: AnyObject?) {
+    self.liveness = liveness
+    self.ids = ids
+    self.attachments = attachments
+    // This process may exit before it has seen the child's end.
+    ResourceCleaner.register(
+      self, ids, isInherited: liveness.isInherited, leave: { KernelObjectOwner.leaveAtEnd(liveness, ids) },
+      isAlone: { liveness.isAlone })
+  }
+
+  deinit {
+    _ = KernelObjectOwner.leaveAtEnd(liveness, ids)
+    ResourceCleaner.forget(self)
+  }
+}
+
+/// Keeps a System V segment attached: shmdt(2) when the last endpoint in this process lets go.
+final class AttachedSegment: Sendable {
+  let segment: Segment
+
+  /// Nil if another user created the segment.
+  init?(shmat id: Int32) throws(SystemError) {
+    guard let segment = try Segment(shmat: id) else { return nil }
+    self.segment = segment
+  }
+}

@@ -1,0 +1,138 @@
+import SystemCalls
+
+/// System V semaphores (sem_overview(7), semop(2)): the classic bounded buffer, slots in a segment that semaphores count
+/// and guard; with `?type=tokens`, counters alone.
+///
+/// - Opening: shmget(2) and shmat(2) give the segment, semget(2) the set, semctl(2) with SETALL its first values.
+/// - Sending: one semtimedop(2) takes a free slot and the senders' mutex, a copy fills the slot, a second semtimedop(2)
+///   counts it as used and releases the mutex. A message that is larger than a slot (4096 bytes) goes in fragments,
+///   inside one turn.
+/// - Receiving: the same with the used slots and the receivers' mutex.
+/// - Waiting: semtimedop(2) blocks until the counts allow the change, in slices of 80 ms, after each of which it looks
+///   whether the peer is alive.
+/// - Dying: every change that a process makes inside its turn carries SEM_UNDO, so the kernel takes it back: the mutex
+///   opens, a slot half written is free again, a slot half read is used again. The last semtimedop(2) of a turn makes
+///   it final. The last endpoint removes set and segment with semctl(2) and shmctl(2), IPC_RMID.
+enum SemaphoreMechanism: KernelObjectMechanism {
+  static let mechanism = Mechanism.semaphore
+
+  static let traits = MechanismTraits(
+    summary:
+      "the classic bounded buffer: slots in a segment, counted and guarded by semaphores; ?type=tokens counts alone",
+    addressForm: "semaphore:NAME",
+    systemCalls: MechanismTraits.SystemCalls(
+      open: ["semget", "semctl", "shmget", "shmat", "shmctl"], send: ["semtimedop", "semctl"],
+      receive: ["semtimedop", "semctl"], wait: ["semtimedop"], close: ["semctl", "shmdt", "shmctl"]),
+    manySenders: true, manyReceivers: true, outlivesProcesses: true, hasBaseline: true,
+    caveat: "two calls per message each side; every process that uses one takes an undo entry of kernel.sem's"
+  )
+
+  // MARK: Options
+
+  static func check(_ options: ChannelOptions) throws(ChannelError) {
+    switch options.type {
+    case nil, "messages", tokens: return
+    case .some(let other):
+      throw ChannelError(
+        .invalidAddress, .open, mechanism,
+        "unknown type \"\(other)\" of semaphore: write type=messages or type=tokens")
+    }
+  }
+
+  private static let tokens = "tokens"
+  private static let defaultSlots = 64
+
+  private static func slots(_ options: ChannelOptions) throws(ChannelError) -> Int {
+    guard let bytes = options.capacityBytes else { return defaultSlots }
+    let maximum = BoundedBuffer.slotRange.upperBound
+    guard bytes <= maximum * BoundedBuffer.slotBytes else {
+      throw ChannelError(
+        .invalidAddress, .open, mechanism,
+        "a buffer holds at most 64 MiB (\(maximum) slots of \(BoundedBuffer.slotBytes) bytes): ask for less")
+    }
+    return max(
+      BoundedBuffer.slotRange.lowerBound, (bytes + BoundedBuffer.slotBytes - 1) / BoundedBuffer.slotBytes)
+  }
+
+  // MARK: Opening
+
+  static func create(_ options: ChannelOptions) throws(ChannelError) -> [String: String] {
+    if options.type == tokens {
+      let set = try translating(.open, mechanism) { () throws(SystemError) in
+        try Semaphores.semget(SemaphoreCounter.values)
+      }
+      return ["set": String(set)]
+    }
+    let slots = try slots(options)
+    return try translating(.open, mechanism) { () throws(SystemError) in
+      let segment = try Segment(shmget: BoundedBuffer.segmentBytes(slots: slots))
+      do throws(SystemError) {
+        let set = try Semaphores.semget(BoundedBuffer.values(slots: slots))
+        return ["set": String(set), "segment": String(segment.id), "slots": String(slots)]
+      } catch {
+        try? Segment.shmctl(remove: segment.id)
+        throw error
+      }
+    }
+  }
+
+  static func sender(
+    _ ids: KernelObjectIDs, _ liveness: LivenessPipe, _ options: ChannelOptions
+  ) throws(ChannelError) -> any SenderTransport {
+    options.type == tokens
+      ? CounterSender(mechanism, try SemaphoreCounter(ids, liveness), options)
+      : FramedSender(mechanism, BoundedBufferWriter(try BoundedBuffer(ids, liveness)), options)
+  }
+
+  static func receiver(
+    _ ids: KernelObjectIDs, _ liveness: LivenessPipe, _ options: ChannelOptions
+  ) throws(ChannelError) -> any ReceiverTransport {
+    options.type == tokens
+      ? CounterReceiver(mechanism, try SemaphoreCounter(ids, liveness), options)
+      : FramedReceiver(mechanism, BoundedBufferReader(try BoundedBuffer(ids, liveness)), options)
+  }
+
+  static func limits() -> [MechanismLimit] {
+    [
+      MechanismLimit("kernel.sem SEMMNI", KernelLimit.number("kernel/sem", 3), "sets"),
+      MechanismLimit("SEMVMX", maximumValue, "count"),
+      MechanismLimit("kernel.shmmax", KernelLimit.number("kernel/shmmax"), "bytes"),
+    ]
+  }
+
+  /// SEMVMX: the highest value of a semaphore.
+  private static let maximumValue = 32767
+
+  // MARK: Waiting
+
+  /// A wait looks this often whether the peer is alive, in nanoseconds; the kernel wakes it for everything else.
+  private static let slice: UInt64 = 80_000_000
+
+  /// One semtimedop(2), waiting in slices. Returns false if the deadline passes, or the peers are gone.
+  static func semtimedop(
+    _ set: Int32, _ steps: borrowing Semaphores.Steps, until deadline: Deadline, tries: Int = 1,
+    _ owner: KernelObjectOwner, _ operation: ChannelOperation
+  ) throws(ChannelError) -> Bool {
+    while true {
+      do throws(SystemError) {
+        try Semaphores.semtimedop(
+          set, steps, nanoseconds: deadline.isNow ? 0 : deadline.remaining(atMost: slice), tries: tries)
+        return true
+      } catch {
+        guard error.wouldBlock else { throw ChannelError(error, operation, mechanism) }
+        if deadline.hasPassed || owner.peersGone { return false }
+      }
+    }
+  }
+
+  /// Waits until a count is above 0, and leaves it so: one semtimedop(2) takes one and gives it back. Returns true also
+  /// if the peers are gone, or the set; false if the deadline passes.
+  static func waitUntilPositive(
+    _ set: Int32, _ index: Int, until deadline: Deadline, _ owner: KernelObjectOwner
+  ) -> Bool {
+    let look = Semaphores.Steps(Semaphores.Operation(index, -1), Semaphores.Operation(index, 1))
+    let found = try? semtimedop(set, look, until: deadline, owner, .wait)
+    // The next call throws the error.
+    return found ?? true || owner.peersGone
+  }
+}

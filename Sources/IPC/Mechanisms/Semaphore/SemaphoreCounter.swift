@@ -1,0 +1,49 @@
+import SystemCalls
+
+/// Tokens: two semaphores, one for the tokens that may still be sent, so that a full channel makes its sender wait, and
+/// one for those sent and not taken. Sending and receiving are one semtimedop(2) each.
+final class SemaphoreCounter: CounterTransport, Sendable {
+  private enum Index { static let free = 0, sent = 1 }
+
+  /// Below SEMVMX (32767).
+  static let capacity = 32000
+
+  /// The first values of the set.
+  static var values: [UInt16] { [UInt16(capacity), 0] }
+
+  private let set: Int32
+  private let owner: KernelObjectOwner
+  private let put = Semaphores.Steps(
+    Semaphores.Operation(Index.free, -1), Semaphores.Operation(Index.sent, 1))
+  private let take = Semaphores.Steps(
+    Semaphores.Operation(Index.sent, -1), Semaphores.Operation(Index.free, 1))
+
+  init(_ ids: KernelObjectIDs, _ liveness: LivenessPipe) throws(ChannelError) {
+    set = try ids.id("set")
+    owner = try KernelObjectOwner(.semaphore, liveness, ids: [("set", String(set))])
+  }
+
+  func put(until deadline: Deadline) throws(ChannelError) -> Bool {
+    if owner.peersGone { throw .closed(.send, .semaphore) }
+    if try SemaphoreMechanism.semtimedop(set, put, until: deadline, owner, .send) { return true }
+    if owner.peersGone { throw .closed(.send, .semaphore) }
+    return false
+  }
+
+  func take(until deadline: Deadline) throws(ChannelError) -> ReadOutcome {
+    if try SemaphoreMechanism.semtimedop(set, take, until: deadline, owner, .receive) { return .bytes(0) }
+    guard owner.peersGone else { return .nothing }
+    // Once more, for what the last sender left.
+    return try SemaphoreMechanism.semtimedop(set, take, until: .now, owner, .receive) ? .bytes(0) : .ended
+  }
+
+  func readiness(toPut: Bool) -> Readiness { .thread }
+
+  func waitUntilReady(toPut: Bool, until deadline: Deadline) -> Bool {
+    SemaphoreMechanism.waitUntilPositive(set, toPut ? Index.free : Index.sent, until: deadline, owner)
+  }
+
+  func close() { owner.close() }
+  func transfer() throws(ChannelError) -> EndpointTransfer { try owner.transfer() }
+  func finishTransfer() -> AnyObject? { owner.finishTransfer() }
+}

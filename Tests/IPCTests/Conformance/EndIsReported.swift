@@ -76,7 +76,7 @@ extension AllTests {
       try Self.depart(receiver, how)
       #expect(try sender.answer().hasPrefix("error closed"))
       try sender.finish()
-      // What a killed receiver leaves at its path is there to be found and removed by `ipc clean`.
+      // A killed receiver leaves its file at the path, for the next receiver to replace.
       if how == .closes { try receiver.finish() } else { Workspace.removePaths() }
     }
 
@@ -92,7 +92,7 @@ extension AllTests {
       try Self.depart(receiver, how)
       #expect(try sender.answer().hasPrefix("error closed"))
       try sender.finish()
-      // What a killed receiver leaves at its path is there to be found and removed by `ipc clean`.
+      // A killed receiver leaves its file at the path, for the next receiver to replace.
       if how == .closes { try receiver.finish() } else { Workspace.removePaths() }
     }
 

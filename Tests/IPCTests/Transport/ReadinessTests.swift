@@ -101,7 +101,7 @@ extension AllTests {
       #expect(end.waitUntilReady(size, until: .never))
       #expect(
         code { () throws(ChannelError) in try line.sender.send(Numbered.bytes(id: 1, 0, size)) } == .closed)
-      // What a killed receiver leaves at its path is there to be found and removed by `ipc clean`.
+      // A killed receiver leaves its file at the path, for the next receiver to replace.
       Workspace.removePaths()
     }
 

@@ -53,7 +53,7 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "Demos",
-      dependencies: ["IPC", "IPCJSON", "IPCWorkers", "IPCActors", "ConcurrencyModels", "SystemCalls"],
+      dependencies: ["IPC", "IPCJSON", "IPCWorkers", "IPCActors", "ConcurrencyModels"],
       path: "Demos", swiftSettings: strict),
     .executableTarget(
       name: "ipc",

@@ -4,8 +4,10 @@ import IPC
 import IPCActors
 import IPCJSON
 
-/// Distributed actors: an object in another process, called like any other. Its own trait: what a call returns, what it
-/// throws, and that the other process died while it was under way, all come back to the line that made the call.
+/// Distributed actors: objects in another process, called like local ones.
+///
+/// What they add: a call's result, its error, and the death of the other process all arrive at the line that made the
+/// call.
 distributed actor Account {
   typealias ActorSystem = IPCActorSystem
   private var balance = 0
@@ -21,16 +23,16 @@ distributed actor Account {
     return balance
   }
 
-  /// Longer than anybody wants to wait.
+  /// Takes a minute.
   distributed func audit() async throws { try await Task.sleep(for: .seconds(60)) }
 }
 
-/// An error that travels as what it is: both processes carry it.
+/// An error that arrives as itself, since both processes carry it.
 struct Overdrawn: Error, Codable, JSONMessage { var missing: Int }
 
 enum ActorsDemo: Demo {
   static let name = "actors"
-  static let summary = "objects in another process: calls, errors, many at once, and its death"
+  static let summary = "objects in another process: calls, errors, many calls at once, and its death"
 
   static func run() throws {
     try EventLoop().run { try await conversation() }
@@ -48,10 +50,10 @@ enum ActorsDemo: Demo {
     do {
       _ = try await anna.withdraw(130)
     } catch let error as Overdrawn {
-      say("caller", "anna withdraws 130: \(error.missing) are missing, thrown there and caught here")
+      say("caller", "anna withdraws 130: the bank throws Overdrawn, \(error.missing) are missing")
     }
 
-    // Many calls are on their way at once; each actor carries out one at a time, so that none is lost.
+    // Many calls are sent at once. Each actor executes one at a time, so every deposit counts.
     try await withThrowingTaskGroup(of: Void.self) { group in
       for _ in 1...1000 {
         group.addTask { _ = try await anna.deposit(1) }
@@ -59,7 +61,10 @@ enum ActorsDemo: Demo {
       }
       try await group.waitForAll()
     }
-    say("caller", "after 2000 calls at once: \(try await anna.deposit(0)) and \(try await ben.deposit(0))")
+    say(
+      "caller",
+      "after 2000 calls at once the balances are \(try await anna.deposit(0)) and \(try await ben.deposit(0))"
+    )
 
     do {
       _ = try await bank.resolve(Account.self, named: "carla").deposit(1)
@@ -69,7 +74,7 @@ enum ActorsDemo: Demo {
 
     let waiting = [Task { try await anna.audit() }, Task { try await ben.audit() }]
     try await Task.sleep(for: .milliseconds(50))
-    say("caller", "two calls take a minute; the bank is killed")
+    say("caller", "two calls take a minute; kills the bank")
     bank.kill()
     for call in waiting {
       do { try await call.value } catch { say("caller", "\(error)") }

@@ -1,8 +1,9 @@
 import ConcurrencyModels
 
-/// async and await on the event loop: the same three answers, in tasks of the language's own. Its own trait: tasks have
-/// a parent. When one throws, or takes too long, the others are told at their next wait, and the parent goes on when all
-/// have ended.
+/// async and await on the event loop: the same three answers, in Swift's own tasks.
+///
+/// What they add: tasks have a parent. When one throws or takes too long, the others are cancelled, and the parent
+/// continues when all have ended.
 enum AsyncDemo: Demo {
   static let name = "async"
   static let summary = "async functions on one thread, and how they end together"
@@ -16,10 +17,10 @@ enum AsyncDemo: Demo {
       do {
         _ = try await loop.ready(answer.descriptor, .read)
       } catch {
-        say("goes on", "\"\(question)\" was given up after \(watch.milliseconds) ms: \(error)")
+        say("task", "\"\(question)\" was cancelled after \(watch.milliseconds) ms: \(error)")
         throw error
       }
-      say("goes on", "\"\(question)\" was answered after \(watch.milliseconds) ms")
+      say("task", "\"\(question)\" was answered after \(watch.milliseconds) ms")
       return question.count
     }
 
@@ -28,7 +29,7 @@ enum AsyncDemo: Demo {
         SlowAnswer.questions.map { asked in
           { @Sendable in try await ask(asked.question, asked.milliseconds) }
         })
-      say("parent", "gathered \(letters) after \(watch.milliseconds) ms")
+      say("parent", "got the lengths \(letters) after \(watch.milliseconds) ms")
       do {
         _ = try await loop.timeout(nanoseconds: 30_000_000) {
           try await gather([
@@ -37,7 +38,7 @@ enum AsyncDemo: Demo {
           ])
         }
       } catch {
-        say("parent", "\(error); both were told, and have ended")
+        say("parent", "\(error): both tasks were cancelled, and have ended")
       }
     }
   }

@@ -1,11 +1,12 @@
 import ConcurrencyModels
 
-/// Channels and select, as in Go: tasks that share nothing and tell each other everything. Its own trait: a channel
-/// without a buffer is a meeting, so that sending is also knowing that it was received; and a select waits for several
-/// meetings at once and takes part in one.
+/// Channels and select, as in Go: tasks that share no variables and send each other values.
+///
+/// What they add: a send on a channel without a buffer returns when the value was received; and a select waits for
+/// several channels at once and completes exactly one case.
 enum ChannelsDemo: Demo {
   static let name = "channels"
-  static let summary = "tasks that meet at channels, and a select that waits for several"
+  static let summary = "tasks that send each other values, and a select that waits for several channels"
 
   static func run() throws {
     let loop = try EventLoop()
@@ -33,16 +34,16 @@ enum ChannelsDemo: Demo {
         say("select", "the first \(found.count) primes: \(found.map(String.init).joined(separator: " "))")
         say(
           "select",
-          "between them \(ticked) ticks of a clock: what was ready was taken, neither waited for the other")
+          "between them \(ticked) ticks of a timer: select takes what is ready, so neither delays the other")
 
         let quiet = LocalChannel<Int>()
         try await select {
           Receive(quiet) { _ in say("select", "never") }
-          After(.milliseconds(20)) { say("select", "nothing came in 20 ms: After was ready instead") }
+          After(.milliseconds(20)) { say("select", "no value for 20 ms, so the case After ran") }
         }
         try await select {
           Receive(quiet) { _ in say("select", "never") }
-          Otherwise { say("select", "with Otherwise it doesn't wait at all") }
+          Otherwise { say("select", "no channel is ready, so the case Otherwise ran at once") }
         }
         try enough.close()
         group.cancelAll()
@@ -60,11 +61,11 @@ enum ChannelsDemo: Demo {
     for number in 2... where filters.allSatisfy({ number % $0 != 0 }) {
       filters.append(number)
       try await loop.sleep(nanoseconds: 3_000_000)
-      let goesOn = try await select {
+      let continues = try await select {
         Send(number, to: primes) { true }
         Receive(enough) { _ in false }
       }
-      if !goesOn { return }
+      if !continues { return }
     }
   }
 }

@@ -1,12 +1,17 @@
 import Glibc
 
-/// A demo: one side of the conversation is `run`, the other process is this program again with `other`.
+/// A demo: a mechanism or a model of concurrency, explained by a run.
+///
+/// A demo of a mechanism has two processes: `run` is the one that the reader starts, and it starts this program again to
+/// run `other`.
 package protocol Demo: SendableMetatype {
+  /// The name in `ipc demo NAME`.
   static var name: String { get }
+  /// The line in the list of demos.
   static var summary: String { get }
-  /// The process that the reader started.
+  /// What the process does that the reader starts.
   static func run() throws
-  /// The process that it starts; `role` is what it was started with.
+  /// What the other process does; `role` is the argument that ``arguments(_:)`` was called with.
   static func other(_ role: String) throws
 }
 
@@ -42,9 +47,9 @@ package enum DemoCatalogue {
   ]
 }
 
-/// Says what a process does, with its id in front: two processes write to the same terminal.
-func say(_ who: String, _ what: String) {
-  print("\(who) \(getpid())  \(what)")
-  // Now, or the other process's lines would come before.
+/// Prints what a process does, after its role and its id: two processes write to the same terminal.
+func say(_ role: String, _ text: String) {
+  print("\(role) \(getpid())  \(text)")
+  // At once, so that the lines of both processes appear in the order in which they were printed.
   fflush(nil)
 }

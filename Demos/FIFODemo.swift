@@ -1,33 +1,36 @@
 import IPC
 
-/// A FIFO: a pipe with a name in the file system. Its own trait: a rendezvous. Neither side is there for the other
-/// by birth; opening waits until both have come, and any process that can reach the path can be one of them.
+/// A FIFO (fifo(7)): a pipe with a name in the file system.
+///
+/// What a FIFO adds: the two processes need not be related. Each opens the path, and each waits until the other has opened
+/// it too. Any process of the user that can reach the path can be either of them.
 enum FIFODemo: Demo {
   static let name = "fifo"
-  static let summary = "a pipe with a path: two strangers meet, also from a shell"
+  static let summary = "a pipe with a path: unrelated processes open it, also from a shell"
 
   static func run() throws {
     let path = "/tmp/ipc-demo-\(UInt32.random(in: 0 ... .max)).fifo"
 
-    // The child knows nothing but the path.
+    // The child is passed no endpoint: it gets the path alone.
     var spawn = Spawn(arguments: arguments(path))
     spawn.inheritsOutput = true
     var child = try spawn.start()
     say(
-      "reader", "started process \(child.id), which opens \(path) to write: nothing is there yet, so it waits"
+      "reader",
+      "started process \(child.id), which opens \(path) for writing: the path doesn't exist yet, so it waits"
     )
 
-    say("reader", "makes the FIFO (mkfifo, mode 0600) and opens it to read")
+    say("reader", "makes the FIFO (mkfifo(3), mode 0600) and opens it for reading")
     var receiver = try Receiver.open("fifo:\(path)")
-    say("reader", "no writer has it open yet: it waits too, and then they meet")
+    say("reader", "no writer has opened it yet, so the first receive waits for one")
     try receiver.forEach(String.self) { line in
       say("reader", "got \"\(line)\"")
       return true
     }
-    say("reader", "the writer has closed (\(try child.wait())); the name goes with the reader that made it")
+    say("reader", "the writer has closed (\(try child.wait())); the reader made the name, and removes it")
     receiver.close()
 
-    // With a line for a message, the shell can join: the peer here is a plain /bin/sh.
+    // With a line for each message, a shell can send: the peer here is /bin/sh.
     var lines = try Receiver.open("fifo:\(path)?framing=line")
     var shell = Spawn("/bin/sh", arguments: ["-c", "echo hello from the shell > \(path)"])
     shell.inheritsOutput = false
@@ -38,8 +41,8 @@ enum FIFODemo: Demo {
 
   static func other(_ path: String) throws {
     var sender = try Sender.open("fifo:\(path)", within: .seconds(10))
-    say("  writer", "the reader is there: open(2) succeeded")
-    for line in ["we have never met", "but we both knew the path"] {
+    say("  writer", "open(2) succeeded: there is a reader")
+    for line in ["hello from a process", "that knows the path alone"] {
       say("  writer", "writes \"\(line)\"")
       try sender.send(line)
     }

@@ -1,11 +1,13 @@
 import ConcurrencyModels
 
-/// Futures and tasks: the same three answers, in functions that look as if they waited. Its own trait: a coroutine
-/// yields the future that it waits for, and the task that steps it comes back when that has its result. An error is
-/// thrown where it is waited for, as in any function.
+/// Futures and tasks: the same three answers, in functions that read like blocking ones.
+///
+/// What futures add: a coroutine yields the future that it waits for, and its task steps it again when the future has a
+/// result. A failed future throws its error at the line that waits for it.
 enum FuturesDemo: Demo {
   static let name = "futures"
-  static let summary = "a coroutine yields what it waits for, and a task steps it when that is there"
+  static let summary =
+    "a coroutine yields the future that it waits for, and a task steps it when that has a result"
 
   private struct NoAnswer: Error {}
 
@@ -20,7 +22,7 @@ enum FuturesDemo: Demo {
         let token = try loop.watch(answer.descriptor, .read) { _ in ready.succeed(()) }
         defer { loop.remove(token) }
         try await context.wait(for: ready)
-        say("steps on", "\"\(question)\" was answered after \(watch.milliseconds) ms")
+        say("task", "\"\(question)\" was answered after \(watch.milliseconds) ms")
         return question.count
       }
     }

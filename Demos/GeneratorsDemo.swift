@@ -1,10 +1,12 @@
 import ConcurrencyModels
 
-/// A generator: a function that stops in its middle, and goes on when it is asked. Its own trait: values, errors and the
-/// end go both ways between it and whoever steps it, and through every generator that it delegates to.
+/// A generator: a function that stops in its middle, and continues when its caller asks for the next value.
+///
+/// What generators add: values, errors and the end pass in both directions between the generator and its caller, and
+/// through every generator that it delegates to.
 enum GeneratorsDemo: Demo {
   static let name = "generators"
-  static let summary = "a function that stops in its middle and goes on when it is asked"
+  static let summary = "a function that stops in its middle and continues when its caller asks"
 
   private struct Unreadable: Error {}
 
@@ -14,7 +16,7 @@ enum GeneratorsDemo: Demo {
     }
     say("caller", "a generator is a sequence: \(Array(countdown))")
 
-    // It keeps its variables between two steps, and is told something at each.
+    // It keeps its variables between two steps, and receives a value at each.
     let average = Generator<Double, Double, Int> { caller in
       var (sum, count) = (0.0, 0)
       while let value = try await caller.yield(count == 0 ? 0 : sum / Double(count)) {
@@ -28,20 +30,21 @@ enum GeneratorsDemo: Demo {
       say("caller", "sends \(value), gets the average so far: \(try average.send(value) ?? 0)")
     }
     _ = try average.next()
-    say("caller", "it has returned how many there were: \(average.result ?? 0)")
+    say("caller", "the generator has returned the number of values: \(average.result ?? 0)")
 
-    // Delegation: what is thrown into the outer one arrives in the inner one, and what that returns is the outer's.
+    // Delegation: an error that is thrown into the outer generator arrives in the inner one, and the inner one's result
+    // is the value of the outer one's expression.
     let inner = Generator<String, Never, String> { caller in
       do {
         try await caller.yield("inner: the first part")
         return "inner: whole"
       } catch is Unreadable {
-        try await caller.yield("inner: reads it once more")
-        return "inner: mended"
+        try await caller.yield("inner: reads it again")
+        return "inner: repaired"
       }
     }
     let outer = Generator<String, Never, Void> { caller in
-      defer { say("  outer", "its defer runs, though it was left in its middle") }
+      defer { say("  outer", "its defer runs, since the caller closed it") }
       try await caller.yield("outer: \(try await caller.yield(from: inner))")
       try await caller.yield("outer: never asked for")
     }

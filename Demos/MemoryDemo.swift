@@ -1,11 +1,12 @@
 import IPC
 
-/// Shared memory: both processes see the same bytes, and no call moves them. Its own trait: nothing keeps a reader
-/// from seeing half of what a writer writes. Two words that should always be equal are caught unequal; with a
-/// counter around them (a seqlock) they never are.
+/// Shared memory (shmop(2)): two processes have the same bytes attached, and no system call copies them.
+///
+/// What shared memory lacks: nothing keeps a reader from seeing half of what a writer writes. Here two words should
+/// always be equal, and the reader finds them different; with a version counter around them (a seqlock) it never does.
 enum MemoryDemo: Demo {
   static let name = "memory"
-  static let summary = "the same bytes in two processes: torn without agreement, whole with it"
+  static let summary = "the same bytes in two processes: torn without a protocol, whole with one"
 
   private enum Word {
     static let left = 0, right = 8, version = 16, stop = 24, mode = 32, count = 40
@@ -20,11 +21,11 @@ enum MemoryDemo: Demo {
     say(
       "reader",
       "shmget(2) made segment \(memory.id); process \(child.id) writes the same number into two words of it")
-    while memory[Word.left] == 0 {}  // Spins: the writer has no other way to say that it has begun.
+    while memory[Word.left] == 0 {}  // Spins until the writer has begun: there is nothing to sleep on.
 
     var torn = 0
     for _ in 0..<looks where memory[Word.left] != memory[Word.right] { torn += 1 }
-    say("reader", "looked \(looks) times: \(torn) times the two words differed")
+    say("reader", "read the two words \(looks) times: they differed \(torn) times")
 
     memory[Word.mode] = 1
     torn = 0
@@ -33,7 +34,7 @@ enum MemoryDemo: Demo {
     while whole < looks / 4 {
       let before = memory[Word.version]
       let (left, right) = (memory[Word.left], memory[Word.right])
-      // Odd: the writer is in the middle. Changed: it was in between.
+      // Odd: the writer is writing now. Changed: it wrote between the two reads.
       guard before > 0, before % 2 == 0, memory[Word.version] == before else {
         again += 1
         continue
@@ -43,18 +44,18 @@ enum MemoryDemo: Demo {
     }
     say(
       "reader",
-      "looked with the version around it: \(whole) looks, \(again) had to look again, \(torn) differed")
+      "read them with a version counter: \(whole) valid reads, \(again) repeated, \(torn) differed")
     memory[Word.stop] = 1
     _ = try child.wait()
     try memory.remove()
 
-    // A channel over memory is that idea with room for many messages, and futex(2) to sleep.
+    // A channel over memory holds many messages, and sleeps in futex(2) instead of spinning.
     var channel = try Channel.make(over: .memory)
     try channel.sender.send(capacity: 64) { output in
       for byte in "written in place".utf8 { output.append(byte) }
     }
     let count = try channel.receiver.receive { bytes in bytes.count }
-    say("reader", "a channel over memory: \(count) bytes written in place and read in place")
+    say("reader", "sends itself \(count) bytes over a channel: written in place, and read in place")
   }
 
   static func other(_ id: String) throws {

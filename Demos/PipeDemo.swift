@@ -1,36 +1,39 @@
 import IPC
 
-/// A pipe: bytes from one process to one that it started. Its own trait: the kernel tells each side when the other
-/// is gone. The reader gets an end of file when the last writer has closed, and not before; the writer gets EPIPE
-/// when the reader has.
+/// A pipe (pipe(7)): bytes from one process to another that it started.
+///
+/// What a pipe adds: the kernel reports to each process when the other is gone. The reader gets an end of file when the
+/// last writer has closed, and not before; the writer gets EPIPE when the last reader has closed.
 enum PipeDemo: Demo {
   static let name = "pipe"
-  static let summary = "bytes between related processes, and how each learns that the other is gone"
+  static let summary = "bytes between related processes, and the kernel's report when one of them is gone"
 
   static func run() throws {
     let channel = try Channel.make(over: .pipe)
     var sender = channel.sender
 
-    // The child gets the reading end; here it is closed, so that only the child has it.
+    // The child gets the receiver. It is closed here, so that the child alone has it.
     var spawn = Spawn(arguments: arguments("reader"))
     try spawn.pass(channel.receiver, as: "lines")
     var child = try spawn.start()
 
-    say("writer", "pipe2(2) gave a reading and a writing end; process \(child.id) has the reading end")
-    for line in ["hello", "a pipe has no boundaries of its own", "so each message has its length in front"] {
+    say("writer", "pipe2(2) made a read end and a write end; process \(child.id) has the read end")
+    for line in [
+      "hello", "a pipe carries bytes without boundaries", "so each message has a header with its length",
+    ] {
       say("writer", "writes \"\(line)\"")
       try sender.send(line)
     }
-    say("writer", "closes its end: the reader's next read gives 0 bytes, which is the end of file")
+    say("writer", "closes the write end: the reader's next read(2) returns 0, which is the end of file")
     try sender.close()
     say("writer", "the reader ended with \(try child.wait())")
 
-    // The other way round: the reader goes first.
+    // The other way round: the reader closes first.
     let second = try Channel.make(over: .pipe)
-    var lonely = second.sender
+    var remaining = second.sender
     second.receiver.close()
     do {
-      try lonely.send("is anybody there?")
+      try remaining.send("too late")
     } catch {
       say("writer", "a write to a pipe without a reader fails (EPIPE): \(error.message)")
     }

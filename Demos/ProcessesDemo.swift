@@ -3,11 +3,13 @@ import Glibc
 import IPC
 import IPCWorkers
 
-/// A pool of worker processes. Its own trait: nothing is shared but what is handed over, so that a worker that dies takes
-/// only itself with it; what it was at is leased to another.
+/// A pool of worker processes.
+///
+/// What processes add: they share nothing but the messages, so a worker that dies damages no other process. Its job is
+/// leased to another worker.
 enum ProcessesDemo: Demo {
   static let name = "processes"
-  static let summary = "three worker processes, one of which is killed over its job"
+  static let summary = "three worker processes, one of which is killed while it does its job"
 
   static func run() throws {
     var options = WorkerPoolOptions(workers: 3, over: .memory)
@@ -22,20 +24,20 @@ enum ProcessesDemo: Demo {
       kill(workers[0], SIGKILL)
     }
     pool.process(["one", "two", "three"]) { outcome in
-      let tries = outcome.attempts > 1 ? ", which had been another's" : ""
+      let tries = outcome.attempts > 1 ? ", by its second worker" : ""
       switch outcome.result {
-      case .success(let words): say("coordinator", "\(words) after \(watch.milliseconds) ms\(tries)")
+      case .success(let text): say("coordinator", "\(text) after \(watch.milliseconds) ms\(tries)")
       case .failure(let failure): say("coordinator", "\"\(outcome.job)\" failed: \(failure)")
       }
       return []
     }
     pool.close()
-    say("coordinator", "all three were done")
+    say("coordinator", "all three jobs are done")
   }
 
   static func other(_ role: String) throws {
     try WorkerPool<String, String>.serve { job in
-      say("  worker", "takes \"\(job)\", which takes 60 ms")
+      say("  worker", "begins \"\(job)\", which takes 60 ms")
       usleep(60_000)
       return "\"\(job)\" was done by \(getpid())"
     }

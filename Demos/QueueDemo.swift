@@ -1,10 +1,12 @@
 import IPC
 
-/// A System V message queue: the kernel keeps messages, each with a type. Its own traits: a receiver can ask for
-/// one type and leave the others; and what nobody took stays, over the death of everybody who knew the queue.
+/// A System V message queue (sysvipc(7)): the kernel stores messages, each with a type.
+///
+/// What a queue adds: a receiver can take the messages of one type and leave the others; and messages stay in the kernel
+/// when every process that used the queue has ended.
 enum QueueDemo: Demo {
   static let name = "queue"
-  static let summary = "messages with types, kept by the kernel until somebody takes them"
+  static let summary = "messages with types, stored by the kernel until a process takes them"
 
   private enum Kind {
     static let order = 1, urgent = 2
@@ -12,30 +14,30 @@ enum QueueDemo: Demo {
 
   static func run() throws {
     let queue = try MessageQueue.create()
-    say("waiter", "msgget(2) made queue \(queue.id); starts a process that knows its number")
+    say("waiter", "msgget(2) made queue \(queue.id); starts a process and gives it that id")
     var spawn = Spawn(arguments: arguments("\(queue.id)"))
     spawn.inheritsOutput = true
     var child = try spawn.start()
     _ = try child.wait()
 
-    say("waiter", "that process is gone. Its \(try queue.count) messages are not: the kernel has them")
+    say("waiter", "that process has ended; the kernel still has its \(try queue.count) messages")
     let first = try queue.receive(type: Kind.urgent)
     say("waiter", "asks for type \(Kind.urgent) and gets \"\(first.text)\", which was sent last")
     while let next = try queue.tryReceive(type: Kind.order) {
       say("waiter", "asks for type \(Kind.order) and gets \"\(next.text)\"")
     }
 
-    try queue.send("an order of yesterday", type: Kind.order)
-    say("waiter", "leaves one message. Without msgctl(2) IPC_RMID it would stay until the machine goes down:")
+    try queue.send("tea", type: Kind.order)
+    say("waiter", "sends one more message; without msgctl(2), IPC_RMID, it would stay until the next reboot")
     let again = try MessageQueue.open(id: queue.id)
-    say("waiter", "whoever opens queue \(again.id) next, finds \"\(try again.receive().text)\"")
+    say("waiter", "the next process that opens queue \(again.id) finds \"\(try again.receive().text)\"")
     try queue.remove()
-    say("waiter", "removed the queue: ipcs -q lists it no more")
+    say("waiter", "removes the queue: ipcs -q no longer lists it")
 
-    // A channel over a queue has none of these surprises: it begins empty and goes with its last user.
+    // A channel over a queue begins empty, and its queue is removed with the last endpoint.
     var channel = try Channel.make(over: .queue)
     try channel.sender.send("whole, in order, once")
-    say("waiter", "and over a channel: \"\(try channel.receiver.receive(String.self))\"")
+    say("waiter", "receives over a channel: \"\(try channel.receiver.receive(String.self))\"")
   }
 
   static func other(_ id: String) throws {
@@ -46,6 +48,6 @@ enum QueueDemo: Demo {
       say("  guest", "sends \"\(text)\" as type \(type)")
       try queue.send(text, type: type)
     }
-    say("  guest", "leaves without waiting for anything")
+    say("  guest", "ends without waiting for the messages to be taken")
   }
 }

@@ -1,12 +1,14 @@
 import ConcurrencyModels
 import Glibc
 
-/// A scheduler as in Go: tasks (G), threads (M), and processors (P), of which a thread needs one to run tasks. Its own
-/// trait: a task that enters a call that blocks keeps its thread and loses its processor, so that the rest goes on. Here
-/// six tasks compute and three wait in usleep(3); the lines are samples of who had what.
+/// A scheduler as in Go: tasks (G), threads (M) and processors (P). A thread needs a processor to run tasks.
+///
+/// What the scheduler adds: when a task enters a call that blocks, it keeps its thread and gives up its processor, with
+/// which another thread runs the other tasks. Here six tasks compute and three block in usleep(3); each line is a sample
+/// of what the processors and threads do.
 enum SchedulerDemo: Demo {
   static let name = "scheduler"
-  static let summary = "tasks, threads and processors, and what becomes of a processor when its task blocks"
+  static let summary = "tasks, threads and processors, and what happens to a processor when its task blocks"
 
   static func run() throws {
     let scheduler = Scheduler(processors: 2)
@@ -29,7 +31,7 @@ enum SchedulerDemo: Demo {
       }
     }
 
-    say("scheduler", "  ms  P0         P1         threads: run look park block   tasks ready for all")
+    say("scheduler", "  ms  P0         P1         threads: run look park block   global queue")
     var ended: [String] = []
     while ended.count < 9 {
       let now = scheduler.snapshot
@@ -44,10 +46,10 @@ enum SchedulerDemo: Demo {
       while case .value(let what) = done.tryReceive() { ended.append(what) }
     }
     scheduler.close()
-    say("scheduler", "ended in this order: \(ended.joined(separator: ", "))")
+    say("scheduler", "the tasks ended in this order: \(ended.joined(separator: ", "))")
     say(
       "scheduler",
-      "▶ runs tasks, ◌ its thread is in a call that blocks, · free; each ▪ is a task that is ready there")
+      "▶ runs tasks, ◌ its thread is in a call that blocks, · idle; each ▪ is a task that is ready to run")
   }
 
   private static func compute(milliseconds: UInt64) {

@@ -2,9 +2,11 @@ import ConcurrencyModels
 import Glibc
 import IPC
 
-/// A select over channels of any kind: to other processes, over mechanisms that poll(2) sees and others that it doesn't,
-/// and between tasks. Its own trait: it waits for all of them at once, with one task, and takes part in exactly one; what it
-/// didn't choose hasn't happened.
+/// A select over channels of every kind: between tasks, and between processes, over mechanisms with and without a
+/// descriptor for poll(2).
+///
+/// What select adds: one task waits for all of them at once, and completes exactly one case; the others have sent and
+/// taken nothing.
 enum SelectDemo: Demo {
   static let name = "select"
   static let summary = "one task that waits for a pipe, a queue, a semaphore, memory and a timer at once"
@@ -16,7 +18,7 @@ enum SelectDemo: Demo {
   }
 
   private static func conversation() async throws {
-    // A clock each: processes that send a line now and then, each over another mechanism.
+    // Each child sends a line every few milliseconds, over a mechanism of its own.
     var clocks: [AsyncReceiver] = []
     var children: [Child] = []
     for (number, mechanism) in mechanisms.enumerated() {
@@ -42,23 +44,23 @@ enum SelectDemo: Demo {
             }
           }
         }
-        Receive(tasks) { number in say("select", "a task of this process: \(number ?? 0)") }
-        After(.milliseconds(20)) { say("select", "nothing for 20 ms") }
+        Receive(tasks) { number in say("select", "number \(number ?? 0) from a task of this process") }
+        After(.milliseconds(20)) { say("select", "no case was ready for 20 ms") }
       }
     }
     try await counting.value
 
-    // Sending is a case as well: whoever has room first gets it.
+    // A send is a case too: it completes when its channel has room.
     let full = try Channel.open("semaphore:?type=tokens")
     let sender = AsyncSender(full.sender)
     try await select {
-      Send(Token(), to: sender) { say("select", "a token had room in a semaphore") }
-      After(.seconds(1)) { say("select", "no room for a second") }
+      Send(Token(), to: sender) { say("select", "sent a token over a semaphore") }
+      After(.seconds(1)) { say("select", "the semaphore had no room for 1 s") }
     }
     for child in children { child.end() }
   }
 
-  /// Keeps a child in an array.
+  /// Holds a child, which is noncopyable, for an array.
   private final class Child {
     private var process: ChildProcess
     init(_ process: consuming ChildProcess) { self.process = process }

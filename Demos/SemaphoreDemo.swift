@@ -1,11 +1,12 @@
 import IPC
 
-/// System V semaphores: counters that processes wait on. Their own traits: as a mutex, only one process at a time
-/// is inside; as a count, as many are as there are places; and with SEM_UNDO the kernel gives back what a process
-/// that died had taken.
+/// System V semaphores (semop(2)): counters that processes wait on.
+///
+/// What semaphores add: as a mutex, one process at a time is in a critical section; as a count, as many as there are
+/// places; and with SEM_UNDO the kernel undoes the operations of a process that dies.
 enum SemaphoreDemo: Demo {
   static let name = "semaphore"
-  static let summary = "waiting on a counter: as a mutex, as a count, and with undo"
+  static let summary = "waiting on a counter: as a mutex, as a count, and with SEM_UNDO"
 
   private enum Index {
     static let mutex = 0, places = 1, begun = 2
@@ -15,40 +16,41 @@ enum SemaphoreDemo: Demo {
   static func run() throws {
     let set = try SemaphoreSet.create([1, 3, 0])
     let memory = try SharedMemory.create(words: 2)
-    // Goes with the last process that has it.
+    // Marked for removal: the kernel removes it with the last process that has it attached.
     try memory.remove()
-    say("parent", "semget(2) made set \(set.id): a mutex at 1, and 3 places")
+    say("parent", "semget(2) made set \(set.id): a mutex with the value 1, and a count of 3 places")
 
     for (word, how) in [(0, "without"), (1, "with")] {
       var spawn = Spawn(arguments: arguments("add-\(set.id)-\(memory.id)-\(word)"))
       spawn.inheritsOutput = true
       var child = try spawn.start()
-      try set.wait(Index.begun)  // The child is there: both begin now.
+      try set.wait(Index.begun)  // The child has attached the memory: both begin now.
       try add(set, memory, word)
       _ = try child.wait()
       say(
         "parent",
-        "two processes added \(rounds) each \(how) the mutex: \(memory[word]) of \(2 * rounds) were counted")
+        "two processes added \(rounds) each \(how) the mutex: the sum is \(memory[word]) of \(2 * rounds)")
     }
 
     for _ in 0..<3 { try set.wait(Index.places) }
     say(
       "parent",
-      "took all 3 places; a fourth is \(try set.tryWait(Index.places) ? "free" : "refused: the count is 0")")
+      "took all 3 places; a fourth is \(try set.tryWait(Index.places) ? "free" : "refused, since the count is 0")"
+    )
     try set.post(Index.places)
-    say("parent", "gave one back: the count is \(try set.value(Index.places))")
+    say("parent", "gives one back: the count is \(try set.value(Index.places))")
 
     var spawn = Spawn(arguments: arguments("die-\(set.id)"))
     spawn.inheritsOutput = true
     var child = try spawn.start()
     say(
       "parent",
-      "the child took the mutex and died in it (\(try child.wait())); with SEM_UNDO the mutex is \(try set.value(Index.mutex)) again"
+      "the child ended while it held the mutex (\(try child.wait())); the kernel undid that, and its value is \(try set.value(Index.mutex))"
     )
     try set.remove()
   }
 
-  /// Reads, adds, writes: three steps that another process can come between.
+  /// Reads, adds and writes: between these steps the other process can write too.
   private static func add(_ set: borrowing SemaphoreSet, _ memory: borrowing SharedMemory, _ word: Int) throws
   {
     for _ in 0..<rounds {
@@ -67,7 +69,9 @@ enum SemaphoreDemo: Demo {
       try add(set, memory, Int(parts[3]))
     } else {
       try set.wait(Index.mutex, undo: true)
-      say("  child", "has the mutex (now \(try set.value(Index.mutex))), and ends without giving it back")
+      say(
+        "  child",
+        "holds the mutex (its value is \(try set.value(Index.mutex))), and ends without releasing it")
     }
   }
 }

@@ -1,19 +1,19 @@
 import ConcurrencyModels
 import Foundation
 
-/// Stands for a connection in the demos of the models: an answer that comes some time after the question. pipe(2)
+/// In the demos of the models: a connection whose answer arrives some time after the question. It is a pipe(2).
 final class SlowAnswer: Sendable {
   let question: String
   private let pipe = Pipe()
 
-  /// Asks; a timer of the loop answers after this many milliseconds.
+  /// Asks. A timer of the loop answers after this many milliseconds.
   init(_ question: String, after milliseconds: UInt64, _ loop: EventLoop) throws {
     self.question = question
     say("asks", "\"\(question)\", whose answer takes \(milliseconds) ms")
     loop.after(milliseconds * 1_000_000) { try self.answer() }
   }
 
-  /// Asks; a thread stands for the server.
+  /// Asks. A thread answers after this many milliseconds.
   init(_ question: String, after milliseconds: UInt64) throws {
     self.question = question
     say("asks", "\"\(question)\", whose answer takes \(milliseconds) ms")
@@ -28,15 +28,15 @@ final class SlowAnswer: Sendable {
   /// Waits for the answer on the calling thread: read(2).
   func wait() throws { _ = try pipe.fileHandleForReading.read(upToCount: 1) }
 
-  /// Readable when the answer is there.
+  /// Readable when the answer has arrived.
   var descriptor: Int32 { pipe.fileHandleForReading.fileDescriptor }
 
   static let questions: [(question: String, milliseconds: UInt64)] = [
-    ("the slow one", 60), ("the quick one", 20), ("the one between", 40),
+    ("the slow one", 60), ("the quick one", 20), ("the middle one", 40),
   ]
 }
 
-/// Milliseconds since it was made.
+/// Counts the milliseconds since it was made.
 struct Stopwatch: Sendable {
   private let start = ContinuousClock.now
   var milliseconds: UInt64 { UInt64((ContinuousClock.now - start) / .milliseconds(1)) }

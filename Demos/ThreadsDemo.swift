@@ -1,13 +1,15 @@
 import Foundation
 import Synchronization
 
-/// A thread for each: the same calls, three times at once. Its own trait: the kernel does the waiting and the switching,
-/// the code stays as it was, and what the threads share needs a lock.
+/// A thread for each: the same calls, three times at once.
+///
+/// What it gives and costs: the code stays as it was, and the kernel switches between the threads; but each thread needs
+/// a stack, and what they share needs a lock.
 enum ThreadsDemo: Demo {
   static let name = "threads"
-  static let summary = "the same three in a thread each, and a lock around what they share"
+  static let summary = "the same three answers, a thread for each, and a lock around what the threads share"
 
-  /// What the threads share: who has been answered, and what went wrong.
+  /// What the threads share: the answered questions, and an error.
   private final class Board: Sendable {
     struct State: Sendable {
       var answered: [String] = []
@@ -36,6 +38,7 @@ enum ThreadsDemo: Demo {
     if let failure = board.state.withLock({ $0.failure }) { throw failure }
     say(
       "main",
-      "\(board.state.withLock { $0.answered.count }) answers in \(watch.milliseconds) ms, for a stack each")
+      "\(board.state.withLock { $0.answered.count }) answers in \(watch.milliseconds) ms: as long as the slowest alone"
+    )
   }
 }

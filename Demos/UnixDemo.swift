@@ -1,10 +1,12 @@
 import IPC
 
-/// A Unix socket: two directions between processes of one machine. Its own traits: packets that keep their
-/// boundaries, and open files that travel: the receiver gets the file itself, and needs no right to its path.
+/// A Unix socket (unix(7)): two directions between processes of one machine.
+///
+/// What Unix sockets add: packets keep their boundaries, and a process can send an open file: the receiver reads it
+/// without having access to its path.
 enum UnixDemo: Demo {
   static let name = "unix"
-  static let summary = "two directions, boundaries, and an open file sent to another process"
+  static let summary = "both directions, packets with boundaries, and an open file sent to another process"
 
   static func run() throws {
     let pair = try Connection.make(over: .unix)
@@ -16,21 +18,23 @@ enum UnixDemo: Demo {
     try spawn.pass(pair.far.sender, as: "answers")
     try spawn.pass(files.other, as: "files")
     var child = try spawn.start()
-    say("asks", "socketpair(2) gave two ends; process \(child.id) has the others")
+    say(
+      "asks",
+      "socketpair(2) made a pair of sockets for each direction; process \(child.id) has one of each pair")
 
     for question in ["how many letters has this?", "and this one?"] {
       say("asks", "sends \"\(question)\"")
       try here.sender.send(question)
-      say("asks", "gets \(try here.receiver.receive(Int.self)) back, over the other direction")
+      say("asks", "receives \(try here.receiver.receive(Int.self)) over the other direction")
     }
 
     let path = "/proc/sys/kernel/ostype"
-    say("asks", "opens \(path) and sends the open file (SCM_RIGHTS): a descriptor, not its bytes")
+    say("asks", "opens \(path) and sends the open file: its descriptor (SCM_RIGHTS), not its bytes")
     try files.one.send(opening: path)
-    say("asks", "the other read from it: \"\(try here.receiver.receive(String.self))\"")
+    say("asks", "the other process read from it: \"\(try here.receiver.receive(String.self))\"")
 
     try here.sender.close()
-    say("asks", "closed its end; the other ended with \(try child.wait())")
+    say("asks", "closes its sender; the other process ends with \(try child.wait())")
   }
 
   static func other(_ role: String) throws {
@@ -39,14 +43,14 @@ enum UnixDemo: Demo {
     let files = try DescriptorSocket.inherited("files")
     for _ in 0..<2 {
       let question = try questions.receive(String.self)
-      say("  \(role)", "got \"\(question)\": a packet arrives as it was sent")
+      say("  \(role)", "got \"\(question)\": the packet arrives whole")
       try answers.send(question.count)
     }
     let text = try files.receiveText()
-    say("  \(role)", "got an open file, and reads it")
+    say("  \(role)", "got an open file, and reads from it")
     try answers.send(String(text.prefix { $0 != "\n" }))
-    // Nothing more comes: the next receive says so.
+    // Waits until the sender has closed.
     try questions.forEach(String.self) { _ in true }
-    say("  \(role)", "the questions have ended")
+    say("  \(role)", "the sender of the questions has closed")
   }
 }

@@ -22,13 +22,17 @@ public protocol Message {
 
 extension Message {
   /// Reads the value from a whole message; bytes behind it are an error.
-  public init(decoding bytes: Span<UInt8>) throws(ChannelError) {
+  @inlinable public init(decoding bytes: Span<UInt8>) throws(ChannelError) {
     var reader = MessageReader()
     try self.init(from: &reader, bytes)
     guard reader.offset == bytes.count else {
-      throw .invalid("\(bytes.count - reader.offset) bytes too many for \(Self.self)")
+      throw excessBytes(bytes.count - reader.offset, Self.self)
     }
   }
+}
+
+@usableFromInline func excessBytes(_ count: Int, _ type: any Any.Type) -> ChannelError {
+  .invalid("\(count) bytes too many for \(type)")
 }
 
 extension ChannelError {
@@ -39,75 +43,82 @@ extension ChannelError {
 
 /// Gathers a message's bytes. Numbers are little-endian; strings and lists have their length in front.
 public struct MessageWriter: Sendable {
+  // Inlinable, so that a program's own messages are encoded without a generic call for each part.
+  @usableFromInline var storage: [UInt8] = []
+
   /// What was written so far.
-  public private(set) var bytes: [UInt8] = []
+  @inlinable public var bytes: [UInt8] { storage }
 
   /// Nothing written.
   public init() {}
 
   /// Forgets what was written and keeps the memory.
-  public mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
+  @inlinable public mutating func removeAll() { storage.removeAll(keepingCapacity: true) }
 
   /// An integer, little-endian, in as many bytes as its type has.
-  public mutating func write<Value: FixedWidthInteger & BitwiseCopyable>(_ value: Value) {
-    unsafe withUnsafeBytes(of: value.littleEndian) { unsafe bytes.append(contentsOf: $0) }
+  @inlinable public mutating func write<Value: FixedWidthInteger & BitwiseCopyable>(_ value: Value) {
+    unsafe withUnsafeBytes(of: value.littleEndian) { unsafe storage.append(contentsOf: $0) }
   }
 
   /// A number as its bits.
-  public mutating func write(_ value: Double) { write(value.bitPattern) }
+  @inlinable public mutating func write(_ value: Double) { write(value.bitPattern) }
 
   /// One byte, 0 or 1.
-  public mutating func write(_ value: Bool) { bytes.append(value ? 1 : 0) }
+  @inlinable public mutating func write(_ value: Bool) { storage.append(value ? 1 : 0) }
 
   /// Four bytes of length, then the text as UTF-8.
-  public mutating func write(_ text: String) {
+  @inlinable public mutating func write(_ text: String) {
     write(UInt32(text.utf8.count))
-    bytes.append(contentsOf: text.utf8)
+    storage.append(contentsOf: text.utf8)
   }
 
   /// Four bytes of length, then the bytes.
-  public mutating func write(_ list: [UInt8]) {
+  @inlinable public mutating func write(_ list: [UInt8]) {
     write(UInt32(list.count))
-    bytes.append(contentsOf: list)
+    storage.append(contentsOf: list)
   }
 
   /// Four bytes of length, then the value as it would be a message of its own.
-  public mutating func write<Value: Message>(message value: borrowing Value) throws(ChannelError) {
-    let start = bytes.count
+  @inlinable public mutating func write<Value: Message>(message value: borrowing Value) throws(ChannelError) {
+    let start = storage.count
     write(UInt32(0))
     try value.encode(to: &self)
-    let count = UInt32(bytes.count - start - 4).littleEndian
-    for byte in 0..<4 { bytes[start + byte] = UInt8(truncatingIfNeeded: count >> (8 * UInt32(byte))) }
+    let count = UInt32(storage.count - start - 4).littleEndian
+    for byte in 0..<4 { storage[start + byte] = UInt8(truncatingIfNeeded: count >> (8 * UInt32(byte))) }
   }
 
   /// The bytes alone: the rest of the message.
-  public mutating func append(_ list: some Sequence<UInt8>) { bytes.append(contentsOf: list) }
+  @inlinable public mutating func append(_ list: some Sequence<UInt8>) { storage.append(contentsOf: list) }
 }
 
 /// Where reading a message's bytes has come to. Checks every length before it believes it.
 public struct MessageReader: Sendable {
+  @usableFromInline var position = 0
+
   /// The next byte to read.
-  public private(set) var offset = 0
+  @inlinable public var offset: Int { position }
 
   /// At the beginning.
-  public init() {}
+  @inlinable public init() {}
 
   /// In the middle.
-  package init(at offset: Int) { self.offset = offset }
+  package init(at offset: Int) { position = offset }
 
   /// How many bytes are left.
-  public func remaining(_ bytes: Span<UInt8>) -> Int { bytes.count - offset }
+  @inlinable public func remaining(_ bytes: Span<UInt8>) -> Int { bytes.count - position }
 
-  private mutating func skip(_ count: Int, _ bytes: Span<UInt8>) throws(ChannelError) -> Int {
-    guard count >= 0, count <= bytes.count - offset else {
-      throw .invalid("\(count) bytes wanted at byte \(offset) of \(bytes.count)")
-    }
-    defer { offset += count }
-    return offset
+  @inlinable mutating func skip(_ count: Int, _ bytes: Span<UInt8>) throws(ChannelError) -> Int {
+    guard count >= 0, count <= bytes.count - position else { throw tooShort(count, bytes.count) }
+    defer { position += count }
+    return position
+  }
+
+  @usableFromInline func tooShort(_ count: Int, _ total: Int) -> ChannelError {
+    .invalid("\(count) bytes wanted at byte \(position) of \(total)")
   }
 
   /// An integer of the type asked for.
-  public mutating func integer<Value: FixedWidthInteger & BitwiseCopyable>(
+  @inlinable public mutating func integer<Value: FixedWidthInteger & BitwiseCopyable>(
     _ bytes: Span<UInt8>, as type: Value.Type = Value.self
   ) throws(ChannelError) -> Value {
     let at = try skip(MemoryLayout<Value>.size, bytes)
@@ -117,7 +128,7 @@ public struct MessageReader: Sendable {
   }
 
   /// A number from its bits.
-  public mutating func double(_ bytes: Span<UInt8>) throws(ChannelError) -> Double {
+  @inlinable public mutating func double(_ bytes: Span<UInt8>) throws(ChannelError) -> Double {
     Double(bitPattern: try integer(bytes))
   }
 
@@ -129,7 +140,7 @@ public struct MessageReader: Sendable {
   }
 
   /// A value with its length in front.
-  public mutating func message<Value: Message>(
+  @inlinable public mutating func message<Value: Message>(
     _ bytes: Span<UInt8>, as type: Value.Type = Value.self
   ) throws(ChannelError) -> Value {
     let count: UInt32 = try integer(bytes)
@@ -226,10 +237,10 @@ extension Bool: Message {
 
 extension Message where Self: FixedWidthInteger & BitwiseCopyable {
   /// The integer, little-endian.
-  public func encode(to writer: inout MessageWriter) { writer.write(self) }
+  @inlinable public func encode(to writer: inout MessageWriter) { writer.write(self) }
 
   /// The integer, little-endian.
-  public init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
+  @inlinable public init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
     self = try reader.integer(bytes)
   }
 }

@@ -21,6 +21,11 @@ public struct MechanismTraits: Hashable, Sendable {
     case integers
   }
 
+  /// A plain C exchange that the benchmark knows, by the mechanism that it uses.
+  package enum Baseline: String, Hashable, Sendable {
+    case pipe, fifo, queue, semaphore, ring, socket
+  }
+
   /// The system calls of a channel, by what the process does. Names are the kernel's, as strace(1) prints them.
   public struct SystemCalls: Hashable, Sendable {
     /// Opening either endpoint.
@@ -77,8 +82,14 @@ public struct MechanismTraits: Hashable, Sendable {
   /// The largest write that the kernel doesn't interleave with other senders' writes, in bytes; nil where every message
   /// has a boundary of its own, or the channel has one sender.
   public let atomicWriteBytes: Int?
-  /// Whether the benchmark has the same exchange in plain C.
-  public let hasBaseline: Bool
+  /// The most bytes that one system call carries; nil if the mechanism sets no limit.
+  public let bytesPerCall: Int?
+  /// Whether each sender has a connection of its own, so that an unnamed channel has only one sender.
+  public let connectsEachSender: Bool
+  /// Whether the peer is a command's standard input or output, and not a process that uses this library.
+  public let peerIsCommand: Bool
+  /// The plain C exchange that the benchmark compares it with; nil if there is none.
+  package let baseline: Baseline?
   /// What a channel of this mechanism can't do, and the way out; empty where there is nothing to say.
   public let caveat: String
 
@@ -86,7 +97,8 @@ public struct MechanismTraits: Hashable, Sendable {
     summary: String, addressForm: String, systemCalls: SystemCalls, carries: Carries = .messages,
     manySenders: Bool, manyReceivers: Bool, anonymous: Bool = true, named: Bool = true,
     crossesMachines: Bool = false, coalesces: Bool = true, writesInPlace: Bool = false,
-    outlivesProcesses: Bool = false, atomicWriteBytes: Int? = nil, hasBaseline: Bool = false,
+    outlivesProcesses: Bool = false, atomicWriteBytes: Int? = nil, bytesPerCall: Int? = nil,
+    connectsEachSender: Bool = false, peerIsCommand: Bool = false, baseline: Baseline? = nil,
     caveat: String = ""
   ) {
     self.summary = summary
@@ -102,7 +114,10 @@ public struct MechanismTraits: Hashable, Sendable {
     self.writesInPlace = writesInPlace
     self.outlivesProcesses = outlivesProcesses
     self.atomicWriteBytes = atomicWriteBytes
-    self.hasBaseline = hasBaseline
+    self.bytesPerCall = bytesPerCall
+    self.connectsEachSender = connectsEachSender
+    self.peerIsCommand = peerIsCommand
+    self.baseline = baseline
     self.caveat = caveat
   }
 }

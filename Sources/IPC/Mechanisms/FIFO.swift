@@ -24,7 +24,7 @@ enum FIFOMechanism: MechanismImplementation {
     systemCalls: MechanismTraits.SystemCalls(
       open: ["mkfifo", "open", "flock", "lstat", "fstat", "fcntl", "unlink"], send: ["writev"],
       receive: ["read"], wait: ["poll"], close: ["close", "unlink"]),
-    manySenders: true, manyReceivers: false, atomicWriteBytes: PipeMechanism.atomicBytes, hasBaseline: true,
+    manySenders: true, manyReceivers: false, atomicWriteBytes: PipeMechanism.atomicBytes, baseline: .fifo,
     caveat:
       "sends in fragments of 4096 bytes, since others may send too; ?senders=one sends large messages faster")
 

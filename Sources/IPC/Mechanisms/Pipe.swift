@@ -20,7 +20,7 @@ enum PipeMechanism: MechanismImplementation {
     systemCalls: MechanismTraits.SystemCalls(
       open: ["pipe2", "fcntl"], send: ["writev", "pwritev2"], receive: ["read", "preadv2"], wait: ["poll"],
       close: ["close"]),
-    manySenders: true, manyReceivers: false, named: false, atomicWriteBytes: atomicBytes, hasBaseline: true,
+    manySenders: true, manyReceivers: false, named: false, atomicWriteBytes: atomicBytes, baseline: .pipe,
     caveat: "several senders need ?senders=many, which sends in fragments of 4096 bytes")
 
   /// PIPE_BUF: what the kernel writes in one piece, whatever other processes write.

@@ -26,7 +26,7 @@ enum UnixSocketMechanism: MechanismImplementation {
         "shutdown", "eventfd",
       ], send: ["sendmsg"], receive: ["recvmsg", "poll"], wait: ["poll"],
       close: ["close", "shutdown", "unlink"]),
-    manySenders: true, manyReceivers: false, hasBaseline: true,
+    manySenders: true, manyReceivers: false, baseline: .socket,
     caveat: "passing one anonymous endpoint to several senders needs packets")
 
   private static let unitBytes = 1 << 16

@@ -26,7 +26,8 @@ enum MessageQueueMechanism: KernelObjectMechanism {
       open: ["msgget", "msgctl", "semget", "semctl", "shmget", "shmat", "shmctl"],
       send: ["msgsnd", "semtimedop", "futex"], receive: ["msgrcv", "semtimedop", "semctl", "futex"],
       wait: ["futex", "msgctl"], close: ["msgctl", "semctl", "shmdt", "shmctl"]),
-    manySenders: true, manyReceivers: true, outlivesProcesses: true, hasBaseline: true,
+    manySenders: true, manyReceivers: true, outlivesProcesses: true, bytesPerCall: largestMessage,
+    baseline: .queue,
     caveat: "holds kernel.msgmnb bytes, which only the administrator can raise (sysctl kernel.msgmnb=...)")
 
   /// The types of the queue's messages.
@@ -35,6 +36,10 @@ enum MessageQueueMechanism: KernelObjectMechanism {
     /// From a receiver's own monitor: all senders are gone.
     static let hangUp = 3
   }
+
+  /// The largest message that a queue of the default capacity takes.
+  private static let largestMessage = min(
+    KernelLimit.number("kernel/msgmax"), KernelLimit.number("kernel/msgmnb"))
 
   /// The bytes of the type before a message's text.
   static let typeBytes = 8

@@ -23,7 +23,8 @@ enum SemaphoreMechanism: KernelObjectMechanism {
     systemCalls: MechanismTraits.SystemCalls(
       open: ["semget", "semctl", "shmget", "shmat", "shmctl"], send: ["semtimedop", "semctl"],
       receive: ["semtimedop", "semctl"], wait: ["semtimedop"], close: ["semctl", "shmdt", "shmctl"]),
-    manySenders: true, manyReceivers: true, outlivesProcesses: true, hasBaseline: true,
+    manySenders: true, manyReceivers: true, outlivesProcesses: true, bytesPerCall: BoundedBuffer.slotBytes,
+    baseline: .semaphore,
     caveat: "two calls per message each side; every process that uses one takes an undo entry of kernel.sem's"
   )
 

@@ -23,7 +23,7 @@ enum SharedMemoryMechanism: KernelObjectMechanism {
     systemCalls: MechanismTraits.SystemCalls(
       open: ["shmget", "shmat", "shmdt", "shmctl", "membarrier"], send: ["futex"],
       receive: ["futex", "membarrier"], wait: ["futex", "membarrier"], close: ["shmdt", "shmctl", "futex"]),
-    manySenders: false, manyReceivers: false, writesInPlace: true, outlivesProcesses: true, hasBaseline: true,
+    manySenders: false, manyReceivers: false, writesInPlace: true, outlivesProcesses: true, baseline: .ring,
     caveat: "one sender and one receiver; a hostile sender can change a message while it is read")
 
   /// The bytes of a ring without `?capacity=`.

@@ -15,7 +15,7 @@ enum PopenMechanism: MechanismImplementation {
     systemCalls: MechanismTraits.SystemCalls(
       open: ["pipe2", "fcntl", "open"], send: ["writev", "pwritev2"], receive: ["read", "preadv2"],
       wait: ["poll"], close: ["close", "wait4"]),
-    manySenders: false, manyReceivers: false, named: false,
+    manySenders: false, manyReceivers: false, named: false, peerIsCommand: true,
     caveat:
       "an address names a command, which this endpoint starts; closing waits for it to end, as pclose(3) does"
   )

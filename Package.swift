@@ -115,7 +115,14 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
-      name: "ToolTests",
+      name: "CrawlingTests", dependencies: ["Crawling", "IPC", "IPCWorkers", "SystemCalls", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "BenchmarkingTests",
+      dependencies: ["Benchmarking", "IPC", "Measurement", "TestSupport"], swiftSettings: strict),
+    // Run the tool as a user does.
+    .testTarget(
+      name: "IPCCommandTests",
       dependencies: [
         "TestSupport", "IPC", "IPCWorkers", "IPCActors", "Crawling", "ConcurrencyModels", "Benchmarking",
         "SystemCalls", "Measurement", "ipc",

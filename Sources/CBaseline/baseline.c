@@ -25,7 +25,7 @@ struct baseline_end *baseline_open(const struct baseline_options *options) {
     return end;
   }
   size_t gather = options->unit < 1 << 16 ? options->unit : 1 << 16;
-  // A receiver reads ahead, and holds the largest message of a stream whole.
+  // A receiver reads ahead, and has room for the largest message of a stream.
   end->capacity = options->sends ? gather : 2 * (options->unit < 1 << 16 ? 1 << 16 : options->unit) +
                                                 (options->is_stream ? options->size : 0);
   end->buffer = malloc(end->capacity + 16);
@@ -80,7 +80,7 @@ void baseline_wait_until(uint64_t instant) {
     uint64_t now = baseline_now();
     if (now >= instant) return;
     if (instant - now > 200000) {
-      // Asleep for most of it: a wake-up takes less than what is left.
+      // Sleeps for most of the time: a wake-up takes less than what remains.
       uint64_t nap = instant - now - 150000;
       struct timespec time = {.tv_sec = (time_t)(nap / 1000000000), .tv_nsec = (long)(nap % 1000000000)};
       nanosleep(&time, NULL);

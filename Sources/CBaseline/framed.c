@@ -1,5 +1,5 @@
 // Framed bytes over pipes, FIFOs, sockets, queues and the bounded buffer. The frame is eight bytes: sender, length,
-// two flags, as the library's documentation has it.
+// two flags, as the library documents it.
 #include "internal.h"
 
 #include <fcntl.h>
@@ -21,7 +21,7 @@ uint64_t baseline_header(uint32_t stream, size_t count, bool continues, bool mor
   return (uint64_t)stream | (uint64_t)count << 32 | (uint64_t)more << 63 | (uint64_t)continues << 62;
 }
 
-// This side's next slot. As in the library: the kernel keeps it, and needn't be asked while nobody else was here.
+// This endpoint's next slot. As in the library, the kernel keeps it; while no other process has used it, it is cached.
 static int next_slot(struct baseline_end *end) {
   uint64_t *entered = (uint64_t *)((uint8_t *)end->options.memory + (end->options.sends ? 128 : 256));
   uint64_t entry = __atomic_load_n(entered, __ATOMIC_ACQUIRE);
@@ -41,13 +41,13 @@ bool framed_open(struct baseline_end *end) {
     end->nonblocking = open(path, (options->sends ? O_WRONLY : O_RDONLY) | O_NONBLOCK | O_CLOEXEC);
     if (end->nonblocking < 0) return false;
   }
-  // A queue's message has its type in front.
+  // A queue's message begins with its type.
   end->scratch = malloc(options->unit + 16);
   if (!end->scratch) return false;
   return true;
 }
 
-// One call; `now`: don't wait. A queue's message has its type in front; the buffers keep eight bytes for it.
+// One call; `now`: without waiting. A queue's message begins with its type, for which the buffers reserve eight bytes.
 static ssize_t write_once(struct baseline_end *end, const uint8_t *head, const uint8_t *body, size_t count, bool now) {
   struct baseline_options *options = &end->options;
   struct iovec pieces[2] = {{(void *)head, 8}, {(void *)body, count}};
@@ -132,7 +132,7 @@ static ssize_t read_once(struct baseline_end *end, uint8_t *buffer, size_t count
   }
 }
 
-// As the wait strategy has it.
+// Waits as the wait strategy says.
 static ssize_t wait_write(struct baseline_end *end, const uint8_t *head, const uint8_t *body, size_t count) {
   if (end->options.wait == baseline_block) return write_once(end, head, body, count, false);
   uint64_t until = 0;
@@ -163,7 +163,7 @@ static ssize_t wait_read(struct baseline_end *end, uint8_t *buffer, size_t count
   }
 }
 
-// Everything, whatever a stream cuts.
+// Sends everything, in several calls if need be.
 static int write_all(struct baseline_end *end, const uint8_t *head, const uint8_t *body, size_t count) {
   ssize_t done = wait_write(end, head, body, count);
   if (done < 0) return -1;
@@ -193,7 +193,7 @@ static int write_all(struct baseline_end *end, const uint8_t *head, const uint8_
 
 static inline int flush(struct baseline_end *end) {
   if (end->filled == 0) return 0;
-  // The first frame's header stands in the buffer.
+  // The buffer begins with the first frame's header.
   size_t filled = end->filled;
   end->filled = 0;
   return write_all(end, end->buffer, end->buffer + 8, filled - 8);
@@ -226,7 +226,7 @@ static inline int put(struct baseline_end *end, uint64_t number, bool every_byte
 }
 
 static int fill(struct baseline_end *end, size_t needed) {
-  // Room for the largest piece behind what is left of the last; moved to the front where it doesn't fit.
+  // Makes room for the largest piece after the remaining bytes, which it moves to the front if needed.
   size_t left = end->filled - end->start;
   if (left == 0) {
     end->start = end->filled = 0;

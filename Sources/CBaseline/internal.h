@@ -12,13 +12,13 @@ struct baseline_end {
   int nonblocking;
   uint8_t *message;
   uint8_t *scratch;
-  // Sender: frames that wait to go out together. Receiver: bytes that were read ahead, from `start` on.
+  // Sender: frames that are sent together. Receiver: bytes that were read ahead, from `start`.
   uint8_t *buffer;
   size_t start, filled, capacity;
-  // Receiver: a message in parts.
+  // Receiver: a message in fragments.
   uint8_t *whole;
   size_t whole_count;
-  // The bounded buffer: this side's next slot.
+  // The bounded buffer: this endpoint's next slot.
   int slot;
   uint64_t last_entry;
   bool inside;
@@ -36,12 +36,12 @@ static inline void baseline_pause(void) {
 #endif
 }
 
-// How long an adaptive wait tries before it sleeps, in nanoseconds.
+// How long an adaptive wait spins before it sleeps, in nanoseconds.
 enum { baseline_patience = 60000 };
 
 uint64_t baseline_header(uint32_t stream, size_t count, bool continues, bool more);
 
-// The two ways of carrying a message, each with the loops over it.
+// The two transports, each with the loops over it.
 #define BASELINE_LOOPS(name)                                                                                   \
   int name##_send(struct baseline_end *, uint64_t, uint64_t, bool);                                            \
   int name##_flush(struct baseline_end *);                                                                     \

@@ -1,5 +1,5 @@
-// The exchanges over one way of carrying a message. Before including this: NAME(x); put(end, number, every_byte), which
-// sends one message; get(end, &bytes, &size), which lends one; done(end), which gives it back; flush(end).
+// The exchanges over one transport. Before including this: NAME(x); put(end, number, every_byte), which
+// sends one message; get(end, &bytes, &size), which borrows one; done(end), which returns it; flush(end).
 
 int NAME(send)(struct baseline_end *end, uint64_t first, uint64_t count, bool every_byte) {
   for (uint64_t i = 0; i < count; i++)

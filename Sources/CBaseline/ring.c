@@ -1,4 +1,4 @@
-// The ring in shared memory: the library's layout, to the byte.
+// The ring in shared memory, with the library's layout.
 #include "internal.h"
 
 #include <linux/futex.h>
@@ -34,7 +34,7 @@ static inline void ring(uint32_t *bell) {
   if (__atomic_load_n(bell, __ATOMIC_RELAXED) & 1) wake(bell);
 }
 
-// Waits until `counter` is no longer `seen`.
+// Waits until `counter` differs from `seen`.
 static uint64_t await(struct baseline_end *end, uint64_t *counter, uint64_t seen, uint32_t *bell) {
   uint64_t value, until = 0;
   if (end->options.wait != baseline_block) {
@@ -69,7 +69,7 @@ static inline int flush(struct baseline_end *end) {
 static inline int put(struct baseline_end *end, uint64_t number, bool every_byte) {
   uint64_t capacity = end->mask + 1;
   size_t size = end->options.size, offset = 0, most = capacity / 2 - 16;
-  // Larger than half the ring: in parts.
+  // Larger than half the ring: in fragments.
   size_t part = size <= most ? size : capacity / 4 - 8;
   if (size > most || end->options.mode != baseline_in_place) {
     if (every_byte) baseline_fill(end->message, size, number);

@@ -1,7 +1,9 @@
 import IPC
 
-/// A command's arguments: options taken one by one, then what is left.
+/// The arguments of a command. It takes its options one by one, then what is left.
 struct Arguments {
+  private static let secondsRange = 0.01...600.0
+
   private let command: String
   private var list: [String]
 
@@ -12,7 +14,8 @@ struct Arguments {
 
   var wantsHelp: Bool { list.contains("--help") || list.contains("-h") }
 
-  private func wrong(_ what: String) -> Failure { .call("\(what); ipc \(command) --help shows the options") }
+  /// A wrong call, with a hint at the help.
+  func wrong(_ what: String) -> Failure { .call("\(what); ipc \(command) --help explains the options") }
 
   /// Whether `--name` is there.
   mutating func flag(_ name: String) -> Bool {
@@ -28,24 +31,19 @@ struct Arguments {
     }
     guard let index = list.firstIndex(of: name) else { return nil }
     guard index + 1 < list.count, !list[index + 1].hasPrefix("--") else {
-      throw wrong("\(name) wants a value")
+      throw wrong("\(name) needs a value")
     }
     list.remove(at: index)
     return list.remove(at: index)
   }
 
-  /// Takes the first argument if it is this word.
-  mutating func takesWord(_ word: String) -> Bool {
-    guard list.first == word else { return false }
-    list.removeFirst()
-    return true
-  }
-
-  /// Seconds, also parts of one.
+  /// A number of seconds, which may have a fraction.
   mutating func seconds(_ name: String) throws -> Double? {
     guard let text = try value(name) else { return nil }
-    guard let seconds = Double(text), seconds >= 0.01, seconds <= 600 else {
-      throw wrong("\(name) \(text): seconds from 0.01 to 600 are possible")
+    guard let seconds = Double(text), Self.secondsRange.contains(seconds) else {
+      throw wrong(
+        "\(name) \(text): choose from \(Self.secondsRange.lowerBound) to \(Self.secondsRange.upperBound) seconds"
+      )
     }
     return seconds
   }
@@ -53,14 +51,14 @@ struct Arguments {
   /// A whole number in a range.
   mutating func number(_ name: String, _ range: ClosedRange<Int>) throws -> Int? {
     guard let text = try value(name) else { return nil }
-    guard let number = Int(text) else { throw wrong("\(name) \(text): that is no whole number") }
+    guard let number = Int(text) else { throw wrong("\(name) \(text): expected a whole number") }
     guard range.contains(number) else {
-      throw wrong("\(name) \(text): a number from \(range.lowerBound) to \(range.upperBound) is possible")
+      throw wrong("\(name) \(text): choose a number from \(range.lowerBound) to \(range.upperBound)")
     }
     return number
   }
 
-  /// The mechanisms of `--mechanism pipe,memory`, each once; `areNamed`: not just all of them.
+  /// The mechanisms of `--mechanism pipe,memory`, each once. `areNamed`: they were named one by one.
   mutating func mechanisms() throws -> (list: [Mechanism], areNamed: Bool)? {
     guard let text = try value("--mechanism") else { return nil }
     var seen: Set<Mechanism> = []
@@ -74,15 +72,15 @@ struct Arguments {
   mutating func choice(_ name: String, _ words: [String]) throws -> String? {
     guard let text = try value(name) else { return nil }
     guard words.contains(text) else {
-      throw wrong("\(name) \(text): there are \(words.joined(separator: ", "))")
+      throw wrong("\(name) \(text): choose from \(words.joined(separator: ", "))")
     }
     return text
   }
 
-  /// What is left, which must not look like an option.
+  /// What is left, in which no option may be.
   mutating func rest() throws -> [String] {
     if let option = list.first(where: { $0.hasPrefix("-") && $0 != "-" }) {
-      throw wrong("no option \(option)")
+      throw wrong("unknown option \(option)")
     }
     defer { list = [] }
     return list
@@ -90,6 +88,6 @@ struct Arguments {
 
   /// Nothing may be left.
   mutating func end() throws {
-    if let extra = try rest().first { throw wrong("\"\(extra)\" is one too many") }
+    if let extra = try rest().first { throw wrong("unexpected argument \"\(extra)\"") }
   }
 }

@@ -3,7 +3,7 @@ import Foundation
 import IPC
 import SystemCalls
 
-/// What the caller of `ipc bench` asked for, checked before anything is measured.
+/// The options of `ipc bench`, checked before anything is measured.
 struct BenchOptions {
   enum Format { case table, json, csv, markdown }
 
@@ -32,7 +32,7 @@ struct BenchOptions {
     let earlierPath = try arguments.value("--compare")
     let words = try arguments.rest()
     guard words.count <= 1 else {
-      throw Failure.call("\"\(words[1])\" is one too many: one workload, or all")
+      throw Failure.call("unexpected argument \"\(words[1])\": name one workload, or all")
     }
 
     let isWhole = words.isEmpty || words == ["all"] || isQuick
@@ -42,11 +42,13 @@ struct BenchOptions {
     let waits = try chosenWaits.map { try Self.list($0, "--wait") { WaitStrategy(rawValue: $0) } }
     let modes = try chosenModes.map { try Self.list($0, "--mode") { SendMode(rawValue: $0) } }
     let cpus = try Self.cpus(pin)
-    if processes != nil, !workloads.contains(where: { [.fanIn, .fanOut, .jobs].contains($0) }) {
-      throw Failure.call("--processes is for fan-in, fan-out and jobs: \(words[0]) has two")
+    if processes != nil, !workloads.contains(where: \.takesProcesses) {
+      throw Failure.call(
+        "--processes is for \(Workload.all.filter(\.takesProcesses).map(\.name).joined(separator: ", ")): \(words[0]) has two processes"
+      )
     }
     if crawlPath != nil, htmlPath == nil {
-      throw Failure.call("--crawl is for the report: name it with --html FILE")
+      throw Failure.call("--crawl adds to the HTML report: name its file with --html FILE")
     }
 
     do {
@@ -60,12 +62,12 @@ struct BenchOptions {
           processes: processes ?? 2, rate: rate.map(Double.init), isWhole: isWhole)
       }
       guard !found.cases.isEmpty else {
-        throw Failure.call(found.leftOut.first ?? "nothing is left to measure: name other mechanisms")
+        throw Failure.call(found.leftOut.first ?? "no case is left to measure: name other mechanisms")
       }
       var plan = BenchmarkPlan(
         cases: found.cases, repeats: repeats ?? 5,
         seconds: seconds ?? (isQuick || words.isEmpty ? 0.1 : 0.25), cpus: cpus,
-        raw: wantsRaw || isWhole, seed: UInt64(seed), partArguments: [BenchCommand.partArgument])
+        raw: wantsRaw || isWhole, seed: UInt64(seed), processArguments: [BenchmarkExchangeProcess.argument])
       plan.leftOut = found.leftOut
       plan.pinsAll = pin != nil && pin != "none"
       plan.isQuick = isQuick || words.isEmpty
@@ -78,7 +80,7 @@ struct BenchOptions {
     html = try htmlPath.map { try ReportFile($0, option: "--html") }
   }
 
-  /// The workloads' own defaults where the caller has none.
+  /// The cases, with each workload's defaults for what the caller left out.
   private static func cases(
     _ workloads: [Workload], _ mechanisms: [Mechanism], areNamed: Bool, _ sizes: [Int]?,
     _ waits: [WaitStrategy]?,
@@ -87,19 +89,20 @@ struct BenchOptions {
     var cases: [BenchmarkCase] = []
     var leftOut: [String] = []
     for workload in workloads {
-      let isWide = isWhole && [.latency, .throughput].contains(workload)
+      let isWide = isWhole && workload.comparesSizes
       let choice = BenchmarkChoice(
         workloads: [workload], mechanisms: mechanisms, mechanismsAreNamed: areNamed && !isWhole,
-        sizes: sizes ?? (isWide ? [64, 1024, 65536, 1 << 20] : [64]), sizesAreNamed: sizes != nil && !isWhole,
-        waits: waits ?? (workload == .latency && rate == nil ? [.block, .spin] : [.block]),
+        sizes: sizes ?? (isWide ? BenchmarkCase.comparedSizes : [64]),
+        sizesAreNamed: sizes != nil && !isWhole,
+        waits: waits ?? (rate == nil ? workload.defaultWaits : [.block]),
         modes: modes ?? (isWide ? [.each, .batched] : [.each]), modesAreNamed: modes != nil && !isWhole,
-        processes: processes, rate: workload == .latency || !isWhole ? rate : nil)
+        processes: processes, rate: workload.takesRate || !isWhole ? rate : nil)
       do throws(BenchmarkError) {
         let found = try choice.cases()
         cases += found.cases
         leftOut += found.leftOut
       } catch {
-        // Where everything was asked for, a workload that none of the mechanisms can do is left out.
+        // Of all workloads, one that none of the mechanisms can do is left out.
         guard isWhole else { throw error }
         leftOut.append(error.description)
       }
@@ -112,16 +115,16 @@ struct BenchOptions {
       arguments.flag($0.1)
     }
     guard wanted.count <= 1 else {
-      throw Failure.call("\(wanted.map(\.1).joined(separator: " and ")): one of them fits standard output")
+      throw Failure.call("\(wanted.map(\.1).joined(separator: " and ")): choose one output format")
     }
     return wanted.first?.0 ?? .table
   }
 
   private static func workloads(_ word: String?) throws -> [Workload] {
-    guard let word, word != "all" else { return Workload.allCases }
-    guard let workload = Workload(rawValue: word) else {
-      let names = Workload.allCases.map(\.rawValue).joined(separator: ", ")
-      throw Failure.call("no workload \"\(word)\": there are \(names), all, steps and advise")
+    guard let word, word != "all" else { return Workload.all }
+    guard let workload = Workload(named: word) else {
+      let names = Workload.all.map(\.name) + ["all"] + BenchCommand.subcommands.map { $0.name }
+      throw Failure.unknown("workload", word, names)
     }
     return [workload]
   }
@@ -139,22 +142,24 @@ struct BenchOptions {
   private static func wrong(_ option: String, _ word: String) -> String {
     let possible =
       switch option {
-      case "--size": "write sizes such as 64,1K,64K,1M"
-      case "--wait": "there are \(WaitStrategy.allCases.map(\.rawValue).joined(separator: ", "))"
-      default: "there are \(SendMode.allCases.map(\.rawValue).joined(separator: ", "))"
+      case "--size": "expected sizes such as 64,1K,64K,1M"
+      case "--wait": "choose from \(WaitStrategy.allCases.map(\.rawValue).joined(separator: ", "))"
+      default: "choose from \(SendMode.allCases.map(\.rawValue).joined(separator: ", "))"
       }
     return "\(option) \(word): \(possible)"
   }
 
-  /// The first two CPUs, unless the caller has others in mind.
+  /// The CPUs that the caller named, or the first two.
   static func cpus(_ text: String?) throws -> [Int] {
     if text == "none" { return [] }
     guard let text else { return Processes.usableCPUs.count > 1 ? Array(Processes.usableCPUs.prefix(2)) : [] }
     return try text.split(separator: ",", omittingEmptySubsequences: false).map { word in
-      guard let cpu = Int(word) else { throw Failure.call("--pin \(text): write CPUs such as 0,1, or none") }
+      guard let cpu = Int(word) else {
+        throw Failure.call("--pin \(text): expected CPUs such as 0,1, or none")
+      }
       guard Processes.usableCPUs.contains(cpu) else {
         let there = Processes.usableCPUs.map(String.init).joined(separator: ", ")
-        throw Failure.call("--pin \(text): there is no CPU \(cpu) for this process: there are \(there)")
+        throw Failure.call("--pin \(text): this process can't run on CPU \(cpu): choose from \(there)")
       }
       return cpu
     }

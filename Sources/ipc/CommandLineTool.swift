@@ -1,57 +1,21 @@
-import Benchmarking
-import Crawling
 import IPC
-import SystemCalls
-
-/// A command of the tool.
-protocol Command: SendableMetatype {
-  static var name: String { get }
-  static var summary: String { get }
-  /// What `--help` prints, with an example.
-  static var help: String { get }
-  static func run(_ arguments: inout Arguments) throws
-}
-
-/// Why the tool ends without having done what it was asked: one line, and an exit code.
-struct Failure: Error {
-  enum Kind: Int32 {
-    /// The work failed.
-    case work = 1
-    /// The call was wrong.
-    case call = 2
-    case interrupted = 130
-  }
-
-  let kind: Kind
-  let message: String
-
-  static func call(_ message: String) -> Failure { Failure(kind: .call, message: message) }
-  static func work(_ message: String) -> Failure { Failure(kind: .work, message: message) }
-  static let interrupted = Failure(kind: .interrupted, message: "")
-}
 
 enum CommandLineTool {
   static let version = "0.1.0"
-  static let commands: [any Command.Type] = [
-    CrawlCommand.self, BenchCommand.self, MechanismsCommand.self, DemoCommand.self, SiteCommand.self,
-  ]
 
   static let help = """
-    ipc: channels between processes, over every mechanism that the system has
+    example: ipc crawl                      the same crawl over every mechanism, and what each costs
+             ipc crawl --work slow --model all --workers 10     the same in every model of concurrency
+             ipc demo pipe                  what a pipe is
 
     usage: ipc COMMAND [options]
 
-    \(commands.map { "  " + pad($0.name, 12) + $0.summary }.joined(separator: "\n"))
+    Channels between processes, over every mechanism of the system.
 
-    ipc COMMAND --help says more, with an example. To begin with:
-      ipc crawl                      the same crawl over every mechanism, and what each cost
-      ipc crawl --work slow --model all --workers 10     the same in every model of concurrency
-      ipc demo pipe                  what a pipe is
+    \(HelpText.list(Commands.all))
+
+    ipc COMMAND --help explains a command.
     """
-
-  static func pad(_ text: String, _ width: Int) -> String {
-    text + String(repeating: " ", count: max(1, width - text.count))
-  }
 
   /// Runs a command; returns the exit code.
   static func run(_ list: [String]) -> Int32 {
@@ -63,11 +27,11 @@ enum CommandLineTool {
       return failure.kind.rawValue
     } catch let error as ChannelError {
       Terminal.error(error.description)
-      // What the caller wrote was wrong, or what the machine did.
-      return [.invalidAddress, .unknownMechanism, .notSupported].contains(error.code) ? 2 : 1
+      let isWrongCall = [.invalidAddress, .unknownMechanism, .notSupported].contains(error.code)
+      return (isWrongCall ? Failure.Kind.call : .work).rawValue
     } catch {
       Terminal.error("\(error)")
-      return 1
+      return Failure.Kind.work.rawValue
     }
   }
 
@@ -77,22 +41,29 @@ enum CommandLineTool {
       throw Failure(kind: .call, message: "")
     }
     switch first {
-    case "--help", "-h", "help": Terminal.print(help)
-    case "--version": Terminal.print("ipc \(version)")
-    case CrawlCommand.workerArgument: try Crawl.serve()
-    case CrawlCommand.actorArgument: try ActorCrawl.serve()
-    case BenchCommand.partArgument where list.count == 2: BenchmarkPart.serve(list[1])
-    case BenchmarkPart.workerArgument: try BenchmarkPart.work()
-    case BenchmarkPart.actorArgument: try BenchmarkPart.hostActor()
-    case SelectRun.senderArgument: try SelectRun.send()
-    default:
-      guard let command = commands.first(where: { $0.name == first }) else {
-        let names = commands.map { $0.name }.joined(separator: ", ")
-        throw Failure.call("no command \"\(first)\": there are \(names); ipc --help says what they do")
-      }
-      var arguments = Arguments(command: first, Array(list.dropFirst()))
-      if arguments.wantsHelp { return Terminal.print(command.help) }
-      try command.run(&arguments)
+    case "--help", "-h", "help": return Terminal.print(help)
+    case "--version": return Terminal.print("ipc \(version)")
+    default: break
     }
+    let rest = Array(list.dropFirst())
+    if let process = Commands.processes.first(where: { $0.argument == first }) {
+      return try process.run(rest)
+    }
+    guard let command = Commands.all.first(where: { $0.name == first }) else {
+      throw Failure.call(
+        "unknown command \"\(first)\": choose from \(Commands.all.map { $0.name }.joined(separator: ", ")); ipc --help explains them"
+      )
+    }
+    try run(command, called: first, rest)
+  }
+
+  /// Runs a command, or the subcommand that its first argument chooses.
+  private static func run(_ command: any Command.Type, called name: String, _ list: [String]) throws {
+    if let first = list.first, let subcommand = command.subcommands.first(where: { $0.name == first }) {
+      return try run(subcommand, called: "\(name) \(first)", Array(list.dropFirst()))
+    }
+    var arguments = Arguments(command: name, list)
+    if arguments.wantsHelp { return Terminal.print(command.help) }
+    try command.run(&arguments)
   }
 }

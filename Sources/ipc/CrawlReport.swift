@@ -2,7 +2,7 @@ import Benchmarking
 import Crawling
 import Measurement
 
-/// What a person or a program gets to see of the crawls.
+/// The results of the crawls, as a table and as JSON.
 struct CrawlReport: Encodable {
   struct Workload: Encodable {
     let kind: String
@@ -49,20 +49,20 @@ struct CrawlReport: Encodable {
     allFailed = !runs.isEmpty && runs.allSatisfy { $0.pages > 0 && $0.failed == $0.pages }
   }
 
-  /// Why the crawl as a whole has failed, if it has.
+  /// Why the crawls failed as a whole; nil if they didn't.
   var failure: Failure? {
     if allFailed, let page = firstFailure {
       return .work("every page failed; the first: \(page.url): \(page.failure ?? "status \(page.status)")")
     }
     if samePages == false {
-      return .work("the crawls didn't find the same pages, each once: that is a bug, please report it")
+      return .work("the crawls didn't find the same pages, each once: this is a bug, please report it")
     }
     return nil
   }
 
   private var haveModels: Bool { runs.contains { $0.mechanism == nil } }
 
-  /// What a run is called where others are as well: its mechanism's name alone says nothing beside models.
+  /// The name of a run in the table; among models, a mechanism's name alone would be unclear.
   private func name(_ run: CrawlRun) -> String {
     run.mechanism.map { haveModels ? "\(run.model), \($0)" : $0 } ?? run.model
   }
@@ -70,7 +70,7 @@ struct CrawlReport: Encodable {
   var table: String {
     let largest = runs.map(\.coordinationMicroseconds).max() ?? 0
     let unit = workload.kind == "nothing" ? "jobs" : "pages"
-    // Each kind of crawl has columns of its own; those of kinds that aren't there are left out.
+    // Leaves out the columns of kinds of crawl that didn't run.
     let haveProcesses = runs.contains { $0.mechanism != nil }
     var table = Table(
       [
@@ -96,7 +96,7 @@ struct CrawlReport: Encodable {
             ] : []) + [Figure.bytes(run.peakKilobytes * 1024)]
           + (haveModels ? [Figure.bytes(run.grownKilobytes * 1024)] : []))
     }
-    return "\(heading)\n\n\(table.text)\n\n\(reading)"
+    return "\(heading)\n\n\(table.text)\n\n\(columns(haveProcesses))\n\(conclusion)"
   }
 
   private var heading: String {
@@ -111,8 +111,27 @@ struct CrawlReport: Encodable {
       "\(what), \(workload.workers) \(runs.contains { $0.mechanism == nil } ? "at once" : "worker processes"), \(machine.cpus) CPUs (\(machine.cpu)), Linux \(machine.kernel)"
   }
 
-  /// The one sentence that says what to see.
-  private var reading: String {
+  /// What the columns mean.
+  private func columns(_ haveProcesses: Bool) -> String {
+    let unit = workload.kind == "nothing" ? "job" : "page"
+    var lines = [
+      "wall: the time from the first \(unit) to the last.",
+      "cost each: the coordination cost per \(unit): how much longer the crawl took than the work itself.",
+      "CPU, switches: CPU time and context switches of all processes; memory: their peak.",
+    ]
+    if haveModels {
+      lines.append("threads: the most that were seen; grown: the part of the memory that the crawl added.")
+    }
+    if haveProcesses {
+      lines.append(
+        "dispatch p50, p99: from the coordinator's send until a worker has the job; channel: bytes that were carried."
+      )
+    }
+    return lines.joined(separator: "\n")
+  }
+
+  /// The main result, in a sentence.
+  private var conclusion: String {
     let requeued = runs.reduce(0) { $0 + $1.requeued }
     let failed = runs.map(\.failed).max() ?? 0
     var text: String
@@ -128,23 +147,24 @@ struct CrawlReport: Encodable {
         let fastest = Figure.time(microseconds: quick.wallSeconds * 1e6)
         let slowest = Figure.time(microseconds: slow.wallSeconds * 1e6)
         text =
-          "Each page takes its time: in all, that was \(fastest) at best (\(name(quick))) and \(slowest) at worst (\(name(slow))); beyond it, each cost \(cheap) (\(name(least))) to \(dear) (\(name(most)))."
+          "The crawl took \(fastest) (\(name(quick))) to \(slowest) (\(name(slow))); coordination cost \(cheap) (\(name(least))) to \(dear) (\(name(most))) per page."
       case "nothing":
         text =
-          "A job that does nothing costs \(cheap) (\(name(least))) to \(dear) (\(name(most))): that is coordination alone."
+          "A job that does nothing costs \(cheap) (\(name(least))) to \(dear) (\(name(most))): coordination alone."
       default:
         text =
-          "The same pages each time: beyond its own work, each cost \(cheap) (\(name(least))) to \(dear) (\(name(most)))."
+          "Coordination cost \(cheap) (\(name(least))) to \(dear) (\(name(most))) per page."
       }
     } else {
-      text =
-        "\"Cost each\" is how much longer the crawl took, per piece of work, than the work itself would have."
+      text = ""
     }
     if failed > 0, let page = firstFailure {
       text +=
         "\n\(Figure.grouped(failed)) failed; the first: \(page.url): \(page.failure ?? "status \(page.status)")."
     }
-    if requeued > 0 { text += "\n\(Figure.grouped(requeued)) jobs of workers that died were done by others." }
+    if requeued > 0 {
+      text += "\n\(Figure.grouped(requeued)) jobs of workers that died were given to others."
+    }
     return text
   }
 }

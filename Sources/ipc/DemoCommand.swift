@@ -4,18 +4,16 @@ import Demos
 enum DemoCommand: Command {
   static let name = "demo"
   static let summary = "what each mechanism is, shown by two processes, and each model of concurrency in one"
-  static let help = """
-    ipc demo NAME | --all | --json
-
-    example: ipc demo pipe
-
+  static let example = "ipc demo pipe"
+  static let usage = "ipc demo NAME | --all | --json"
+  static let details = """
     Runs a demo: two processes, or the tasks of one, print what they do. Each is one short file in Demos/.
 
       --all     runs every demo in turn, each under a heading; stops at the first that fails, with exit code 1
       --json    runs nothing: prints the list of demos as one JSON document. A demo itself prints text only,
                 so --json can't be combined with NAME or --all
 
-    \(DemoCatalogue.all.map { "  " + CommandLineTool.pad($0.name, 12) + $0.summary }.joined(separator: "\n"))
+    \(HelpText.list(DemoCatalogue.all.map { ($0.name, $0.summary) }))
     """
 
   private struct Row: Encodable {
@@ -27,15 +25,17 @@ enum DemoCommand: Command {
     let runsAll = arguments.flag("--all")
     let json = arguments.flag("--json")
     let words = try arguments.rest()
-    let names = DemoCatalogue.all.map { $0.name }.joined(separator: ", ")
+    let names = DemoCatalogue.all.map { $0.name }
     guard [runsAll, json, !words.isEmpty].count(where: { $0 }) < 2 else {
       throw Failure.call("demo: give a demo's name, --all or --json, only one of them")
     }
     if json { return try JSONOutput.print(DemoCatalogue.all.map { Row(name: $0.name, summary: $0.summary) }) }
     if runsAll { return try run(DemoCatalogue.all) }
-    guard let first = words.first else { throw Failure.call("a demo's name is missing: there are \(names)") }
+    guard let first = words.first else {
+      throw Failure.call("demo: a name is missing: choose from \(names.joined(separator: ", "))")
+    }
     guard let demo = DemoCatalogue.all.first(where: { $0.name == first }) else {
-      throw Failure.call("no demo \"\(first)\": there are \(names)")
+      throw Failure.unknown("demo", first, names)
     }
     // The other process of a demo is this program again, with a word behind the name.
     if words.count > 1 { try demo.other(words[1]) } else { try demo.run() }

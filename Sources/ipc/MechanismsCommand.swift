@@ -3,16 +3,17 @@ import Foundation
 import IPC
 import Measurement
 
-/// `ipc mechanisms`: what there is, with this machine's limits.
+/// `ipc mechanisms`: every mechanism, and the limits of this machine.
 enum MechanismsCommand: Command {
   static let name = "mechanisms"
-  static let summary = "what there is, with this machine's limits"
-  static let help = """
-    ipc mechanisms [--json]
+  static let summary = "every mechanism, and the limits of this machine"
+  static let example = "ipc mechanisms"
+  static let usage = "ipc mechanisms [--json]"
+  static let details = """
+    Lists every mechanism: the form of its addresses, what it can do, its system calls, and the limits that this
+    machine's kernel sets.
 
-    Lists every mechanism, how its addresses look, what it can do, and what this machine's kernel allows it.
-
-    example: ipc mechanisms --json | python3 -m json.tool
+      --json    one JSON document, with everything that a mechanism declares
     """
 
   private struct Row: Encodable {
@@ -82,12 +83,19 @@ enum MechanismsCommand: Command {
         row.calls.joined(separator: " "),
       ])
     }
-    Terminal.print(table.text + "\n")
+    Terminal.print(
+      """
+      \(table.text)
+
+      carries: messages of any size, tokens (messages without bytes), or integers of four bytes.
+      senders, receivers: how many a channel can have. calls: the system calls that carry a message.
+
+      """)
     for row in rows {
       Terminal.print("\(row.name): \(row.summary)")
-      if !row.caveat.isEmpty { Terminal.print("  mind: \(row.caveat)") }
+      if !row.caveat.isEmpty { Terminal.print("  note: \(row.caveat)") }
       let limits = row.limits.map { "\($0.name) \(Figure.grouped($0.value)) \($0.unit)" }
-      if !limits.isEmpty { Terminal.print("  here: \(limits.joined(separator: ", "))") }
+      if !limits.isEmpty { Terminal.print("  limits here: \(limits.joined(separator: ", "))") }
     }
   }
 }

@@ -1,7 +1,7 @@
 import Foundation
 
-/// A file for a report: whether it can be written is known before anything is measured, and what was in it stays until
-/// the report is there.
+/// A file for a report. Opening it fails before anything is measured; its earlier contents stay until the report replaces
+/// them.
 final class ReportFile {
   let path: String
   private let wasMade: Bool
@@ -13,7 +13,7 @@ final class ReportFile {
     if wasMade { _ = FileManager.default.createFile(atPath: path, contents: nil) }
     guard FileHandle(forWritingAtPath: path) != nil else {
       throw Failure.call(
-        "\(option) \(path) can't be written: choose a file in a folder that exists and is yours")
+        "\(option) \(path) can't be written: choose a file in an existing folder that you can write to")
     }
   }
 

@@ -3,8 +3,21 @@ import IPC
 import Measurement
 import SystemCalls
 
-/// `ipc bench select`: whether a select is fair to a channel of each mechanism, under load from all.
-enum SelectCommand {
+/// `ipc bench select`: whether a select is fair to a channel of each mechanism, all of them under load.
+enum SelectCommand: Command {
+  static let name = "select"
+  static let summary = "whether one select is fair to a channel of each mechanism, all of them full"
+  static let example = "ipc bench select --mechanism pipe,memory --seconds 3"
+  static let usage = "ipc bench select [--mechanism NAME,…|all] [--seconds S] [--json]"
+  static let details = """
+    One task selects over a channel of each mechanism and a timer, while a process sends to each channel as fast as it
+    can. Fair means: every channel has at least half of what the mean channel has, and no message is lost or duplicated.
+
+      --mechanism   the mechanisms (all)
+      --seconds S   how long (10)
+      --json        one JSON document
+    """
+
   static func run(_ arguments: inout Arguments) throws {
     let chosen = try arguments.mechanisms()?.list
     let seconds = try arguments.seconds("--seconds") ?? 10
@@ -13,17 +26,17 @@ enum SelectCommand {
     let mechanisms = chosen ?? Mechanism.all
     for mechanism in mechanisms where mechanism.traits.carries != .messages || !mechanism.traits.anonymous {
       throw Failure.call(
-        "--mechanism \(mechanism) carries no numbers: choose one that carries messages, such as memory")
+        "--mechanism \(mechanism) can't carry the numbers: choose one that carries messages, such as memory")
     }
-    let interrupted = Interrupted()
+    let interrupted = InterruptFlag()
     try? Interrupts.handle { _ in
-      // A second time: at once. The senders die with this process.
+      // The second time, end at once: the senders die with this process.
       if interrupted.isSet { Processes.exitNow(Failure.Kind.interrupted.rawValue) }
       interrupted.set()
     }
     let report: SelectReport
     do {
-      report = try SelectRun.measure(mechanisms, seconds: seconds) { done in
+      report = try SelectBenchmark.measure(mechanisms, seconds: seconds) { done in
         Terminal.progress("\(Figure.fixed(done, 1)) of \(Figure.short(seconds)) s")
       } isOver: {
         interrupted.isSet
@@ -35,6 +48,6 @@ enum SelectCommand {
     Terminal.endProgress()
     if json { try JSONOutput.print(report) } else { Terminal.print(report.table) }
     if interrupted.isSet { throw Failure.interrupted }
-    if !report.isFair { throw Failure.work("the select wasn't fair: that is a bug, please report it") }
+    if !report.isFair { throw Failure.work("the select wasn't fair: this is a bug, please report it") }
   }
 }

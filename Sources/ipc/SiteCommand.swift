@@ -8,25 +8,24 @@ import SystemCalls
 enum SiteCommand: Command {
   static let name = "site"
   static let summary = "the test site on its own"
-  static let help = """
-    ipc site [--pages N] [--delay MS] [--seed S] [--port P] [--json]
-
-    Serves a generated site of linked pages on 127.0.0.1 until Ctrl-C: the same pages for the same number and seed.
-    It holds as many slow requests at once as it may have descriptors (ulimit -n).
+  static let example = "ipc site --pages 100 --delay 50 --port 8080"
+  static let usage = "ipc site [--pages N] [--delay MS] [--seed S] [--port P] [--json]"
+  static let details = """
+    Serves a generated site of linked pages on 127.0.0.1 until Ctrl-C. The same number and seed give the same pages.
+    It holds as many slow requests at once as the process may have descriptors (ulimit -n).
 
       --pages N    how many pages (1000)
-      --delay MS   each page answers after so many milliseconds (0)
+      --delay MS   the delay before each page's answer (0)
       --seed S     which site (1)
-      --port P     the port (0: one that is free)
+      --port P     the port (0: any free port)
+      --json       the site's address as one JSON document
 
-    Pages that misbehave, listed at /trouble: /status/500, /redirect/3, /redirect-loop, /broken, /long-length,
+    /trouble lists pages that misbehave: /status/500, /redirect/3, /redirect-loop, /broken, /long-length,
     /short-length, /endless, /slow/1500, /hang-up, /text, /away.
-
-    example: ipc site --pages 100 --delay 50 --port 8080
     """
 
-  /// The end over which an embedded site tells its address.
-  static let announceEnd = "announce"
+  /// The name of the channel over which an embedded site sends its address.
+  static let announcement = "announce"
 
   private struct Announcement: Encodable {
     let url: String
@@ -54,7 +53,7 @@ enum SiteCommand: Command {
     let server: SiteServer
     do {
       loop = try EventLoop()
-      let interrupted = Interrupted()
+      let interrupted = InterruptFlag()
       if !isEmbedded {
         try Interrupts.handle { _ in
           interrupted.set()
@@ -71,7 +70,7 @@ enum SiteCommand: Command {
         try? JSONOutput.print(announcement)
       } else {
         Terminal.print(
-          "\(server.url) serves \(pages) pages; \(server.url)trouble lists those that misbehave; Ctrl-C ends it"
+          "\(server.url) serves \(pages) pages, and \(server.url)trouble lists pages that misbehave; Ctrl-C ends it"
         )
       }
       try loop.run()
@@ -86,13 +85,14 @@ enum SiteCommand: Command {
 
   private static func failure(_ error: SystemError, _ port: Int) -> Failure {
     if error.number == EADDRINUSE {
-      return .work("port \(port) is in use: end what listens there, or choose another with --port")
+      return .work(
+        "port \(port) is in use: end the process that listens there, or choose another port with --port")
     }
     return .work("the site can't be served: \(error.call.rawValue): \(error.description)")
   }
 
   private static func announce(_ url: String) throws(Failure) {
-    guard var sender = try? Sender.inherited(announceEnd), (try? sender.send(url)) != nil else {
+    guard var sender = try? Sender.inherited(announcement), (try? sender.send(url)) != nil else {
       throw .work("the site can't be served: the process that started it is gone")
     }
   }

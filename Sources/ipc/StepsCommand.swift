@@ -2,7 +2,23 @@ import Benchmarking
 import SystemCalls
 
 /// `ipc bench steps`: what one step of each model of concurrency costs.
-enum StepsCommand {
+enum StepsCommand: Command {
+  static let name = "steps"
+  static let summary =
+    "what one step of each model of concurrency costs, up to an actor's call over each mechanism"
+  static let example = "ipc bench steps --step generator-send,select"
+  static let usage = "ipc bench steps [--step NAME,…] [--repeats N] [--seconds S] [--seed N] [--json]"
+  static let details = """
+    Measures one step of each model of concurrency: the time that a model itself takes, when nothing has to be waited
+    for.
+
+      --step        the steps (all): \(StepsReport.names.prefix(4).joined(separator: ", ")), …
+      --repeats N   how many times each is measured (7)
+      --seconds S   how long each repeat measures each step (0.1)
+      --seed N      the order of the measurements, and the intervals (1)
+      --json        one JSON document
+    """
+
   static func run(_ arguments: inout Arguments) throws {
     let words = try arguments.value("--step")
     let repeats = try arguments.number("--repeats", 1...1000) ?? 7
@@ -13,12 +29,12 @@ enum StepsCommand {
     let names = try words.map { text in
       try text.split(separator: ",", omittingEmptySubsequences: false).map { word in
         guard StepsReport.names.contains(String(word)) else {
-          throw Failure.call("no step \"\(word)\": there are \(StepsReport.names.joined(separator: ", "))")
+          throw Failure.unknown("step", word, StepsReport.names)
         }
         return String(word)
       }
     }
-    // Nothing of it outlives the process.
+    // Nothing that it creates outlives the process.
     try? Interrupts.handle { _ in
       Terminal.endProgress()
       Processes.exitNow(Failure.Kind.interrupted.rawValue)

@@ -2,18 +2,18 @@ import Glibc
 import Synchronization
 import SystemCalls
 
-/// What a person sees: results on standard output, progress and errors on standard error.
+/// Writes results to standard output, progress and errors to standard error.
 enum Terminal {
-  /// Progress only where somebody watches.
+  /// Progress is for terminals only.
   static let hasProgress = isatty(2) == 1
-  /// Colour only where somebody sees it and nobody minds (https://no-color.org).
+  /// Colour is for terminals only, and can be turned off (https://no-color.org).
   static let hasColor =
     isatty(1) == 1 && (Processes.variable("NO_COLOR") ?? "").isEmpty && Processes.variable("TERM") != "dumb"
   private static let progressShown = Mutex(false)
 
   static func print(_ text: String) { write(1, text + "\n") }
 
-  /// Without a newline, unbuffered: what a child writes to the same terminal keeps its place.
+  /// Writes unbuffered, so that what a child process writes to the same terminal keeps its place.
   private static func write(_ descriptor: Int32, _ text: String) {
     var bytes = Array(text.utf8)[...]
     while !bytes.isEmpty {
@@ -28,7 +28,7 @@ enum Terminal {
 
   static func error(_ message: String) {
     endProgress()
-    // One line, whatever the message quotes.
+    // One line, even if the message quotes several.
     write(2, "ipc: " + message.split(separator: "\n").joined(separator: " ") + "\n")
   }
 
@@ -37,7 +37,7 @@ enum Terminal {
     write(2, message + "\n")
   }
 
-  /// One line that the next one overwrites.
+  /// Shows a line that the next one overwrites.
   static func progress(_ line: String) {
     guard hasProgress else { return }
     progressShown.withLock { $0 = true }

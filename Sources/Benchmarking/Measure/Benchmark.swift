@@ -14,18 +14,18 @@ package struct Benchmark {
   }
 
   private let plan: BenchmarkPlan
-  private let watch: BenchmarkWatch
+  private let control: BenchmarkControl
   private let tool: String
 
-  package init(_ plan: BenchmarkPlan, tool: String, watch: BenchmarkWatch) {
+  package init(_ plan: BenchmarkPlan, tool: String, control: BenchmarkControl) {
     self.plan = plan
     self.tool = tool
-    self.watch = watch
+    self.control = control
   }
 
   /// Measures all of it, or throws.
   package func run(_ progress: (Progress) -> Void = { _ in }) throws -> BenchmarkReport {
-    // A process that was killed is an error with words, and not this one's end.
+    // Writing to a process that was killed is an error, not the end of this process.
     Streams.ignoreSIGPIPE
     let start = Clock.now()
     var trials = [[Trial.Result]](repeating: [], count: plan.cases.count)
@@ -35,7 +35,7 @@ package struct Benchmark {
     var done = 0
     for round in order {
       for index in round {
-        if watch.isInterrupted { throw BenchmarkError(.interrupted, "") }
+        if control.isInterrupted { throw BenchmarkError(.interrupted, "") }
         let elapsed = Double(Clock.now() - start) / 1e9
         progress(
           Progress(
@@ -43,13 +43,14 @@ package struct Benchmark {
             secondsLeft: done == 0 ? 0 : elapsed / Double(done) * Double(total - done),
             label: plan.cases[index].label))
         do {
-          trials[index].append(try Trial(benchmark: plan.cases[index], plan: plan, watch: watch).run(&random))
+          trials[index].append(
+            try Trial(benchmark: plan.cases[index], plan: plan, control: control).run(&random))
         } catch let error as ChannelError {
           throw BenchmarkError(
-            watch.isInterrupted ? .interrupted : .work, "\(plan.cases[index].label): \(error)")
+            control.isInterrupted ? .interrupted : .work, "\(plan.cases[index].label): \(error)")
         } catch let error as SystemError {
           throw BenchmarkError(
-            watch.isInterrupted ? .interrupted : .work,
+            control.isInterrupted ? .interrupted : .work,
             "\(plan.cases[index].label): \(error.call.rawValue): \(error.description)")
         }
         done += 1

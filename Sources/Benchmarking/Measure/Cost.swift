@@ -1,6 +1,4 @@
-import Synchronization
-
-/// What all processes of a measurement used for so many messages.
+/// What all processes of an exchange used for a number of messages.
 package struct Cost: Sendable {
   package var messages: UInt64 = 0
   package var userNanoseconds: UInt64 = 0
@@ -10,7 +8,7 @@ package struct Cost: Sendable {
 
   package init() {}
 
-  mutating func add(_ reply: PartReply) {
+  mutating func add(_ reply: ExchangeReply) {
     userNanoseconds += reply.user
     systemNanoseconds += reply.system
     voluntarySwitches += reply.voluntary
@@ -24,16 +22,4 @@ package struct Cost: Sendable {
     voluntarySwitches += other.voluntarySwitches
     involuntarySwitches += other.involuntarySwitches
   }
-}
-
-/// Lets a benchmark be interrupted, and says how long it waits for an answer.
-package final class BenchmarkWatch: Sendable {
-  private let interrupted = Atomic<Bool>(false)
-  /// Nanoseconds.
-  package let patience: UInt64
-
-  package init(patience: UInt64 = 30_000_000_000) { self.patience = patience }
-
-  package func interrupt() { interrupted.store(true, ordering: .releasing) }
-  package var isInterrupted: Bool { interrupted.load(ordering: .acquiring) }
 }

@@ -2,10 +2,12 @@ import IPC
 import Measurement
 import SystemCalls
 
-/// One repeat of one case: fresh processes for each contestant, all of them alive, and measured in turn in short
-/// slices, so that whatever the machine does meanwhile happens to all alike.
+/// One repeat of one case.
+///
+/// Each subject has fresh processes. All of them run, and are measured in turn in short slices, so that what the machine
+/// does meanwhile affects all alike.
 struct Trial {
-  /// What one contestant did in one repeat.
+  /// What one subject did in one repeat.
   struct Outcome {
     var messages: UInt64 = 0
     var nanoseconds: UInt64 = 0
@@ -17,26 +19,32 @@ struct Trial {
   }
 
   struct Result {
-    var outcomes: [ContestantKind: Outcome] = [:]
+    var outcomes: [BenchmarkSubject.Kind: Outcome] = [:]
     /// Cache-line round trips before and after, in nanoseconds.
     var probes: [Double] = []
-    /// Clock ticks that the host took away meanwhile.
+    /// Clock ticks of CPU time that the host gave to others meanwhile.
     var stolenTicks = 0
   }
 
   static let slices = 4
+  /// The copy of a smaller message isn't measured: its time is that of the loop.
+  private static let smallestCopy = 1024
+  /// How many bytes are checked before the measurement, roughly.
+  private static let checkedBytes = 4 << 20
+  /// How long a trial run takes at least before its rate is believed.
+  private static let leastTrialNanoseconds = 8e6
 
   let benchmark: BenchmarkCase
   let plan: BenchmarkPlan
-  let watch: BenchmarkWatch
+  let control: BenchmarkControl
 
-  /// Who takes part.
-  static func contestants(_ benchmark: BenchmarkCase, _ plan: BenchmarkPlan) -> [ContestantKind] {
-    var kinds = [ContestantKind.channel]
+  /// What a case is measured on.
+  static func subjects(_ benchmark: BenchmarkCase, _ plan: BenchmarkPlan) -> [BenchmarkSubject.Kind] {
+    var kinds = [BenchmarkSubject.Kind.channel]
     if plan.raw, benchmark.hasBaseline { kinds.append(.raw) }
-    // One copy is what a message through memory costs at least; in place it costs none.
-    if plan.raw, benchmark.workload == .throughput, benchmark.mode == .each, benchmark.size >= 1024,
-      benchmark.mechanism == .memory
+    // A message through memory costs one copy at least; in place it costs none.
+    if plan.raw, benchmark.workload.topology == .pair, !benchmark.workload.isTimed, benchmark.mode == .each,
+      benchmark.size >= smallestCopy, benchmark.mechanism.traits.writesInPlace, benchmark.hasBaseline
     {
       kinds.append(.floor)
     }
@@ -44,34 +52,34 @@ struct Trial {
   }
 
   func run(_ random: inout SeededRandom) throws -> Result {
-    let board = try Board()
-    let kinds = Self.contestants(benchmark, plan).shuffled(using: &random)
+    let page = try SharedPage()
+    let kinds = Self.subjects(benchmark, plan).shuffled(using: &random)
     let steal = MachineDescription.stolenTicks
-    let isPinned = !plan.cpus.isEmpty && (plan.pinsAll || benchmark.parts <= plan.cpus.count)
-    let raw = kinds.contains(.raw) ? try Contestant.rawChannels(benchmark) : []
-    let contestants = try kinds.map {
-      try Contestant(
-        $0, benchmark, board: board, raw: raw, cpus: isPinned ? plan.cpus : [], plan: plan,
-        watch: watch)
+    let isPinned = !plan.cpus.isEmpty && (plan.pinsAll || benchmark.processCount <= plan.cpus.count)
+    let raw = kinds.contains(.raw) ? try BenchmarkSubject.rawChannels(benchmark) : []
+    let subjects = try kinds.map {
+      try BenchmarkSubject(
+        $0, benchmark, page: page, raw: raw, cpus: isPinned ? plan.cpus : [], plan: plan,
+        control: control)
     }
     var counts: [UInt64] = []
-    for contestant in contestants { counts.append(try prepare(contestant)) }
+    for subject in subjects { counts.append(try prepare(subject)) }
     var result = Result()
     let probing =
-      isPinned && Set(plan.cpus.prefix(2)).count > 1 ? contestants.first { $0.kind == .channel } : nil
+      isPinned && Set(plan.cpus.prefix(2)).count > 1 ? subjects.first { $0.kind == .channel } : nil
     if let probe = try probing?.probe() { result.probes.append(probe) }
     for slice in 0..<Self.slices {
-      // There and back, so that none is always first.
-      let indices = Array(contestants.indices)
+      // In alternating order, so that no subject is always first.
+      let indices = Array(subjects.indices)
       for index in slice % 2 == 0 ? indices : indices.reversed() {
-        let measured = try contestants[index].exchange(counts[index])
+        let measured = try subjects[index].exchange(counts[index])
         result.outcomes[kinds[index], default: Outcome()].add(measured)
       }
     }
     if let probe = try probing?.probe() { result.probes.append(probe) }
-    for (index, contestant) in contestants.enumerated() {
-      guard let workers = try contestant.finish(), workers.messages > 0 else { continue }
-      // Of a pool's workers only the whole is known: their part of what was measured.
+    for (index, subject) in subjects.enumerated() {
+      guard let workers = try subject.finish(), workers.messages > 0 else { continue }
+      // What the workers of a pool used is only known for all their jobs.
       result.outcomes[kinds[index]]?.add(workers)
     }
     result.stolenTicks = MachineDescription.stolenTicks - steal
@@ -79,20 +87,20 @@ struct Trial {
   }
 
   /// Checks every byte of some messages, warms up, and finds out how many messages fill a slice.
-  private func prepare(_ contestant: Contestant) throws -> UInt64 {
+  private func prepare(_ subject: BenchmarkSubject) throws -> UInt64 {
     let slice = plan.seconds / Double(Self.slices) * 1e9
-    let senders = UInt64(benchmark.workload == .fanIn ? benchmark.processes : 1)
-    let checked = UInt64(min(64, max(2, (4 << 20) / max(1, benchmark.size))))
-    _ = try contestant.exchange(checked * senders, verifies: true)
+    let senders = UInt64(benchmark.counts.senders)
+    let checked = UInt64(min(64, max(2, Self.checkedBytes / max(1, benchmark.size))))
+    _ = try subject.exchange(checked * senders, verifies: true)
     if let rate = benchmark.rate { return UInt64(max(1, rate * slice / 1e9)) }
-    var count: UInt64 = benchmark.workload == .wake ? 4 : 16 * senders
+    var count: UInt64 = benchmark.workload.needsSleepingReceiver ? 4 : 16 * senders
     while true {
-      let trial = try contestant.exchange(count)
+      let trial = try subject.exchange(count)
       let took = Double(trial.nanoseconds)
-      // Long enough to tell, or as long as a slice itself.
-      if took >= min(slice / 3, 8e6) {
-        // Twice: the first may have met with a hiccup of the machine, and made every slice too short.
-        let again = try contestant.exchange(count)
+      // Long enough for an estimate, or a good part of a slice.
+      if took >= min(slice / 3, Self.leastTrialNanoseconds) {
+        // Twice: a pause of the machine during the first would make every slice too short.
+        let again = try subject.exchange(count)
         return max(senders, UInt64(Double(count) * slice / min(took, Double(again.nanoseconds))))
       }
       count = UInt64(Double(count) * min(8, max(2, slice / 2 / max(took, 1))))
@@ -101,7 +109,7 @@ struct Trial {
 }
 
 extension Trial.Outcome {
-  mutating func add(_ slice: Contestant.Slice) {
+  mutating func add(_ slice: BenchmarkSubject.Slice) {
     messages += slice.messages
     nanoseconds += slice.nanoseconds
     cost.add(slice.cost)
@@ -113,7 +121,7 @@ extension Trial.Outcome {
     }
   }
 
-  /// The workers of a pool: what they used for all their jobs, in proportion.
+  /// Adds what the workers of a pool used for all their jobs, in proportion to the messages that were measured.
   mutating func add(_ workers: Cost) {
     let part = Double(messages) / Double(workers.messages)
     cost.userNanoseconds += UInt64(Double(workers.userNanoseconds) * part)

@@ -1,30 +1,30 @@
 package import IPC
 import Measurement
 
-/// Everything that one run measures, and how.
+/// What one run measures, and how.
 package struct BenchmarkPlan: Sendable {
   package var cases: [BenchmarkCase]
-  /// What was asked for as a group and can't be done: said, and left out.
+  /// Why cases that were asked for as a group are left out.
   package var leftOut: [String] = []
-  /// Fresh processes so many times.
+  /// How many times each case is measured, each time in fresh processes.
   package var repeats: Int
-  /// How long each contestant of a repeat is measured.
+  /// How long each subject is measured in a repeat.
   package var seconds: Double
-  /// The CPUs of the parts, in turn; empty: wherever the kernel puts them.
+  /// The CPUs to which the processes are pinned, in turn; empty: none is pinned.
   package var cpus: [Int]
-  /// The caller named the CPUs: also more processes than CPUs go on them, several on one.
+  /// The caller named the CPUs: pin also more processes than there are CPUs, several to one.
   package var pinsAll = false
-  /// Also the same in plain C.
+  /// Whether the same exchange in plain C is measured too.
   package var raw: Bool
   package var seed: UInt64
-  /// How the parts of a measurement are started: this program with these arguments.
-  package var partArguments: [String]
-  /// What the cases were made from, for the report.
+  /// The arguments with which this program is started as a process of an exchange.
+  package var processArguments: [String]
+  /// Whether the cases are the quick set.
   package var isQuick = false
 
   package init(
     cases: [BenchmarkCase], repeats: Int, seconds: Double, cpus: [Int], raw: Bool, seed: UInt64,
-    partArguments: [String]
+    processArguments: [String]
   ) {
     self.cases = cases
     self.repeats = repeats
@@ -32,28 +32,28 @@ package struct BenchmarkPlan: Sendable {
     self.cpus = cpus
     self.raw = raw
     self.seed = seed
-    self.partArguments = partArguments
+    self.processArguments = processArguments
   }
 
-  /// The cases of each round: all of them, in an order of its own.
+  /// The order of the cases in each round: all of them, shuffled.
   package var order: [[Int]] {
     var random = SeededRandom(seed: seed)
     return (0..<repeats).map { _ in cases.indices.shuffled(using: &random) }
   }
 }
 
-/// What the caller chose, before it is made into cases.
+/// What the caller chose, from which the cases follow.
 package struct BenchmarkChoice: Sendable {
   package var workloads: [Workload]
   package var mechanisms: [Mechanism]
-  /// Named one by one, so that one that can't is an error and not a note.
+  /// Whether they were named one by one: one that can't do it is an error, and not a note.
   package var mechanismsAreNamed: Bool
   package var sizes: [Int]
-  /// Sizes that the caller gave, so that one that doesn't fit is an error and not a note.
+  /// Whether the caller gave the sizes: one that doesn't fit is an error, and not a note.
   package var sizesAreNamed: Bool
   package var waits: [WaitStrategy]
   package var modes: [SendMode]
-  /// Modes that the caller gave, likewise.
+  /// Whether the caller gave the modes: likewise.
   package var modesAreNamed: Bool
   package var processes: Int
   package var rate: Double?
@@ -76,7 +76,7 @@ package struct BenchmarkChoice: Sendable {
   }
 
   /// The cases, and what was left out and why.
-  /// - Throws: the reason, where what was named one by one can't be done.
+  /// - Throws: why what was named one by one can't be done.
   package func cases() throws(BenchmarkError) -> (cases: [BenchmarkCase], leftOut: [String]) {
     var cases: [BenchmarkCase] = []
     var leftOut: [String] = []
@@ -85,20 +85,20 @@ package struct BenchmarkChoice: Sendable {
       for mechanism in mechanisms {
         for wait in waits {
           for size in sizes {
-            for mode in modes where mode == .each || workload == .throughput {
+            for mode in modes where mode == .each || workload.takesModes {
               var each = BenchmarkCase(
                 workload, mechanism, wait: wait, size: size, mode: mode,
-                processes: [.fanIn, .fanOut, .jobs].contains(workload) ? processes : 2,
-                rate: workload == .latency || workloads.count == 1 ? rate : nil)
-              // Tokens and integers have one size; asked for along with others, they get theirs.
+                processes: workload.takesProcesses ? processes : 2,
+                rate: workload.takesRate || workloads.count == 1 ? rate : nil)
+              // Tokens and integers have one size. Among others, they get theirs.
               if !sizesAreNamed, mechanism.traits.carries != .messages {
-                each.size = mechanism.traits.carries == .tokens ? 0 : 4
+                each.size = mechanism.traits.carries == .tokens ? 0 : MemoryLayout<Int32>.size
               }
               guard let obstacle = each.obstacle else {
                 if seen.insert(each).inserted { cases.append(each) }
                 continue
               }
-              // What was named one by one was meant; the rest was asked of all, and some can't.
+              // What was named one by one must be possible; of a group, what isn't is left out.
               let isNamed =
                 mechanismsAreNamed
                 || (sizesAreNamed && mechanism.traits.carries == .messages && mode == .each)
@@ -113,18 +113,18 @@ package struct BenchmarkChoice: Sendable {
     }
     guard !cases.isEmpty else {
       throw BenchmarkError(
-        .call, leftOut.first ?? "nothing is left to measure: ask for another size or mechanism")
+        .call, leftOut.first ?? "no case is left to measure: choose another size or mechanism")
     }
     return (cases, leftOut)
   }
 }
 
-/// Why a benchmark can't be done, or failed.
+/// Why a benchmark isn't possible, or failed.
 package struct BenchmarkError: Error, Sendable, CustomStringConvertible {
   package enum Kind: Sendable {
-    /// What was asked for can't be done.
+    /// The call was wrong.
     case call
-    /// The measuring failed: a message was lost, doubled or damaged, a process died.
+    /// The measurement failed: a message was lost, duplicated or damaged, or a process died.
     case work
     case interrupted
   }

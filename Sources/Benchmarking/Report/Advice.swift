@@ -1,18 +1,18 @@
 import IPC
 import Measurement
 
-/// Which mechanism to use, from figures of this machine.
+/// Which mechanism to use, according to measurements on this machine.
 package struct Advice: Sendable, Encodable {
-  /// How the processes talk.
+  /// How the processes communicate.
   package enum Pattern: String, CaseIterable, Sendable, Codable {
-    /// Messages one way, as many as go.
+    /// Messages one way, as many as possible.
     case stream
-    /// One asks, the other answers.
+    /// Requests and replies.
     case request
     /// A coordinator and workers.
     case jobs
 
-    /// What is measured for it.
+    /// The workload that is measured for it.
     package func workload(processes: Int) -> Workload {
       switch self {
       case .stream: processes > 2 ? .fanIn : .throughput
@@ -36,12 +36,17 @@ package struct Advice: Sendable, Encodable {
     }
   }
 
+  /// The most by which mechanisms whose intervals overlap may differ to count as equally fast.
+  private static let largestTie = 1.2
+  /// Smaller messages gain by being sent several in one call.
+  private static let smallMessage = 4096
+
   package let pattern: Pattern
   package let size: Int
   package let choice: Candidate
   package let runnerUp: Candidate?
   package let reason: String
-  /// When something else would be right.
+  /// When another choice is better.
   package let unless: [String]
 
   enum CodingKeys: String, CodingKey {
@@ -50,7 +55,7 @@ package struct Advice: Sendable, Encodable {
     case reason, unless
   }
 
-  /// - Parameter crossesMachines: only what reaches another machine was measured.
+  /// - Parameter crossesMachines: whether only mechanisms that reach another machine were measured.
   package init?(_ pattern: Pattern, size: Int, _ results: [BenchmarkResult], crossesMachines: Bool) {
     let ranked = results.sorted { $0.nanosecondsEach < $1.nanosecondsEach }
     guard let best = ranked.first else { return nil }
@@ -68,11 +73,11 @@ package struct Advice: Sendable, Encodable {
     }
     self.pattern = pattern
     self.size = size
-    // Among those that can't be told apart, the one that costs less CPU.
+    // Among those whose difference is within the noise, the one that uses the least CPU.
     let interval = Statistics.estimate(best.each, seed: 1)
     let equals = ranked.filter {
       Statistics.estimate($0.each, seed: 1).low <= interval.high
-        && $0.nanosecondsEach <= best.nanosecondsEach * 1.2
+        && $0.nanosecondsEach <= best.nanosecondsEach * Self.largestTie
     }
     let chosen = equals.min { $0.figures.cpuMicroseconds < $1.figures.cpuMicroseconds } ?? best
     choice = candidate(chosen)
@@ -82,19 +87,19 @@ package struct Advice: Sendable, Encodable {
       let factor = second.nanosecondsEach / chosen.nanosecondsEach
       reason =
         equals.contains { $0.mechanism == second.mechanism }
-        ? "\(chosen.mechanism) and \(second.mechanism) can't be told apart here; \(chosen.mechanism) needs less CPU"
+        ? "\(chosen.mechanism) and \(second.mechanism) are equally fast here, within the noise; \(chosen.mechanism) uses less CPU"
         : "\(second.mechanism), the next, takes \(Figure.fixed(factor, factor < 2 ? 2 : 1)) times as long here"
     } else {
       reason =
         crossesMachines
-        ? "the only one that reaches another machine" : "the only one that can carry this"
+        ? "the only mechanism that reaches another machine" : "the only mechanism that can carry this"
     }
     var unless: [String] = []
     let mechanism = try? Mechanism(named: chosen.mechanism)
-    if let caveat = mechanism?.traits.caveat, !caveat.isEmpty { unless.append("mind: \(caveat)") }
-    if pattern == .stream, size < 4096 {
+    if let caveat = mechanism?.traits.caveat, !caveat.isEmpty { unless.append("note: \(caveat)") }
+    if pattern == .stream, size < Self.smallMessage {
       unless.append(
-        "many small messages go several times as fast when they may wait for each other: ?coalesce=yes")
+        "for many small messages, ?coalesce=yes sends several in one call, which is several times as fast")
     }
     self.unless = unless
   }

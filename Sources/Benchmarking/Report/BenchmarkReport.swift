@@ -2,9 +2,9 @@ import Foundation
 import IPC
 package import Measurement
 
-/// Everything that one run found out. What `--json` prints; `Benchmark.md` in the documentation has the schema.
+/// The results of one run. What `--json` prints; `Benchmark.md` in the documentation has the schema.
 package struct BenchmarkReport: Codable, Sendable {
-  /// Raised when a reader of an older report would misread a newer one.
+  /// Incremented when a reader of older reports would misread newer ones.
   package static let version = 1
 
   /// How it was measured.
@@ -14,13 +14,13 @@ package struct BenchmarkReport: Codable, Sendable {
     package var secondsPerRepeat: Double
     package var slices: Int
     package var cpus: [Int]
-    /// Also where there are more processes than CPUs.
+    /// Whether processes are pinned also where there are more of them than CPUs.
     package var pinsAll: Bool
     package var raw: Bool
     package var isQuick: Bool
-    /// The cases of each round, by their number in `results`, in the order in which they were measured.
+    /// The cases of each round, by their index in `results`, in the order of measurement.
     package var order: [[Int]]
-    /// What one reading of the clock costs: it is part of every sample.
+    /// The time of reading the clock once, which is part of every sample.
     package var clockNanoseconds: Double
     package var secondsTaken: Double
     package var leftOut: [String]
@@ -45,8 +45,7 @@ package struct BenchmarkReport: Codable, Sendable {
   package var measuredAt: String
   package var machine: MachineDescription
   package var method: Method
-  /// A cache line's round trip between the two CPUs, in nanoseconds: the floor under everything that two processes
-  /// tell each other.
+  /// A cache line's round trip between the two CPUs, in nanoseconds: a lower bound of every exchange.
   package var cacheLine: Estimate?
   package var results: [BenchmarkResult]
 
@@ -58,7 +57,7 @@ package struct BenchmarkReport: Codable, Sendable {
     case results
   }
 
-  /// What a reader must know to read the figures.
+  /// How the figures are to be read.
   package static let notes = [
     "latency is a closed loop (a ping-pong): one message there, one back, the round trip; with --rate it is an open loop, one way, timed from the instant at which the message was meant to be sent",
     "throughput runs from the sender's first call to the receiver's last; one message per call unless it says batched",
@@ -94,7 +93,7 @@ package struct BenchmarkReport: Codable, Sendable {
       throw error
     } catch {
       throw BenchmarkError(
-        .call, "\(path) is no report of a benchmark: name a file that ipc bench --json wrote")
+        .call, "\(path) isn't a report of ipc bench: name a file that ipc bench --json wrote")
     }
   }
 }

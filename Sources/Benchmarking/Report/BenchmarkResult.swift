@@ -1,8 +1,7 @@
 package import IPC
 package import Measurement
 
-/// A row of the report: one case, over all repeats. Costs are per message; in `latency` and `wake` a message is a whole
-/// round trip or a whole wake-up.
+/// A row of the report: one case, over all repeats. Costs are per message, in `latency` per round trip.
 package struct BenchmarkResult: Codable, Sendable {
   package struct Latency: Codable, Sendable {
     package var min: Double
@@ -22,7 +21,7 @@ package struct BenchmarkResult: Codable, Sendable {
     }
   }
 
-  /// What a contestant achieved.
+  /// The figures of one subject.
   package struct Figures: Codable, Sendable {
     package var latency: Latency?
     package var messagesPerSecond: Estimate
@@ -54,22 +53,22 @@ package struct BenchmarkResult: Codable, Sendable {
   /// Messages in one call.
   package var batch: Int
   package var processes: Int
-  /// Messages a second that were meant to be sent: an open loop. Nil: a closed loop, or as fast as it goes.
+  /// Messages per second that were meant to be sent: an open loop. Nil: a closed loop, or as fast as possible.
   package var rate: Double?
   package var repeats: Int
   package var figures: Figures
   /// What one message takes in each repeat, in nanoseconds: the median latency, or the time per message.
   package var each: [Double]
-  /// The same in plain C.
+  /// The same exchange in plain C.
   package var raw: Figures?
   package var rawEach: [Double]?
-  /// How much longer the library takes than plain C, repeat by repeat.
+  /// The library's time divided by plain C's, repeat by repeat.
   package var rawRatio: Estimate?
-  /// What only copying the message takes, in nanoseconds.
+  /// The time of copying the message once, in nanoseconds.
   package var copyNanoseconds: Double?
   /// Cache-line round trips around the repeats, in nanoseconds: the fastest, the median and the slowest.
   package var cacheLine: Estimate?
-  /// What makes this figure doubtful.
+  /// Why this figure is doubtful.
   package var warnings: [String]
 
   enum CodingKeys: String, CodingKey {
@@ -90,7 +89,7 @@ package struct BenchmarkResult: Codable, Sendable {
     let word = try box.decode(String.self, forKey: .wait)
     guard let known = WaitStrategy(rawValue: word) else {
       throw DecodingError.dataCorruptedError(
-        forKey: .wait, in: box, debugDescription: "no wait strategy \(word)")
+        forKey: .wait, in: box, debugDescription: "unknown wait strategy \(word)")
     }
     wait = known
     size = try box.decode(Int.self, forKey: .size)
@@ -130,11 +129,11 @@ package struct BenchmarkResult: Codable, Sendable {
     try box.encode(warnings, forKey: .warnings)
   }
 
-  /// What one message takes, in nanoseconds: what the report compares.
+  /// The time of one message, in nanoseconds: what the report compares.
   package var nanosecondsEach: Double { Statistics.median(each) }
 
-  /// Which row of another report is the same.
+  /// Equal for the same case in another report.
   package var key: String {
-    "\(workload.rawValue) \(mechanism) \(wait.rawValue) \(size) \(mode.rawValue) \(processes) \(rate ?? 0)"
+    "\(workload.name) \(mechanism) \(wait.rawValue) \(size) \(mode.rawValue) \(processes) \(rate ?? 0)"
   }
 }

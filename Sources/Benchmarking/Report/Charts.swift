@@ -1,7 +1,7 @@
 import IPC
 import Measurement
 
-/// The drawings of a report. Each is nil where there is nothing to show.
+/// The charts of a report. Each is nil where there is nothing to show.
 struct Charts {
   let report: BenchmarkReport
 
@@ -21,7 +21,7 @@ struct Charts {
   // MARK: Latency
 
   /// Median and tail of every mechanism, on one logarithmic axis, for the size that has the most rows.
-  func latency(_ workload: Workload) -> (svg: SVG, caption: String)? {
+  func times(_ workload: Workload) -> (svg: SVG, caption: String)? {
     let all = report.results.filter { $0.workload == workload && $0.figures.latency != nil }
     let sizes = Dictionary(grouping: all, by: \.size)
     guard let size = sizes.max(by: { ($0.value.count, -$0.key) < ($1.value.count, -$1.key) })?.key else {
@@ -31,7 +31,7 @@ struct Charts {
       ($0.wait.rawValue, $0.nanosecondsEach) < ($1.wait.rawValue, $1.nanosecondsEach)
     }
     let title =
-      "\(workload == .wake ? "Waking a sleeper" : "Latency") of \(Figure.size(size))"
+      "\(workload.name.prefix(1).uppercased())\(workload.name.dropFirst()): messages of \(Figure.size(size))"
     let bottom = 26 + Double(rows.count) * rowHeight
     var svg = SVG(
       height: bottom + 30, name: title,
@@ -59,20 +59,20 @@ struct Charts {
     }
     return (
       svg,
-      "The mark is the median, the strokes are p90, p99 and p99.9, the line ends at the slowest. Logarithmic."
+      "The mark is the median, the strokes are p90, p99 and p99.9; the line ends at the slowest message. The axis is logarithmic."
     )
   }
 
   // MARK: Throughput
 
-  /// Messages a second against their size, a line per mechanism.
+  /// Payload per second by message size, a line per mechanism.
   func throughput() -> (svg: SVG, caption: String)? {
     let all = report.results.filter { $0.workload == .throughput && $0.mode == .each && $0.size > 0 }
     guard let wait = commonest(all.map(\.wait.rawValue)) else { return nil }
     let rows = all.filter { $0.wait.rawValue == wait }
     let sizes = Set(rows.map { Double($0.size) })
     guard sizes.count > 1 else { return nil }
-    let title = "Payload a second against the size of a message"
+    let title = "Payload per second, by message size"
     let byMechanism = Dictionary(grouping: rows, by: \.mechanism).sorted {
       Self.place($0.key) < Self.place($1.key)
     }
@@ -142,15 +142,16 @@ struct Charts {
 
   // MARK: Overhead
 
+  /// The ratio to plain C of every row that has one.
   func overhead(_ workloads: [Workload]) -> (svg: SVG, caption: String)? {
     let rows = report.results.filter { $0.rawRatio != nil && workloads.contains($0.workload) }.sorted {
-      ($0.workload.rawValue, $0.size, Self.place($0.mechanism)) < (
-        $1.workload.rawValue, $1.size, Self.place($1.mechanism)
+      ($0.workload.name, $0.size, Self.place($0.mechanism)) < (
+        $1.workload.name, $1.size, Self.place($1.mechanism)
       )
     }
     guard !rows.isEmpty else { return nil }
     let shown = workloads.filter { workload in rows.contains { $0.workload == workload } }
-    let title = "What the library adds to plain C: \(shown.map(\.rawValue).joined(separator: ", "))"
+    let title = "The library's time relative to plain C: \(shown.map(\.name).joined(separator: ", "))"
     let left = 212.0
     let bottom = 26 + Double(rows.count) * 19
     var svg = SVG(
@@ -167,7 +168,7 @@ struct Charts {
       let ratio = row.rawRatio!
       let y = 28 + Double(index) * 19
       let what =
-        "\(row.workload.rawValue) \(row.mechanism) \(Figure.size(row.size)) \(row.mode == .each ? row.wait.rawValue : row.mode.rawValue)"
+        "\(row.workload.name) \(row.mechanism) \(Figure.size(row.size)) \(row.mode == .each ? row.wait.rawValue : row.mode.rawValue)"
       let outside =
         ratio.median < 0.5
         ? " ◂ \(Figure.fixed(ratio.median, 2))"
@@ -188,19 +189,19 @@ struct Charts {
     }
     return (
       svg,
-      "The same exchange, in the same minute: at 1 the library costs nothing, right of it so many times as much; the line is the 95 % interval. Left of 1 the library is faster."
+      "The time of the library divided by that of the same exchange in plain C, measured in turn. At 1 the library costs nothing; left of 1 it is faster. The line is the 95 % interval."
     )
   }
 
   // MARK: The crawl
 
   static func crawl(_ crawl: CrawlFigures) -> (svg: SVG, caption: String)? {
-    let title = "The crawl: what coordination costs per page"
+    let title = "The crawl: coordination cost per page"
     let rows = crawl.runs.map {
       (
         name: $0.label, value: $0.coordinationMicroseconds,
         says:
-          "\($0.label): \(Figure.time(microseconds: $0.coordinationMicroseconds)) per page beyond the work itself, \(Figure.short($0.wallSeconds)) s in all"
+          "\($0.label): \(Figure.time(microseconds: $0.coordinationMicroseconds)) per page beyond the work, \(Figure.short($0.wallSeconds)) s in all"
       )
     }
     return bars(title, rows) { Figure.time(microseconds: $0) }.map {

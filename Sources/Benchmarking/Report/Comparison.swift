@@ -2,14 +2,15 @@ import Foundation
 import IPC
 import Measurement
 
-/// Two runs against each other, row by row. Figures of two runs differ for reasons that have nothing to do with what is
-/// measured: the host moves the CPUs, other guests come and go. So a row with the same in plain C beside it is compared by
-/// its ratio to that, which both runs took in the same minute; the rest by its figure, with more distrust, and not at all
-/// where the machine itself has moved.
+/// Compares two runs, row by row.
+///
+/// The figures of two runs differ also for reasons other than what is measured: the host moves the CPUs, other guests come
+/// and go. A row with plain C beside it is therefore compared by its ratio to plain C, which each run measured in turn;
+/// another row by its figure, with a larger threshold, and not at all if the machine itself has changed.
 package struct Comparison: Sendable {
   package struct Row: Sendable {
     package let label: String
-    /// Now against earlier: 1.1 is a tenth slower.
+    /// The time of this run divided by that of the earlier one.
     package let factor: Double
     package let isByRatio: Bool
     package let verdict: Verdict
@@ -18,20 +19,26 @@ package struct Comparison: Sendable {
   package enum Verdict: String, Sendable {
     case slower, faster
     case noDifference = "no difference"
-    case machineMoved = "the machine has moved"
+    case machineMoved = "the machine has changed"
   }
 
   package let rows: [Row]
-  /// Why the two can hardly be compared.
+  /// Why the two runs are hard to compare.
   package let doubts: [String]
   package let missing: Int
 
-  /// A difference smaller than this is never claimed, whatever the intervals say.
+  /// A smaller difference is never claimed.
   static let leastByRatio = 0.15
   static let leastByFigure = 0.35
+  /// A round trip of a cache line that differs by this factor is that of other CPUs.
+  private static let otherCPUsFactor = 1.4
+  private static let leastRowsForDrift = 5
+  private static let leastRepeats = 3
+  /// A drift of the machine, as a logarithm, that is worth telling.
+  private static let notableDrift = 0.1
 
   package init(_ now: BenchmarkReport, _ earlier: BenchmarkReport) {
-    // Figures of nothing say nothing.
+    // Rows without times can't be compared.
     func isUsable(_ result: BenchmarkResult) -> Bool {
       let times = result.each + (result.rawEach ?? [])
       return !result.each.isEmpty && result.rawEach?.isEmpty != true
@@ -42,13 +49,13 @@ package struct Comparison: Sendable {
     let current = now.results.filter(isUsable)
     var doubts: [String] = []
     if now.machine.cpu != earlier.machine.cpu || now.machine.cpus != earlier.machine.cpus {
-      doubts.append("another machine: \(earlier.machine.cpu), \(earlier.machine.cpus) CPUs")
+      doubts.append("a different machine: \(earlier.machine.cpu), \(earlier.machine.cpus) CPUs")
     }
     if now.machine.kernel != earlier.machine.kernel {
-      doubts.append("another kernel: \(earlier.machine.kernel)")
+      doubts.append("a different kernel: \(earlier.machine.kernel)")
     }
-    if now.method.cpus != earlier.method.cpus { doubts.append("other CPUs: \(earlier.method.cpus)") }
-    // By how much everything has moved: the median over all rows, of plain C where there is some.
+    if now.method.cpus != earlier.method.cpus { doubts.append("different CPUs: \(earlier.method.cpus)") }
+    // How much the whole machine has changed: the median over all rows, of plain C where there is some.
     let shifts = current.compactMap { result -> Double? in
       guard let old = before[result.key] else { return nil }
       if let raw = result.rawEach, let oldRaw = old.rawEach {
@@ -56,15 +63,15 @@ package struct Comparison: Sendable {
       }
       return log(result.nanosecondsEach / old.nanosecondsEach)
     }
-    let drift = shifts.count >= 5 ? Statistics.median(shifts) : 0
+    let drift = shifts.count >= Self.leastRowsForDrift ? Statistics.median(shifts) : 0
     rows = current.compactMap { result in
       guard let old = before[result.key] else { return nil }
       return Self.row(result, old, drift: drift)
     }
     missing = now.results.count - rows.count
-    if abs(drift) > 0.1 {
+    if abs(drift) > Self.notableDrift {
       doubts.append(
-        "everything takes \(Figure.fixed(exp(drift), 2)) times what it took: that is the machine; rows are judged beside it"
+        "everything takes \(Figure.fixed(exp(drift), 2)) times as long as in the earlier run: the machine has changed, and the comparison allows for it"
       )
     }
     self.doubts = doubts
@@ -72,7 +79,7 @@ package struct Comparison: Sendable {
 
   private static func row(_ now: BenchmarkResult, _ old: BenchmarkResult, drift: Double) -> Row {
     let label =
-      "\(now.workload.rawValue) \(now.mechanism) \(now.wait.rawValue) \(Figure.size(now.size))\(now.mode == .each ? "" : " \(now.mode.rawValue)")"
+      "\(now.workload.name) \(now.mechanism) \(now.wait.rawValue) \(Figure.size(now.size))\(now.mode == .each ? "" : " \(now.mode.rawValue)")"
     let (mine, theirs, isByRatio): ([Double], [Double], Bool)
     if let raw = now.rawEach, let oldRaw = old.rawEach, raw.count == now.each.count,
       oldRaw.count == old.each.count
@@ -86,17 +93,18 @@ package struct Comparison: Sendable {
       isByRatio = false
     }
     let difference = Statistics.median(mine) - Statistics.median(theirs)
-    // Not by chance: more than the repeats of both differ among themselves, and beyond each other altogether.
+    // Not by chance: the repeats of the two runs don't overlap, and differ by more than they do among themselves.
     let noise = Statistics.deviation(mine) + Statistics.deviation(theirs)
     let apart = mine.min()! > theirs.max()! || mine.max()! < theirs.min()!
     let least = isByRatio ? leastByRatio : leastByFigure
     let isClaimed =
-      apart && abs(difference) > max(log(1 + least), 2 * noise) && mine.count >= 3 && theirs.count >= 3
+      apart && abs(difference) > max(log(1 + least), 2 * noise) && mine.count >= leastRepeats
+      && theirs.count >= leastRepeats
     var verdict = Verdict.noDifference
     if isClaimed { verdict = difference > 0 ? .slower : .faster }
-    // A cache line that takes half as long again is another pair of CPUs.
+    // Another round trip of a cache line: another pair of CPUs.
     if isClaimed, let line = now.cacheLine?.median, let oldLine = old.cacheLine?.median,
-      max(line, oldLine) > 1.4 * min(line, oldLine)
+      max(line, oldLine) > otherCPUsFactor * min(line, oldLine)
     {
       verdict = .machineMoved
     }
@@ -109,21 +117,22 @@ package struct Comparison: Sendable {
     var lines = [
       "\ncompared with the earlier run, \(rows.count) rows\(missing > 0 ? " (\(missing) have no counterpart there)" : ""):"
     ]
-    lines += doubts.map { "  mind: \($0)" }
+    lines += doubts.map { "  note: \($0)" }
     for row in rows where row.verdict != .noDifference {
       lines.append(
         "  \(row.label): \(row.verdict.rawValue), \(Figure.fixed(row.factor, 2)) times\(row.isByRatio ? ", against plain C" : "")"
       )
     }
-    if differences.isEmpty { lines.append("  no difference that the noise of both wouldn't explain") }
+    if differences.isEmpty { lines.append("  no difference beyond the noise of both runs") }
     return lines.joined(separator: "\n")
   }
 }
 
 extension Statistics {
-  /// How far the values lie from their median: the median of that, scaled to a standard deviation.
+  /// The median absolute deviation, scaled to the standard deviation of a normal distribution.
   static func deviation(_ values: [Double]) -> Double {
     let middle = median(values)
-    return 1.4826 * median(values.map { abs($0 - middle) })
+    let scale = 1.4826
+    return scale * median(values.map { abs($0 - middle) })
   }
 }

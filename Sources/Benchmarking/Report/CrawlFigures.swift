@@ -1,6 +1,6 @@
 import Foundation
 
-/// What the report shows of a crawl: read from what `ipc crawl --json` printed.
+/// The figures of a crawl in the report, from the output of `ipc crawl --json`.
 package struct CrawlFigures: Decodable, Sendable {
   struct Workload: Decodable, Sendable {
     let kind: String
@@ -21,7 +21,7 @@ package struct CrawlFigures: Decodable, Sendable {
       case coordinationMicroseconds = "coordination_us_per_page"
     }
 
-    /// What carried the work, or the model that needed nothing to carry it.
+    /// The mechanism between the processes, or the model of a crawl in one process.
     var label: String { mechanism ?? model ?? "?" }
   }
 
@@ -35,7 +35,8 @@ package struct CrawlFigures: Decodable, Sendable {
     do {
       return try JSONDecoder().decode(CrawlFigures.self, from: data)
     } catch {
-      throw BenchmarkError(.call, "\(path) is no report of a crawl: name a file that ipc crawl --json wrote")
+      throw BenchmarkError(
+        .call, "\(path) isn't a report of ipc crawl: name a file that ipc crawl --json wrote")
     }
   }
 }

@@ -1,15 +1,19 @@
 import IPC
 import Measurement
 
-/// One file that needs nothing else: no script, no other file, no network. Readable in light and dark, on a telephone, by
-/// keyboard and without colour; every drawing has its figures in a table below.
+/// The report as one HTML file, without scripts, other files or network access.
+///
+/// It is readable in light and dark mode, on a phone, by keyboard and without colour. A table has the figures of each
+/// chart.
 package enum HTMLReport {
   package static func text(_ report: BenchmarkReport, crawl: CrawlFigures? = nil) -> String {
     let charts = Charts(report)
-    var drawings = [
-      charts.latency(.latency), charts.latency(.wake), charts.throughput(), charts.cpu(),
-      charts.overhead([.latency, .wake]), charts.overhead([.throughput, .fanIn, .fanOut]),
-    ].compactMap { $0 }
+    let timed = Workload.all.filter(\.isTimed)
+    var drawings =
+      (timed.map(charts.times) + [
+        charts.throughput(), charts.cpu(), charts.overhead(timed),
+        charts.overhead(Workload.all.filter { !$0.isTimed }),
+      ]).compactMap { $0 }
     if let crawl, let drawing = Charts.crawl(crawl) { drawings.append(drawing) }
     let figures = drawings.map { drawing in
       "<figure><h3>\(escaped(drawing.svg.name))</h3>\(drawing.svg.markup)<figcaption>\(escaped(drawing.caption))</figcaption></figure>"
@@ -21,7 +25,7 @@ package enum HTMLReport {
       <head>
       <meta charset="utf-8">
       <meta name="viewport" content="width=device-width, initial-scale=1">
-      <title>What the mechanisms cost: \(escaped(report.machine.cpu))</title>
+      <title>What each mechanism costs: \(escaped(report.machine.cpu))</title>
       <style>\(style)</style>
       </head>
       <body>
@@ -34,11 +38,11 @@ package enum HTMLReport {
       </section>
       <h2>The figures</h2>
       \(report.sections.map(table).joined(separator: "\n"))
-      <p class="note">± is half the 95 % interval of the median over the repeats. × raw C is the time of the same exchange in plain C, with its interval: 1.00 means that the library costs nothing. CPU and switches are of all processes of the exchange. “!” marks a figure that a warning below is about.</p>
+      <p class="note">± is half the 95 % interval of the median over the repeats. × raw C is the time of the same exchange in plain C, with its interval: 1.00 means that the library costs nothing. CPU and switches are of all processes of the exchange. A caveat below is about each figure with “!”.</p>
       <h2>Limits</h2>
       \(list(report.limitLines))
       <h2>Caveats</h2>
-      \(list(warnings.isEmpty ? ["No figure was found doubtful."] : warnings))
+      \(list(warnings.isEmpty ? ["No figure is doubtful."] : warnings))
       \(report.method.leftOut.isEmpty ? "" : "<h2>Left out</h2>\(list(report.method.leftOut))")
       <h2>How it was measured</h2>
       \(list(report.method.notes))
@@ -54,7 +58,7 @@ package enum HTMLReport {
     lines.isEmpty ? "" : "<ul>\(lines.map { "<li>\(escaped($0))</li>" }.joined())</ul>"
   }
 
-  /// What a reader in a hurry wants.
+  /// The main results, one line each.
   private static func summary(_ report: BenchmarkReport) -> String {
     var lines: [String] = []
     func fastest(_ what: String, _ results: [BenchmarkResult], _ figure: (BenchmarkResult) -> String) {
@@ -62,17 +66,18 @@ package enum HTMLReport {
       lines.append("\(what): \(best.mechanism), \(figure(best)).")
     }
     let latencies = report.results.filter { $0.workload == .latency && $0.rate == nil }
-    for wait in ["block", "adaptive", "spin"] {
-      let rows = latencies.filter { $0.wait.rawValue == wait }
+    for wait in [WaitStrategy.block, .adaptive, .spin] {
+      let rows = latencies.filter { $0.wait == wait }
       guard let size = rows.map(\.size).min() else { continue }
-      fastest("Fastest round trip of \(Figure.size(size)), \(wait)", rows.filter { $0.size == size }) {
+      fastest("Fastest round trip of \(Figure.size(size)), \(wait.rawValue)", rows.filter { $0.size == size })
+      {
         Figure.time(nanoseconds: $0.nanosecondsEach)
       }
     }
     let streams = report.results.filter { $0.workload == .throughput }
     if let size = streams.map(\.size).filter({ $0 > 0 }).min() {
       fastest(
-        "Fastest stream of \(Figure.size(size)), one by one",
+        "Fastest stream of \(Figure.size(size)), one message per call",
         streams.filter { $0.size == size && $0.mode == .each }
       ) {
         Figure.rate($0.figures.messagesPerSecond.median, " messages")
@@ -84,11 +89,14 @@ package enum HTMLReport {
         Figure.rate($0.figures.messagesPerSecond.median, " messages")
       }
     }
-    let kernels = report.results.filter { $0.mode == .each && $0.wait == .block && $0.mechanism != "memory" }
+    let kernels = report.results.filter {
+      $0.mode == .each && $0.wait == .block
+        && (try? Mechanism(named: $0.mechanism))?.traits.writesInPlace != true
+    }
     let ratios = kernels.compactMap { $0.rawRatio?.median }
     if !ratios.isEmpty {
       lines.append(
-        "Over the kernel's mechanisms, blocking, one message per call, the library takes \(Figure.fixed(Statistics.median(ratios), 2)) times what plain C takes (median of \(ratios.count) comparisons)."
+        "Over the mechanisms that copy through the kernel, blocking, with one message per call, the library takes \(Figure.fixed(Statistics.median(ratios), 2)) times as long as plain C (median of \(ratios.count) comparisons)."
       )
     }
     return list(lines)
@@ -133,7 +141,7 @@ package enum HTMLReport {
       "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"The machine, table\"><table class=\"machine\"><tbody>\(body.joined())</tbody></table></div>"
   }
 
-  /// Colours after Okabe and Ito, darker or lighter where the background asks for it.
+  /// The colours are Okabe and Ito's, darkened or lightened for contrast with the background.
   private static let style = """
     :root{color-scheme:light dark;--fg:#1c1f23;--bg:#fcfcfa;--dim:#5b636d;--line:#d9dbd8;--row:#f0f1ee;--one:#1c1f23;
     --c0:#0072b2;--c1:#b85c00;--c2:#00795a;--c3:#a2417f;--c4:#8a6d00;--c5:#2b8fc4;--c6:#4a4f55}

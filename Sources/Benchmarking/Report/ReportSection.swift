@@ -1,7 +1,7 @@
 import IPC
 import Measurement
 
-/// A table of the report, before anything knows how it will look: terminal, Markdown and HTML all show these.
+/// A table of the report: the terminal, Markdown and HTML formats all show these.
 struct ReportSection {
   struct Column {
     let header: String
@@ -15,23 +15,23 @@ struct ReportSection {
 
   struct Row {
     let cells: [String]
-    /// How long the row's bar is, 0 to 1: against the others of its kind.
+    /// The length of the row's bar, 0 to 1, relative to comparable rows.
     let bar: Double
     let isDoubtful: Bool
   }
 }
 
 extension BenchmarkReport {
-  /// One section per workload, rows that compare with each other next to each other.
+  /// One section per workload, with comparable rows next to each other.
   var sections: [ReportSection] {
-    Workload.allCases.compactMap { workload in
+    Workload.all.compactMap { workload in
       let results = results.filter { $0.workload == workload }
       guard !results.isEmpty else { return nil }
       return section(workload, sorted(results))
     }
   }
 
-  /// What the figure of a row is compared by.
+  /// In the order in which rows are compared.
   private func sorted(_ results: [BenchmarkResult]) -> [BenchmarkResult] {
     let places = Dictionary(
       (Mechanism.all + Mechanism.variants).enumerated().map { ($0.element.name, $0.offset) },
@@ -39,7 +39,7 @@ extension BenchmarkReport {
     func rank(_ result: BenchmarkResult) -> (Int, Int, Int, Int, Int) {
       (
         result.size, SendMode.allCases.firstIndex(of: result.mode) ?? 0, result.processes,
-        WaitStrategy.allCases.firstIndex(of: result.wait) ?? 0, places[result.mechanism] ?? 99
+        WaitStrategy.allCases.firstIndex(of: result.wait) ?? 0, places[result.mechanism] ?? places.count
       )
     }
     return results.sorted { rank($0) < rank($1) }
@@ -55,9 +55,10 @@ extension BenchmarkReport {
       columns += ["p50", "±", "p90", "p99", "p99.9", "max"].map { column($0) }
     } else {
       columns += [column("sent", false)]
-      if [.fanIn, .fanOut, .jobs].contains(workload) { columns.append(column("processes")) }
+      if workload.takesProcesses { columns.append(column("processes")) }
       columns += [
-        column(workload == .jobs ? "jobs/s" : "messages/s"), column("±"), column("bytes/s"), column("each"),
+        column(workload.topology == .workerPool ? "jobs/s" : "messages/s"), column("±"), column("bytes/s"),
+        column("each"),
       ]
     }
     columns += [column("CPU each"), column("switches")]
@@ -66,19 +67,15 @@ extension BenchmarkReport {
       row(result, columns: columns.count, hasRaw: hasRaw, among: results)
     }
     return ReportSection(
-      title: workload.rawValue, explanation: explanation(workload, results), columns: columns, rows: rows)
+      title: workload.name, explanation: explanation(workload, results), columns: columns, rows: rows)
   }
 
   private func explanation(_ workload: Workload, _ results: [BenchmarkResult]) -> String {
-    switch workload {
-    case .latency:
-      if let rate = results.first?.rate {
-        return
-          "one way, sent at \(Figure.rate(rate, " messages")) whatever comes back (an open loop), timed from the instant meant"
-      }
-      return "\(workload.summary) (a closed loop)"
-    default: return workload.summary
+    if let rate = results.first?.rate {
+      return
+        "one way, sent at \(Figure.rate(rate, " messages")) whether or not the receiver keeps up (an open loop), timed from the instant at which the message was meant to be sent"
     }
+    return workload.isRoundTrip ? "\(workload.summary) (a closed loop)" : workload.summary
   }
 
   private func row(
@@ -96,10 +93,11 @@ extension BenchmarkReport {
     } else {
       cells.append(
         result.mode == .batched ? "by \(result.batch)" : result.mode == .inPlace ? "in place" : "each")
-      if [.fanIn, .fanOut, .jobs].contains(result.workload) { cells.append(String(result.processes)) }
+      if result.workload.takesProcesses { cells.append(String(result.processes)) }
       cells.append(Figure.rate(figures.messagesPerSecond.median))
       cells.append(Figure.spread(figures.messagesPerSecond))
-      cells.append(result.workload == .jobs ? "" : "\(Figure.rate(figures.bytesPerSecond, "B"))")
+      cells.append(
+        result.workload.topology == .workerPool ? "" : "\(Figure.rate(figures.bytesPerSecond, "B"))")
       cells.append(Figure.time(nanoseconds: result.nanosecondsEach))
     }
     cells.append(Figure.time(microseconds: figures.cpuMicroseconds))
@@ -113,18 +111,18 @@ extension BenchmarkReport {
     return ReportSection.Row(cells: cells, bar: value(result) / largest, isDoubtful: !result.warnings.isEmpty)
   }
 
-  /// What no library can go under, and what else a reader must know, one line each.
+  /// The lower bounds that were measured, one line each.
   var limitLines: [String] {
     var lines: [String] = []
     if let cacheLine {
       lines.append(
-        "floor: a cache line goes to the other CPU and back in \(Figure.time(nanoseconds: cacheLine.median)) (\(Figure.time(nanoseconds: cacheLine.low)) to \(Figure.time(nanoseconds: cacheLine.high))); reading the clock costs \(Figure.time(nanoseconds: method.clockNanoseconds)) of each sample"
+        "lower bound: a cache line travels to the other CPU and back in \(Figure.time(nanoseconds: cacheLine.median)) (\(Figure.time(nanoseconds: cacheLine.low)) to \(Figure.time(nanoseconds: cacheLine.high))); reading the clock costs \(Figure.time(nanoseconds: method.clockNanoseconds)) of each sample"
       )
     }
     for result in results {
       guard let copy = result.copyNanoseconds else { continue }
       lines.append(
-        "floor: one memcpy of \(Figure.size(result.size)) takes \(Figure.time(nanoseconds: copy)) (\(Figure.rate(Double(result.size) / copy * 1e9, "B"))); through \(result.mechanism), written and read, \(Figure.fixed(result.nanosecondsEach / copy, 2)) of that"
+        "lower bound: one memcpy of \(Figure.size(result.size)) takes \(Figure.time(nanoseconds: copy)) (\(Figure.rate(Double(result.size) / copy * 1e9, "B"))); a message through \(result.mechanism), written and read, takes \(Figure.fixed(result.nanosecondsEach / copy, 2)) times as long"
       )
     }
     return lines
@@ -139,16 +137,16 @@ extension BenchmarkReport {
     let cpus =
       method.cpus.isEmpty
       ? "not pinned"
-      : "pinned to CPUs \(method.cpus.map(String.init).joined(separator: ", "))\(method.pinsAll ? "" : " (where there are no more processes than that)")"
+      : "pinned to CPUs \(method.cpus.map(String.init).joined(separator: ", "))\(method.pinsAll ? "" : " (unless there are more processes than CPUs)")"
     return
-      "\(method.repeats) repeats of \(Figure.time(microseconds: method.secondsPerRepeat * 1e6)) in fresh processes, \(cpus), seed \(method.seed), \(Figure.time(microseconds: method.secondsTaken * 1e6)) in all"
+      "\(method.repeats) \(method.repeats == 1 ? "repeat" : "repeats") of \(Figure.time(microseconds: method.secondsPerRepeat * 1e6)) in fresh processes, \(cpus), seed \(method.seed), \(Figure.time(microseconds: method.secondsTaken * 1e6)) in all"
   }
 
-  /// Each warning once, with the rows that it is about.
+  /// Each warning, with the row that it is about.
   var warningLines: [String] {
     results.flatMap { result in
       result.warnings.map {
-        "\(result.workload.rawValue) \(result.mechanism) \(result.wait.rawValue) \(Figure.size(result.size))\(result.mode == .each ? "" : " \(result.mode.rawValue)"): \($0)"
+        "\(result.workload.name) \(result.mechanism) \(result.wait.rawValue) \(Figure.size(result.size))\(result.mode == .each ? "" : " \(result.mode.rawValue)"): \($0)"
       }
     }
   }

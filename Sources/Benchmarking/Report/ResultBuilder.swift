@@ -13,7 +13,9 @@ extension BenchmarkResult {
     processes = benchmark.processes
     rate = benchmark.rate
     repeats = trials.count
-    func outcomes(_ kind: ContestantKind) -> [Trial.Outcome] { trials.compactMap { $0.outcomes[kind] } }
+    func outcomes(_ kind: BenchmarkSubject.Kind) -> [Trial.Outcome] {
+      trials.compactMap { $0.outcomes[kind] }
+    }
     let ours = outcomes(.channel)
     let baseline = outcomes(.raw)
     let isTimed = benchmark.workload.isTimed
@@ -44,35 +46,33 @@ extension BenchmarkResult {
     return Double(histogram.percentile(0.5))
   }
 
-  /// How many messages go in one call when they are gathered.
+  /// How many messages go in one call when they are batched.
   private static func batch(_ benchmark: BenchmarkCase) -> Int {
-    let unit: Int =
-      switch benchmark.mechanism.name {
-      case "queue": min(KernelLimit.number("kernel/msgmax"), KernelLimit.number("kernel/msgmnb"))
-      case "semaphore": 4096
-      default: 1 << 16
-      }
+    let unit = benchmark.mechanism.traits.bytesPerCall ?? RawChannel.defaultUnit
     return max(1, unit / (benchmark.size + FrameHeader.size))
   }
+
+  /// A spread of the repeats, of the ratio to plain C and of the cache line's round trip above which a row has a warning.
+  private static let (largestSpread, largestRatioWidth, largestCacheLineFactor) = (0.15, 0.1, 1.5)
 
   /// What makes the figure doubtful.
   private func doubts(_ trials: [Trial.Result]) -> [String] {
     var doubts: [String] = []
     let estimate = Statistics.estimate(each, seed: 1)
-    if estimate.spread > 0.15 {
-      doubts.append("the repeats differ by ±\(Figure.percent(estimate.spread)): take more (--repeats)")
+    if estimate.spread > Self.largestSpread {
+      doubts.append("the repeats differ by ±\(Figure.percent(estimate.spread)): use more --repeats")
     }
-    if let rawRatio, rawRatio.high - rawRatio.low > 0.1 {
+    if let rawRatio, rawRatio.high - rawRatio.low > Self.largestRatioWidth {
       doubts.append(
-        "the ratio to raw is only known to ±\(Figure.percent((rawRatio.high - rawRatio.low) / 2))")
+        "the ratio to plain C is known only to ±\(Figure.percent((rawRatio.high - rawRatio.low) / 2))")
     }
-    if let cacheLine, cacheLine.high > 1.5 * cacheLine.low {
+    if let cacheLine, cacheLine.high > Self.largestCacheLineFactor * cacheLine.low {
       doubts.append(
-        "a cache line's round trip moved from \(Figure.time(nanoseconds: cacheLine.low)) to \(Figure.time(nanoseconds: cacheLine.high)): the host moved the CPUs"
+        "a cache line's round trip moved from \(Figure.time(nanoseconds: cacheLine.low)) to \(Figure.time(nanoseconds: cacheLine.high)): the host moved the processes to other CPUs"
       )
     }
     let stolen = trials.reduce(0) { $0 + $1.stolenTicks }
-    if stolen > trials.count { doubts.append("the host took \(stolen) ticks of CPU time away") }
+    if stolen > trials.count { doubts.append("the host gave \(stolen) ticks of CPU time to others") }
     return doubts
   }
 }

@@ -2,12 +2,12 @@ import Foundation
 import IPC
 import Measurement
 
-/// A way of writing a report down.
+/// An output format of a report.
 package protocol ReportFormat {
   static func text(_ report: BenchmarkReport) -> String
 }
 
-/// For a terminal: aligned, with bars.
+/// For a terminal: aligned columns, with bars.
 package enum TableReport {
   package static func text(_ report: BenchmarkReport, color: Bool = false) -> String {
     var parts = [report.machineLine, report.methodLine]
@@ -16,7 +16,7 @@ package enum TableReport {
       var columns: [(header: String, alignment: Table.Alignment)] = section.columns.map {
         ($0.header, $0.isNumber ? .right : .left)
       }
-      // Behind the figure that it shows.
+      // The bar follows the figure that it shows.
       let place =
         1 + (section.columns.firstIndex { ["p50", "messages/s", "jobs/s"].contains($0.header) } ?? 2)
       columns.insert(("", .left), at: place)
@@ -35,17 +35,29 @@ package enum TableReport {
     let warnings = report.warningLines
     if !warnings.isEmpty {
       parts.append("! \(warnings.count) warnings:")
-      parts += warnings.prefix(12).map { "  \($0)" }
-      if warnings.count > 12 {
-        parts.append("  and \(warnings.count - 12) more, in the JSON and the HTML report")
+      parts += warnings.prefix(warningsShown).map { "  \($0)" }
+      if warnings.count > warningsShown {
+        parts.append("  and \(warnings.count - warningsShown) more, in the JSON and the HTML report")
       }
     }
     for left in report.method.leftOut { parts.append("left out: \(left)") }
     parts.append(
-      "± is half the 95 % interval of the median over the repeats; × raw C is the time of the same exchange in plain C (1.00: the library costs nothing); CPU and switches are of all processes"
+      explanation
     )
     return parts.joined(separator: "\n")
   }
+
+  private static let warningsShown = 12
+  /// What the columns mean.
+  private static let explanation = """
+    wait: what an endpoint does until it can continue. size: of a message, without framing. processes: senders, receivers
+    or workers. sent: one message per call (each), several (by N), or without a copy (in place).
+    p50, p90, p99, p99.9, max: percentiles of a message's time, and the slowest message. each: the time per message.
+    ±: half the 95 % interval of the median over the repeats.
+    CPU each, switches: CPU time and context switches of all processes, per message.
+    × raw C: the time relative to the same exchange in plain C, with its 95 % interval. 1.00: the library costs nothing.
+    !: a warning is about this row.
+    """
 
   private static func bold(_ text: String, _ color: Bool) -> String {
     color ? "\u{1B}[1m\(text)\u{1B}[0m" : text
@@ -91,7 +103,7 @@ package enum CSVReport: ReportFormat {
     let rows = report.results.map { result in
       let (figures, latency) = (result.figures, result.figures.latency)
       var cells = [
-        result.workload.rawValue, result.mechanism, result.wait.rawValue, String(result.size),
+        result.workload.name, result.mechanism, result.wait.rawValue, String(result.size),
         result.mode.rawValue,
         String(result.batch), String(result.processes), number(result.rate), String(result.repeats),
       ]

@@ -4,7 +4,7 @@ import IPC
 import IPCActors
 import SystemCalls
 
-/// Adds up numbers, in another process.
+/// An actor in another process that adds up numbers.
 distributed actor RemoteAdder {
   typealias ActorSystem = IPCActorSystem
   private var sum = 0
@@ -17,25 +17,26 @@ distributed actor RemoteAdder {
 
 /// Calls of an actor in another process, over each mechanism.
 enum ActorSteps {
-  /// What the actor's process is started with.
+  /// The argument with which the actor's process is started.
   static let hostArgument = "--bench-actor"
 
   static var all: [ConcurrencyStep] {
     Mechanism.all.map { mechanism in
       ConcurrencyStep(
         name: "actor-call-\(mechanism)",
-        what: "the same of one in another process, over \(mechanism), on the executor that hears the answer"
+        what:
+          "a call of an actor in another process, over \(mechanism), on the executor that receives the reply"
       ) { count in try calls(count, over: mechanism, executor: IPCActorSystem.executor) }
     }
       + Mechanism.all.map { mechanism in
         ConcurrencyStep(
           name: "actor-calls-\(mechanism)",
-          what: "\(tasks) tasks of that executor call at once, so that both processes are busy: each call"
+          what: "the same by \(tasks) tasks at once, so that both processes are busy"
         ) { count in try calls(count, by: tasks, over: mechanism, executor: IPCActorSystem.executor) }
       } + [
         ConcurrencyStep(
           name: "actor-call-pool",
-          what: "over memory, by a task of the default executor, which has to be woken for each answer"
+          what: "the same over memory, on the default executor, which each reply has to wake"
         ) { count in try calls(count, over: .memory, executor: nil) }
       ]
   }
@@ -45,6 +46,7 @@ enum ActorSteps {
   }
 
   private static let tasks = 64
+  private static let warmUpCalls = 32
 
   private static func calls(
     _ count: Int, by tasks: Int = 1, over mechanism: Mechanism, executor: (any TaskExecutor)?
@@ -56,8 +58,8 @@ enum ActorSteps {
     defer { system.close() }
     let adder = try peer.resolve(RemoteAdder.self, named: "adder")
     return try ConcurrencyStep.waiting(on: executor) {
-      // The host learns that the call is short, and both processes are there.
-      for _ in 0..<32 { _ = try await adder.add(0) }
+      // Until both processes run, and the host knows that the call is short.
+      for _ in 0..<warmUpCalls { _ = try await adder.add(0) }
       let start = Clock.now()
       try await withThrowingTaskGroup(of: Void.self) { group in
         for task in 0..<tasks {
@@ -76,7 +78,7 @@ enum ActorSteps {
   }
 }
 
-extension BenchmarkPart {
+extension BenchmarkProcess {
   package static var actorArgument: String { ActorSteps.hostArgument }
 
   /// A process that hosts an actor.

@@ -2,16 +2,19 @@ import ConcurrencyModels
 import Dispatch
 import SystemCalls
 
-/// One step of a model of concurrency, many times over.
+/// One step of a model of concurrency, and how to run many of it.
 struct ConcurrencyStep: Sendable {
   let name: String
-  /// What one of them is.
+  /// What one step is.
   let what: String
-  /// Runs so many, and returns what they took, in nanoseconds.
+  /// Runs so many steps, and returns their time, in nanoseconds.
   let run: @Sendable (_ count: Int) throws -> UInt64
 
-  /// In one process, and then between two.
+  /// Those in one process, then those between two.
   static let all = inOneProcess + ActorSteps.all
+
+  /// As many tasks at once as a busy program has.
+  private static let tasksAtOnce = 256
 
   private static let inOneProcess: [ConcurrencyStep] = [
     ConcurrencyStep(name: "callback", what: "a callSoon on the event loop") { count in
@@ -115,8 +118,7 @@ struct ConcurrencyStep: Sendable {
       try onScheduler { _ in
         await withTaskGroup(of: Void.self) { group in
           for number in 0..<count {
-            // As many at once as a busy program has.
-            if number >= 256 { await group.next() }
+            if number >= tasksAtOnce { await group.next() }
             group.addTask {}
           }
         }
@@ -179,7 +181,7 @@ struct ConcurrencyStep: Sendable {
     return try waited(on: scheduler) { try await body(scheduler) }
   }
 
-  /// Runs an async function on an executor, and waits for it with this thread. What it took.
+  /// Runs an async function on an executor, blocks this thread until it has returned, and returns its time.
   private static func waited(
     on executor: (any TaskExecutor)? = nil, _ body: @escaping @Sendable () async throws -> Void
   ) throws -> UInt64 {
@@ -190,7 +192,7 @@ struct ConcurrencyStep: Sendable {
     }
   }
 
-  /// The same of one that measures itself.
+  /// The same for a function that measures its own time.
   static func waiting(
     on executor: (any TaskExecutor)? = nil, _ body: @escaping @Sendable () async throws -> UInt64
   ) throws -> UInt64 {

@@ -1,13 +1,12 @@
 package import Measurement
 import SystemCalls
 
-/// What a step of each model of concurrency costs, in one process: how much of a program's time its way of waiting takes,
-/// before anything is waited for.
+/// What one step of each model of concurrency costs: the time that a model itself takes, when nothing has to be waited for.
 package struct StepsReport: Sendable, Encodable {
   package struct Step: Sendable, Encodable {
     package let name: String
     package let what: String
-    /// Of one step, in nanoseconds: the median of the repeats, and its 95 % interval.
+    /// The time of one step, in nanoseconds: the median of the repeats, and its 95 % interval.
     package let nanoseconds: Estimate
     package let repeats: [Double]
   }
@@ -17,18 +16,18 @@ package struct StepsReport: Sendable, Encodable {
   package let seconds: Double
   package let steps: [Step]
 
-  /// The names that ``measure(_:repeats:seconds:seed:progress:)`` knows.
+  /// The names that ``measure(_:repeats:seconds:seed:progress:)`` takes.
   package static let names = ConcurrencyStep.all.map(\.name)
 
-  /// Measures them, all in each repeat and each time in another order, so that what the machine does hits all alike.
+  /// Measures each step once per repeat, in another order each time, so that what the machine does affects all alike.
   package static func measure(
     _ names: [String], repeats: Int, seconds: Double, seed: UInt64, progress: (String) -> Void
   ) throws -> StepsReport {
     let chosen = ConcurrencyStep.all.filter { names.contains($0.name) }
     var random = SeededRandom(seed: seed)
-    // How many fill the time; it warms up as well.
+    // How many steps fill the time. Finding out warms up as well.
     let counts = try chosen.map { step in
-      progress("\(step.name): trying it")
+      progress("\(step.name): trial run")
       return try Self.count(step, seconds: seconds)
     }
     var values = [[Double]](repeating: [], count: chosen.count)
@@ -47,11 +46,14 @@ package struct StepsReport: Sendable, Encodable {
       })
   }
 
+  private static let leastSteps = 64
+  private static let mostSteps = 1 << 26
+
   private static func count(_ step: ConcurrencyStep, seconds: Double) throws -> Int {
-    var count = 64
-    while count < 1 << 26 {
+    var count = leastSteps
+    while count < mostSteps {
       let took = Double(try step.run(count)) / 1e9
-      if took > seconds / 4 { return max(64, Int(Double(count) * seconds / took)) }
+      if took > seconds / 4 { return max(leastSteps, Int(Double(count) * seconds / took)) }
       count *= 4
     }
     return count
@@ -61,8 +63,8 @@ package struct StepsReport: Sendable, Encodable {
   package var table: String {
     let largest = steps.map(\.nanoseconds.median).max() ?? 0
     var table = Table([
-      ("step", .left), ("each", .right), ("", .left), ("±", .right), ("each second", .right),
-      ("what it is", .left),
+      ("step", .left), ("time", .right), ("", .left), ("±", .right), ("per second", .right),
+      ("what one step is", .left),
     ])
     for step in steps {
       table.add([
@@ -72,6 +74,6 @@ package struct StepsReport: Sendable, Encodable {
         Figure.short(1e9 / step.nanoseconds.median), step.what,
       ])
     }
-    return table.text
+    return table.text + "\n\ntime: of one step, the median of the repeats; ±: half its 95 % interval."
   }
 }

@@ -1,5 +1,5 @@
-// The same exchanges in plain C: the same kernel objects, the same framing, the same number of calls, and nothing of
-// the library. What the library adds is measured against this.
+// The exchanges in plain C: the same kernel objects, framing and number of calls as the library's, but none of its code.
+// The library's own cost is measured against them.
 #pragma once
 
 #include <stdbool.h>
@@ -19,13 +19,13 @@ enum baseline_kind {
 
 enum baseline_wait { baseline_block, baseline_spin, baseline_adaptive };
 
-// How messages go out.
+// How messages are sent.
 enum baseline_mode {
   // One message per call.
   baseline_each,
-  // As many as fit 64 KiB, or the mechanism's unit, in one call.
+  // As many messages per call as fit 64 KiB, or the mechanism's limit.
   baseline_batched,
-  // Written and read where they lie in shared memory; only the stamp is touched.
+  // Written and read in shared memory without a copy; only the stamp is touched.
   baseline_in_place,
 };
 
@@ -35,49 +35,49 @@ struct baseline_options {
   enum baseline_mode mode;
   bool sends;
   size_t size;
-  // The most bytes that go in one piece; a stream has no such limit for one message, but gathers up to it.
+  // The most bytes of one call. A message on a stream may be larger; batches grow up to it.
   size_t unit;
   bool is_stream;
-  // The sender's number, where several share a channel.
+  // The sender's number, if several share a channel.
   uint32_t stream;
   // A descriptor, a queue or a semaphore set.
   int id;
-  // Of the bounded buffer.
+  // The number of the bounded buffer's slots.
   int slots;
-  // The ring's or the slots' memory.
+  // The memory of the ring or of the slots.
   void *memory;
 };
 
 struct baseline_end;
 
-// NULL: errno says why.
+// NULL on failure, with errno.
 struct baseline_end *baseline_open(const struct baseline_options *options);
 
-// What the exchanges return: 0, or -1 with errno, or baseline_damaged: a message that isn't the one expected.
+// The exchanges return 0, or -1 with errno, or baseline_damaged for a message that isn't the expected one.
 enum { baseline_damaged = -2 };
 
-// The board that the processes of one exchange share.
+// The memory that the processes of one exchange share.
 struct baseline_board {
-  // Cache-line round trips.
+  // For round trips of a cache line.
   uint64_t ping, space_0[15];
   uint64_t pong, space_1[15];
-  // When the message that is to wake a sleeper was sent, and which message the sleeper waits for.
+  // When the message to a sleeping receiver was sent, and which message the receiver waits for.
   uint64_t sent, space_2[15];
   uint64_t waiting, space_3[15];
 };
 
-// What came in, and how it was checked.
+// What was received, and how it is checked.
 struct baseline_tally {
-  // By sender: the number that its next message must have.
+  // The number of each sender's next message.
   uint64_t next[64];
-  // Where several receivers share the messages: each has only a higher number than the one before.
+  // Whether several receivers share the messages: numbers only have to grow.
   bool gaps;
-  // Whether every byte of a message is checked, or its number at both ends.
+  // Whether every byte of a message is checked, or only the number and its checksum.
   bool every_byte;
   uint64_t received;
-  // Of all numbers that came: nothing was lost or doubled if those of all receivers add up.
+  // The sum of the received numbers: the sums of all receivers show whether messages were lost or duplicated.
   uint64_t sum;
-  // What was wrong: the number expected, the number found.
+  // The expected and the found number of a message that failed the check.
   uint64_t expected, found;
 };
 
@@ -105,13 +105,13 @@ static inline void baseline_stamp(uint8_t *bytes, size_t size, uint64_t number) 
   }
 }
 
-// Every byte between them, for the part that isn't timed.
+// Every byte between them, outside the timed part.
 void baseline_fill(uint8_t *bytes, size_t size, uint64_t number);
 bool baseline_is_filled(const uint8_t *bytes, size_t size, uint64_t number);
 
-// The sender is in the number's highest byte.
+// The highest byte of a number is its sender.
 enum { baseline_sender_shift = 56 };
-// Each receiver that shares a channel with others takes one of these, and stops.
+// Each receiver of a fan-out stops at one of these.
 static const uint64_t baseline_stop = UINT64_MAX;
 
 static inline bool baseline_refuse(struct baseline_tally *tally, uint64_t expected, uint64_t found) {
@@ -125,7 +125,7 @@ static inline bool baseline_check(struct baseline_tally *tally, const uint8_t *b
   if (size != expected_size) return baseline_refuse(tally, expected_size, size);
   tally->received++;
   if (size < 8) {
-    // Too short for a number: its lowest bytes, of a single sender.
+    // Too short for a number: its lowest bytes, from a single sender.
     uint64_t number = 0, mask = size ? (UINT64_C(1) << (8 * size)) - 1 : 0;
     memcpy(&number, bytes, size);
     uint64_t expected = tally->next[0]++;
@@ -151,20 +151,20 @@ static inline bool baseline_check(struct baseline_tally *tally, const uint8_t *b
 // Exchanges. `first` is the number of the first message.
 int baseline_send(struct baseline_end *end, uint64_t first, uint64_t count, bool every_byte);
 int baseline_receive(struct baseline_end *end, struct baseline_tally *tally, uint64_t count);
-// Until a stop message.
+// Receives until a stop message.
 int baseline_receive_until_stopped(struct baseline_end *end, struct baseline_tally *tally);
 int baseline_flush(struct baseline_end *end);
 int baseline_pingpong(
     struct baseline_end *out, struct baseline_end *in, struct baseline_tally *tally, uint64_t first, uint64_t count,
     uint64_t *samples);
 int baseline_echo(struct baseline_end *in, struct baseline_end *out, struct baseline_tally *tally, uint64_t count);
-// Sends when the other side has slept for a while; the receiver's samples are from the send to its return.
+// Sends once the receiver has slept for a while; the receiver's samples are from the send until it has the message.
 int baseline_wake(struct baseline_end *end, struct baseline_board *board, uint64_t first, uint64_t count, uint64_t gap,
     bool every_byte);
 int baseline_woken(
     struct baseline_end *end, struct baseline_board *board, struct baseline_tally *tally, uint64_t count,
     uint64_t *samples);
-// Sends at a fixed rate; the receiver's samples are from the instant meant to its return.
+// Sends at a fixed rate; the receiver's samples are from the instant meant until it has the message.
 int baseline_send_paced(
     struct baseline_end *end, uint64_t first, uint64_t count, uint64_t start, double interval_nanoseconds,
     bool every_byte);
@@ -172,7 +172,7 @@ int baseline_receive_paced(
     struct baseline_end *end, struct baseline_tally *tally, uint64_t count, uint64_t start,
     double interval_nanoseconds, uint64_t *samples);
 
-// Waiting for the instants of a fixed rate, and for a peer to be asleep; for the library's side as well.
+// Waits for the instants of a fixed rate, and for a receiver to sleep; also for the exchanges over the library.
 void baseline_wait_until(uint64_t instant);
 int baseline_await_sleeper(struct baseline_board *board, uint64_t number, uint64_t gap);
 static inline void baseline_about_to_sleep(struct baseline_board *board, uint64_t number) {
@@ -185,12 +185,12 @@ static inline uint64_t baseline_sent(struct baseline_board *board) {
   return __atomic_load_n(&board->sent, __ATOMIC_ACQUIRE);
 }
 
-// Floors: what no library can go under. Nanoseconds for all rounds; 0: the other side didn't come.
+// Lower bounds of every exchange. Nanoseconds for all rounds; 0 if the other process didn't take part.
 uint64_t baseline_cache_line_near(struct baseline_board *board, uint64_t rounds);
 bool baseline_cache_line_far(struct baseline_board *board, uint64_t rounds);
 uint64_t baseline_copy(uint8_t *target, size_t target_size, const uint8_t *source, size_t size, uint64_t rounds);
-// What one reading of the clock costs, in nanoseconds.
+// The time of reading the clock once, in nanoseconds.
 double baseline_clock_cost(void);
 
-// Pins this process to a CPU. -1 with errno.
+// Pins this process to a CPU. Returns -1 on failure, with errno.
 int baseline_pin(int cpu);

@@ -7,15 +7,15 @@ import Measurement
 import Synchronization
 package import SystemCalls
 
-/// Fetches pages: one in each worker process, called from the coordinator's.
+/// Fetches pages. Each worker process has one, which the coordinator's process calls.
 distributed actor PageActor {
   typealias ActorSystem = IPCActorSystem
   private let fetcher = JobFetcher()
 
-  /// What its process had used before any page.
+  /// What its process has used.
   distributed func usage() -> Processes.Usage { Processes.getrusage() }
 
-  /// Fetches a page. `sentAt` is when the caller began to ask for it (CLOCK_MONOTONIC, in nanoseconds).
+  /// Fetches a page. `sentAt` is when the caller made the call (CLOCK_MONOTONIC, in nanoseconds).
   distributed func fetch(_ job: CrawlJob, sentAt: UInt64) -> FetchedPage {
     let start = Clock.now()
     let page = fetcher.page(job)
@@ -32,10 +32,11 @@ package final class ActorCrawl: Sendable {
     var isCancelled = false
   }
 
-  /// A page whose processes die is given up after so many.
+  /// How many processes may die over a page before it is given up.
   private static let attempts = 3
-  /// Calls on their way to an actor: one page at a time, but of jobs that do nothing as many as make up for a wake-up.
+  /// Concurrent calls of an actor: one page at a time; of jobs that do nothing, enough to make up for a wake-up.
   private let callsEach: Int
+  private static let jobsAtOnce = 32
 
   private let plan: CrawlPlan
   private let mechanism: Mechanism
@@ -48,19 +49,19 @@ package final class ActorCrawl: Sendable {
   package init(_ plan: CrawlPlan, over mechanism: Mechanism) throws(SystemError) {
     self.plan = plan
     self.mechanism = mechanism
-    callsEach = plan.work == .nothing ? 32 : 1
+    callsEach = plan.work == .nothing ? Self.jobsAtOnce : 1
     var paced = plan
     paced.workers *= callsEach
     pages = try CrawlWork(paced)
     queue = CrawlQueue(pages)
   }
 
-  /// A worker's life: call it where the program was started with the actors' arguments.
+  /// Runs a worker. Call it where the program was started with the actors' arguments.
   package static func serve() throws {
     try IPCActorSystem.serve { system in try system.host("fetcher") { PageActor(actorSystem: $0) } }
   }
 
-  /// Ends it now, from any thread.
+  /// Ends it at once, from any thread.
   package func cancel() {
     let peers = work.withLock { work in
       work.isCancelled = true
@@ -83,7 +84,7 @@ package final class ActorCrawl: Sendable {
     for index in 0..<plan.workers where !pages.isCancelled { _ = try worker(index) }
     let end = DispatchSemaphore(value: 0)
     let failure = Mutex<(any Error)?>(nil)
-    // The workers are ready when they have said what they had used.
+    // The workers are ready once they have answered.
     let start = Mutex<UInt64?>(nil)
     Task(executorPreference: IPCActorSystem.executor) { [self] in
       do {
@@ -96,7 +97,7 @@ package final class ActorCrawl: Sendable {
       end.signal()
     }
     end.wait()
-    // Ended before it began: it took no time.
+    // A crawl that ended before it began took no time.
     let begun = start.withLock { $0 ?? Clock.now() }
     let wall = Double(Clock.now() - begun) / 1e9
     if let failure = failure.withLock({ $0 }), !work.withLock({ $0.isCancelled }) { throw failure }
@@ -114,7 +115,7 @@ package final class ActorCrawl: Sendable {
 
   // MARK: The workers
 
-  /// Starts a process. One that dies before it says anything is as one that dies later.
+  /// Starts a process, again if it dies before it connects.
   private func spawn() throws(ChannelError) -> ActorPeer {
     for _ in 1..<Self.attempts where !pages.isCancelled {
       do throws(ChannelError) {
@@ -137,7 +138,8 @@ package final class ActorCrawl: Sendable {
     return peer
   }
 
-  /// The actor of a worker; nil: the worker is being replaced.
+  /// The actor of a worker.
+  /// - Parameter peer: nil while the worker is being replaced.
   private func fetcher(_ peer: ActorPeer?) throws -> PageActor {
     guard let peer else { throw IPCActorError.gone }
     return try peer.resolve(PageActor.self, named: "fetcher")
@@ -157,7 +159,7 @@ package final class ActorCrawl: Sendable {
     }
   }
 
-  /// Closes a worker's connection, and adds up what it cost.
+  /// Closes a worker's connection, and adds its cost.
   private func finish(_ index: Int) {
     guard let peer = work.withLock({ $0.peers.removeValue(forKey: index) }) else { return }
     peer.close()
@@ -177,7 +179,7 @@ package final class ActorCrawl: Sendable {
       do {
         try await group.waitForAll()
       } catch {
-        // The others wait for pages that nobody will bring.
+        // Ends the tasks that wait for pages.
         pages.cancel()
         throw error
       }
@@ -196,7 +198,7 @@ package final class ActorCrawl: Sendable {
     var attempt = 0
     while attempt < Self.attempts {
       let peer = work.withLock { $0.peers[index] }
-      // One that is being replaced hasn't had the page.
+      // A worker that is being replaced didn't have the page.
       if peer != nil { attempt += 1 }
       do {
         let fetched = try await fetcher(peer).fetch(job, sentAt: Clock.now())
@@ -221,9 +223,9 @@ package final class ActorCrawl: Sendable {
     return page
   }
 
-  /// Another process in a dead one's place: by the first who sees it.
+  /// Replaces a dead process. The first task that sees the death does it.
   private func replace(_ index: Int, _ dead: ActorPeer?) async throws {
-    // Starting a process waits for it, which is no task's business.
+    // Starting a process blocks, which a task must not.
     try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
       DispatchQueue.global().async {
         continuation.resume(

@@ -4,10 +4,10 @@ import IPCWorkers
 import Synchronization
 import SystemCalls
 
-/// What is crawled, by how many, and how far.
+/// What is crawled, with how many workers, and how far.
 package struct CrawlPlan: Sendable {
-  package enum Work: String, Sendable, CaseIterable {
-    /// Ten known pages that each answer after one second.
+  package enum Workload: String, Sendable, CaseIterable {
+    /// Ten listed pages that each answer after one second.
     case slow
     /// A generated site of linked pages without delay.
     case site
@@ -15,9 +15,12 @@ package struct CrawlPlan: Sendable {
     case nothing
     /// A real site.
     case web
+
+    /// Those that the tool makes by itself.
+    package static let generated: [Workload] = [.slow, .site, .nothing]
   }
 
-  package var work: Work
+  package var work: Workload
   package var workers: Int
   package var pages: Int
   package var delayMilliseconds: Int
@@ -27,11 +30,11 @@ package struct CrawlPlan: Sendable {
   package var limit = Int.max
   /// The arguments with which this program serves as a worker.
   package var workerArguments: [String]
-  /// The same, as a process that hosts actors.
+  /// The arguments with which this program serves as a process that hosts an actor.
   package var actorArguments: [String]
 
   package init(
-    work: Work, workers: Int, pages: Int, delayMilliseconds: Int, seed: UInt64, workerArguments: [String],
+    work: Workload, workers: Int, pages: Int, delayMilliseconds: Int, seed: UInt64, workerArguments: [String],
     actorArguments: [String]
   ) {
     self.work = work
@@ -55,10 +58,10 @@ package final class Crawl: Sendable {
   private let mechanism: Mechanism
   private let frontier: Frontier
   private let work = Mutex(Work())
-  /// For jobs that do nothing: how many were done.
+  /// How many of the jobs that do nothing are done.
   private let done = Atomic<Int>(0)
   private let failed = Atomic<Int>(0)
-  /// The most threads that were seen.
+  /// The largest number of threads seen.
   private let threads = Atomic<Int>(0)
 
   package init(_ plan: CrawlPlan, over mechanism: Mechanism) {
@@ -69,13 +72,13 @@ package final class Crawl: Sendable {
       followsLinks: plan.work != .slow)
   }
 
-  /// A worker's life: call it where the program was started with the worker arguments.
+  /// Runs a worker. Call it where the program was started with the worker arguments.
   package static func serve() throws(ChannelError) {
     let fetcher = JobFetcher()
     try WorkerPool<CrawlJob, CrawlPage>.serve { job in fetcher.page(job) }
   }
 
-  /// Ends it now, from any thread.
+  /// Ends it at once, from any thread.
   package func cancel() {
     let pool = work.withLock { work in
       work.isCancelled = true
@@ -125,7 +128,7 @@ package final class Crawl: Sendable {
       }
     } else {
       pool.process(frontier.seed(plan.seeds)) { [self] outcome in
-        // Looked at while the workers are at it; not with every page.
+        // After 1, 2, 4, … pages: counting threads is slow.
         if frontier.progress.done.nonzeroBitCount <= 1 { countThreads() }
         return frontier.take(outcome)
       }

@@ -1,11 +1,11 @@
 package import IPC
 
-/// What a worker is to do: fetch a page, or nothing at all.
+/// A job for a worker: fetch a page, or do nothing.
 package struct CrawlJob: Message, Sendable, Hashable {
-  /// Empty: do nothing, which is what it costs to coordinate.
+  /// Empty: do nothing, which measures coordination alone.
   package var url: String
   package var depth: UInt32
-  /// How many redirects led here.
+  /// How many redirects led to this page.
   package var hops: UInt32
 
   package init(url: String, depth: UInt32 = 0, hops: UInt32 = 0) {
@@ -27,19 +27,19 @@ package struct CrawlJob: Message, Sendable, Hashable {
   }
 }
 
-/// What a worker found.
+/// The page that a worker fetched.
 package struct CrawlPage: Message, Sendable, Hashable {
-  /// The HTTP status; 0 when there was no answer.
+  /// The HTTP status; 0 if there was no response.
   package var status: Int32 = 0
   /// Bytes of the body.
   package var bytes: Int64 = 0
   package var isHTML = false
-  /// The answer was a redirect, and its target is the one link.
+  /// Whether the response is a redirect, whose target is the only link.
   package var isRedirect = false
   package var title = ""
   package var links: [String] = []
   package var microseconds: Int64 = 0
-  /// Why there was no answer; empty when there was one.
+  /// Why there was no response; empty if there was one.
   package var failure = ""
 
   package init() {}
@@ -67,17 +67,17 @@ package struct CrawlPage: Message, Sendable, Hashable {
     title = try reader.string(bytes)
     failure = try reader.string(bytes)
     let count: UInt32 = try reader.integer(bytes)
-    // No room is made for what is only claimed: each link takes at least its length's four bytes.
+    // Reserves nothing: the count may be false.
     for _ in 0..<count { links.append(try reader.string(bytes)) }
   }
 }
 
-/// A page, as an actor answers with it.
+/// An actor's reply.
 struct FetchedPage: Message, Sendable {
   var page: CrawlPage
-  /// From the caller's asking to the actor's beginning, in nanoseconds.
+  /// From the call until the actor began, in nanoseconds.
   var dispatch: UInt64
-  /// What the page took, in nanoseconds.
+  /// The time of the page itself, in nanoseconds.
   var took: UInt64
 
   init(page: CrawlPage, dispatch: UInt64, took: UInt64) {

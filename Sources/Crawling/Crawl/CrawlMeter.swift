@@ -1,20 +1,20 @@
 import SystemCalls
 
-/// What a crawl cost this process.
+/// The cost of a crawl in this process.
 struct CrawlCost {
   var usage = Processes.Usage()
-  /// The most memory of the process, and how much of it came with the crawl.
+  /// The peak memory of the process, and how much of it the crawl added.
   var peakKilobytes = 0
   var grownKilobytes = 0
 }
 
-/// Measures what a crawl costs this process: from its making to ``end()``.
+/// Measures the cost of a crawl in this process, from its initializer to ``end()``.
 struct CrawlMeter {
   private let before: Processes.Usage
   private let resident: Int
 
   init() {
-    // What an earlier crawl has left in the heap is given back, and the kernel's mark forgotten: proc(5), clear_refs.
+    // Returns what an earlier crawl left in the heap, and resets the kernel's peak (proc(5), clear_refs).
     Processes.mallocTrim()
     if let file = try? Files.open("/proc/self/clear_refs", .write) { try? Files.writeText(file, "5") }
     resident = Self.status("VmRSS:")
@@ -28,7 +28,7 @@ struct CrawlMeter {
       grownKilobytes: max(0, peak - resident))
   }
 
-  /// How many threads a process has; 0: there is none of that number.
+  /// How many threads a process has; 0 if there is no such process.
   static func threads(of process: Int32? = nil) -> Int {
     status("Threads:", process.map(String.init) ?? "self")
   }

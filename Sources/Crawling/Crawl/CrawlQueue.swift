@@ -1,7 +1,6 @@
 import Synchronization
 
-/// The pages of a crawl, for tasks that take one after the other: who finds none waits until there is one, or the crawl is
-/// over.
+/// The pages of a crawl, for tasks that take one after the other, and wait while there is none.
 final class CrawlQueue: Sendable {
   private let work: CrawlWork
   private let waiting = Mutex<[CheckedContinuation<CrawlJob?, Never>]>([])
@@ -11,12 +10,12 @@ final class CrawlQueue: Sendable {
     work.whenCancelled { [weak self] in self?.serve() }
   }
 
-  /// The next page to fetch; nil: the crawl is over.
+  /// The next page to fetch, once there is one; nil when the crawl is over.
   func next() async -> CrawlJob? {
     if let job = work.next() { return job }
     return await withCheckedContinuation { continuation in
       waiting.withLock { $0.append(continuation) }
-      // What came just before it stood in line.
+      // For a page that arrived just before the continuation was added.
       serve()
     }
   }
@@ -26,7 +25,7 @@ final class CrawlQueue: Sendable {
     serve()
   }
 
-  /// Those who wait get what there is.
+  /// Resumes waiting tasks while there are pages.
   private func serve() {
     while true {
       let served: (CheckedContinuation<CrawlJob?, Never>, CrawlJob?)? = waiting.withLock { waiting in

@@ -3,8 +3,8 @@ import IPCWorkers
 import Measurement
 import SystemCalls
 
-/// What one crawl cost. Processor time, switches and memory are of all its processes together, from the moment the
-/// workers were ready.
+/// The cost of one crawl. CPU time, switches and memory are those of all its processes together, from when the workers
+/// were ready.
 package struct CrawlRun: Sendable, Encodable {
   package struct Dispatch: Sendable, Encodable {
     package let p50: Double
@@ -12,33 +12,33 @@ package struct CrawlRun: Sendable, Encodable {
     package let max: Double
   }
 
-  /// How the work was spread: `processes`, or one of ``CrawlModels``.
+  /// `processes`, or one of ``CrawlModels``.
   package let model: String
-  /// What carried it between processes; nil: there is one process.
+  /// The mechanism between the processes; nil if there is one process.
   package private(set) var mechanism: String?
-  /// How many pages were fetched at once, at most: worker processes, threads, tasks.
+  /// The most pages that were fetched at once: worker processes, threads or tasks.
   package let workers: Int
   package let pages: Int
   package let failed: Int
   package private(set) var requeued = 0
   package let wallSeconds: Double
   package let pagesPerSecond: Double
-  /// How much longer the crawl took, per page, than the workers' own work would have.
+  /// The coordination cost: how much longer the crawl took, per page, than the work itself.
   package let coordinationMicroseconds: Double
   package private(set) var cpuUserSeconds: Double
   package private(set) var cpuSystemSeconds: Double
   package private(set) var voluntarySwitches: Int
   package private(set) var involuntarySwitches: Int
-  /// Threads at most, of all processes, as far as was seen.
+  /// The largest number of threads of all processes that was seen.
   package let threads: Int
   package let processes: Int
-  /// From the coordinator's send to the worker's receive, waiting behind other jobs included, in microseconds.
+  /// From the coordinator's send to the worker's receive, including the wait behind other jobs, in microseconds.
   package private(set) var dispatch: Dispatch?
   package private(set) var channelBytes: Int?
   package private(set) var peakKilobytes: Int
-  /// How much of it came with the crawl.
+  /// How much of the peak the crawl added.
   package private(set) var grownKilobytes: Int
-  /// Starting the workers, which isn't in `wallSeconds`.
+  /// The time of starting the workers, which `wallSeconds` doesn't include.
   package private(set) var startSeconds: Double = 0
 
   enum CodingKeys: String, CodingKey {
@@ -57,10 +57,10 @@ package struct CrawlRun: Sendable, Encodable {
     case startSeconds = "start_s"
   }
 
-  /// What a crawl is called in a table: what carries it, or its model.
+  /// The name in a table: the mechanism, or the model of a crawl in one process.
   package var label: String { mechanism ?? model }
 
-  /// - Parameter work: what the pages took together, in nanoseconds.
+  /// - Parameter work: the time of all pages together, in nanoseconds.
   init(
     model: String, workers: Int, pages: Int, failed: Int, wall: Double, work: UInt64, cost: CrawlCost,
     threads: Int, processes: Int
@@ -83,7 +83,7 @@ package struct CrawlRun: Sendable, Encodable {
     grownKilobytes = cost.grownKilobytes
   }
 
-  /// Adds what only processes have: the workers' own cost, and what it took to reach them.
+  /// Adds what only processes have: the cost of the workers, and of reaching them.
   mutating func add(_ statistics: PoolStatistics, over mechanism: Mechanism, start: Double) {
     self.mechanism = mechanism.name
     requeued = statistics.requeued

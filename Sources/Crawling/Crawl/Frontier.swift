@@ -1,12 +1,12 @@
 package import IPCWorkers
 import Synchronization
 
-/// What is to be fetched, and what was seen: each address becomes a job at most once.
+/// The pages that are to be fetched, and those that are known: each address becomes a job at most once.
 package final class Frontier: Sendable {
   private struct State {
-    /// How far from a seed each known address is, as far as is known.
+    /// The distance of each known address from a seed, on the shortest path found so far.
     var depths: [String: UInt32] = [:]
-    /// Where the pages that were fetched lead to, while a shorter way to them could still turn up.
+    /// The links of the fetched pages, for when a shorter path to one of them is found.
     var links: [String: (targets: [String], isRedirect: Bool, hops: UInt32)] = [:]
     var pages: [PageRecord] = []
     var issued = 0
@@ -23,7 +23,7 @@ package final class Frontier: Sendable {
   private let state = Mutex(State())
 
   /// - Parameters:
-  ///   - sites: scheme, host and port that links may lead to.
+  ///   - sites: the scheme, host and port to which links may lead.
   ///   - deepest: how many links away from a seed a page may be.
   ///   - limit: how many pages at most.
   package init(sites: Set<String>, deepest: UInt32, limit: Int, followsLinks: Bool) {
@@ -35,7 +35,7 @@ package final class Frontier: Sendable {
 
   /// `http://host:port` of an address.
   package static func site(_ url: String) -> String {
-    // Behind the second slash, the first one ends it.
+    // The third slash ends it.
     var slashes = 0
     for index in url.utf8.indices {
       let byte = url.utf8[index]
@@ -61,8 +61,8 @@ package final class Frontier: Sendable {
     return CrawlJob(url: url, depth: depth, hops: hops)
   }
 
-  /// The jobs that a fetched page leads to. Where it leads to an address that is known but nearer than was thought,
-  /// what lies behind that is nearer too: so a page's depth doesn't depend on which worker was first.
+  /// The jobs to which a fetched page leads. If it is a shorter path to a known page, the pages behind that are updated
+  /// too, so that a page's depth doesn't depend on which worker was first.
   private func expand(_ url: String, _ state: inout State) -> [CrawlJob] {
     var jobs: [CrawlJob] = []
     var nearer = [url]
@@ -84,7 +84,7 @@ package final class Frontier: Sendable {
     return jobs
   }
 
-  /// Writes down what a worker made of a job, and returns the jobs that it leads to.
+  /// Records the outcome of a job, and returns the jobs to which it leads.
   package func take(_ outcome: JobOutcome<CrawlJob, CrawlPage>) -> [CrawlJob] {
     switch outcome.result {
     case .failure(.cancelled): return []
@@ -96,7 +96,7 @@ package final class Frontier: Sendable {
     }
   }
 
-  /// Writes a page down, and returns the jobs that it leads to.
+  /// Records a page, and returns the jobs to which it leads.
   package func take(_ job: CrawlJob, _ page: CrawlPage, worker: Int = 0) -> [CrawlJob] {
     state.withLock { state in
       state.pages.append(PageRecord(job, page, worker: worker))
@@ -110,7 +110,7 @@ package final class Frontier: Sendable {
     state.withLock { state in state.pages.map { $0.at(depth: state.depths[$0.url]) } }
   }
 
-  /// Whether the limit left pages out: which ones, depends on who was first.
+  /// Whether the limit left pages out. Which ones depends on the order in which pages were fetched.
   package var isCutOff: Bool { state.withLock { $0.refused } }
 
   package var progress: (done: Int, known: Int) { state.withLock { ($0.pages.count, $0.issued) } }
@@ -127,7 +127,7 @@ package struct PageRecord: Sendable, Hashable, Encodable {
   package let milliseconds: Double
   package let worker: Int
   package let html: Bool
-  /// Why there was no answer.
+  /// Why there was no response; nil if there was one.
   package let failure: String?
 
   init(_ job: CrawlJob, _ page: CrawlPage, worker: Int) {

@@ -2,9 +2,9 @@ import CLibXML2
 package import Foundation
 import Glibc
 
-/// The title and the links of an HTML page, found by libxml2's parser, which forgives as browsers do.
+/// The title and the links of an HTML page, from libxml2's parser, which tolerates errors as browsers do.
 package struct HTMLLinks {
-  /// So that one page can't fill a channel.
+  /// Limits that keep one page from filling a channel.
   private static let mostLinks = 20_000
   private static let mostBytes = 4 << 20
 
@@ -12,7 +12,7 @@ package struct HTMLLinks {
   /// Absolute, without fragments, each once, in the order of the page; http and https only.
   package private(set) var links: [String] = []
 
-  /// - Parameter charset: what the Content-Type says; nil: the page itself does, or it is UTF-8.
+  /// - Parameter charset: that of the Content-Type header; nil: the page declares it, or it is UTF-8.
   package init(_ html: Data, at url: URL, charset: String?) {
     var hrefs: [String] = []
     var base = url
@@ -57,7 +57,7 @@ package struct HTMLLinks {
     if hrefs.isEmpty { return }
     var seen: Set<String> = []
     var total = 0
-    // Most links are plain paths: those need the site's root in front, and no parser.
+    // Most links are plain paths, which need the site's root in front, and no parser.
     let root = Self.normalized("/", relativeTo: base).map { $0.dropLast() }
     for href in hrefs {
       let link: String
@@ -77,7 +77,7 @@ package struct HTMLLinks {
     }
   }
 
-  /// A path from the root that means what it says: nothing in it is escaped, left out or has to be resolved.
+  /// Whether a link is an absolute path without escapes, spaces or dot segments.
   private static func isPlainPath(_ href: String) -> Bool {
     var last: UInt8 = 0
     for byte in href.utf8 {
@@ -86,7 +86,7 @@ package struct HTMLLinks {
       case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
         UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
         if last == 0 { return false }
-      // A name may have a dot in it; one that begins with it may be "." or "..".
+      // A name that begins with a dot may be "." or "..".
       case UInt8(ascii: ".") where last != 0 && last != UInt8(ascii: "/"): break
       default: return false
       }
@@ -95,7 +95,7 @@ package struct HTMLLinks {
     return last != 0
   }
 
-  /// One way to write an address: absolute, without a fragment, with a path.
+  /// The normal form of an address: absolute, without a fragment, with a path.
   package static func normalized(_ text: String, relativeTo base: URL?) -> String? {
     guard let url = URL(string: text, relativeTo: base)?.absoluteURL,
       var parts = URLComponents(url: url, resolvingAgainstBaseURL: true),
@@ -120,7 +120,7 @@ package struct HTMLLinks {
     return relations.contains { pages.contains(String($0)) }
   }
 
-  // xmlFree is a variable, which Swift can't read safely; nobody sets libxml2's allocator here, so it is free(3).
+  // xmlFree is a variable, which Swift can't read safely. libxml2's allocator is the default here, so this is free(3).
   private static func free(_ text: UnsafeMutablePointer<xmlChar>) { unsafe Glibc.free(text) }
 
   private static func attribute(_ node: xmlNodePtr, _ name: String) -> String? {
@@ -129,7 +129,7 @@ package struct HTMLLinks {
     return unsafe String(cString: value)
   }
 
-  /// Every element, in the order of the page, without recursion: a page may nest as deep as it likes.
+  /// Every element, in the order of the page. Without recursion: the nesting has no limit.
   private static func walk(_ root: xmlNodePtr?, _ visit: (xmlNodePtr, String) -> Void) {
     var next = unsafe root
     while let node = unsafe next {

@@ -1,9 +1,9 @@
 /// Fetches the pages of a worker process, one after the other.
 ///
-/// As every model here fetches a page, so that they can be compared. URLSession, which takes a few threads and wakes them
-/// ten thousand times a second while it waits, does what takes TLS.
+/// It fetches `http` pages as the models do, so that they can be compared. URLSession fetches `https` pages: it has a few
+/// threads, and wakes them ten thousand times a second while it waits.
 final class JobFetcher {
-  private let plain = WaitingFetch(Servers())
+  private let plain = BlockingFetch(ServerAddresses())
   private var secure: PageFetcher?
 
   func page(_ job: CrawlJob) -> CrawlPage {

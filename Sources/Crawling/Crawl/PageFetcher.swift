@@ -2,14 +2,13 @@ import Foundation
 import FoundationNetworking
 import Synchronization
 
-/// Fetches one page at a time with URLSession, and never longer or more than it should: a page has a time limit
-/// and a size limit, and a redirect isn't followed but reported, so that the frontier decides whether its target
-/// was seen.
+/// Fetches one page at a time with URLSession, within a time limit and a size limit. It reports redirects and doesn't
+/// follow them, so that the frontier decides whether their target is known.
 package final class PageFetcher: Sendable {
   private static let longest: TimeInterval = 30
   private static let largest = 16 << 20
 
-  /// A session, and who hears from it.
+  /// A session and its delegate.
   private final class Line: Sendable {
     let session: URLSession
     let delegate = FetchDelegate(limit: PageFetcher.largest)
@@ -30,18 +29,17 @@ package final class PageFetcher: Sendable {
 
   package init() {}
 
-  /// A page was given up in its middle. What its session is still at, and how long ending it takes, is no matter of the
-  /// next page's.
+  /// Replaces a session that is still busy with a page that was given up.
   private func hangUp(_ old: Line) {
     line.withLock { $0 = Line() }
     DispatchQueue.global().async { old.session.invalidateAndCancel() }
   }
 
-  /// Fetches, and takes the links out. What goes wrong is part of the answer.
+  /// Fetches a page and reads its links. A failure is part of the result.
   package func fetch(_ address: String) -> CrawlPage {
     var page = CrawlPage()
     guard let url = URL(string: address) else {
-      page.failure = "no URL"
+      page.failure = "invalid URL"
       return page
     }
     let clock = ContinuousClock()
@@ -63,13 +61,13 @@ package final class PageFetcher: Sendable {
   }
 }
 
-/// One fetch at a time: gathers the body up to a limit, stops redirects, and wakes the thread that waits.
+/// One fetch at a time: collects the body up to a limit, stops redirects, and wakes the waiting thread.
 private final class FetchDelegate: NSObject, URLSessionDataDelegate, Sendable {
   struct Fetched: Sendable {
     var response: HTTPURLResponse?
     var body = Data()
     var failure: String?
-    /// The session is still at it.
+    /// Whether the session is still busy with it.
     var isCutOff = false
   }
 
@@ -84,13 +82,13 @@ private final class FetchDelegate: NSObject, URLSessionDataDelegate, Sendable {
     task.resume()
     let end = DispatchTime.now() + longest
     var came = false
-    // A signal that an earlier page's end sent too late is not this one's.
+    // An earlier page may have signalled too late.
     repeat {
       came = done.wait(timeout: end) == .success
     } while came && fetched.withLock { $0.task == task.taskIdentifier }
     return fetched.withLock { state in
       if !came {
-        state.result.failure = "no answer within \(Int(longest)) s"
+        state.result.failure = "no response within \(Int(longest)) s"
         state.result.isCutOff = true
       }
       state.task = -1
@@ -149,15 +147,15 @@ private final class FetchDelegate: NSObject, URLSessionDataDelegate, Sendable {
     (300..<400).contains(response.statusCode)
   }
 
-  /// URLError's own words are the same for most codes.
+  /// URLError's own descriptions are the same for most codes.
   private static func words(_ error: URLError) -> String {
     switch error.code {
-    case .cannotConnectToHost: "nothing answers at this address"
-    case .cannotFindHost, .dnsLookupFailed: "the host isn't known"
-    case .timedOut: "the answer took too long"
-    case .networkConnectionLost: "the connection was closed before the answer was whole"
-    case .badServerResponse, .cannotParseResponse: "the answer is no HTTP"
-    case .unsupportedURL, .badURL: "no URL that can be fetched"
+    case .cannotConnectToHost: "no server answers at this address"
+    case .cannotFindHost, .dnsLookupFailed: "unknown host"
+    case .timedOut: "the response took too long"
+    case .networkConnectionLost: "the connection was closed before the response was complete"
+    case .badServerResponse, .cannotParseResponse: "the response isn't HTTP"
+    case .unsupportedURL, .badURL: "the URL can't be fetched"
     default: "URL error \(error.code.rawValue): \(error.localizedDescription)"
     }
   }

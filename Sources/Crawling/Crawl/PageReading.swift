@@ -1,7 +1,7 @@
 package import Foundation
 
 extension CrawlPage {
-  /// Takes out of an answer what the crawl wants of it; the status is there already.
+  /// Reads the title and the links of a response, whose status is set already.
   package mutating func read(_ body: Data, at url: URL, location: String?, type contentType: String?) {
     if (300..<400).contains(status), let location {
       isRedirect = true

@@ -1,7 +1,7 @@
 import ConcurrencyModels
 
-/// Actors: what belongs together is in one, and is touched by one task at a time without a lock. A coordinator knows what
-/// is to be fetched; each fetcher asks it for a page, and tells it what came of it. All of them live on the event loop.
+/// Actors: each protects its state without a lock, since one task at a time runs in it. A coordinator knows which pages
+/// are to be fetched; each fetcher asks it for a page, and reports the result. All of them run on the event loop.
 enum ActorsModel: CrawlModel {
   static let name = "actors"
   static let summary = "a coordinator and fetchers that are actors, on an event loop"
@@ -16,7 +16,7 @@ enum ActorsModel: CrawlModel {
           let fetcher = Fetcher(work, loop)
           group.addTask { await fetcher.run(for: coordinator) }
         }
-        // Told to stop: who waits for a page is told as well.
+        // When cancelled, the fetchers that wait for a page are resumed.
         await withTaskCancellationHandler {
           await group.waitForAll()
         } onCancel: {
@@ -36,14 +36,14 @@ enum ActorsModel: CrawlModel {
       eventLoop = loop
     }
 
-    /// The next page to fetch, when there is one; nil: the crawl is over.
+    /// The next page to fetch, once there is one; nil when the crawl is over.
     func next() async -> CrawlJob? {
       if let job = work.next() { return job }
       if work.isOver { return nil }
       return await withCheckedContinuation { waiting.append($0) }
     }
 
-    /// What a fetcher found: perhaps it leads to pages for those who wait.
+    /// Records a page, and resumes waiting fetchers with the pages to which it leads.
     func take(_ job: CrawlJob, _ page: CrawlPage) {
       work.finish(job, page)
       while !waiting.isEmpty, let next = work.next() { waiting.removeFirst().resume(returning: next) }

@@ -1,8 +1,8 @@
 import ConcurrencyModels
 import SystemCalls
 
-/// async and await on the event loop, with structured concurrency: the coroutines are the language's own, each page is a
-/// task of a group, and none outlives it. All of them run on the loop's one thread.
+/// async and await on the event loop, with structured concurrency: coroutines of the language, and a task of a group for
+/// each page, none of which outlives the group. All of them run on the loop's thread.
 enum AsyncModel: CrawlModel {
   static let name = "async"
   static let summary = "async functions in a task group, on an event loop"
@@ -17,10 +17,10 @@ enum AsyncModel: CrawlModel {
           while running < work.limit, let job = work.next() {
             running += 1
             group.addTask { work.finish(job, await fetch(job, work, loop)) }
-            // Those that are connected ask for their page meanwhile.
+            // Connections that are ready send their requests meanwhile.
             if running % LoopCrawl.atOnce == 0 { await Task.yield() }
           }
-          // One has ended: perhaps it led to others.
+          // A page has ended; it may have led to others.
           await group.next()
           running -= 1
         } while running > 0 || !work.isOver
@@ -29,20 +29,20 @@ enum AsyncModel: CrawlModel {
   }
 
   static func fetch(_ job: CrawlJob, _ work: CrawlWork, _ loop: EventLoop) async -> CrawlPage {
-    let visit = PageVisit(job)
-    if visit.isNothing { return visit.nothing }
+    let fetch = PageFetch(job)
+    if fetch.isNothing { return fetch.nothing }
     do {
-      let deadline = Clock.now() + CrawlWork.patience
+      let deadline = Clock.now() + CrawlWork.pageTimeout
       let socket = try PageSocket(PageAddress(job.url, work.servers))
       repeat { try await loop.ready(socket.descriptor, .write, until: deadline) } while try !socket.send()
       repeat { try await loop.ready(socket.descriptor, .read, until: deadline) } while try !socket.receive()
-      return visit.page(.success(socket.answer))
+      return fetch.page(.success(socket.answer))
     } catch is TimeoutError {
-      return visit.page(.failure(PageFailure.tooLate))
+      return fetch.page(.failure(PageFailure.tooLate))
     } catch is CancellationError {
-      return visit.page(.failure(PageFailure.cancelled))
+      return fetch.page(.failure(PageFailure.cancelled))
     } catch {
-      return visit.page(.failure(error))
+      return fetch.page(.failure(error))
     }
   }
 }

@@ -1,9 +1,9 @@
 import ConcurrencyModels
 import SystemCalls
 
-/// Callbacks on an event loop: one thread asks the kernel which of its sockets is ready, and calls what was left there
-/// to go on with. Nothing waits but the loop. What was one function before is now cut into one piece per wait, and what
-/// were its local variables, its loop and its `catch` are the object's.
+/// Callbacks on an event loop: one thread asks the kernel which of its sockets are ready, and calls the callback of each.
+/// Only the loop waits. What is one function in blocking code becomes one method per wait; its local variables become
+/// properties, and each method catches its own errors.
 enum CallbacksModel: CrawlModel {
   static let name = "callbacks"
   static let summary = "callbacks on an event loop, one thread"
@@ -13,11 +13,11 @@ enum CallbacksModel: CrawlModel {
   }
 }
 
-/// One page on its way, from callback to callback. The loop keeps it alive.
+/// One page that is being fetched. The loop keeps it alive.
 private final class CallbackFetch {
   private let loop: EventLoop
   private let work: CrawlWork
-  private let visit: PageVisit
+  private let fetch: PageFetch
   private let done: (CrawlPage) -> Void
   private var socket: PageSocket?
   private var token: UInt64?
@@ -26,15 +26,15 @@ private final class CallbackFetch {
   init(_ loop: EventLoop, _ work: CrawlWork, _ job: CrawlJob, _ done: @escaping (CrawlPage) -> Void) {
     self.loop = loop
     self.work = work
-    visit = PageVisit(job)
+    fetch = PageFetch(job)
     self.done = done
   }
 
   func start() {
-    if visit.isNothing { return loop.callSoon { self.done(self.visit.nothing) } }
-    timer = loop.after(CrawlWork.patience) { self.finish(.failure(PageFailure.tooLate)) }
+    if fetch.isNothing { return loop.callSoon { self.done(self.fetch.nothing) } }
+    timer = loop.after(CrawlWork.pageTimeout) { self.finish(.failure(PageFailure.tooLate)) }
     attempt {
-      let socket = try PageSocket(PageAddress(visit.job.url, work.servers))
+      let socket = try PageSocket(PageAddress(fetch.job.url, work.servers))
       self.socket = socket
       token = try loop.watch(socket.descriptor, .write) { _ in self.connected() }
     }
@@ -55,15 +55,15 @@ private final class CallbackFetch {
     }
   }
 
-  /// Every piece has to catch for itself: who called it is the loop.
-  private func attempt(_ piece: () throws -> Void) {
-    do { try piece() } catch { finish(.failure(error)) }
+  /// Runs a callback, and handles its errors: its caller is the loop.
+  private func attempt(_ body: () throws -> Void) {
+    do { try body() } catch { finish(.failure(error)) }
   }
 
-  private func finish(_ result: Result<PageAnswer, any Error>) {
+  private func finish(_ result: Result<PageResponse, any Error>) {
     if let token { loop.remove(token) }
     if let timer { loop.cancel(timer: timer) }
     (token, timer, socket) = (nil, nil, nil)
-    done(visit.page(result))
+    done(fetch.page(result))
   }
 }

@@ -1,8 +1,8 @@
 import ConcurrencyModels
 
-/// Tasks that share nothing but channels, in Go's way: fetchers take jobs from one channel and put pages into another; a
-/// coordinator selects between handing out the next job and taking the next page. Nobody calls anybody back, and what
-/// is known belongs to the coordinator alone.
+/// Tasks that share only channels, as in Go: fetchers receive jobs from one channel and send pages to another; a
+/// coordinator selects between sending the next job and receiving the next page. There are no callbacks, and only the
+/// coordinator has state.
 enum ChannelsModel: CrawlModel {
   static let name = "channels"
   static let summary = "tasks, channels and select, on an event loop"

@@ -1,14 +1,16 @@
 import ConcurrencyModels
 import SystemCalls
 
-/// A model of concurrency: a way in which one program has many pages on their way at once.
+/// A model of concurrency: a way for one process to fetch many pages at once.
+///
+/// Adding a model is a file in this folder and a line in ``CrawlModels/all``.
 package protocol CrawlModel: SendableMetatype {
   static var name: String { get }
-  /// How it waits, in a few words.
+  /// How it waits, in a line.
   static var summary: String { get }
-  /// How many pages it has on their way at most, whatever is asked for.
+  /// The most pages that it can fetch at once.
   static var most: Int { get }
-  /// Crawls until nothing is left, or the work is cancelled.
+  /// Crawls until no page is left, or the work is cancelled.
   static func crawl(_ work: CrawlWork) throws
 }
 
@@ -16,26 +18,33 @@ extension CrawlModel {
   package static var most: Int { .max }
 }
 
-/// Every model there is but the processes, which are ``Crawl``'s: in the order in which one leads to the next.
+/// Every model that runs in one process, in an order in which each builds on those before.
 package enum CrawlModels {
   package static let all: [any CrawlModel.Type] = [
-    SequentialModel.self, ThreadsModel.self, CallbacksModel.self, FuturesModel.self, GeneratorsModel.self,
-    AsyncModel.self, ChannelsModel.self, ActorsModel.self, SchedulerModel.self,
+    SequentialModel.self,
+    ThreadsModel.self,
+    CallbacksModel.self,
+    FuturesModel.self,
+    GeneratorsModel.self,
+    AsyncModel.self,
+    ChannelsModel.self,
+    ActorsModel.self,
+    SchedulerModel.self,
   ]
 
-  /// The worker processes of ``Crawl``, which have their mechanisms.
+  /// The name of ``Crawl``'s model: worker processes, over a mechanism.
   package static let processes = "processes"
 
-  /// The model that there is in one process, and in several.
+  /// The name of the model that runs in one process, and as ``ActorCrawl`` in several.
   package static var actors: String { ActorsModel.name }
 
   package static var names: [String] { all.map { $0.name } + [processes] }
 }
 
-/// What the models on an event loop share: as many pages at once as may be, each begun by `fetch`, which calls back.
+/// What the models on an event loop share: `fetch` starts each page, as many at once as the work allows, and calls back.
 enum LoopCrawl {
-  /// So many are begun between two looks at what is ready: those that are connected ask for their page meanwhile, instead
-  /// of waiting until the last one has begun.
+  /// How many pages are started per turn of the loop, so that connections that are ready needn't wait until all pages have
+  /// started.
   static let atOnce = 32
 
   static func run(
@@ -43,14 +52,14 @@ enum LoopCrawl {
   ) throws {
     let loop = try EventLoop()
     work.whenCancelled { loop.stop() }
-    var isPumping = false
-    // Pages are waiting to be begun in the loop's next turn.
-    var goesOn = false
-    func pump() {
-      // A page that is there at once must not begin the next on its own stack.
-      if isPumping || goesOn { return }
-      isPumping = true
-      defer { isPumping = false }
+    var isStarting = false
+    // Whether more pages are started in the loop's next turn.
+    var isScheduled = false
+    func startPages() {
+      // A page that finishes at once must not start the next one on its own stack.
+      if isStarting || isScheduled { return }
+      isStarting = true
+      defer { isStarting = false }
       for _ in 0..<atOnce {
         guard let job = work.next() else {
           if work.isOver { loop.stop() }
@@ -58,20 +67,20 @@ enum LoopCrawl {
         }
         fetch(loop, job) { page in
           work.finish(job, page)
-          pump()
+          startPages()
         }
       }
-      goOn()
+      startLater()
     }
-    // Not soon, which is before the loop looks what is ready.
-    func goOn() {
-      goesOn = true
+    // A timer, and not callSoon, which runs before the loop polls.
+    func startLater() {
+      isScheduled = true
       loop.after(0) {
-        goesOn = false
-        pump()
+        isScheduled = false
+        startPages()
       }
     }
-    goOn()
+    startLater()
     try loop.run()
   }
 }

@@ -2,14 +2,14 @@ import Foundation
 import Synchronization
 package import SystemCalls
 
-/// What a model of concurrency is given to crawl: pages to fetch, how many at once, and where to put what was found.
-/// Any thread may ask.
+/// The work that a model of concurrency does: the pages to fetch, how many at once, and where the results go. It can be
+/// used from any thread.
 package final class CrawlWork: Sendable {
   private struct State {
     var waiting: [CrawlJob] = []
-    /// The first that waits; those before it were taken.
+    /// The index of the first waiting job; those before it are taken.
     var first = 0
-    /// Jobs that do nothing, still to be handed out.
+    /// Jobs that do nothing and aren't taken yet.
     var nothing = 0
     var running = 0
     var done = 0
@@ -21,25 +21,27 @@ package final class CrawlWork: Sendable {
 
   /// How many pages may be fetched at once.
   package let limit: Int
-  let servers = Servers()
-  /// A page takes at most so long, in nanoseconds.
-  static let patience: UInt64 = 30_000_000_000
+  let servers = ServerAddresses()
+  /// How long a page may take, in nanoseconds.
+  static let pageTimeout: UInt64 = 30_000_000_000
+
+  private static let takenBeforeCompaction = 1024
 
   private let plan: CrawlPlan
   private let frontier: Frontier
   private let state: Mutex<State>
-  /// Readable once the crawl is cancelled: for who waits in poll(2).
+  /// Readable once the crawl is cancelled: for threads that wait in poll(2).
   let cancelled: Descriptor
   /// For threads that wait for work.
-  private let news = NSCondition()
-  /// Called with every page that is finished: how the model is watched.
-  private let watch: @Sendable (_ done: Int) -> Void
+  private let changed = NSCondition()
+  /// Called after every finished page.
+  private let onFinish: @Sendable (_ done: Int) -> Void
 
   package init(
-    _ plan: CrawlPlan, watch: @escaping @Sendable (_ done: Int) -> Void = { _ in }
+    _ plan: CrawlPlan, onFinish: @escaping @Sendable (_ done: Int) -> Void = { _ in }
   ) throws(SystemError) {
     self.plan = plan
-    self.watch = watch
+    self.onFinish = onFinish
     limit = max(1, plan.workers)
     frontier = Frontier(
       sites: Set(plan.seeds.map(Frontier.site)), deepest: plan.deepest, limit: plan.limit,
@@ -47,18 +49,18 @@ package final class CrawlWork: Sendable {
     var first = State()
     if plan.work == .nothing { first.nothing = plan.pages } else { first.waiting = frontier.seed(plan.seeds) }
     state = Mutex(first)
-    // Asked for now: later, on an event loop's thread, everything would wait for the answer.
+    // Resolved now: on an event loop's thread, everything would wait for the answer.
     for site in Set(plan.seeds.map(Frontier.site)) { _ = try? PageAddress(site, servers) }
     cancelled = try Events.eventfd()
     try cancelled.setNonblocking(true)
   }
 
-  /// For the models whose calls wait.
-  var waitingFetch: WaitingFetch { WaitingFetch(servers, cancelled: cancelled.raw) }
+  /// For models with blocking calls.
+  var blockingFetch: BlockingFetch { BlockingFetch(servers, cancelled: cancelled.raw) }
 
   // MARK: Taking and finishing
 
-  /// The next page to fetch, which counts as running then; nil: none is to be begun now.
+  /// Takes the next page to fetch, which counts as running from then on; nil if none can be started now.
   func next() -> CrawlJob? {
     state.withLock { state in
       guard !state.isCancelled, state.running < limit else { return nil }
@@ -70,7 +72,7 @@ package final class CrawlWork: Sendable {
       guard state.first < state.waiting.count else { return nil }
       let job = state.waiting[state.first]
       state.first += 1
-      if state.first > 1024, state.first * 2 > state.waiting.count {
+      if state.first > Self.takenBeforeCompaction, state.first * 2 > state.waiting.count {
         state.waiting.removeFirst(state.first)
         state.first = 0
       }
@@ -79,9 +81,9 @@ package final class CrawlWork: Sendable {
     }
   }
 
-  /// A page has come, or failed. What it leads to is to be fetched next.
+  /// Records a page that was fetched, or failed. The pages to which it leads are fetched next.
   func finish(_ job: CrawlJob, _ page: CrawlPage) {
-    // What was on its way when the crawl was cancelled is no page.
+    // A page that was being fetched when the crawl was cancelled isn't recorded.
     if isCancelled { return state.withLock { $0.running -= 1 } }
     let isNothing = plan.work == .nothing
     let more = isNothing ? [] : frontier.take(job, page)
@@ -93,48 +95,48 @@ package final class CrawlWork: Sendable {
       state.waiting += more
       return state.done
     }
-    watch(done)
-    news.lock()
-    news.broadcast()
-    news.unlock()
+    onFinish(done)
+    changed.lock()
+    changed.broadcast()
+    changed.unlock()
   }
 
-  /// Nothing waits and nothing runs, or the crawl was cancelled.
+  /// Whether nothing waits and nothing runs, or the crawl was cancelled.
   var isOver: Bool { state.withLock { Self.isOver($0) } }
 
   private static func isOver(_ state: State) -> Bool {
     state.isCancelled || state.running == 0 && state.nothing == 0 && state.first == state.waiting.count
   }
 
-  /// For threads: waits for a page to fetch; nil: the crawl is over.
+  /// Blocks the thread until there is a page to fetch; nil when the crawl is over.
   func waitForNext() -> CrawlJob? {
-    news.lock()
-    defer { news.unlock() }
+    changed.lock()
+    defer { changed.unlock() }
     while true {
       if let job = next() { return job }
       if isOver { return nil }
-      news.wait()
+      changed.wait()
     }
   }
 
   // MARK: Ending early
 
-  /// Ends the crawl: nothing more is handed out, and who waits is told.
+  /// Ends the crawl: no page is started any more, and waiting threads and tasks are notified.
   package func cancel() {
     let hook = state.withLock { state in
       state.isCancelled = true
       return state.onCancel
     }
     Events.write(cancelled)
-    news.lock()
-    news.broadcast()
-    news.unlock()
+    changed.lock()
+    changed.broadcast()
+    changed.unlock()
     hook?()
   }
 
   package var isCancelled: Bool { state.withLock { $0.isCancelled } }
 
-  /// What to do when the crawl is cancelled, on whichever thread; at once if it is.
+  /// Sets what is called when the crawl is cancelled, on any thread; calls it at once if it already is.
   func whenCancelled(_ hook: @escaping @Sendable () -> Void) {
     let isCancelled = state.withLock { state in
       state.onCancel = hook
@@ -143,7 +145,7 @@ package final class CrawlWork: Sendable {
     if isCancelled { hook() }
   }
 
-  // MARK: What became of it
+  // MARK: Results
 
   package var progress: (done: Int, known: Int) {
     plan.work == .nothing ? (state.withLock { $0.done }, plan.pages) : frontier.progress
@@ -155,8 +157,8 @@ package final class CrawlWork: Sendable {
   }
 }
 
-/// One page that a model fetches: from its job to what is known of it.
-struct PageVisit {
+/// One page that a model fetches, from its job to its result.
+struct PageFetch {
   let job: CrawlJob
   private let start = Clock.now()
 
@@ -165,9 +167,9 @@ struct PageVisit {
   /// A job that does nothing.
   var isNothing: Bool { job.url.isEmpty }
 
-  /// What is known of the page, from its answer or from what went wrong. Never part of an async function, whose frame
-  /// would have room for all that is in between.
-  @inline(never) func page(_ result: Result<PageAnswer, any Error>) -> CrawlPage {
+  /// The page, from its response or its failure. Not inlined into async functions, whose frames would then hold its
+  /// temporary values.
+  @inline(never) func page(_ result: Result<PageResponse, any Error>) -> CrawlPage {
     var page = CrawlPage()
     switch result {
     case .success(let answer):
@@ -178,7 +180,7 @@ struct PageVisit {
       }
     case .failure(let error):
       let failure = error as? PageFailure
-      page.failure = failure?.words ?? "\(error)"
+      page.failure = failure?.description ?? "\(error)"
       page.status = Int32(failure?.status ?? 0)
       page.bytes = Int64(failure?.bytes ?? 0)
     }

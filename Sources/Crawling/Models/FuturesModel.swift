@@ -1,8 +1,8 @@
 import ConcurrencyModels
 import SystemCalls
 
-/// Futures, tasks and generators: coroutines as they were before async and await. The function is whole again: where it
-/// has to wait it yields a future, and whoever steps it comes back when that is there.
+/// Futures, tasks and generators: coroutines as they were before async and await. The code is one function again: where it
+/// has to wait, it yields a future, and its task resumes it when the future has a result.
 enum FuturesModel: CrawlModel {
   static let name = "futures"
   static let summary = "coroutines of generators that yield futures, on an event loop"
@@ -16,11 +16,11 @@ enum FuturesModel: CrawlModel {
 
   private static func fetch(_ job: CrawlJob, _ work: CrawlWork, _ loop: EventLoop) -> Coroutine<CrawlPage> {
     Coroutine { context in
-      let visit = PageVisit(job)
-      if visit.isNothing { return visit.nothing }
+      let fetch = PageFetch(job)
+      if fetch.isNothing { return fetch.nothing }
       do {
         let socket = try PageSocket(PageAddress(job.url, work.servers))
-        let late = loop.timer(CrawlWork.patience)
+        let late = loop.timer(CrawlWork.pageTimeout)
         defer { late.cancel() }
         repeat {
           try await context.wait(for: loop.ready(socket.descriptor, .write, unless: late))
@@ -28,16 +28,16 @@ enum FuturesModel: CrawlModel {
         repeat {
           try await context.wait(for: loop.ready(socket.descriptor, .read, unless: late))
         } while try !socket.receive()
-        return visit.page(.success(socket.answer))
+        return fetch.page(.success(socket.answer))
       } catch {
-        return visit.page(.failure(error))
+        return fetch.page(.failure(error))
       }
     }
   }
 }
 
 extension EventLoop {
-  /// A future of a descriptor's readiness, which fails when the timer rings before.
+  /// A future for a descriptor's readiness, which fails if the timer fires first.
   func ready(_ descriptor: Int32, _ events: DescriptorEvents, unless late: LateTimer) -> Future<Void> {
     let future = Future<Void>()
     do throws(EventLoopError) {
@@ -51,15 +51,15 @@ extension EventLoop {
     return future
   }
 
-  /// A timer that fails what is waited for then.
+  /// A timer that fails the future that is waited for when it fires.
   func timer(_ nanoseconds: UInt64) -> LateTimer { LateTimer(self, nanoseconds) }
 }
 
-/// Fails the future that a coroutine waits for, when its time is over.
+/// Fails the future that a coroutine waits for when its time is over.
 final class LateTimer {
   private let loop: EventLoop
   private var timer: UInt64 = 0
-  /// What is waited for now.
+  /// The future that is waited for.
   var pending: Future<Void>?
 
   init(_ loop: EventLoop, _ nanoseconds: UInt64) {

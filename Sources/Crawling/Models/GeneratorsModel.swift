@@ -1,8 +1,8 @@
 import ConcurrencyModels
 import SystemCalls
 
-/// Coroutines made of coroutines: what fetches a page delegates to `connect`, to `read` and to `readAll`, as a function
-/// calls functions. Each waits by itself; nobody above has to know. Python's `yield from`.
+/// Coroutines that delegate to coroutines: the one that fetches a page delegates to `connect`, `read` and `readAll`, as a
+/// function calls functions. Each waits by itself, unseen by its caller. Python's `yield from`.
 enum GeneratorsModel: CrawlModel {
   static let name = "generators"
   static let summary = "coroutines that delegate to coroutines, on an event loop"
@@ -15,7 +15,7 @@ enum GeneratorsModel: CrawlModel {
   }
 }
 
-/// The steps of one page's way.
+/// The steps of fetching a page.
 private struct GeneratorFetch {
   private let loop: EventLoop
   private let work: CrawlWork
@@ -27,20 +27,20 @@ private struct GeneratorFetch {
 
   func fetch(_ job: CrawlJob) -> Coroutine<CrawlPage> {
     Coroutine { context in
-      let visit = PageVisit(job)
-      if visit.isNothing { return visit.nothing }
-      let late = loop.timer(CrawlWork.patience)
+      let fetch = PageFetch(job)
+      if fetch.isNothing { return fetch.nothing }
+      let late = loop.timer(CrawlWork.pageTimeout)
       defer { late.cancel() }
       do {
         let socket = try await context.wait(for: connect(job.url, late))
-        return visit.page(.success(try await context.wait(for: readAll(socket, late))))
+        return fetch.page(.success(try await context.wait(for: readAll(socket, late))))
       } catch {
-        return visit.page(.failure(error))
+        return fetch.page(.failure(error))
       }
     }
   }
 
-  /// A connection over which the page has been asked for.
+  /// A connection over which the request has been sent.
   private func connect(_ url: String, _ late: LateTimer) -> Coroutine<PageSocket> {
     Coroutine { context in
       let socket = try PageSocket(PageAddress(url, work.servers))
@@ -51,7 +51,7 @@ private struct GeneratorFetch {
     }
   }
 
-  /// Whether the answer is whole.
+  /// Whether the response is complete.
   private func read(_ socket: PageSocket, _ late: LateTimer) -> Coroutine<Bool> {
     Coroutine { context in
       try await context.wait(for: loop.ready(socket.descriptor, .read, unless: late))
@@ -59,7 +59,7 @@ private struct GeneratorFetch {
     }
   }
 
-  private func readAll(_ socket: PageSocket, _ late: LateTimer) -> Coroutine<PageAnswer> {
+  private func readAll(_ socket: PageSocket, _ late: LateTimer) -> Coroutine<PageResponse> {
     Coroutine { context in
       while try await !context.wait(for: read(socket, late)) {}
       return socket.answer

@@ -11,8 +11,8 @@ package final class ModelCrawl: Sendable {
   private final class ThreadCount: Sendable {
     let most = Atomic<Int>(0)
 
-    /// With the first page, the second, the fourth: often enough, and not with every page.
-    func look(_ done: Int) {
+    /// Counts the threads after 1, 2, 4, … pages: counting them is slow.
+    func update(_ done: Int) {
       if done.nonzeroBitCount == 1 { most.max(CrawlMeter.threads(), ordering: .relaxed) }
     }
   }
@@ -23,10 +23,10 @@ package final class ModelCrawl: Sendable {
     plan.workers = min(plan.workers, model.most)
     let threads = ThreadCount()
     self.threads = threads
-    work = try CrawlWork(plan) { done in threads.look(done) }
+    work = try CrawlWork(plan) { done in threads.update(done) }
   }
 
-  /// Ends it now, from any thread.
+  /// Ends it at once, from any thread.
   package func cancel() { work.cancel() }
 
   package var progress: (done: Int, known: Int) { work.progress }
@@ -35,14 +35,14 @@ package final class ModelCrawl: Sendable {
   package var isCutOff: Bool { work.isCutOff }
 
   package func run() throws -> (run: CrawlRun, pages: [PageRecord]) {
-    // As many descriptors as the user may have: each page that is on its way takes one.
+    // Each page that is being fetched needs a descriptor.
     Processes.raiseDescriptorLimit()
     var meter = CrawlMeter()
     let start = Clock.now()
     do {
       try model.crawl(work)
     } catch {
-      // A model may well end with an error when it is told to end.
+      // A model that is cancelled may end with an error.
       guard work.isCancelled else { throw error }
     }
     let wall = Double(Clock.now() - start) / 1e9

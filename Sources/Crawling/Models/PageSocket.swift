@@ -1,26 +1,28 @@
 import Synchronization
 import SystemCalls
 
-/// Where a page is: what an `http` address says, with the server's network address beside it.
+/// An `http` address, and the network address of its server.
 struct PageAddress: Sendable {
+  private static let scheme = "http://"
+
   let url: String
   let server: Internet.Address
   private let host: String
   private let path: String
 
-  init(_ url: String, _ servers: Servers) throws(PageFailure) {
-    guard url.hasPrefix("http://") else {
-      throw PageFailure("only http here: an https page is fetched by --model processes")
+  init(_ url: String, _ servers: ServerAddresses) throws(PageFailure) {
+    guard url.hasPrefix(Self.scheme) else {
+      throw PageFailure("https needs --model processes: the other models fetch http only")
     }
     let site = Frontier.site(url)
-    host = String(site.dropFirst(7))
+    host = String(site.dropFirst(Self.scheme.count))
     let rest = url.dropFirst(site.count)
     path = rest.isEmpty ? "/" : rest.hasPrefix("?") ? "/" + rest : String(rest)
     self.url = url
     server = try servers.address(host)
   }
 
-  /// HTTP/1.0: the server closes behind the answer, and sends it in one piece.
+  /// HTTP/1.0: the server closes after the response, and sends it without chunks.
   var request: [UInt8] {
     Array(
       "GET \(path) HTTP/1.0\r\nHost: \(host)\r\nUser-Agent: swift-ipc-crawl/1\r\nAccept: text/html\r\n\r\n"
@@ -28,16 +30,16 @@ struct PageAddress: Sendable {
   }
 }
 
-/// A page's connection, in non-blocking mode: what is done between two waits. How to wait is the model's matter.
+/// The connection that fetches a page, in non-blocking mode. The model waits for its descriptor.
 final class PageSocket {
   private static let chunk = 16 << 10
 
   private let socket: Descriptor
   private let request: [UInt8]
   private var sent = 0
-  private(set) var answer = PageAnswer()
+  private(set) var answer = PageResponse()
 
-  /// Begins to connect. connect(2).
+  /// Begins to connect (connect(2)).
   @inline(never) init(_ address: PageAddress) throws(PageFailure) {
     do throws(SystemError) {
       socket = try Internet.socket(address.server)
@@ -49,10 +51,11 @@ final class PageSocket {
     request = address.request
   }
 
-  /// For whoever waits: writable, it is connected; readable, there is something to receive.
+  /// Writable when connected; readable when there is something to receive.
   var descriptor: Int32 { socket.raw }
 
-  /// Sends what can be sent of the request. True: all of it is sent. The first time it says whether it connected at all.
+  /// Sends as much of the request as possible. Returns whether all of it is sent. The first call throws if connecting
+  /// failed.
   @inline(never) func send() throws(PageFailure) -> Bool {
     do throws(SystemError) {
       let request = request
@@ -70,9 +73,9 @@ final class PageSocket {
     }
   }
 
-  /// Receives what there is. True: the answer is whole.
+  /// Receives what has arrived. Returns whether the response is complete.
   ///
-  /// Never part of an async function: what is allocated for a while would be the task's there, and it keeps what it had.
+  /// Not inlined into async functions: the temporary allocation would then come from the task, which keeps its memory.
   @inline(never) func receive() throws(PageFailure) -> Bool {
     unsafe try withUnsafeTemporaryAllocation(byteCount: Self.chunk, alignment: 16) {
       room throws(PageFailure) in
@@ -101,13 +104,13 @@ final class PageSocket {
   }
 }
 
-/// The network addresses of the servers that are crawled, each asked for once.
-final class Servers: Sendable {
+/// The network addresses of the crawled servers, each resolved once.
+final class ServerAddresses: Sendable {
   private let known = Mutex<[String: Result<Internet.Address, PageFailure>]>([:])
 
   init() {}
 
-  /// - Parameter host: as in a URL: a name, or a number, with a port or without.
+  /// - Parameter host: as in a URL: a name or an IP address, with or without a port.
   func address(_ host: String) throws(PageFailure) -> Internet.Address {
     if let found = known.withLock({ $0[host] }) { return try found.get() }
     let found = Self.resolve(host)
@@ -115,20 +118,22 @@ final class Servers: Sendable {
     return try found.get()
   }
 
+  private static let defaultPort = 80
+
   private static func resolve(_ host: String) -> Result<Internet.Address, PageFailure> {
     var name = host[...]
-    var port = 80
+    var port = defaultPort
     if let colon = host.lastIndex(of: ":"), !host.hasSuffix("]") {
       name = host[..<colon]
       guard let number = Int(host[host.index(after: colon)...]), (1...65535).contains(number) else {
-        return .failure(PageFailure("no port \"\(host[host.index(after: colon)...])\""))
+        return .failure(PageFailure("invalid port \"\(host[host.index(after: colon)...])\""))
       }
       port = number
     }
     if name.hasPrefix("["), name.hasSuffix("]") { name = name.dropFirst().dropLast() }
     do throws(SystemError) {
       guard let first = try Internet.getaddrinfo(host: String(name), port: port, passive: false).first else {
-        return .failure(PageFailure("the host isn't known"))
+        return .failure(PageFailure("unknown host"))
       }
       return .success(first)
     } catch {

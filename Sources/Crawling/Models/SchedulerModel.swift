@@ -1,16 +1,15 @@
 import ConcurrencyModels
 import Dispatch
 
-/// Calls that wait, as in the first program, in tasks of a scheduler: when one blocks, its thread stays with it, and the
-/// processor goes to another thread with the tasks that are ready. Go's way: code without a single callback, and no more
-/// threads that run than there are CPUs.
+/// Blocking calls in tasks of a scheduler: when a task blocks, its thread blocks with it, and another thread takes over the
+/// processor with the tasks that are ready. As in Go: no callbacks, and no more running threads than CPUs.
 enum SchedulerModel: CrawlModel {
   static let name = "scheduler"
-  static let summary = "tasks that block, on a scheduler that gives their processor away"
+  static let summary = "tasks with blocking calls, on a scheduler that gives their processor to other tasks"
 
   static func crawl(_ work: CrawlWork) throws {
     let scheduler = Scheduler()
-    let fetch = work.waitingFetch
+    let fetch = work.blockingFetch
     let end = DispatchSemaphore(value: 0)
     Task(executorPreference: scheduler) {
       await withTaskGroup(of: Void.self) { group in
@@ -20,7 +19,7 @@ enum SchedulerModel: CrawlModel {
             running += 1
             group.addTask { work.finish(job, await scheduler.blocking { fetch.page(job) }) }
           }
-          // One has ended: perhaps it led to others.
+          // A page has ended; it may have led to others.
           await group.next()
           running -= 1
         } while running > 0 || !work.isOver

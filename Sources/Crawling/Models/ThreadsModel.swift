@@ -1,14 +1,14 @@
 import Foundation
 import SystemCalls
 
-/// A thread for each page that is on its way: the same calls that wait, many times over. The kernel switches between
-/// them; each has a stack of its own, and what they share needs a lock.
+/// A thread for each page that is being fetched, with the same blocking calls. The kernel switches between the threads;
+/// each has its own stack, and what they share needs a lock.
 enum ThreadsModel: CrawlModel {
   static let name = "threads"
-  static let summary = "a thread for each, in calls that wait"
+  static let summary = "a thread for each page, in blocking calls"
 
   static func crawl(_ work: CrawlWork) throws {
-    let fetch = work.waitingFetch
+    let fetch = work.blockingFetch
     let running = DispatchGroup()
     var started = 0
     for _ in 0..<work.limit {
@@ -21,7 +21,7 @@ enum ThreadsModel: CrawlModel {
         started += 1
       } catch {
         running.leave()
-        // As many as there are do the work.
+        // The threads that could be started do the work.
         if started == 0 { throw error }
         break
       }

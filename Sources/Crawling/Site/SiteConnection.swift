@@ -1,7 +1,7 @@
 import ConcurrencyModels
 import SystemCalls
 
-/// One client of the site: reads requests, answers them one after the other.
+/// One client of the site. It reads requests, and answers them one after the other.
 final class SiteConnection {
   private static let largestRequest = 16384
 
@@ -40,7 +40,7 @@ final class SiteConnection {
     isOpen = false
     loop.remove(token)
     if let timer { loop.cancel(timer: timer) }
-    // Not now: this object is in the middle of a call.
+    // Not now: a method of this object is running.
     loop.callSoon(onClose)
   }
 
@@ -66,7 +66,7 @@ final class SiteConnection {
     }
   }
 
-  /// Begins the answer to the first whole request, unless one is being answered.
+  /// Answers the first complete request, unless one is being answered.
   private func answerNext() {
     guard !isAnswering, let end = Self.endOfHeaders(input) else { return }
     let head = String(decoding: input[..<end], as: UTF8.self)
@@ -99,7 +99,7 @@ final class SiteConnection {
   private static func endOfHeaders(_ bytes: [UInt8]) -> Int? {
     guard bytes.count >= 4 else { return nil }
     for index in 3..<bytes.count
-    where bytes[index] == 10 && bytes[index - 1] == 13 && bytes[index - 2] == 10 && bytes[index - 3] == 13 {
+    where bytes[(index - 3)...index].elementsEqual("\r\n\r\n".utf8) {
       return index + 1
     }
     return nil
@@ -130,7 +130,7 @@ final class SiteConnection {
         guard let endless else { break }
         output = endless
         sent = 0
-        // A client that reads as fast as this writes must not keep the others out: the rest in the next turn.
+        // The rest in the next turn of the loop, so that a fast client doesn't starve the others.
         return waitFor([.read, .write])
       }
     } catch {

@@ -2,8 +2,8 @@ import Measurement
 
 /// The generated site: the same pages and links for the same number and seed, on any machine.
 ///
-/// Page 0 is `/`, page i is `/page/i`. Each links to its two children in a binary tree, so that all can be
-/// reached, home, and to a few others that the seed chooses.
+/// Page 0 is `/`, page i is `/page/i`. Each links to its two children in a binary tree, so that all can be reached, to the
+/// first page, and to a few others that the seed chooses.
 package struct SitePlan: Sendable {
   package let pages: Int
   package let seed: UInt64
@@ -15,7 +15,7 @@ package struct SitePlan: Sendable {
 
   package static func path(_ page: Int) -> String { page == 0 ? "/" : "/page/\(page)" }
 
-  /// Which page a path is; nil: none.
+  /// The page of a path; nil if there is none.
   package func page(_ path: Substring) -> Int? {
     if path == "/" { return pages > 0 ? 0 : nil }
     guard path.hasPrefix("/page/"), let page = Int(path.dropFirst(6)), (1..<max(pages, 1)).contains(page),

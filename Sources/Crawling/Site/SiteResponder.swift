@@ -1,17 +1,17 @@
-/// What the site answers: its pages, and pages that misbehave on demand.
+/// The responses of the site: its pages, and pages that misbehave.
 struct SiteResponder {
   struct Response {
     var status = "200 OK"
     var headers: [String] = []
     var body: [UInt8] = []
     var delayMilliseconds = 0
-    /// What the headers claim, where it isn't true.
+    /// The length that the headers claim, if it is false.
     var claimedLength: Int?
-    /// Closes after the answer.
+    /// Closes the connection after the response.
     var closes = false
-    /// Closes without an answer.
+    /// Closes the connection without a response.
     var hangsUp = false
-    /// Sends the body again and again, for ever.
+    /// Repeats the body without end.
     var isEndless = false
 
     init(html: String, status: String = "200 OK") {

@@ -1,9 +1,12 @@
 package import ConcurrencyModels
 package import SystemCalls
 
-/// A small HTTP/1.1 server for the generated site: keep-alive, one thread, as many slow requests at once as there
-/// are descriptors. Loopback only. For tests and comparisons: it answers GET and HEAD and nothing else.
+/// A small HTTP/1.1 server for the generated site, on loopback only: one thread, keep-alive, GET and HEAD, and as many
+/// slow requests at once as there are descriptors. For tests and comparisons.
 package final class SiteServer {
+  private static let acceptedPerTurn = 100
+  private static let pauseNanoseconds: UInt64 = 20_000_000
+
   private let loop: EventLoop
   private let pages: SiteResponder
   private let listener: Descriptor
@@ -12,7 +15,7 @@ package final class SiteServer {
   private var token: UInt64 = 0
   package let port: Int
 
-  /// - Parameter port: 0: one that is free.
+  /// - Parameter port: 0 for any free port.
   package init(
     _ loop: EventLoop, _ plan: SitePlan, delayMilliseconds: Int, port: Int
   ) throws(SystemError) {
@@ -36,19 +39,19 @@ package final class SiteServer {
 
   private func pause() {
     try? loop.change(token, [])
-    loop.after(20_000_000) { [unowned self] in try? loop.change(token, .read) }
+    loop.after(Self.pauseNanoseconds) { [unowned self] in try? loop.change(token, .read) }
   }
 
   package var url: String { "http://127.0.0.1:\(port)/" }
 
   private func accept() {
-    // A burst of connections is taken a hundred at a time, so that those that are open get their turn.
-    for _ in 0..<100 {
+    // A limited number per turn of the loop, so that a burst of connections doesn't starve those that are open.
+    for _ in 0..<Self.acceptedPerTurn {
       let socket: Descriptor
       do throws(SystemError) {
         socket = try Sockets.accept(listener)
       } catch {
-        // No descriptor is left: those who wait are looked at again when some will have gone.
+        // No descriptor is left: accepts again later.
         if !error.wouldBlock { pause() }
         return
       }

@@ -1,0 +1,100 @@
+import Crawling
+import IPC
+
+/// The options of `ipc crawl`, checked.
+struct CrawlOptions {
+  /// What is compared, in this order.
+  var configurations: [CrawlConfiguration]
+  var plan: CrawlPlan
+  var isEmbedded: Bool
+  var output: String?
+  var json: Bool
+
+  init(_ arguments: inout Arguments) throws {
+    let chosenMechanisms = try arguments.mechanisms()?.list
+    let chosenModels = try arguments.value("--model")
+    let mechanisms = chosenMechanisms ?? Mechanism.all
+    for mechanism in mechanisms where mechanism.traits.carries != .messages || !mechanism.traits.anonymous {
+      throw Failure.call(
+        "--mechanism \(mechanism) can't carry jobs: choose one that carries messages, such as memory")
+    }
+    let workers = try arguments.number("--workers", 1...100_000) ?? 4
+    let chosen = try arguments.choice("--work", CrawlPlan.Workload.generated.map(\.rawValue))
+    let pages = try arguments.number("--pages", 1...100_000_000)
+    let delay = try arguments.number("--delay", 0...600_000)
+    let depth = try arguments.number("--depth", 0...1_000_000)
+    let limit = try arguments.number("--limit", 1...100_000_000)
+    let seed = try arguments.number("--seed", 0...Int.max) ?? 1
+    configurations = try Self.configurations(chosenModels ?? CrawlModels.processes, mechanisms)
+    if workers > Self.mostProcesses, configurations.contains(where: \.usesProcesses) {
+      throw Failure.call(
+        "--workers \(workers): choose at most \(Self.mostProcesses) processes; the other models can fetch more pages at once"
+      )
+    }
+    if let chosenModels, chosenMechanisms != nil, !configurations.contains(where: \.usesProcesses) {
+      throw Failure.call(
+        "--mechanism is for several processes, and --model \(chosenModels) runs in one: leave it out"
+      )
+    }
+    output = try arguments.value("--output")
+    json = arguments.flag("--json")
+    let urls = try arguments.rest()
+
+    let work: CrawlPlan.Workload = urls.isEmpty ? CrawlPlan.Workload(rawValue: chosen ?? "site")! : .web
+    if let chosen, !urls.isEmpty {
+      throw Failure.call(
+        "--work \(chosen) is for the generated site: leave out either it or the URL"
+      )
+    }
+    if work == .web, pages != nil || delay != nil {
+      throw Failure.call("--pages and --delay are for the generated site: use --limit and --depth with a URL")
+    }
+    let defaultPages =
+      switch work {
+      case .slow: 10
+      case .site, .web: 1000
+      case .nothing: 100_000
+      }
+    isEmbedded = work == .slow || work == .site
+    plan = CrawlPlan(
+      work: work, workers: workers, pages: pages ?? defaultPages,
+      delayMilliseconds: delay ?? (work == .slow ? 1000 : 0), seed: UInt64(seed),
+      workerArguments: [CrawlWorkerProcess.argument], actorArguments: [CrawlActorProcess.argument])
+    plan.deepest = depth.map { UInt32($0) } ?? .max
+    plan.limit = limit ?? (work == .web ? 10_000 : .max)
+    plan.seeds = try urls.map { url in
+      guard let normalized = HTMLLinks.normalized(url, relativeTo: nil) else {
+        throw Failure.call(
+          "\"\(url)\" isn't a URL that can be crawled: expected http://host/path or https://host/path")
+      }
+      return normalized
+    }
+    if let secure = plan.seeds.first(where: { $0.hasPrefix("https:") }),
+      !configurations.allSatisfy(\.usesProcesses)
+    {
+      throw Failure.call("\(secure) needs TLS, which only worker processes have: use --model processes")
+    }
+  }
+
+  private static let mostProcesses = 1000
+
+  private static func configurations(_ models: String, _ mechanisms: [Mechanism]) throws
+    -> [CrawlConfiguration]
+  {
+    var seen: Set<String> = []
+    let names = models.split(separator: ",", omittingEmptySubsequences: false).flatMap { word in
+      word == "all" ? CrawlModels.names : [String(word)]
+    }.filter { seen.insert($0).inserted }
+    // The models in one process first, then those in several.
+    let models = try names.filter { $0 != CrawlModels.processes }.map { name -> CrawlConfiguration in
+      guard let model = CrawlModels.all.first(where: { $0.name == name }) else {
+        throw Failure.unknown("model", name, CrawlModels.names + ["all"])
+      }
+      return .model(model)
+    }
+    let actors = seen.contains(CrawlModels.actors) ? mechanisms.map { CrawlConfiguration.actors($0) } : []
+    let processes =
+      seen.contains(CrawlModels.processes) ? mechanisms.map { CrawlConfiguration.processes($0) } : []
+    return models + actors + processes
+  }
+}

@@ -1,0 +1,50 @@
+import Benchmarking
+import Crawling
+
+/// A process that the tool starts of itself: this program with an argument that isn't a command.
+protocol ToolProcess: SendableMetatype {
+  static var argument: String { get }
+  /// - Parameter arguments: those after ``argument``.
+  static func run(_ arguments: [String]) throws
+}
+
+/// A worker process of a crawl.
+enum CrawlWorkerProcess: ToolProcess {
+  static let argument = "--crawl-worker"
+  static func run(_ arguments: [String]) throws { try Crawl.serve() }
+}
+
+/// A process of a crawl that hosts an actor.
+enum CrawlActorProcess: ToolProcess {
+  static let argument = "--crawl-actor"
+  static func run(_ arguments: [String]) throws { try ActorCrawl.serve() }
+}
+
+/// A process of an exchange that a benchmark measures.
+enum BenchmarkExchangeProcess: ToolProcess {
+  static let argument = "--bench-part"
+  static func run(_ arguments: [String]) throws {
+    guard let specification = arguments.first, arguments.count == 1 else {
+      throw Failure.call("\(argument) is for the benchmark's own processes: use ipc bench")
+    }
+    BenchmarkProcess.serve(specification)
+  }
+}
+
+/// A worker of a pool that a benchmark measures.
+enum PoolWorkerProcess: ToolProcess {
+  static var argument: String { BenchmarkProcess.workerArgument }
+  static func run(_ arguments: [String]) throws { try BenchmarkProcess.work() }
+}
+
+/// A process that hosts the actor of a benchmark.
+enum ActorHostProcess: ToolProcess {
+  static var argument: String { BenchmarkProcess.actorArgument }
+  static func run(_ arguments: [String]) throws { try BenchmarkProcess.hostActor() }
+}
+
+/// A sender of `ipc bench select`.
+enum SelectSenderProcess: ToolProcess {
+  static var argument: String { SelectBenchmark.senderArgument }
+  static func run(_ arguments: [String]) throws { try SelectBenchmark.send() }
+}

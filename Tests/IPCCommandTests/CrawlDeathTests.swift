@@ -1,0 +1,91 @@
+import Glibc
+import SystemCalls
+import TestSupport
+import Testing
+
+extension AllCommandTests {
+  /// Workers, the coordinator or both end before their time.
+  @Suite(.serialized, .watched) struct CrawlDeathTests {
+    /// A crawl that takes seconds, in its middle: every worker has its connection to the site, and a page to fetch.
+    private func middle(
+      _ mechanism: String, pages: Int, more: [String] = []
+    ) throws -> (tool: Tool, workers: [Int32], site: Int32) {
+      let tool = try Tool(
+        [
+          "crawl", "--work", "site", "--pages", "\(pages)", "--delay", "20", "--workers", "2",
+          "--mechanism", mechanism,
+        ] + more)
+      var workers: [Int32] = []
+      var sites: [Int32] = []
+      let hasBegun = eventually {
+        workers = ProcessTable.children(of: tool.id, with: "--crawl-worker")
+        sites = ProcessTable.children(of: tool.id, with: "--embedded")
+        return workers.count == 2 && sites.count == 1 && Connections.served(by: sites[0]) >= 2
+      }
+      try #require(hasBegun, "the crawl doesn't begin: \(tool.errors)")
+      return (tool, workers, sites[0])
+    }
+
+    @Test(arguments: ["memory", "queue", "tcp"]) func aKilledWorkersJobsAreDoneByAnother(
+      _ mechanism: String
+    ) throws {
+      let folder = try Folder()
+      let (tool, workers, _) = try middle(
+        mechanism, pages: 400, more: ["--json", "--output", folder.path + "/pages"])
+      kill(workers[0], SIGKILL)
+      let result = tool.wait()
+      #expect(result.code == 0, "\(result.errors)")
+      let document = try CrawlDocument(result.output)
+      let run = try #require(document.runs.first)
+      #expect(run.pages == 400)
+      #expect(run.failed == 0)
+      #expect(run.requeued > 0)
+      #expect(document.samePages == true)
+      let pages = try OutputPage.read(folder.text("pages"))
+      #expect(pages.count == 400)
+      #expect(Set(pages.map(\.url)).count == 400)
+    }
+
+    @Test(arguments: ["queue", "semaphore", "memory"]) func nothingOutlivesAKilledCoordinator(
+      _ mechanism: String
+    ) throws {
+      let before = SystemSnapshot.systemVObjects()
+      let (tool, workers, site) = try middle(mechanism, pages: 2000)
+      let made = SystemSnapshot.systemVObjects().subtracting(before)
+      // Shared memory may be a file that has no name.
+      if mechanism != "memory" { #expect(!made.isEmpty) }
+      tool.signal(SIGKILL)
+      #expect(tool.wait().code == nil)
+      #expect(eventually { !(workers + [site]).contains(where: ProcessTable.isAlive) })
+      #expect(eventually { made.isDisjoint(with: SystemSnapshot.systemVObjects()) })
+    }
+
+    @Test(arguments: mainMechanisms) func ctrlCEndsItCleanly(
+      _ mechanism: String
+    ) throws {
+      let before = SystemSnapshot.systemVObjects()
+      let (tool, workers, site) = try middle(mechanism, pages: 2000)
+      let made = SystemSnapshot.systemVObjects().subtracting(before)
+      tool.signal(SIGINT)
+      let result = tool.wait()
+      #expect(result.code == 130)
+      #expect(result.errors.isEmpty)
+      let rows = result.output.split(separator: "\n").filter { $0.hasPrefix(mechanism + " ") }
+      #expect(rows.count == 1, "\(result.output)")
+      #expect(eventually { !(workers + [site]).contains(where: ProcessTable.isAlive) })
+      #expect(eventually { made.isDisjoint(with: SystemSnapshot.systemVObjects()) })
+      let left = (try? Files.names(in: tool.records)) ?? []
+      #expect(left.isEmpty)
+    }
+
+    @Test func ctrlCStartsNoOtherMechanism() throws {
+      let (tool, _, _) = try middle("memory,pipe,queue", pages: 2000, more: ["--json"])
+      tool.signal(SIGINT)
+      let result = tool.wait()
+      #expect(result.code == 130)
+      let runs = try CrawlDocument(result.output).runs
+      #expect(runs.map(\.mechanism) == ["memory"])
+      #expect(runs.allSatisfy { $0.pages < 2000 })
+    }
+  }
+}

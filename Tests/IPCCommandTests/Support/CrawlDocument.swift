@@ -1,0 +1,90 @@
+import Foundation
+import IPC
+import Testing
+
+/// What `ipc crawl --json` prints. A key that is missing or of another type fails the decoding.
+struct CrawlDocument: Decodable {
+  struct Workload: Decodable {
+    let kind: String
+    let pages: Int
+    let workers: Int
+  }
+
+  struct Machine: Decodable {
+    let cpus: Int
+    let kernel: String
+  }
+
+  struct Dispatch: Decodable {
+    let p50: Double
+    let p99: Double
+    let max: Double
+  }
+
+  struct Run: Decodable {
+    let mechanism: String
+    let workers: Int
+    let pages: Int
+    let failed: Int
+    let requeued: Int
+    let wallS: Double
+    let pagesPerS: Double
+    let coordinationUsPerPage: Double
+    let cpuUserS: Double
+    let cpuSystemS: Double
+    let switchesVoluntary: Int
+    let switchesInvoluntary: Int
+    let dispatchUs: Dispatch
+    let channelBytes: Int
+    let peakRssKb: Int
+
+    enum CodingKeys: String, CodingKey {
+      case mechanism, workers, pages, failed, requeued
+      case wallS = "wall_s"
+      case pagesPerS = "pages_per_s"
+      case coordinationUsPerPage = "coordination_us_per_page"
+      case cpuUserS = "cpu_user_s"
+      case cpuSystemS = "cpu_system_s"
+      case switchesVoluntary = "switches_voluntary"
+      case switchesInvoluntary = "switches_involuntary"
+      case dispatchUs = "dispatch_us"
+      case channelBytes = "channel_bytes"
+      case peakRssKb = "peak_rss_kb"
+    }
+  }
+
+  let workload: Workload
+  let machine: Machine
+  let runs: [Run]
+  let samePages: Bool?
+
+  enum CodingKeys: String, CodingKey {
+    case workload, machine, runs
+    case samePages = "same_pages"
+  }
+
+  /// The whole of standard output must be the document.
+  init(_ output: String) throws {
+    self = try JSONDecoder().decode(CrawlDocument.self, from: Data(output.utf8))
+  }
+}
+
+/// One line of `--output FILE`.
+struct OutputPage: Decodable {
+  let url: String
+  let status: Int
+  let bytes: Int
+  let depth: Int
+  let title: String
+  let links: [String]
+  let milliseconds: Double
+  let worker: Int
+  let failure: String?
+
+  static func read(_ text: String) throws -> [OutputPage] {
+    try text.split(separator: "\n").map { try JSONDecoder().decode(OutputPage.self, from: Data($0.utf8)) }
+  }
+}
+
+/// The names of the main mechanisms, in the order of reports.
+let mainMechanisms = Mechanism.all.map(\.name)

@@ -23,7 +23,8 @@ enum TCPMechanism: MechanismImplementation {
         "socket", "bind", "listen", "accept4", "connect", "setsockopt", "getsockopt", "getsockname",
         "getpeername", "shutdown", "sendto", "recvfrom", "fcntl", "poll", "eventfd",
       ], send: ["sendmsg"], receive: ["recvmsg", "poll"], wait: ["poll"], close: ["close", "shutdown"]),
-    manySenders: true, manyReceivers: false, crossesMachines: true, connectsEachSender: true, baseline: .socket,
+    manySenders: true, manyReceivers: false, crossesMachines: true, connectsEachSender: true,
+    baseline: .socket,
     caveat:
       "from another machine every process that reaches the port gets in; an anonymous channel has one sender")
 

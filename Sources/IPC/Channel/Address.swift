@@ -1,13 +1,13 @@
 /// The string that names a channel and its mechanism: `fifo:/tmp/jobs`, `queue:jobs?max=1M`, `tcp:localhost:7000`.
 ///
-/// Grammar: `mechanism ":" target [ "?" key "=" value { "&" key "=" value } ]`. What the target means is the
-/// mechanism's: a path, a name, a host and a port.
+/// Grammar: `mechanism ":" target [ "?" key "=" value { "&" key "=" value } ]`. The mechanism decides what the target is:
+/// a path, a name, a host and a port.
 public struct Address: Hashable, Sendable, CustomStringConvertible {
-  /// What carries the channel.
+  /// The channel's mechanism.
   public let mechanism: Mechanism
-  /// What stands between the `:` and the `?`.
+  /// The text between the `:` and the `?`.
   public let target: String
-  /// What stands behind the `?`, or the defaults.
+  /// The options behind the `?`, or the defaults.
   public var options: ChannelOptions
 
   /// Reads an address.
@@ -16,7 +16,7 @@ public struct Address: Hashable, Sendable, CustomStringConvertible {
     guard let colon = text.firstIndex(of: ":") else {
       throw ChannelError(
         .invalidAddress, .open, nil,
-        "\"\(text)\" is no address: write a mechanism, a colon and a place, such as fifo:/tmp/jobs or queue:jobs"
+        "invalid address \"\(text)\": expected MECHANISM:TARGET, such as fifo:/tmp/jobs or queue:jobs"
       )
     }
     mechanism = try Mechanism(named: String(text[..<colon]))
@@ -29,7 +29,7 @@ public struct Address: Hashable, Sendable, CustomStringConvertible {
       guard let equals = pair.firstIndex(of: "=") else {
         throw ChannelError(
           .invalidAddress, .open, mechanism,
-          "\"\(text)\": \"\(pair)\" is no option: write key=value, such as max=1M")
+          "invalid option \"\(pair)\" in \"\(text)\": expected key=value, such as max=1M")
       }
       try options.set(String(pair[..<equals]), String(pair[pair.index(after: equals)...]), in: text)
     }
@@ -51,7 +51,7 @@ public struct Address: Hashable, Sendable, CustomStringConvertible {
 
   /// The target as a path, for the mechanisms that live in the file system.
   package func path() throws(ChannelError) -> String {
-    guard !target.isEmpty else { throw invalid("a path is missing: write \(mechanism.name):/tmp/jobs") }
+    guard !target.isEmpty else { throw invalid("the path is missing: write \(mechanism.name):/tmp/jobs") }
     guard !target.utf8.contains(0) else { throw invalid("a path can't contain a zero byte") }
     return target
   }

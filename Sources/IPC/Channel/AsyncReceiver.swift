@@ -2,64 +2,64 @@ import ConcurrencyModels
 import SystemCalls
 
 /// A receiver for tasks: it waits without holding a thread of the cooperative pool, for any number of tasks, and in a
-/// ``/ConcurrencyModels/select(_:)``. Each message goes to one of them.
+/// ``/ConcurrencyModels/select(_:)``. Each message goes to one task.
 ///
 /// ```swift
 /// let jobs = AsyncReceiver(channel.receiver)
 /// for try await job in jobs.messages(of: Job.self) { … }
 /// ```
 ///
-/// What poll can see is waited for by one event loop for all channels, on a thread of its own; queues, semaphores and shared
-/// memory by threads that may block, one for each that somebody waits for: in semtimedop(2), or at a doorbell. Nothing
-/// is taken before somebody takes it: a task that is cancelled, or a select that chose otherwise, has taken nothing.
+/// One event loop, on a thread of its own, waits for every channel that poll can see. For queues, semaphores and shared
+/// memory a thread that may block waits, one for each endpoint with waiting tasks: in semtimedop(2), or at an event count
+/// (futex(2)). Waiting takes no message: a task that is cancelled, or a select that chose another case, has taken none.
 ///
 /// System calls: those of ``Receiver``; epoll_wait(2), futex(2) or semtimedop(2) to wait.
 public final class AsyncReceiver: @unchecked Sendable {
-  // The end is used under the watch's lock.
+  // The transport is used under the watch's lock.
   private let receiver: OwnedReceiver
   private let watch: ReadinessWatch
 
-  /// Takes the receiver over.
+  /// Takes over a receiver.
   public init(_ receiver: consuming Receiver) {
     let owned = OwnedReceiver(receiver)
     self.receiver = owned
     watch = ReadinessWatch(
-      ReadinessWatch.End(
+      ReadinessWatch.Endpoint(
         events: .read, readiness: { owned.transport.readiness },
         wait: { _, deadline in owned.transport.waitUntilReady(until: deadline) }, close: { owned.close() }))
   }
 
-  /// Opens the receiving end of the channel with this address, as ``Receiver/open(_:)-(String)`` does.
+  /// Opens a receiver of the channel with this address, as ``Receiver/open(_:)-(String)`` does.
   public convenience init(_ address: String) throws(ChannelError) { self.init(try Receiver.open(address)) }
 
   deinit { watch.close() }
 
-  /// What carries the channel.
+  /// The channel's mechanism.
   public var mechanism: Mechanism { receiver.transport.mechanism }
 
   // MARK: Receiving
 
   /// Waits for a message and reads it as a value.
   /// - Throws: ``ChannelError`` as ``Receiver`` does: `closed`, `invalidMessage`, `protocolViolation`;
-  ///   `CancellationError` when the task is cancelled while it waits: nothing was taken then.
+  ///   `CancellationError` if the task is cancelled while it waits; nothing is taken then.
   public nonisolated(nonsending) func receive<Value: Message>(_ type: Value.Type) async throws -> Value {
     let bytes = try await receive()
     return try Value(decoding: bytes.span)
   }
 
-  /// Waits for a message: its bytes.
+  /// Waits for a message and returns its bytes.
   /// - Throws: as ``receive(_:)``.
   public nonisolated(nonsending) func receive() async throws -> [UInt8] {
     while true {
       try Task.checkCancellation()
-      var sight = ReadinessWatch.Sight()
-      if let bytes = try take(&sight) { return bytes }
-      try await SelectWaker.wait(for: Waiting(watch, sight, count: 0))
+      var seen = ReadinessWatch.SeenState()
+      if let bytes = try take(&seen) { return bytes }
+      try await SelectWaker.wait(for: ReadinessSource(watch, seen, count: 0))
     }
   }
 
-  /// Waits for a message, at most so long, and reads it as a value.
-  /// - Throws: `timedOut`, having taken nothing; what ``receive(_:)`` throws.
+  /// Waits for a message, at most for a duration, and reads it as a value.
+  /// - Throws: `timedOut`, having taken nothing; the errors of ``receive(_:)``.
   public nonisolated(nonsending) func receive<Value: Message & Sendable>(
     _ type: Value.Type, within duration: Duration
   ) async throws -> Value {
@@ -74,10 +74,11 @@ public final class AsyncReceiver: @unchecked Sendable {
     return value
   }
 
-  /// Reads a message as a value if there is one; nil if not.
+  /// Reads a message as a value if there is one.
+  /// - Returns: nil if there is none.
   public func tryReceive<Value: Message>(_ type: Value.Type) throws -> Value? {
-    var sight = ReadinessWatch.Sight()
-    return try take(&sight).map { bytes in try Value(decoding: bytes.span) }
+    var seen = ReadinessWatch.SeenState()
+    return try take(&seen).map { bytes in try Value(decoding: bytes.span) }
   }
 
   /// Messages until the last sender has closed. Several loops share them.
@@ -85,23 +86,23 @@ public final class AsyncReceiver: @unchecked Sendable {
     AsyncMessages(self)
   }
 
-  /// Closes the end. Who waits gets `closed`.
+  /// Closes the receiver. A waiting task gets `closed`.
   public func close() { watch.close() }
 
   // MARK: For the watch
 
   /// A message if there is one.
-  func take(_ sight: inout ReadinessWatch.Sight) throws -> [UInt8]? {
+  func take(_ seen: inout ReadinessWatch.SeenState) throws -> [UInt8]? {
     let end = receiver.transport
-    return try watch.attempt(&sight) {
+    return try watch.attempt(&seen) {
       guard let bytes = unsafe try end.take(until: .now) else { return nil }
       defer { end.release() }
       return unsafe Array(bytes)
     }
   }
 
-  func register(_ waker: SelectWaker, _ sight: ReadinessWatch.Sight) {
-    watch.register(waker, sight, count: 0)
+  func register(_ waker: SelectWaker, _ seen: ReadinessWatch.SeenState) {
+    watch.register(waker, seen, count: 0)
   }
   func unregister(_ waker: SelectWaker) { watch.unregister(waker) }
 }
@@ -129,7 +130,7 @@ public struct AsyncMessages<Value: Message>: AsyncSequence {
   public struct AsyncIterator: AsyncIteratorProtocol {
     fileprivate let receiver: AsyncReceiver
 
-    /// The next message; nil: the last sender has closed, and everything was taken.
+    /// The next message; nil once the last sender has closed and everything is received.
     public mutating func next() async throws -> Value? {
       do {
         return try await receiver.receive(Value.self)
@@ -139,7 +140,7 @@ public struct AsyncMessages<Value: Message>: AsyncSequence {
     }
   }
 
-  /// Receives what comes from now on.
+  /// Receives the messages that come from now on.
   public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(receiver: receiver) }
 }
 

@@ -1,35 +1,35 @@
 package import SystemCalls
 
-/// Why a channel refused, gave up or ended. One line, that names the thing and says what to do.
+/// Why a channel refused, gave up or ended: a code, and one line that says what failed, why, and what to do.
 public struct ChannelError: Error, Hashable, Sendable, CustomStringConvertible {
-  /// What kind of error it is. New codes may come: switch with a `default`.
+  /// The kind of error. New codes may come: switch with a `default`.
   public struct Code: Hashable, Sendable, RawRepresentable {
     /// The code as text: `closed`.
     public let rawValue: String
     /// A code from its text.
     public init(rawValue: String) { self.rawValue = rawValue }
 
-    /// The other side has closed or died: nothing more comes, or nobody is left to take what is sent.
+    /// The last peer has closed or died: no message comes any more, or no process receives what is sent.
     public static let closed = Code(rawValue: "closed")
     /// The deadline passed. Nothing was sent, nothing was taken.
     public static let timedOut = Code(rawValue: "timedOut")
     /// The message is larger than the channel declares; ``ChannelError/limit`` says how large it may be.
     public static let messageTooLong = Code(rawValue: "messageTooLong")
-    /// The address can't be read, or an option in it is unknown.
+    /// The address is malformed, or an option in it is unknown.
     public static let invalidAddress = Code(rawValue: "invalidAddress")
     /// No mechanism has this name.
     public static let unknownMechanism = Code(rawValue: "unknownMechanism")
-    /// The mechanism can't do this (a second sender, a name, a handed-over end).
+    /// The mechanism can't do this (a second sender, a name, passing an endpoint).
     public static let notSupported = Code(rawValue: "notSupported")
-    /// Nobody receives under this name.
+    /// No process receives under this name.
     public static let noReceiver = Code(rawValue: "noReceiver")
-    /// The place is taken: the name has its one receiver (or sender) already, or the port is in use.
+    /// The name already has its one receiver (or sender), or the port is in use.
     public static let busy = Code(rawValue: "busy")
-    /// The path holds something else: a file where a FIFO should be.
+    /// The path is something else: a file instead of a FIFO.
     public static let wrongKind = Code(rawValue: "wrongKind")
     /// Another user's name, directory, or connection.
     public static let notAllowed = Code(rawValue: "notAllowed")
-    /// The other side sent bytes that aren't a message.
+    /// The peer sent bytes that aren't a message.
     public static let protocolViolation = Code(rawValue: "protocolViolation")
     /// The message arrived whole but isn't what the caller asked for.
     public static let invalidMessage = Code(rawValue: "invalidMessage")
@@ -37,13 +37,13 @@ public struct ChannelError: Error, Hashable, Sendable, CustomStringConvertible {
     public static let system = Code(rawValue: "system")
   }
 
-  /// What kind of error it is.
+  /// The kind of error.
   public let code: Code
-  /// What was being done: `send`, `receive`, `open`.
+  /// What failed: `send`, `receive`, `open`.
   public let operation: String
   /// The mechanism, where one was involved.
   public let mechanism: Mechanism?
-  /// What the kernel said, where it said something.
+  /// The kernel's error number, if the kernel refused.
   public let errno: Int32?
   /// For ``Code/messageTooLong``: the largest message, in bytes.
   public let limit: Int?
@@ -75,7 +75,7 @@ extension ChannelError {
     ChannelError(
       .closed, operation, mechanism,
       operation == .receive
-        ? "closed: the last sender has closed or died, and nothing is left to take"
+        ? "closed: the last sender has closed or died, and no message is left"
         : "closed: the last receiver has closed or died")
   }
 
@@ -83,7 +83,7 @@ extension ChannelError {
     ChannelError(
       .timedOut, operation, mechanism,
       operation == .receive
-        ? "timed out: no message came before the deadline; none was taken"
+        ? "timed out: no message came before the deadline; none was received"
         : "timed out: the channel stayed full until the deadline; nothing was sent")
   }
 
@@ -119,7 +119,7 @@ extension ChannelError {
     )
   }
 
-  /// What the kernel said, in the channel's words.
+  /// An error of the kernel, as a channel reports it.
   package init(
     _ error: SystemError, _ operation: ChannelOperation, _ mechanism: Mechanism?, _ subject: String = ""
   ) {
@@ -136,7 +136,7 @@ extension ChannelError {
   }
 }
 
-/// Runs system calls and says what they throw as a ``ChannelError``.
+/// Runs system calls and throws their error as a ``ChannelError``.
 @inline(__always)
 package func translating<Result: ~Copyable>(
   _ operation: ChannelOperation, _ mechanism: Mechanism?, _ subject: @autoclosure () -> String = "",

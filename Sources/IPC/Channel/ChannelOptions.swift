@@ -1,45 +1,45 @@
-/// How a channel behaves. In an address the same stands behind the `?`: `fifo:/tmp/jobs?wait=block&max=1M`.
+/// How a channel behaves. An address has the same options behind the `?`: `fifo:/tmp/jobs?wait=block&max=1M`.
 public struct ChannelOptions: Hashable, Sendable {
-  /// How the two sides mark where a message ends.
+  /// How the end of a message is marked.
   public enum Framing: String, Hashable, Sendable {
-    /// Eight bytes in front of each message: any bytes, any size (`Framing.md` has them one by one).
+    /// Eight bytes before each message: any bytes, any size (`Framing.md` describes them).
     case frames
     /// A message is a line of text and ends with a newline: for `echo`, `cat` and the rest of the shell.
     case line
   }
 
-  /// Whether an end has others beside it.
+  /// Whether other endpoints share this side of the channel.
   public enum Sharing: String, Hashable, Sendable {
-    /// It is the only one: large messages go in large writes, and no lock is needed.
+    /// None does: large messages go in large writes, and no lock is needed.
     case one
-    /// There are several: each write is small enough that the kernel keeps it whole.
+    /// Some do: each write is small enough that the kernel keeps it whole.
     case many
   }
 
-  /// What a call does while it can't go on. `?wait=block|spin|adaptive`
+  /// What a call does while it waits. `?wait=block|spin|adaptive`
   public var wait: WaitStrategy = .adaptive
-  /// The largest message that this end sends or takes, in bytes. `?max=1M`
-  /// At most 512 MiB; more is taken as that.
+  /// The largest message that this endpoint sends or receives, in bytes. `?max=1M`
+  /// At most 512 MiB; a larger value is reduced to that.
   public var maximumMessageBytes: Int = 16 << 20 {
     didSet { maximumMessageBytes = min(max(0, maximumMessageBytes), 1 << 29) }
   }
-  /// How much the channel holds before `send` waits, in bytes; nil: what the mechanism has. `?capacity=64K`
+  /// How much the channel holds before `send` waits, in bytes; nil: the mechanism's default. `?capacity=64K`
   public var capacityBytes: Int?
-  /// Whether others send into the same channel; nil: the mechanism's default. `?senders=one|many`
+  /// Whether several senders share the channel; nil: the mechanism's default. `?senders=one|many`
   public var senders: Sharing?
-  /// Whether others receive from the same channel; nil: the mechanism's default. A message queue that knows of one
-  /// receiver spares it a lock. `?receivers=one|many`
+  /// Whether several receivers share the channel; nil: the mechanism's default. A message queue with one receiver needs
+  /// no lock. `?receivers=one|many`
   public var receivers: Sharing?
-  /// How messages are marked on a byte stream. `?framing=frames|line`
+  /// How a byte stream marks the end of a message. `?framing=frames|line`
   public var framing: Framing = .frames {
     didSet { framingWasChosen = true }
   }
-  /// Whether the caller said how: some mechanisms have a default of their own.
-  package private(set) var framingWasChosen = false
-  /// Whether small messages wait in the sender until its buffer is full, it is flushed, or the process waits for
-  /// something. `?coalesce=yes|no`
+  /// Whether the caller chose it: some mechanisms have a default of their own.
+  private(set) var framingWasChosen = false
+  /// Whether small messages wait in the sender until its buffer is full, it is flushed, or the process waits for a
+  /// message. `?coalesce=yes|no`
   public var coalesces = false
-  /// A mechanism's own choice, such as `stream` or `packet` of a Unix socket. `?type=`
+  /// An option of one mechanism, such as `stream` or `packet` of a Unix socket. `?type=`
   public var type: String?
 
   /// The defaults.
@@ -49,7 +49,7 @@ public struct ChannelOptions: Hashable, Sendable {
     func bad(_ expected: String) -> ChannelError {
       ChannelError(
         .invalidAddress, .open, nil,
-        "\"\(address)\": \(key)=\(value) isn't possible: write \(key)=\(expected)")
+        "\"\(address)\": \(key)=\(value) is invalid: expected \(key)=\(expected)")
     }
     switch key {
     case "wait":
@@ -80,12 +80,12 @@ public struct ChannelOptions: Hashable, Sendable {
     default:
       throw ChannelError(
         .invalidAddress, .open, nil,
-        "\"\(address)\": no option \"\(key)\": there are wait, max, capacity, senders, receivers, framing, coalesce and type"
+        "\"\(address)\": unknown option \"\(key)\": choose one of wait, max, capacity, senders, receivers, framing, coalesce and type"
       )
     }
   }
 
-  /// The options as they stand in an address; those that nobody chose are left out.
+  /// The options as an address has them, without those at their defaults.
   package var parameters: [(key: String, value: String)] {
     var list: [(key: String, value: String)] = [
       ("wait", wait.rawValue), ("max", String(maximumMessageBytes)),

@@ -37,11 +37,11 @@ extension Message {
 
 extension ChannelError {
   package static func invalid(_ what: String) -> ChannelError {
-    ChannelError(.invalidMessage, .decode, nil, "the message isn't what was asked for: \(what)")
+    ChannelError(.invalidMessage, .decode, nil, "the message isn't a value of the requested type: \(what)")
   }
 }
 
-/// Gathers a message's bytes. Numbers are little-endian; strings and lists have their length in front.
+/// Builds a message's bytes. Numbers are little-endian; strings and lists have their length before them.
 public struct MessageWriter: Sendable {
   // Inlinable, so that a program's own messages are encoded without a generic call for each part.
   @usableFromInline var storage: [UInt8] = []
@@ -78,7 +78,7 @@ public struct MessageWriter: Sendable {
     storage.append(contentsOf: list)
   }
 
-  /// Four bytes of length, then the value as it would be a message of its own.
+  /// Four bytes of length, then the value as a message of its own.
   @inlinable public mutating func write<Value: Message>(message value: borrowing Value) throws(ChannelError) {
     let start = storage.count
     write(UInt32(0))
@@ -91,7 +91,7 @@ public struct MessageWriter: Sendable {
   @inlinable public mutating func append(_ list: some Sequence<UInt8>) { storage.append(contentsOf: list) }
 }
 
-/// Where reading a message's bytes has come to. Checks every length before it believes it.
+/// The position up to which a message's bytes are read. Checks every length before it uses it.
 public struct MessageReader: Sendable {
   @usableFromInline var position = 0
 
@@ -139,7 +139,7 @@ public struct MessageReader: Sendable {
     return byte == 1
   }
 
-  /// A value with its length in front.
+  /// A value with its length before it.
   @inlinable public mutating func message<Value: Message>(
     _ bytes: Span<UInt8>, as type: Value.Type = Value.self
   ) throws(ChannelError) -> Value {
@@ -148,7 +148,7 @@ public struct MessageReader: Sendable {
     return try Value(decoding: bytes.extracting(at..<(at + Int(count))))
   }
 
-  /// A text with its length in front.
+  /// A text with its length before it.
   public mutating func string(_ bytes: Span<UInt8>) throws(ChannelError) -> String {
     let count: UInt32 = try integer(bytes)
     return try text(bytes, count: Int(count))
@@ -164,7 +164,7 @@ public struct MessageReader: Sendable {
     return text
   }
 
-  /// Bytes with their length in front.
+  /// Bytes with their length before them.
   public mutating func array(_ bytes: Span<UInt8>) throws(ChannelError) -> [UInt8] {
     let count: UInt32 = try integer(bytes)
     return try array(bytes, count: Int(count))
@@ -188,16 +188,15 @@ extension String: Message {
 }
 
 extension Array: Message where Element: Message {
-  /// Bytes: as they are, the whole message. Other elements: each with its length in front.
+  /// Bytes: as they are, the whole message. Other elements: each with its length before it.
   public func encode(to writer: inout MessageWriter) throws(ChannelError) {
-    // The type is asked, and not the array: one that is empty is an array of anything. And no cast, which would look at
-    // each byte.
+    // By the element type, not the array: an empty array could be an array of anything. A cast would look at each byte.
     if Element.self == UInt8.self { return writer.append(unsafe unsafeBitCast(self, to: [UInt8].self)) }
     writer.write(UInt32(count))
     for element in self { try writer.write(message: element) }
   }
 
-  /// Bytes: all there are. Other elements: as many as the message says, each with its length in front.
+  /// Bytes: all there are. Other elements: as many as the message says, each with its length before it.
   public init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
     if Element.self == UInt8.self {
       let all = try reader.array(bytes, count: reader.remaining(bytes))
@@ -206,7 +205,7 @@ extension Array: Message where Element: Message {
     }
     let count: UInt32 = try reader.integer(bytes)
     self = []
-    // Not more than can be there: the number is the other side's word.
+    // Not more than can be there: the peer chose the number.
     reserveCapacity(Swift.min(Int(count), reader.remaining(bytes) / 4))
     for _ in 0..<count { append(try reader.message(bytes)) }
   }
@@ -264,7 +263,7 @@ extension Double: Message {
   }
 }
 
-/// A message without any bytes: that it came is all it says.
+/// A message without any bytes: only that it came counts.
 public struct Token: Message, Hashable, Sendable {
   /// The token.
   public init() {}

@@ -4,7 +4,7 @@ extension Receive where Value: Message {
   /// Receives from a channel to another process; the closure gets nil when its last sender has closed. A channel that is
   /// nil is never ready.
   ///
-  /// A message that is no `Value`, or a channel that broke, makes the select throw ``ChannelError``.
+  /// A message that isn't a `Value`, or a channel that fails, makes the select throw ``ChannelError``.
   ///
   /// - Parameter body: runs after the select has chosen this case.
   public init(
@@ -24,7 +24,7 @@ extension Send where Value: Message {
   /// Sends to a channel to another process. A channel that is nil is never ready; one whose last receiver has closed makes
   /// the select throw `closed`.
   ///
-  /// A large message (see ``AsyncSender``) is chosen when it can begin to go, and then sent before the closure runs.
+  /// A large message (see ``AsyncSender``) is chosen once it can begin to go, and is sent before the closure runs.
   ///
   /// - Parameter body: runs after the value was sent.
   public init(_ value: Value, to sender: AsyncSender?, _ body: @escaping () async throws -> Outcome) {
@@ -41,14 +41,14 @@ extension Send where Value: Message {
 private final class ReceivingSource: SelectSource {
   private let receiver: AsyncReceiver?
   private var found: Result<[UInt8]?, any Error> = .success(nil)
-  private var sight = ReadinessWatch.Sight()
+  private var seen = ReadinessWatch.SeenState()
 
   init(_ receiver: AsyncReceiver?) { self.receiver = receiver }
 
   func attempt() -> Bool {
     guard let receiver else { return false }
     do {
-      guard let bytes = try receiver.take(&sight) else { return false }
+      guard let bytes = try receiver.take(&seen) else { return false }
       found = .success(bytes)
     } catch let error as ChannelError where error.code == .closed {
       found = .success(nil)
@@ -60,7 +60,7 @@ private final class ReceivingSource: SelectSource {
 
   func result() throws -> [UInt8]? { try found.get() }
 
-  func register(_ waker: SelectWaker) { receiver?.register(waker, sight) }
+  func register(_ waker: SelectWaker) { receiver?.register(waker, seen) }
   func unregister(_ waker: SelectWaker) { receiver?.unregister(waker) }
 }
 
@@ -69,7 +69,7 @@ private final class SendingSource: SelectSource {
   private let bytes: Result<[UInt8], any Error>
   private var failure: (any Error)?
   private var isSent = false
-  private var sight = ReadinessWatch.Sight()
+  private var seen = ReadinessWatch.SeenState()
 
   init(_ sender: AsyncSender?, _ bytes: Result<[UInt8], any Error>) {
     self.sender = sender
@@ -80,8 +80,8 @@ private final class SendingSource: SelectSource {
     guard let sender else { return false }
     do {
       let bytes = try bytes.get()
-      if !sender.isWhole(bytes) { return try sender.hasRoom(&sight) }
-      isSent = try sender.put(bytes, &sight)
+      if !sender.isWhole(bytes) { return try sender.hasRoom(&seen) }
+      isSent = try sender.put(bytes, &seen)
       return isSent
     } catch {
       failure = error
@@ -94,6 +94,6 @@ private final class SendingSource: SelectSource {
     if !isSent { try await sender?.sendLarge(try bytes.get()) }
   }
 
-  func register(_ waker: SelectWaker) { sender?.register(waker, sight, (try? bytes.get()) ?? []) }
+  func register(_ waker: SelectWaker) { sender?.register(waker, seen, (try? bytes.get()) ?? []) }
   func unregister(_ waker: SelectWaker) { sender?.unregister(waker) }
 }

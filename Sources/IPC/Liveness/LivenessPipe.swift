@@ -1,14 +1,14 @@
 import Synchronization
-package import SystemCalls
+import SystemCalls
 
 /// How an endpoint learns that its peers are gone where the mechanism itself doesn't report it: two pipes (FIFOs, for a
 /// channel with a name) that carry nothing. Every sender holds the write end of one, every receiver that of the other;
 /// when the last holder closes or dies, the kernel hangs up (poll(2), POLLHUP).
 @usableFromInline package final class LivenessPipe: @unchecked Sendable {
   // The endpoint's owner alone uses it, except what is atomic or in a mutex.
-  package enum Side: String, Sendable { case sender, receiver }
+  enum Side: String, Sendable { case sender, receiver }
 
-  package let side: Side
+  let side: Side
   private let hold: Mutex<Descriptor?>
   private let senders: Descriptor
   private let receivers: Descriptor
@@ -67,7 +67,7 @@ package import SystemCalls
   }
 
   /// The descriptors to pass; empty once this process has let go.
-  package var descriptors: [Int32] {
+  var descriptors: [Int32] {
     let hold = hold.withLock { hold -> Int32 in
       switch hold {
       case .some(let hold): hold.raw
@@ -78,7 +78,7 @@ package import SystemCalls
   }
 
   /// Whether the channel has no name.
-  package var isAnonymous: Bool { entry == nil }
+  var isAnonymous: Bool { entry == nil }
 
   // MARK: Watching
 
@@ -86,7 +86,7 @@ package import SystemCalls
   var hasNoReceiver: Bool { Self.hasNoWriter(receivers) }
 
   /// For a mechanism that waits in poll(2) anyway: hangs up when the last peer is gone.
-  package var pollable: Int32 { side == .sender ? receivers.raw : senders.raw }
+  var pollable: Int32 { side == .sender ? receivers.raw : senders.raw }
 
   /// Begins to watch the peers. `wake` runs on the monitor's thread when the last one is gone.
   func start(_ wake: @escaping @Sendable () -> Void) throws(SystemError) {
@@ -162,7 +162,7 @@ package import SystemCalls
   }
 
   /// A pipe without a writer is at its end; with one, it has nothing to read yet. It is in non-blocking mode.
-  package static func hasNoWriter(_ pipe: borrowing Descriptor) -> Bool { hasNoWriter(pipe.raw) }
+  static func hasNoWriter(_ pipe: borrowing Descriptor) -> Bool { hasNoWriter(pipe.raw) }
 
   private static func hasNoWriter(_ pipe: Int32) -> Bool {
     unsafe withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) { buffer in

@@ -13,18 +13,18 @@
 
 /// An endpoint as the child finds it: descriptors under their new numbers, and the parent's parameters.
 package struct InheritedEndpoint {
-  package let mechanism: Mechanism
-  package let options: ChannelOptions
-  package let descriptors: [Int32]
-  package let parameters: [String: String]
+  let mechanism: Mechanism
+  let options: ChannelOptions
+  let descriptors: [Int32]
+  let parameters: [String: String]
 
   /// The number of the `index`-th descriptor, which the caller owns from now on.
-  package func descriptor(_ index: Int) throws(ChannelError) -> Int32 {
+  func descriptor(_ index: Int) throws(ChannelError) -> Int32 {
     guard descriptors.indices.contains(index) else { throw missing("descriptor \(index)") }
     return descriptors[index]
   }
 
-  package func integer(_ key: String) throws(ChannelError) -> Int {
+  func integer(_ key: String) throws(ChannelError) -> Int {
     guard let text = parameters[key], let value = Int(text) else { throw missing(key) }
     return value
   }

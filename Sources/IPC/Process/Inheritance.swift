@@ -3,7 +3,7 @@ import Synchronization
 import SystemCalls
 
 /// The endpoints that the parent process passed to this one, as its environment describes them.
-package enum Inheritance {
+enum Inheritance {
   private static let endpointPrefix = Spawn.prefix + "END_"
 
   private static let taken = Mutex<Set<String>>([])

@@ -2,13 +2,13 @@ import ConcurrencyModels
 import Synchronization
 import SystemCalls
 
-/// What waits for the channels of tasks: one event loop for what poll can see, and a scheduler, whose threads may block,
-/// for the rest. Started with the first wait, and there until the process ends.
+/// What waits for the endpoints of tasks: one event loop for what poll can see, and a scheduler, whose threads may block,
+/// for the rest. The first wait starts them; they run until the process ends.
 enum AsyncRuntime {
   private static let shared = Mutex<EventLoop?>(nil)
 
-  /// - Throws: what epoll_create1(2), eventfd(2) or pthread_create(3) says: too many descriptors are open, perhaps. The next
-  ///   who asks tries again.
+  /// - Throws: the error of epoll_create1(2), eventfd(2) or pthread_create(3), such as too many open descriptors. The next
+  ///   call tries again.
   static func loop() throws(SystemError) -> EventLoop {
     let found: Result<EventLoop, SystemError> = shared.withLock { shared in
       if let loop = shared { return .success(loop) }
@@ -29,13 +29,13 @@ enum AsyncRuntime {
     return try found.get()
   }
 
-  /// Its tasks do nothing but wait: each thread that does leaves the processor to the next.
+  /// Its tasks only wait: a thread that blocks leaves the processor to the next.
   static let scheduler = Scheduler(processors: 1)
 
   private static let isFlushing = Atomic<Bool>(false)
 
-  /// Has what senders of this process hold back written, as before every wait; where a channel is full, by a thread that
-  /// comes back to it.
+  /// Flushes the senders of this process, as before every wait; where a channel is full, a thread tries again until all
+  /// are flushed.
   static func flush() {
     if FlushRegistry.flushBeforeWaiting() { return }
     guard
@@ -47,7 +47,7 @@ enum AsyncRuntime {
         repeat {
           while !FlushRegistry.flushBeforeWaiting() { Clock.sleep(nanoseconds: FlushRegistry.slice) }
           isFlushing.store(false, ordering: .sequentiallyConsistent)
-          // Who came just then has left it to this one.
+          // A call that came just then has left its flush to this thread.
         } while !FlushRegistry.flushBeforeWaiting()
           && isFlushing.compareExchange(expected: false, desired: true, ordering: .acquiringAndReleasing)
             .exchanged

@@ -1,6 +1,5 @@
-/// Bytes that grow at the end and are taken from the front, in memory of their own whose address only a growth
-/// changes.
-@safe package final class ByteBuffer {
+/// Bytes that are appended at the end and removed from the front, in memory whose address only growing changes.
+@safe final class ByteBuffer {
   private var memory: UnsafeMutableRawBufferPointer
   /// Where the unread bytes begin and end.
   private(set) var start = 0
@@ -15,9 +14,9 @@
   var count: Int { end - start }
   /// Where the unread bytes begin.
   @inline(__always) var front: UnsafeRawPointer { unsafe UnsafeRawPointer(memory.baseAddress! + start) }
-  /// Where room begins that is there already: see ``free``.
+  /// Where the ``free`` bytes begin.
   @inline(__always) var back: UnsafeMutableRawPointer { unsafe memory.baseAddress! + end }
-  /// How many bytes fit behind the unread ones as they lie.
+  /// How many bytes fit behind the unread ones without moving them.
   @inline(__always) var free: Int { unsafe memory.count - end }
   var capacity: Int { unsafe memory.count }
 
@@ -51,7 +50,7 @@
     return unsafe UnsafeMutableRawBufferPointer(rebasing: memory[end...])
   }
 
-  /// Whether it may be kept for the next message: a single huge one must not stay for ever.
+  /// Whether it may be kept for the next message: the memory of a single huge one goes back.
   var isWorthKeeping: Bool { capacity <= 8 << 20 }
 
   func filled(_ count: Int) { end += count }

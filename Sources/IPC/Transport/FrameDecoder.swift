@@ -2,7 +2,7 @@
 ///
 /// A length over the limit is an error, and memory grows with the bytes that have arrived, never with a length that
 /// the other process announces.
-package final class FrameDecoder {
+final class FrameDecoder {
   private let mechanism: Mechanism
   private let limit: Int
   private let usesLines: Bool

@@ -8,17 +8,17 @@ package struct FrameHeader: Hashable {
   private static let moreFlag: UInt64 = 1 << 63
   private static let continuesFlag: UInt64 = 1 << 62
   /// The largest length that the 30 bits hold.
-  package static let maximumCount = (1 << 30) - 1
+  static let maximumCount = (1 << 30) - 1
 
-  package var stream: UInt32
-  package var count: Int
+  var stream: UInt32
+  var count: Int
   /// Another fragment of the same message follows.
-  package var more: Bool
+  var more: Bool
   /// An earlier fragment of this message came before. A fragment without this flag begins a new message; what its
   /// sender began before and didn't finish is dropped.
-  package var continues: Bool
+  var continues: Bool
 
-  package init(stream: UInt32, count: Int, continues: Bool = false, more: Bool = false) {
+  init(stream: UInt32, count: Int, continues: Bool = false, more: Bool = false) {
     self.stream = stream
     self.count = count
     self.more = more
@@ -26,9 +26,9 @@ package struct FrameHeader: Hashable {
   }
 
   /// Whether the frame is a message of its own and no fragment.
-  @inline(__always) package var isWhole: Bool { !more && !continues }
+  @inline(__always) var isWhole: Bool { !more && !continues }
 
-  package init(_ bits: UInt64) {
+  init(_ bits: UInt64) {
     stream = UInt32(truncatingIfNeeded: bits)
     count = Int((bits >> 32) & 0x3FFF_FFFF)
     more = bits & Self.moreFlag != 0
@@ -40,7 +40,7 @@ package struct FrameHeader: Hashable {
     self.init(UInt64(littleEndian: unsafe bytes.loadUnaligned(as: UInt64.self)))
   }
 
-  package var bits: UInt64 {
+  var bits: UInt64 {
     UInt64(stream) | UInt64(count) << 32 | (more ? Self.moreFlag : 0) | (continues ? Self.continuesFlag : 0)
   }
 

@@ -1,6 +1,6 @@
 import SystemCalls
 
-/// The numbers that the kernel lists under /proc/sys.
+/// Limits that the kernel lists under /proc/sys.
 package enum KernelLimit {
   /// The `index`-th number of a file, such as `kernel/sem`; 0 where there is none.
   package static func number(_ name: String, _ index: Int = 0) -> Int {

@@ -1,23 +1,23 @@
 import ConcurrencyModels
 import SystemCalls
 
-/// Who waits for an end of a channel, and what wakes them.
+/// The tasks that wait for an endpoint of a channel, and what wakes them.
 ///
-/// The end itself is used under the lock, by whoever attempts something. While no poll can see what is waited for, a thread
-/// waits beside that, in what the end shares with other processes anyway; it takes nothing. When it is time it wakes
-/// everybody, and they look for themselves.
+/// A task uses the endpoint under the lock. Where no poll can see its readiness, a thread waits beside that, in memory or
+/// on objects that the endpoint shares with other processes anyway; it takes nothing. When the endpoint may be ready, all
+/// tasks are woken and try again.
 final class ReadinessWatch: @unchecked Sendable {
-  /// What an end is to its watch.
-  struct End {
+  /// An endpoint, as its watch uses it.
+  struct Endpoint {
     let events: DescriptorEvents
     let readiness: () -> Readiness
-    /// Waits until a message of so many bytes may go, or one may have come. False: the deadline passed.
+    /// Waits until a message of `count` bytes may go, or one may have come. Returns false if the deadline passes.
     let wait: (_ count: Int, Deadline) -> Bool
     let close: () -> Void
   }
 
-  /// Which attempts somebody has seen the end of: he isn't to wait if there were others since.
-  struct Sight {
+  /// The state of the endpoint that a task has seen: it doesn't wait if the state has changed since.
+  struct SeenState {
     fileprivate var version = -1
   }
 
@@ -26,44 +26,44 @@ final class ReadinessWatch: @unchecked Sendable {
     let count: Int
   }
 
-  /// How long a thread stays in a wait that nobody needs any more.
+  /// How long a thread stays in a wait that no task needs any more.
   private static let slice = Duration.milliseconds(100)
 
   private let lock = Lock()
-  private let end: End
+  private let endpoint: Endpoint
   // Under the lock.
   private var waiters: [Waiter] = []
-  /// How many attempts have done something: it may have brought more than was asked for.
+  /// Counts the attempts that did something: one may have made the endpoint ready for others.
   private var version = 0
   private var isClosed = false
-  /// Why nobody can wait; told once.
+  /// Why no task can wait; thrown once.
   private var failure: SystemError?
   /// A thread waits.
-  private var isWaitedFor = false
-  /// The version that the waiting thread's last news made.
-  private var lastTold = -1
-  /// A thread has the end for itself.
-  private var isOnLoan = false
+  private var hasWaitingThread = false
+  /// The version that the waiting thread made when it last woke the tasks.
+  private var versionOfLastWake = -1
+  /// A thread has the endpoint for itself.
+  private var isBorrowed = false
   /// The loop's tokens for the descriptors that are watched, and whether they will call.
   private var watched: [Int32: (token: UInt64, isArmed: Bool)] = [:]
   private var liveness: LivenessPipe?
 
-  init(_ end: End) { self.end = end }
+  init(_ endpoint: Endpoint) { self.endpoint = endpoint }
 
-  /// Uses the end. Nil: a thread has it for itself, or `body` said so.
-  func attempt<Result>(_ sight: inout Sight, _ body: () throws -> Result?) throws -> Result? {
+  /// Uses the endpoint. Returns nil if a thread has it for itself, or if `body` returns nil.
+  func attempt<Result>(_ seen: inout SeenState, _ body: () throws -> Result?) throws -> Result? {
     lock.acquire()
-    sight.version = version
+    seen.version = version
     if isClosed {
       lock.release()
-      throw ChannelError(.closed, .wait, nil, "closed: this end was closed in this process")
+      throw ChannelError(.closed, .wait, nil, "closed: this endpoint was closed in this process")
     }
     if let error = failure {
       failure = nil
       lock.release()
       throw ChannelError(error, .wait, nil, "waiting for a channel without a thread")
     }
-    if isOnLoan {
+    if isBorrowed {
       lock.release()
       return nil
     }
@@ -84,7 +84,7 @@ final class ReadinessWatch: @unchecked Sendable {
     }
   }
 
-  /// Under the lock: something is different now, and whoever waits is to look.
+  /// Under the lock: something has changed, and the waiting tasks try again.
   private func change() -> [Waiter] {
     version &+= 1
     defer { waiters.removeAll(keepingCapacity: true) }
@@ -93,8 +93,7 @@ final class ReadinessWatch: @unchecked Sendable {
 
   private func wake(_ waiters: [Waiter]) { for waiter in waiters { waiter.waker.wake() } }
 
-  /// Wakes everybody.
-  private func tell() {
+  private func wakeAll() {
     lock.acquire()
     let woken = change()
     lock.release()
@@ -103,12 +102,12 @@ final class ReadinessWatch: @unchecked Sendable {
 
   // MARK: Waiting
 
-  /// - Parameter count: the size of the message that is to go.
-  func register(_ waker: SelectWaker, _ sight: Sight, count: Int) {
-    // Two processes could wait for what the other still holds back.
+  /// - Parameter count: the size of the message to be sent.
+  func register(_ waker: SelectWaker, _ seen: SeenState, count: Int) {
+    // Two processes could each wait for messages that the other's buffer holds.
     AsyncRuntime.flush()
     lock.acquire()
-    guard !isClosed, sight.version == version else {
+    guard !isClosed, seen.version == version else {
       lock.release()
       waker.wake()
       return
@@ -118,21 +117,21 @@ final class ReadinessWatch: @unchecked Sendable {
       try arm()
       lock.release()
     } catch {
-      // Nothing watches: who waits looks again, and is told why it can't wait.
+      // Nothing watches: the waiting tasks try again, and get the reason.
       failure = error
       lock.release()
-      tell()
+      wakeAll()
     }
   }
 
   func unregister(_ waker: SelectWaker) { lock.with { waiters.removeAll { $0.waker === waker } } }
 
-  /// Under the lock: has somebody look whether the end is ready.
+  /// Under the lock: makes the loop or a thread watch the endpoint.
   private func arm() throws(SystemError) {
-    if isOnLoan { return }
-    switch end.readiness() {
+    if isBorrowed { return }
+    switch endpoint.readiness() {
     case .thread: startWaiting()
-    case .descriptors(let descriptors, let liveness): try arm(descriptors, end.events, liveness)
+    case .descriptors(let descriptors, let liveness): try arm(descriptors, endpoint.events, liveness)
     case .counters(let descriptors, let liveness): try arm(descriptors, .read, liveness)
     }
   }
@@ -153,91 +152,93 @@ final class ReadinessWatch: @unchecked Sendable {
     guard let liveness else { return }
     if self.liveness == nil {
       self.liveness = liveness
-      liveness.onPeersGone { [weak self] in self?.tell() }
+      liveness.onPeersGone { [weak self] in self?.wakeAll() }
     }
-    // It may have gone before it was asked to tell.
+    // The last peer may have gone before the hook was set.
     if liveness.peersGone { wake(change()) }
   }
 
   /// On the loop's thread.
   private func isReady(_ descriptor: Int32) {
     lock.with { watched[descriptor]?.isArmed = false }
-    tell()
+    wakeAll()
   }
 
-  /// Under the lock: has a thread wait.
+  /// Under the lock: makes a thread wait.
   private func startWaiting() {
-    if isWaitedFor { return }
-    isWaitedFor = true
+    if hasWaitingThread { return }
+    hasWaitingThread = true
     let scheduler = AsyncRuntime.scheduler
     Task(executorPreference: scheduler) {
-      await scheduler.blocking { while self.waitsOn() {} }
+      await scheduler.blocking { while self.keepsWaiting() {} }
     }
   }
 
-  /// Waits a while. False: it has told who waited, or nobody does any more.
-  private func waitsOn() -> Bool {
-    let (count, wasInVain) = lock.with { (waiters.map(\.count).min(), version == lastTold) }
-    let isReady = count.map { end.wait($0, .within(Self.slice)) } ?? true
-    // It was ready before, and nobody could do anything: another process is in the middle of something. That isn't asked
-    // about a million times a second.
-    if isReady, wasInVain { Clock.sleep(nanoseconds: 200_000) }
+  /// Waits for a slice. Returns false once it has woken the tasks, or none waits any more.
+  private func keepsWaiting() -> Bool {
+    let (count, wasUseless) = lock.with { (waiters.map(\.count).min(), version == versionOfLastWake) }
+    let isReady = count.map { endpoint.wait($0, .within(Self.slice)) } ?? true
+    // It was ready before, and no task could do anything: another process is in the middle of its turn. Looking a million
+    // times a second doesn't help.
+    if isReady, wasUseless { Clock.sleep(nanoseconds: 200_000) }
     lock.acquire()
     if !isReady, !isClosed, !waiters.isEmpty {
       lock.release()
       return true
     }
-    isWaitedFor = false
+    hasWaitingThread = false
     let woken = change()
-    lastTold = version
-    let closes = isClosed && !isOnLoan
+    versionOfLastWake = version
+    let closes = isClosed && !isBorrowed
     lock.release()
     wake(woken)
-    if closes { end.close() }
+    if closes { endpoint.close() }
     return false
   }
-  // MARK: For a while alone
 
-  /// Runs something that uses the end and may block, on a thread for that; the end is nobody else's meanwhile.
-  nonisolated(nonsending) func whileOnLoan<Value: Sendable>(
+  // MARK: Exclusive use
+
+  /// Runs `body`, which uses the endpoint and may block, on a thread of its own; no other task has the endpoint meanwhile.
+  nonisolated(nonsending) func whileBorrowed<Value: Sendable>(
     _ body: @escaping @Sendable () -> Value
   ) async throws -> Value {
     while true {
       try Task.checkCancellation()
-      var sight = Sight()
-      if try borrow(&sight) { break }
-      try await SelectWaker.wait(for: Waiting(self, sight, count: 0))
+      var seen = SeenState()
+      if try borrow(&seen) { break }
+      try await SelectWaker.wait(for: ReadinessSource(self, seen, count: 0))
     }
     let scheduler = AsyncRuntime.scheduler
     let value = await Task(executorPreference: scheduler) { await scheduler.blocking(body) }.value
-    giveBack()
+    returnBorrowed()
     return value
   }
 
-  private func borrow(_ sight: inout Sight) throws -> Bool {
-    let isMine: Void? = try attempt(&sight) {
-      isOnLoan = true
+  private func borrow(_ seen: inout SeenState) throws -> Bool {
+    let isMine: Void? = try attempt(&seen) {
+      isBorrowed = true
       return ()
     }
     return isMine != nil
   }
 
-  private func giveBack() {
+  private func returnBorrowed() {
     lock.acquire()
-    isOnLoan = false
+    isBorrowed = false
     let woken = change()
-    let closes = isClosed && !isWaitedFor
+    let closes = isClosed && !hasWaitingThread
     lock.release()
     wake(woken)
-    if closes { end.close() }
+    if closes { endpoint.close() }
   }
 
-  /// Whether ``close()`` was called: for who has the end on loan.
+  /// Whether ``close()`` was called: for the thread that has the endpoint.
   var isClosing: Bool { lock.with { isClosed } }
 
-  // MARK: The end
+  // MARK: Closing
 
-  /// Closes the end; who waits is told. A thread that waits, or has the end on loan, closes it when it is through.
+  /// Closes the endpoint and wakes the waiting tasks. A thread that waits, or has the endpoint, closes it when it has
+  /// finished.
   func close() {
     lock.acquire()
     if isClosed { return lock.release() }
@@ -246,27 +247,27 @@ final class ReadinessWatch: @unchecked Sendable {
     let tokens = watched.values.map(\.token)
     watched = [:]
     liveness?.onPeersGone(nil)
-    let closes = !isOnLoan && !isWaitedFor
+    let closes = !isBorrowed && !hasWaitingThread
     lock.release()
     if let loop = try? AsyncRuntime.loop() { for token in tokens { loop.unwatch(token) } }
-    if closes { end.close() }
+    if closes { endpoint.close() }
     wake(woken)
   }
 }
 
-/// A wait for nothing but an end's readiness.
-final class Waiting: SelectSource {
+/// A wait for nothing but an endpoint's readiness.
+final class ReadinessSource: SelectSource {
   private let watch: ReadinessWatch
-  private let sight: ReadinessWatch.Sight
+  private let seen: ReadinessWatch.SeenState
   private let count: Int
 
-  init(_ watch: ReadinessWatch, _ sight: ReadinessWatch.Sight, count: Int) {
+  init(_ watch: ReadinessWatch, _ seen: ReadinessWatch.SeenState, count: Int) {
     self.watch = watch
-    self.sight = sight
+    self.seen = seen
     self.count = count
   }
 
   func attempt() -> Bool { false }
-  func register(_ waker: SelectWaker) { watch.register(waker, sight, count: count) }
+  func register(_ waker: SelectWaker) { watch.register(waker, seen, count: count) }
   func unregister(_ waker: SelectWaker) { watch.unregister(waker) }
 }

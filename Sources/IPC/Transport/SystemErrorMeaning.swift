@@ -1,10 +1,10 @@
 import Glibc
-package import SystemCalls
+import SystemCalls
 
 /// What an errno means to a channel.
 extension SystemError {
   /// The peer is gone: a broken pipe, a reset connection, a removed queue.
-  package var meansClosed: Bool {
+  var meansClosed: Bool {
     switch number {
     case EPIPE, ECONNRESET, EIDRM, ENOTCONN, ESHUTDOWN, ETIMEDOUT: true
     case EINVAL: call == .msgsnd || call == .msgrcv || call == .semtimedop
@@ -13,11 +13,11 @@ extension SystemError {
   }
 
   var meansForbidden: Bool { number == EACCES || number == EPERM }
-  package var meansMissing: Bool { number == ENOENT }
+  var meansMissing: Bool { number == ENOENT }
   /// No process receives there.
-  package var meansRefused: Bool { number == ECONNREFUSED || number == ENOENT || number == ENXIO }
+  var meansRefused: Bool { number == ECONNREFUSED || number == ENOENT || number == ENXIO }
   /// The name or the address is in use.
-  package var meansTaken: Bool { number == EADDRINUSE || number == EEXIST }
+  var meansTaken: Bool { number == EADDRINUSE || number == EEXIST }
   var meansWrongSocketType: Bool { number == EPROTOTYPE }
   var meansTimedOut: Bool { number == ETIMEDOUT }
   var meansNoMessage: Bool { number == ENOMSG }

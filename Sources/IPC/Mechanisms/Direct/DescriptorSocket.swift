@@ -1,7 +1,7 @@
 import SystemCalls
 
-/// One end of a Unix socket pair over which open files travel: the other process gets a descriptor of the same
-/// open file, whatever its own rights to the path are.
+/// One end of a Unix socket pair over which open files travel: the other process gets a descriptor of the same open file,
+/// whatever its own permissions on the path are.
 ///
 /// System calls: socketpair(2), sendmsg(2) and recvmsg(2) with SCM_RIGHTS (unix(7)).
 public struct DescriptorSocket: ~Copyable, Sendable {
@@ -43,7 +43,7 @@ public struct DescriptorSocket: ~Copyable, Sendable {
     }
   }
 
-  /// Takes an open file, and reads what it holds as text, at most 4 MiB.
+  /// Receives an open file, and reads its contents as text, at most 4 MiB.
   public func receiveText() throws(ChannelError) -> String {
     let text = try translating(.receive, .unix) { () throws(SystemError) -> String? in
       guard let file = try Sockets.recvmsgDescriptor(over: descriptor) else { return nil }

@@ -1,10 +1,10 @@
 import SystemCalls
 
-/// A System V message queue as the kernel has it, without a channel around it: messages with a type each, kept
-/// until somebody takes them, also over the death of all who know the queue. For tools that need types or
-/// persistence; ``Channel`` is what most want.
+/// A System V message queue as the kernel has it, without a channel around it: messages with a type each, which the kernel
+/// keeps until a process receives them, also when every process that knows the queue has died. For programs that need
+/// types or persistence; most want ``Channel``.
 ///
-/// System calls: msgget(2), msgsnd(2), msgrcv(2), msgctl(2). Errors: `system` with the kernel's words.
+/// System calls: msgget(2), msgsnd(2), msgrcv(2), msgctl(2). Errors: `system`, with the kernel's error.
 public struct MessageQueue: ~Copyable, Sendable {
   /// A message and its type.
   public struct Entry: Hashable, Sendable {
@@ -16,17 +16,17 @@ public struct MessageQueue: ~Copyable, Sendable {
     public var text: String { String(decoding: bytes, as: UTF8.self) }
   }
 
-  /// The kernel's number for it.
+  /// The queue's id.
   public let id: Int32
 
   private init(id: Int32) { self.id = id }
 
-  /// Makes a queue that only its number leads to. It stays until ``remove()``.
+  /// Makes a private queue, which other processes find by its id. It stays until ``remove()``.
   public static func create() throws(ChannelError) -> MessageQueue {
     MessageQueue(id: try translating(.open, .queue) { () throws(SystemError) in try MessageQueues.msgget() })
   }
 
-  /// The queue with this number, of this user's.
+  /// Opens the queue with this id.
   public static func open(id: Int32) throws(ChannelError) -> MessageQueue {
     _ = try translating(.open, .queue, "queue \(id)") { () throws(SystemError) in
       try MessageQueues.msgctl(status: id)
@@ -51,10 +51,10 @@ public struct MessageQueue: ~Copyable, Sendable {
   /// Sends text.
   public func send(_ text: String, type: Int) throws(ChannelError) { try send(Array(text.utf8), type: type) }
 
-  /// Takes the oldest message of this type (0: of any). Waits for one.
+  /// Receives the oldest message of a type (0: of any). Waits for one.
   public func receive(type: Int = 0) throws(ChannelError) -> Entry { try take(type: type, wait: true)! }
 
-  /// Takes the oldest message of this type if there is one.
+  /// Receives the oldest message of a type if there is one.
   public func tryReceive(type: Int = 0) throws(ChannelError) -> Entry? { try take(type: type, wait: false) }
 
   private func take(type: Int, wait: Bool) throws(ChannelError) -> Entry? {
@@ -82,7 +82,7 @@ public struct MessageQueue: ~Copyable, Sendable {
     }
   }
 
-  /// Removes it and what waits in it.
+  /// Removes the queue and the messages in it.
   public consuming func remove() throws(ChannelError) {
     try translating(.open, .queue) { () throws(SystemError) in try MessageQueues.msgctl(remove: id) }
   }

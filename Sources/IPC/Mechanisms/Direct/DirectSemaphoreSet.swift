@@ -2,20 +2,21 @@ import SystemCalls
 
 /// A set of System V semaphores as the kernel has it: counters that processes wait on.
 ///
-/// System calls: semget(2), semop(2), semctl(2). Errors: `system` with the kernel's words.
+/// System calls: semget(2), semtimedop(2), semctl(2). Errors: `system`, with the kernel's error.
 public struct SemaphoreSet: ~Copyable, Sendable {
-  /// The kernel's number for it.
+  /// The set's id.
   public let id: Int32
 
   private init(id: Int32) { self.id = id }
 
-  /// Makes a set with these values (0 to 32767 each) that only its number leads to. It stays until ``remove()``.
+  /// Makes a private set with these values (0 to 32767 each), which other processes find by its id. It stays until
+  /// ``remove()``.
   public static func create(_ values: [UInt16]) throws(ChannelError) -> SemaphoreSet {
     SemaphoreSet(
       id: try translating(.open, .semaphore) { () throws(SystemError) in try Semaphores.semget(values) })
   }
 
-  /// The set with this number.
+  /// Opens the set with this id.
   public static func open(id: Int32) throws(ChannelError) -> SemaphoreSet {
     _ = try translating(.open, .semaphore, "set \(id)") { () throws(SystemError) in
       try Semaphores.semctl(count: id)
@@ -58,7 +59,7 @@ public struct SemaphoreSet: ~Copyable, Sendable {
     try translating(.list, .semaphore) { () throws(SystemError) in try Semaphores.semctl(value: id, index) }
   }
 
-  /// Removes it; whoever waits gets an error.
+  /// Removes the set; a waiting call fails.
   public consuming func remove() throws(ChannelError) {
     try translating(.open, .semaphore) { () throws(SystemError) in try Semaphores.semctl(remove: id) }
   }

@@ -20,7 +20,7 @@ import SystemCalls
 /// What one side writes often has a pair of cache lines of its own. A record is a frame header, the frame's bytes, and
 /// padding up to eight bytes; it never wraps. Where it doesn't fit before the end, a filler record (sender number
 /// 0xFFFFFFFF) takes the rest.
-@safe package struct Ring: @unchecked Sendable {
+@safe struct Ring: @unchecked Sendable {
   private static let magic: UInt64 = 0x676E_6972_2D63_7069  // "ipc-ring"
   private static let dataOffset = 4096
   private static let capacityRange = 4096...(1 << 40)
@@ -55,7 +55,7 @@ import SystemCalls
   }
 
   /// The ring in this memory; nil if the memory doesn't hold one of the size it claims.
-  package init?(_ memory: UnsafeMutableRawBufferPointer) {
+  init?(_ memory: UnsafeMutableRawBufferPointer) {
     guard memory.count >= Self.dataOffset, unsafe memory.load(as: UInt64.self) == Self.magic else {
       return nil
     }

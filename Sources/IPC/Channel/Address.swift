@@ -11,7 +11,7 @@ public struct Address: Hashable, Sendable, CustomStringConvertible {
   public var options: ChannelOptions
 
   /// Reads an address.
-  /// - Throws: `invalidAddress`, or `unknownMechanism`, which lists the ones there are.
+  /// - Throws: `invalidAddress`; `unknownMechanism`, with the list of mechanisms.
   public init(_ text: String) throws(ChannelError) {
     guard let colon = text.firstIndex(of: ":") else {
       throw ChannelError(
@@ -49,7 +49,7 @@ public struct Address: Hashable, Sendable, CustomStringConvertible {
     ChannelError(.invalidAddress, .open, mechanism, "\"\(description)\": \(why)")
   }
 
-  /// The target as a path, for the mechanisms that live in the file system.
+  /// The target as a path, for the mechanisms whose name is a path.
   package func path() throws(ChannelError) -> String {
     guard !target.isEmpty else { throw invalid("the path is missing: write \(mechanism.name):/tmp/jobs") }
     guard !target.utf8.contains(0) else { throw invalid("a path can't contain a zero byte") }

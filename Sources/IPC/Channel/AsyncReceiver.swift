@@ -126,7 +126,7 @@ public struct AsyncMessages<Value: Message>: AsyncSequence {
 
   init(_ receiver: AsyncReceiver) { self.receiver = receiver }
 
-  /// Receives.
+  /// Receives one message after the other.
   public struct AsyncIterator: AsyncIteratorProtocol {
     fileprivate let receiver: AsyncReceiver
 

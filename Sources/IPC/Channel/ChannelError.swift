@@ -27,13 +27,13 @@ public struct ChannelError: Error, Hashable, Sendable, CustomStringConvertible {
     public static let busy = Code(rawValue: "busy")
     /// The path is something else: a file instead of a FIFO.
     public static let wrongKind = Code(rawValue: "wrongKind")
-    /// Another user's name, directory, or connection.
+    /// The name, directory or connection belongs to another user.
     public static let notAllowed = Code(rawValue: "notAllowed")
     /// The peer sent bytes that aren't a message.
     public static let protocolViolation = Code(rawValue: "protocolViolation")
-    /// The message arrived whole but isn't what the caller asked for.
+    /// The message arrived whole, but isn't a value of the type that the caller asked for.
     public static let invalidMessage = Code(rawValue: "invalidMessage")
-    /// The kernel refused; ``ChannelError/errno`` says why.
+    /// A system call failed; ``ChannelError/errno`` has its error.
     public static let system = Code(rawValue: "system")
   }
 
@@ -41,13 +41,13 @@ public struct ChannelError: Error, Hashable, Sendable, CustomStringConvertible {
   public let code: Code
   /// What failed: `send`, `receive`, `open`.
   public let operation: String
-  /// The mechanism, where one was involved.
+  /// The mechanism; nil if none was involved.
   public let mechanism: Mechanism?
   /// The kernel's error number, if the kernel refused.
   public let errno: Int32?
   /// For ``Code/messageTooLong``: the largest message, in bytes.
   public let limit: Int?
-  /// The sentence for a person.
+  /// The sentence.
   public let message: String
 
   /// The mechanism and the sentence.

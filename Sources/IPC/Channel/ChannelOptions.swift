@@ -4,7 +4,7 @@ public struct ChannelOptions: Hashable, Sendable {
   public enum Framing: String, Hashable, Sendable {
     /// Eight bytes before each message: any bytes, any size (`Framing.md` describes them).
     case frames
-    /// A message is a line of text and ends with a newline: for `echo`, `cat` and the rest of the shell.
+    /// A message is a line of text that ends with a newline, as `echo` and `cat` write it.
     case line
   }
 

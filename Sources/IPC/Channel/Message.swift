@@ -46,13 +46,13 @@ public struct MessageWriter: Sendable {
   // Inlinable, so that a program's own messages are encoded without a generic call for each part.
   @usableFromInline var storage: [UInt8] = []
 
-  /// What was written so far.
+  /// The bytes written so far.
   @inlinable public var bytes: [UInt8] { storage }
 
-  /// Nothing written.
+  /// A writer without bytes.
   public init() {}
 
-  /// Forgets what was written and keeps the memory.
+  /// Removes all bytes, and keeps the memory.
   @inlinable public mutating func removeAll() { storage.removeAll(keepingCapacity: true) }
 
   /// An integer, little-endian, in as many bytes as its type has.
@@ -98,10 +98,10 @@ public struct MessageReader: Sendable {
   /// The next byte to read.
   @inlinable public var offset: Int { position }
 
-  /// At the beginning.
+  /// The position before the first byte.
   @inlinable public init() {}
 
-  /// In the middle.
+  /// A position in the middle.
   package init(at offset: Int) { position = offset }
 
   /// How many bytes are left.
@@ -135,7 +135,7 @@ public struct MessageReader: Sendable {
   /// A byte that is 0 or 1.
   public mutating func bool(_ bytes: Span<UInt8>) throws(ChannelError) -> Bool {
     let byte: UInt8 = try integer(bytes)
-    guard byte < 2 else { throw .invalid("\(byte) where 0 or 1 should be") }
+    guard byte < 2 else { throw .invalid("a Boolean of \(byte), which must be 0 or 1") }
     return byte == 1
   }
 
@@ -196,7 +196,7 @@ extension Array: Message where Element: Message {
     for element in self { try writer.write(message: element) }
   }
 
-  /// Bytes: all there are. Other elements: as many as the message says, each with its length before it.
+  /// Bytes: all of the message. Other elements: as many as the message says, each with its length before it.
   public init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
     if Element.self == UInt8.self {
       let all = try reader.array(bytes, count: reader.remaining(bytes))

@@ -80,7 +80,7 @@ final class KernelObjectOwner: Sendable {
   /// Looks once more whether an endpoint is left. Returns false if other processes have the channel.
   fileprivate static func leaveAtEnd(_ liveness: LivenessPipe, _ ids: [(key: String, value: String)]) -> Bool
   {
-    // Whoever opens a name next removes what an earlier channel has left there.
+    // The next process to open the name removes what an earlier channel has left there.
     liveness.leave(again: true) { ResourceCleaner.remove(ids) } || !liveness.isAnonymous
   }
 }

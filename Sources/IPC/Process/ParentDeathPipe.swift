@@ -4,8 +4,8 @@ import SystemCalls
 
 /// Ends a child when its parent dies: the parent holds the write end of a pipe, which the kernel hangs up with it.
 ///
-/// Until the child has an object that outlives it, the kernel itself ends the child by a signal (F_SETOWN, O_ASYNC,
-/// which the spawn sets). From then on the child watches the pipe, and removes such objects first.
+/// Until the child has an object that outlives it, the kernel itself ends the child by a signal (F_SETSIG, O_ASYNC,
+/// which CSystem sets before `main`). From then on the child watches the pipe, and removes such objects first.
 enum ParentDeathPipe {
   private static let watchedParent = Atomic<Int32>(0)
 

@@ -1,4 +1,4 @@
-/// From bytes as they come to whole messages: a state machine without any I/O.
+/// Turns the bytes of a stream into whole messages: a state machine that does no I/O.
 ///
 /// A length over the limit is an error, and memory grows with the bytes that have arrived, never with a length that
 /// the other process announces.

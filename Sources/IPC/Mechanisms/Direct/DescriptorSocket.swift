@@ -11,15 +11,15 @@ public struct DescriptorSocket: ~Copyable, Sendable {
 
   private init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
 
-  /// Both ends.
+  /// Both sockets.
   @frozen public struct Pair: ~Copyable, Sendable {
-    /// One.
+    /// One socket.
     public var one: DescriptorSocket
-    /// The other.
+    /// The other socket.
     public var other: DescriptorSocket
   }
 
-  /// Both ends of a new socket.
+  /// A new pair of sockets.
   public static func pair() throws(ChannelError) -> Pair {
     do throws(SystemError) {
       let ends = try Sockets.socketpair(.stream)
@@ -29,13 +29,13 @@ public struct DescriptorSocket: ~Copyable, Sendable {
     }
   }
 
-  /// The end that the parent process passed under this name.
+  /// The socket that the parent process passed under this name.
   public static func inherited(_ name: String) throws(ChannelError) -> DescriptorSocket {
     let endpoint = try Inheritance.endpoint(name, role: role)
     return DescriptorSocket(Descriptor(owning: try endpoint.descriptor(0)))
   }
 
-  /// Opens a file for reading and sends the open file.
+  /// Opens a file for reading, and sends its descriptor.
   public func send(opening path: String) throws(ChannelError) {
     try translating(.send, .unix, path) { () throws(SystemError) in
       let file = try Files.open(path, .read)
@@ -55,7 +55,7 @@ public struct DescriptorSocket: ~Copyable, Sendable {
 }
 
 extension Spawn {
-  /// Passes one end to the child: it is closed here once the child has it.
+  /// Passes a socket to the child: it is closed here once the child has it.
   public mutating func pass(_ socket: consuming DescriptorSocket, as name: String) throws(ChannelError) {
     let passed = Passed(socket)
     try add(name, DescriptorSocket.role, .unix, ChannelOptions(), EndpointTransfer(descriptors: [passed.raw]))

@@ -74,7 +74,7 @@ public struct MessageQueue: ~Copyable, Sendable {
     }
   }
 
-  /// How many messages wait.
+  /// The number of messages in the queue.
   public var count: Int {
     get throws(ChannelError) {
       try translating(.list, .queue) { () throws(SystemError) in try MessageQueues.msgctl(status: id).messages

@@ -1,6 +1,6 @@
 import SystemCalls
 
-/// A set of System V semaphores as the kernel has it: counters that processes wait on.
+/// A set of System V semaphores without a channel: counters that processes wait on.
 ///
 /// System calls: semget(2), semtimedop(2), semctl(2). Errors: `system`, with the kernel's error.
 public struct SemaphoreSet: ~Copyable, Sendable {
@@ -38,8 +38,8 @@ public struct SemaphoreSet: ~Copyable, Sendable {
   /// Takes one from a counter, and waits while it is 0.
   ///
   /// - Parameters:
-  ///   - index: the counter's place in the set.
-  ///   - undo: the kernel gives it back if this process dies (SEM_UNDO): right for a mutex.
+  ///   - index: the counter's index in the set.
+  ///   - undo: whether the kernel undoes this if the process dies (SEM_UNDO), as a mutex needs.
   public func wait(_ index: Int, undo: Bool = false) throws(ChannelError) {
     _ = try change(index, -1, undo: undo, wait: true)
   }

@@ -31,7 +31,7 @@ public struct SharedMemory: ~Copyable, Sendable {
   /// The segment's id.
   public var id: Int32 { segment.id }
 
-  /// How many words it has.
+  /// The number of words.
   public var words: Int { unsafe segment.bytes.count / 8 }
 
   /// A word. A read sees everything that the writer of the value wrote before it.

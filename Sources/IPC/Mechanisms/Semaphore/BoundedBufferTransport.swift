@@ -128,7 +128,7 @@ final class BoundedBufferReader: ByteReader {
       isInside = unsafe FrameHeader(at: target.baseAddress!).more
     }
     guard try buffer.endTurn(turnEnd, staysInside: isInside, .receive) else {
-      throw .violation(.semaphore, "semaphores that don't add up")
+      throw .violation(.semaphore, "semaphores with inconsistent values")
     }
     guard isValid else { throw .violation(.semaphore, "a slot of \(count) bytes") }
     return .bytes(count)

@@ -1,6 +1,6 @@
 import SystemCalls
 
-/// Writes messages where the receiver reads them. No system call while nobody sleeps.
+/// Writes messages where the receiver reads them. It makes no system call while no process sleeps.
 final class RingSender: SenderTransport, CoalescingTransport, @unchecked Sendable {
   // Another thread may call flushWithoutWaiting() only, which touches nothing but the event count.
   let mechanism: Mechanism
@@ -185,7 +185,7 @@ final class RingSender: SenderTransport, CoalescingTransport, @unchecked Sendabl
     guard tail &- head <= UInt64(ring.capacity), head & 7 == 0 else {
       throw ChannelError(
         .protocolViolation, .send, mechanism,
-        "the receiver claims to have read what was never sent: close this channel and check the program that reads it"
+        "the receiver reports more bytes as read than were sent: close this channel and check the program that receives"
       )
     }
     knownHead = head

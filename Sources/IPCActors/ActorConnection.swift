@@ -101,7 +101,7 @@ final class ActorConnection: @unchecked Sendable {
   private static func noHandshake(_ mechanism: Mechanism) -> ChannelError {
     ChannelError(
       .timedOut, .spawn, mechanism,
-      "timed out: no handshake came from the other process: it must call IPCActorSystem.serve, or attach its end of the connection"
+      "timed out: no handshake came from the other process: it must call IPCActorSystem.serve, or attach its endpoints of the connection"
     )
   }
 

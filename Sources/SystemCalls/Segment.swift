@@ -48,7 +48,7 @@ import Glibc
     return Status(owner: raw.shm_perm.cuid, bytes: Int(raw.shm_segsz), attached: Int(raw.shm_nattch))
   }
 
-  /// shmctl(2) with IPC_RMID: the segment goes when the last process detaches.
+  /// shmctl(2) with IPC_RMID: the kernel removes the segment when the last process detaches.
   package static func shmctl(remove id: Int32) throws(SystemError) {
     try system(.shmctl) { Glibc.shmctl(id, IPC_RMID, nil) }
   }

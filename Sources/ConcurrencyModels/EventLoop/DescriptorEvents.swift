@@ -18,8 +18,8 @@ public struct DescriptorEvents: OptionSet, Hashable, Sendable {
   public static let write = DescriptorEvents(.write)
   /// The descriptor has an error, or the last reader of a pipe has closed. Always reported. EPOLLERR
   public static let failed = DescriptorEvents(.failed)
-  /// The other end has closed. Always reported. EPOLLHUP
+  /// The peer has closed. Always reported. EPOLLHUP
   public static let hangUp = DescriptorEvents(.hangUp)
-  /// The other end of a socket sends no more. EPOLLRDHUP
+  /// The peer of a socket sends no more. EPOLLRDHUP
   public static let peerClosed = DescriptorEvents(.peerClosed)
 }

@@ -20,7 +20,7 @@ public struct Receiver: ~Copyable, @unchecked Sendable {
   consuming func forget() { isPassed = true }
 
   /// Opens a receiver of the channel with this address, and makes its name where there is none, for this user alone. The
-  /// name goes when the last endpoint closes.
+  /// name is removed when the last endpoint closes.
   /// - Throws: `invalidAddress`, `unknownMechanism`, `wrongKind`, `notAllowed`, `busy`, `notSupported`.
   public static func open(_ address: String) throws(ChannelError) -> Receiver {
     try open(Address(address))

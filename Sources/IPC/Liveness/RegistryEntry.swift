@@ -167,7 +167,7 @@ package final class RegistryEntry: Sendable {
     return !LivenessPipe.hasNoWriter(descriptor)
   }
 
-  /// The directory goes with the last name in it, unless the user chose it.
+  /// Removes the directory with the last name in it, unless the user chose it.
   private static func removeDirectoryIfEmpty(_ path: String) {
     guard Processes.variable("IPC_RUNTIME_DIRECTORY") == nil, let slash = path.lastIndex(of: "/") else {
       return
@@ -194,7 +194,7 @@ package final class RegistryEntry: Sendable {
       } catch {
         if error.meansMissing {
           if !create { return nil }
-          // The directory went with the last name in it, between the two calls.
+          // Another process has removed the directory with its last name between the two calls.
           _ = try directory()
           continue
         }

@@ -263,7 +263,7 @@ final class FIFOWriter: FIFOTransport, ByteWriter {
 final class FIFOReader: FIFOTransport, ByteReader {
   /// No sender has opened the FIFO yet: it reads as ended until one does.
   private var awaitsFirstSender = false
-  /// The FIFO has a name that goes with this receiver: another process opens that.
+  /// This receiver removes the FIFO's name when it closes: another process opens the name instead.
   private var hasName = false
   private var removeName: () -> Void = {}
 

@@ -50,7 +50,7 @@
     return unsafe UnsafeMutableRawBufferPointer(rebasing: memory[end...])
   }
 
-  /// Whether it may be kept for the next message: the memory of a single huge one goes back.
+  /// Whether it may be kept for the next message: the memory of a single huge message is freed.
   var isWorthKeeping: Bool { capacity <= 8 << 20 }
 
   func filled(_ count: Int) { end += count }

@@ -52,7 +52,7 @@ class DescriptorTransport {
       do throws(SystemError) {
         return try descriptor.reopenedNonblocking(writing: writing)
       } catch {
-        // ENXIO: the last receiver went meanwhile.
+        // ENXIO: the last receiver has closed meanwhile.
         if error.meansRefused { throw .closed(operation, mechanism) }
         throw ChannelError(error, operation, mechanism)
       }

@@ -143,7 +143,7 @@ package final class FramedSender: SenderTransport, CoalescingTransport, @uncheck
       register()
       return true
     }
-    // The buffer holds nothing else: reserve() flushed it. What fits one write goes from where it stands.
+    // The buffer holds nothing else: reserve() flushed it. What fits one write is written from there.
     if count + overhead <= unitBytes, !isStream || deadline.isNever, usesFrames {
       unsafe finishFrame(room, count)
       defer { pending.removeAll() }

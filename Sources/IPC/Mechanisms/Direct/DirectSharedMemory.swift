@@ -40,7 +40,7 @@ public struct SharedMemory: ~Copyable, Sendable {
     nonmutating set { unsafe SharedCounter(segment.bytes, at: index * 8).store(newValue) }
   }
 
-  /// Marks the segment for removal: it goes when the last process detaches it.
+  /// Marks the segment for removal: the kernel removes it when the last process detaches it.
   public func remove() throws(ChannelError) {
     let id = segment.id
     try translating(.open, .memory) { () throws(SystemError) in try Segment.shmctl(remove: id) }

@@ -60,7 +60,7 @@ final class QueueWriter: ByteWriter {
       } catch {
         if !endpoint.peersGone { throw ChannelError(error, .send, .queue) }
       }
-      // What was sent while the last receiver went is lost with it, as in a pipe.
+      // A message sent while the last receiver closes is lost, as in a pipe.
       if endpoint.peersGone { throw .closed(.send, .queue) }
       endpoint.messages.notify()
       return true

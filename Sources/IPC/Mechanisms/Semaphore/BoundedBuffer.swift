@@ -3,8 +3,8 @@ import SystemCalls
 /// One endpoint's bounded buffer: slots in a System V segment, and a set of System V semaphores that counts the free and
 /// the used ones and lets one sender and one receiver in at a time.
 ///
-/// What a process changes inside its turn, it changes with SEM_UNDO, so the kernel takes it back if the process dies
-/// there: the mutex opens, a slot half written is free again, a message half read is still used. A last semtimedop(2)
+/// Every change inside a turn carries SEM_UNDO, so the kernel undoes it if the process dies there: it releases the mutex,
+/// a slot half written is free again, a message half read is still used. A last semtimedop(2)
 /// makes the change final: it takes the undo away (+1 with SEM_UNDO, -1 without, which leaves the value as it is) and
 /// moves everything else in the same step. The position of the next slot is in semaphores too, so that it moves in that
 /// step and not before or after.

@@ -10,8 +10,8 @@ import SystemCalls
 /// - Receiving: the same with the used slots and the receivers' mutex.
 /// - Waiting: semtimedop(2) blocks until the counts allow the change, in slices of 80 ms, after each of which it looks
 ///   whether the peer is alive.
-/// - Dying: every change that a process makes inside its turn carries SEM_UNDO, so the kernel takes it back: the mutex
-///   opens, a slot half written is free again, a slot half read is used again. The last semtimedop(2) of a turn makes
+/// - Dying: every change that a process makes inside its turn carries SEM_UNDO, so the kernel undoes it: the mutex is
+///   released, a slot half written is free again, a slot half read is used again. The last semtimedop(2) of a turn makes
 ///   it final. The last endpoint removes set and segment with semctl(2) and shmctl(2), IPC_RMID.
 enum SemaphoreMechanism: KernelObjectMechanism {
   static let mechanism = Mechanism.semaphore

@@ -4,7 +4,7 @@ import SystemCalls
 /// knows.
 ///
 /// - Opening: mq_open(3) makes a queue in non-blocking mode. A channel without a name removes the queue's with
-///   mq_unlink(3) at once: the queue goes with its last descriptor. One with a name keeps it in the registry entry.
+///   mq_unlink(3) at once: the kernel removes the queue with its last descriptor. One with a name keeps it in the registry entry.
 /// - Sending: mq_timedsend(2). A message that is larger than the queue's mq_msgsize goes in fragments.
 /// - Receiving: mq_timedreceive(2).
 /// - Waiting: poll(2) on the queue and the liveness pipe.
@@ -98,7 +98,7 @@ enum POSIXQueueMechanism: MechanismImplementation {
   static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
     let name = newName()
     let queue = try create(name)
-    // Without its name it goes with its last descriptor.
+    // Without a name, the kernel removes it with its last descriptor.
     try? POSIXQueues.mqUnlink(name)
     let second = try translating(.open, mechanism) { () throws(SystemError) in try queue.duplicate() }
     let pipes = try translating(.open, mechanism) { () throws(SystemError) in try LivenessPipe.pair() }

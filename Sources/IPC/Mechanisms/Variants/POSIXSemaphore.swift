@@ -77,7 +77,7 @@ enum POSIXSemaphoreMechanism: KernelObjectMechanism {
     func waitUntilReady(toPut: Bool, until deadline: Deadline) -> Bool {
       let semaphore = toPut ? free : sent
       let found = try? semTimedwait(semaphore, until: deadline, .wait)
-      // A POSIX semaphore can't be waited for without taking: what was taken goes back.
+      // A wait for a POSIX semaphore takes a token: it is given back.
       if found == true { try? semaphore.semPost() }
       return found ?? true || owner.peersGone
     }

@@ -24,7 +24,7 @@ final class FragmentAssembler {
   var senders: Dictionary<UInt32, ByteBuffer>.Keys { begun.keys }
 
   /// Drops what a sender has begun: it sends something else.
-  func drop(_ sender: UInt32) { if !isEmpty { begun[sender] = nil } }
+  @inline(__always) func drop(_ sender: UInt32) { if !isEmpty { begun[sender] = nil } }
 
   /// Drops everything: no more fragments come.
   func dropAll() { begun = [:] }

@@ -93,6 +93,8 @@ final class RingEndpoint: Sendable {
   let ring: Ring
   private let owner: KernelObjectOwner
 
+  var liveness: LivenessPipe { owner.liveness }
+
   /// - Parameter attachments: keeps the ring's memory attached.
   init(
     _ mechanism: Mechanism, _ ring: Ring, _ liveness: LivenessPipe,
@@ -107,7 +109,6 @@ final class RingEndpoint: Sendable {
     ) { eventCount.wake() }
   }
 
-  @inline(__always) var peersGone: Bool { owner.peersGone }
   func close() { owner.close() }
   func transfer() throws(ChannelError) -> EndpointTransfer { try owner.transfer() }
   func finishTransfer() -> AnyObject? { owner.finishTransfer() }

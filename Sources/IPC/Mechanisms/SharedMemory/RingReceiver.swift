@@ -9,6 +9,8 @@ final class RingReceiver: ReceiverTransport {
   private let limit: Int
 
   private let endpoint: RingEndpoint
+  // Its own reference: every message asks it whether the peers are gone.
+  private let liveness: LivenessPipe
   private let ring: Ring
   private var spinPolicy: SpinPolicy
   private var delay: BatchingDelay
@@ -29,6 +31,7 @@ final class RingReceiver: ReceiverTransport {
   /// - Throws: `protocolViolation` if the counters in the memory, which the peer made, can't be a ring's.
   init(_ endpoint: RingEndpoint, _ options: ChannelOptions) throws(ChannelError) {
     self.endpoint = endpoint
+    liveness = endpoint.liveness
     ring = endpoint.ring
     mechanism = endpoint.mechanism
     self.options = options
@@ -128,7 +131,7 @@ final class RingReceiver: ReceiverTransport {
 
   private func lookOrEnd() throws(ChannelError) -> Bool {
     // Asked before the ring is: what a sender published before it died is visible by then.
-    let gone = endpoint.peersGone || ring.senderClosed.load() != 0
+    let gone = liveness.peersGone || ring.senderClosed.load() != 0
     if try look() { return true }
     if gone { throw .closed(.receive, mechanism) }
     return false
@@ -156,7 +159,7 @@ final class RingReceiver: ReceiverTransport {
     // Only by what both processes see: the owner may be taking a message meanwhile. It stored the head when it found
     // nothing.
     let found = try? ring.messages.waitAlone(until: deadline) { () throws(ChannelError) in
-      endpoint.peersGone || ring.senderClosed.load() != 0 || ring.tail.load() != ring.head.load()
+      liveness.peersGone || ring.senderClosed.load() != 0 || ring.tail.load() != ring.head.load()
     }
     return found ?? true
   }

@@ -19,6 +19,8 @@ final class RingSender: SenderTransport, CoalescingTransport, @unchecked Sendabl
   let admitsMoreSenders = false
 
   private let endpoint: RingEndpoint
+  // Its own reference: every message asks it whether the peers are gone.
+  private let liveness: LivenessPipe
   private let ring: Ring
   private let hasMembarrier = MemoryBarrier.isRegistered
   private var spinPolicy: SpinPolicy
@@ -34,6 +36,7 @@ final class RingSender: SenderTransport, CoalescingTransport, @unchecked Sendabl
   /// - Throws: `protocolViolation` if the counters in the memory, which the peer made, can't be a ring's.
   init(_ endpoint: RingEndpoint, _ options: ChannelOptions) throws(ChannelError) {
     self.endpoint = endpoint
+    liveness = endpoint.liveness
     ring = endpoint.ring
     mechanism = endpoint.mechanism
     self.options = options
@@ -163,7 +166,7 @@ final class RingSender: SenderTransport, CoalescingTransport, @unchecked Sendabl
   @inline(__always) private func acquire(
     _ bytes: Int, until deadline: Deadline
   ) throws(ChannelError) -> UnsafeMutableRawPointer? {
-    if endpoint.peersGone || ring.receiverClosed.relaxed() != 0 { throw .closed(.send, mechanism) }
+    if liveness.peersGone || ring.receiverClosed.relaxed() != 0 { throw .closed(.send, mechanism) }
     let untilEnd = ring.bytesToEnd(tail)
     let needed = bytes <= untilEnd ? bytes : untilEnd + bytes
     if Int(tail &- knownHead) + needed > ring.capacity {
@@ -179,7 +182,7 @@ final class RingSender: SenderTransport, CoalescingTransport, @unchecked Sendabl
   }
 
   private func hasRoom(_ needed: Int) throws(ChannelError) -> Bool {
-    if endpoint.peersGone || ring.receiverClosed.load() != 0 { throw .closed(.send, mechanism) }
+    if liveness.peersGone || ring.receiverClosed.load() != 0 { throw .closed(.send, mechanism) }
     let head = ring.head.load()
     // A hostile receiver may store any head.
     guard tail &- head <= UInt64(ring.capacity), head & 7 == 0 else {
@@ -210,7 +213,7 @@ final class RingSender: SenderTransport, CoalescingTransport, @unchecked Sendabl
     let record = min(Ring.recordBytes(count), longestRecord)
     // Only by what both processes see: the owner may be sending meanwhile.
     let found = try? ring.room.waitAlone(until: deadline) { () throws(ChannelError) in
-      if endpoint.peersGone || ring.receiverClosed.load() != 0 { return true }
+      if liveness.peersGone || ring.receiverClosed.load() != 0 { return true }
       let tail = ring.tail.load()
       let untilEnd = ring.bytesToEnd(tail)
       let needed = record <= untilEnd ? record : untilEnd + record

@@ -1,21 +1,21 @@
 import IPC
 import SystemCalls
 
-/// A child of this process, that has had the sending end of a channel.
+/// A child of this process to which a sender was passed.
 struct Family: ~Copyable {
   private let child: ChildProcess
-  /// The other end, where this process has it.
+  /// The receiver, if this process has it.
   private let receiver: Receiver?
   private let orders: Sender
   private let report: Receiver
 
-  /// Starts the child, and has it close its end, of a channel of which this process has the other.
+  /// Starts a child that closes its sender; this process has the receiver.
   static func founded(over mechanism: String) throws(ChannelError) -> Family {
     let channel = try Channel.make(over: Mechanism(named: mechanism))
     return try make(channel.sender, channel.receiver, ["close"])
   }
 
-  /// Starts the child, and has it send so many messages, and close its end; somebody else has the other.
+  /// Starts a child that sends so many messages and closes its sender; another process has the receiver.
   static func passing(_ sender: consuming Sender, _ count: Int) throws(ChannelError) -> Family {
     try make(sender, nil, ["flood 1 \(count) 4", "close"])
   }

@@ -1,12 +1,11 @@
 import IPC
 
-/// Messages that say who sent them and in which place: four bytes of the sender's number, four of the
-/// message's, then the pattern. Where a message has only four bytes, one says who and three say where; where
-/// it has none, it says nothing.
+/// Messages that contain their sender's number (four bytes), their sequence number (four bytes), and a pattern. A message
+/// of four bytes has one byte of the sender's number and three of the sequence number; an empty one has nothing.
 package enum Numbered {
   package static let headerBytes = 8
 
-  /// Message `sequence` of sender `id`: `count` bytes, none, four, or eight at least.
+  /// Message `sequence` of sender `id`: `count` bytes, which is 0, 4, or at least 8.
   package static func bytes(id: Int, _ sequence: Int, _ count: Int) -> [UInt8] {
     var writer = MessageWriter()
     if count == 0 { return [] }
@@ -20,7 +19,7 @@ package enum Numbered {
     return writer.bytes
   }
 
-  /// Who sent it, in which place; nil when the bytes are not what that sender sends there.
+  /// The sender's number and the sequence number; nil if the bytes aren't that message.
   package static func read(_ span: Span<UInt8>) -> (id: Int, sequence: Int)? {
     var reader = MessageReader()
     if span.count == 4 {
@@ -35,7 +34,7 @@ package enum Numbered {
   }
 }
 
-/// What a receiver took: per sender, the runs of numbers in the order in which they came.
+/// What a receiver took: for each sender, the runs of sequence numbers in the order of arrival.
 package struct Tally: Sendable, CustomStringConvertible {
   package private(set) var runs: [Int: [ClosedRange<Int>]] = [:]
   package private(set) var tokens = 0
@@ -43,7 +42,7 @@ package struct Tally: Sendable, CustomStringConvertible {
 
   package init() {}
 
-  /// Takes one message down.
+  /// Counts one message.
   package mutating func note(_ span: Span<UInt8>) {
     if span.isEmpty {
       tokens += 1

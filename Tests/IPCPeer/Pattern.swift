@@ -1,10 +1,10 @@
 import Glibc
 import Synchronization
 
-/// What the tests' messages hold: a function of the message's number and the byte's index, so that a byte
-/// that is lost, doubled, moved or taken from another message shows.
+/// The contents of the tests' messages: a function of the message's number and the byte's index, so that a lost, doubled,
+/// moved or foreign byte is detected.
 package enum Pattern {
-  // A prime: no multiple of a page, a packet or a slot, so a part put in another part's place never fits.
+  // A prime: no multiple of a page, a packet or a slot, so a fragment in another's place is detected.
   private static let period = 65521
   private static let storage = Mutex<[UInt8]>([])
 

@@ -1,7 +1,7 @@
 import IPC
 import SystemCalls
 
-/// Holds the ends that the orders are about, and does what they say.
+/// Executes orders on the endpoints that it holds.
 final class Peer {
   var sender: Sender?
   var receiver: Receiver?
@@ -10,13 +10,13 @@ final class Peer {
 
   init(report: consuming Sender?) { self.report = report }
 
-  /// Answers an order. Some orders answer twice: before they wait, and when the wait is over.
+  /// Answers an order. Some orders answer twice: before a wait and after it.
   func answer(_ text: String) throws(ChannelError) {
     if report == nil { print(text) }
     try report?.send(text)
   }
 
-  /// Does one order, and answers what came of it.
+  /// Executes one order and answers its result.
   func obey(_ order: String) throws(ChannelError) {
     let words = order.split(separator: " ").map(String.init)
     let answer: String
@@ -56,7 +56,7 @@ final class Peer {
 
   private func numbers(_ text: String) -> [Int] { text.split(separator: ",").compactMap { Int($0) } }
 
-  // MARK: Ends
+  // MARK: Endpoints
 
   private func inherit(_ role: String, _ name: String) throws(ChannelError) -> String {
     if role == "sender" {
@@ -69,7 +69,7 @@ final class Peer {
 
   private func open(_ role: String, _ address: String) throws(ChannelError) -> String {
     if role == "sender" {
-      // Whoever opens second finds the first there: no patience is needed, and little is given.
+      // The receiver exists already: a short deadline is enough.
       sender = try Sender.open(address, within: .milliseconds(500))
     } else {
       receiver = try Receiver.open(address)
@@ -83,19 +83,19 @@ final class Peer {
     return "ok"
   }
 
-  /// Opens it late: whoever wants to meet this process has to wait for it.
+  /// Opens the endpoint after a delay, for which the peer has to wait.
   private func openSoon(_ role: String, _ address: String) throws(ChannelError) -> String {
     Clock.sleep(nanoseconds: 30_000_000)
     return try open(role, address)
   }
 
-  /// Ends without closing anything, as a program does that returns from its main.
+  /// Ends without closing anything: _exit(2).
   private func leave() -> String {
     try? answer("ok")
     Sending.exitAtOnce()
   }
 
-  /// Makes a channel, and has both its ends.
+  /// Makes a channel and holds both endpoints.
   private func make(_ mechanism: String) throws(ChannelError) -> String {
     let channel = try Channel.make(over: Mechanism(named: mechanism))
     sender = consume channel.sender
@@ -103,13 +103,13 @@ final class Peer {
     return "ok"
   }
 
-  /// Ends with exit(3), and whatever it has.
+  /// Ends with exit(3) while its endpoints are open.
   private func exitWithAll() -> String {
     try? answer("ok")
     Sending.exit()
   }
 
-  /// Has a child that has had an end of a channel of this process's, and has closed it. Answers its number.
+  /// Starts a child that inherits a sender and closes it. Answers the child's process id.
   private func found(_ mechanism: String) throws(ChannelError) -> String {
     let founded = try Family.founded(over: mechanism)
     let id = founded.childID
@@ -117,7 +117,7 @@ final class Peer {
     return "\(id)"
   }
 
-  /// Hands the sender that it was handed to a child of its own, which sends and closes it. Answers the child's number.
+  /// Passes the inherited sender to a child, which sends and closes it. Answers the child's process id.
   private func passOn(_ name: String, _ count: Int) throws(ChannelError) -> String {
     let passing = try Family.passing(Sender.inherited(name), count)
     let id = passing.childID
@@ -156,7 +156,7 @@ final class Peer {
     try sender!.send(Numbered.bytes(id: id, sequence, size))
   }
 
-  /// Receives until the end, with so many microseconds of other work for each message.
+  /// Receives until the end, with a pause of so many microseconds after each message.
   private func collect(pause: Int) throws(ChannelError) -> String {
     var tally = Tally()
     do throws(ChannelError) {
@@ -175,7 +175,7 @@ final class Peer {
     return "ok \(tally)"
   }
 
-  /// Receives until none has come for so many milliseconds.
+  /// Receives until no message has arrived for so many milliseconds.
   private func collectWhile(_ milliseconds: Int) throws(ChannelError) -> String {
     var tally = Tally()
     do throws(ChannelError) {
@@ -187,7 +187,7 @@ final class Peer {
 
   // MARK: Waiting
 
-  /// Fills the channel, says so, and then waits in `send` for as long as it takes.
+  /// Fills the channel, answers, and then waits in `send`.
   private func blockSending(_ size: Int) throws(ChannelError) -> String {
     var count = 0
     while try sender!.trySend(Numbered.bytes(id: 1, count, size)) {
@@ -201,7 +201,7 @@ final class Peer {
     }
   }
 
-  /// Says that it waits, and receives until the end.
+  /// Answers, and then receives until the end.
   private func blockReceiving() throws(ChannelError) -> String {
     try answer("waiting")
     return try collect(pause: 0)
@@ -216,7 +216,7 @@ final class Peer {
     }
   }
 
-  /// Waits once, and answers how much CPU time that took, and how much time, in microseconds.
+  /// Waits once, and answers the CPU time and the elapsed time in microseconds.
   private func idle(
     _ what: String, _ size: Int, _ milliseconds: Int?
   ) throws(ChannelError) -> String {
@@ -238,7 +238,7 @@ final class Peer {
         ended = error.code.rawValue
       }
       let elapsed = Clock.now() - start
-      // A socket finds some more room now and then: that was no wait yet.
+      // A socket can still find room: that was no wait.
       if what == "send", ended == "done", elapsed < 100_000_000 { continue }
       let after = Processes.getrusage()
       let cpu =
@@ -247,7 +247,7 @@ final class Peer {
     }
   }
 
-  /// First in large steps, then until not one more byte goes in, and it stays so.
+  /// Fills in large steps, then in small ones until the channel stays full.
   private func fillToTheBrim(_ size: Int, _ last: [UInt8]) throws(ChannelError) {
     while true {
       while try sender!.trySend(Pattern.bytes(0, size)) {}

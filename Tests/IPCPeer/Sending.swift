@@ -1,7 +1,7 @@
 import Glibc
 package import IPC
 
-/// Sending and verifying patterned messages, the same on both sides of a channel.
+/// Sends and verifies patterned messages, in the test and in the other process.
 package enum Sending {
   /// The ways in which a message can be sent.
   package static let modes = ["plain", "place", "coalesce", "contents"]
@@ -37,7 +37,7 @@ package enum Sending {
     }
   }
 
-  /// Receives these messages and verifies every byte. Nil, or what was wrong.
+  /// Receives these messages and verifies every byte. Returns nil, or what was wrong.
   package static func take(
     _ receiver: inout Receiver, _ mode: String, _ first: Int, _ sizes: [Int]
   ) throws(ChannelError) -> String? {

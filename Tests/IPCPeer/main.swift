@@ -2,10 +2,10 @@ import IPC
 import TestActors
 import TestWorkers
 
-// The other process of the tests. It does what comes over `orders`, one order a message, and answers each
-// over `report`. A process that nobody handed these to answers one order, its arguments, on standard output:
-// that is how one of another user is asked, which could not use what it inherits. With the argument `actors` it hosts
-// actors, and with `worker` it is the worker of a pool.
+// The other process of the tests. It executes the orders that arrive over `orders`, one per message, and answers each
+// over `report`. Without these endpoints it executes one order, its arguments, and answers on standard output: a process
+// of another user is asked that way, because it couldn't use what it inherits. With the argument `actors` it hosts
+// actors; with `worker` it is the worker of a pool.
 let arguments = CommandLine.arguments.dropFirst()
 if arguments.isEmpty {
   var orders = try Receiver.inherited("orders")

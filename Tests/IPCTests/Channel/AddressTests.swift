@@ -7,7 +7,7 @@ import Testing
 
 extension AllTests {
   @Suite struct AddressTests {
-    @Test("a mechanism, a place, and every option")
+    @Test("an address has a mechanism, a target, and options")
     func everyOption() throws {
       let address = try Address(
         "unix:/tmp/a b?wait=spin&max=1M&capacity=64K&senders=many&framing=line&coalesce=yes&type=stream")
@@ -24,7 +24,7 @@ extension AllTests {
       #expect(address == Address(.unix, "/tmp/a b", options: address.options))
     }
 
-    @Test("without options, the defaults", arguments: Mechanism.all)
+    @Test("an address without options has the defaults", arguments: Mechanism.all)
     func defaults(mechanism: Mechanism) throws {
       for text in ["\(mechanism.name):place", "\(mechanism.name):place?", "\(mechanism.name):place?&&"] {
         let address = try Address(text)
@@ -35,7 +35,7 @@ extension AllTests {
       #expect(try Address("\(mechanism.name):").target == "")
     }
 
-    @Test("the last of two options with one name counts, and each value of each option is read")
+    @Test("each value of each option is read; of an option given twice, the last counts")
     func optionValues() throws {
       #expect(try Address("pipe:?max=1&max=2").options.maximumMessageBytes == 2)
       for wait in WaitStrategy.allCases {
@@ -48,7 +48,7 @@ extension AllTests {
       #expect(try Address("pipe:?max=0").options.maximumMessageBytes == 0)
     }
 
-    @Test("only the last question mark begins the options, and only the first colon ends the name")
+    @Test("the first colon ends the mechanism, the last question mark begins the options")
     func separators() throws {
       let address = try Address("fifo:/tmp/what?is:this?max=7")
       #expect(address.target == "/tmp/what?is:this")
@@ -57,7 +57,7 @@ extension AllTests {
     }
 
     @Test(
-      "what is no address is said so, by its name",
+      "an invalid address is an error that names the invalid part",
       arguments: [
         ("", "\"\""), ("jobs", "\"jobs\""), ("fifo:/tmp/a?max", "\"max\""),
         ("fifo:/tmp/a?color=red", "\"color\""),
@@ -69,7 +69,7 @@ extension AllTests {
         ("fifo:/tmp/a?framing=json", "framing=json"), ("fifo:/tmp/a?coalesce=maybe", "coalesce=maybe"),
         ("fifo:/tmp/a?WAIT=block", "\"WAIT\""),
       ])
-    func refused(text: String, named: String) {
+    func invalidAddresses(text: String, named: String) {
       do throws(ChannelError) {
         _ = try Address(text)
         Issue.record("\(text) was taken")
@@ -82,7 +82,7 @@ extension AllTests {
     }
 
     @Test(
-      "an unknown mechanism is answered with those that there are", arguments: ["", "carrier-pigeon", "FIFO"])
+      "an unknown mechanism is an error that lists the known ones", arguments: ["", "carrier-pigeon", "FIFO"])
     func unknownMechanism(name: String) {
       for body in [{ try Address("\(name):x").mechanism }, { try Mechanism(named: name) }] {
         do {
@@ -108,7 +108,7 @@ extension AllTests {
     }
 
     @Test(
-      "sizes are numbers with K, M or G",
+      "a size is a number with K, M or G",
       arguments: [
         ("0", 0), ("64", 64), ("64K", 65536), ("64k", 65536), ("1M", 1 << 20), ("2g", 2 << 30), ("", nil),
         ("K", nil),
@@ -118,9 +118,9 @@ extension AllTests {
       ])
     func sizes(text: String, bytes: Int?) { #expect(ChannelOptions.bytes(text) == bytes) }
 
-    @Test("a size may end in any letter of any script without a crash")
+    @Test("a size that ends in a letter of any script doesn't crash")
     func sizesInOtherScripts() async {
-      // The capital of each of these is two letters. In a process of its own: a trap would end this one.
+      // The capital of each of these is two letters. In a separate process: a trap would end this one.
       await #expect(processExitsWith: .success) {
         for letter in ["ß", "ﬁ", "ŉ", "ǰ", "e\u{301}", "👩‍👩‍👧"] {
           guard ChannelOptions.bytes("1" + letter) == nil else { exit(1) }
@@ -128,7 +128,7 @@ extension AllTests {
       }
     }
 
-    @Test("options come back from their own list of parameters")
+    @Test("options are equal to those read from their parameters")
     func parameters() throws {
       var options = ChannelOptions()
       options.wait = .block
@@ -161,63 +161,12 @@ extension AllTests {
       }
     }
 
-    @Test("a path is wanted where there must be one")
+    @Test("a mechanism in the file system requires a path")
     func paths() throws {
       #expect(code { () throws(ChannelError) in try Address("fifo:").path() } == .invalidAddress)
       #expect(code { () throws(ChannelError) in try Address("fifo:/tmp/\u{0}x").path() } == .invalidAddress)
       #expect(try Address("fifo:/tmp/x").path() == "/tmp/x")
       #expect(sentence { () throws(ChannelError) in try Address("unix:").path() }.contains("unix:/tmp/jobs"))
-    }
-  }
-
-  @Suite struct CapacityTests {
-    /// Each makes a channel, sends through it where there is one, and ends well whether refused or not.
-    @Test(
-      "a capacity of any size is granted or refused",
-      arguments: Mechanism.all.map(\.name), [1, 4, 8, 9, 100, 1 << 40, Int.max - 4000, Int.max])
-    func anyCapacity(mechanism: String, bytes: Int) async {
-      // In a process of its own, because a trap would end this one; the alarm ends an endless loop.
-      await #expect(processExitsWith: .success) { [mechanism = mechanism as String, bytes = bytes as Int] in
-        alarm(60)
-        do throws(ChannelError) {
-          var channel = try Channel.open("\(mechanism):?capacity=\(bytes)")
-          if try channel.sender.trySend([1, 2, 3] as [UInt8]) {
-            guard try channel.receiver.receive([UInt8].self) == [1, 2, 3] else { exit(1) }
-          }
-        } catch {
-          guard error.code != .protocolViolation else { exit(2) }
-        }
-        exit(0)
-      }
-    }
-  }
-
-  @Suite struct DeadlineTests {
-    @Test("nothing or less is now; ages are never; the rest is between")
-    func within() {
-      for duration in [Duration.zero, .seconds(-1), .nanoseconds(-1), .seconds(Int64.min)] {
-        #expect(Deadline.within(duration) == .now)
-      }
-      for duration in [Duration.seconds(9_000_000_000), .seconds(Int64.max)] {
-        #expect(Deadline.within(duration) == .never)
-      }
-      let hour = Deadline.within(.seconds(3600))
-      #expect(!hour.isNow && !hour.isNever && !hour.hasPassed)
-      #expect(hour.remaining! > 0 && hour.remaining! <= 3_600_000_000_000)
-      #expect(!Deadline.within(.seconds(8_999_999_999)).hasPassed)
-      #expect(Deadline.within(.nanoseconds(1)) != .now)
-    }
-
-    @Test("what is left, whole and in slices")
-    func remaining() {
-      #expect(Deadline.never.remaining == nil)
-      #expect(Deadline.never.remaining(atMost: 5) == 5)
-      #expect(Deadline.now.remaining == 0)
-      #expect(Deadline.now.remaining(atMost: 5) == 0)
-      #expect(Deadline(nanoseconds: 1).remaining == 0)
-      #expect(Deadline.within(.seconds(3600)).remaining(atMost: 5) == 5)
-      #expect(Deadline.now.hasPassed && Deadline(nanoseconds: 1).hasPassed)
-      #expect(!Deadline.never.hasPassed && Deadline.never.isNever && Deadline.now.isNow)
     }
   }
 }

@@ -6,8 +6,8 @@ import Testing
 @testable import ipc_peer
 
 extension AllTests {
-  /// A task that is cancelled, or whose time is up, has taken nothing, and sent nothing.
-  @Suite(.warmAsync, .guarded) struct AsyncGivingUp {
+  /// A task that is cancelled or times out has taken nothing and sent nothing.
+  @Suite(.warmAsync, .guarded) struct AsyncCancellationTests {
     @Test(arguments: Subject.once) func aCancelledReceiveHasTakenNothing(_ subject: Subject) async throws {
       Watchdog.at(subject)
       let (receiver, peer) = try subject.asyncFromPeer()
@@ -53,8 +53,9 @@ extension AllTests {
       try peer.finish()
     }
 
-    /// Cancelled at any moment while messages come: each of them comes to one who wasn't.
-    @Test(arguments: Subject.once) func whatCancelledTasksDidNotTakeOthersDo(_ subject: Subject) async throws
+    /// Cancelled at random moments while messages arrive: each message goes to a task that wasn't.
+    @Test(arguments: Subject.once) func othersReceiveWhatCancelledTasksDidNotTake(_ subject: Subject)
+      async throws
     {
       Watchdog.at(subject)
       let seed = SeededRandom.testSeed()
@@ -92,7 +93,7 @@ extension AllTests {
       let (sender, peer) = try subject.asyncToPeer()
       let size = subject.size(2000)
       var count = 0
-      // Until it stays full: then the task waits, and is cancelled.
+      // Until the channel stays full: then the task waits, and is cancelled.
       for round in 0..<5 {
         while try sender.trySend(Numbered.bytes(id: 1, count, size)) {
           count += 1
@@ -115,9 +116,9 @@ extension AllTests {
       try peer.finish()
     }
 
-    /// Cancelled at any moment while the other side takes: what was sent is what didn't say that it was cancelled. Large
-    /// ones, too, for which a thread waits.
-    @Test(arguments: Subject.once) func whatWasSentIsWhatSaidSo(_ subject: Subject) async throws {
+    /// Cancelled at random moments while the peer receives: exactly the sends that didn't throw have sent. Also of large
+    /// messages, for which a thread waits.
+    @Test(arguments: Subject.once) func onlySendsThatReturnedHaveSent(_ subject: Subject) async throws {
       Watchdog.at(subject)
       let seed = SeededRandom.testSeed()
       var random = SeededRandom(seed: seed)

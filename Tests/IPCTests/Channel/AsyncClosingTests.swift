@@ -6,9 +6,9 @@ import Testing
 @testable import ipc_peer
 
 extension AllTests {
-  /// An end that is closed, or let go of, while tasks wait in it. What it had goes: each test looks whether anything stays.
-  @Suite(.warmAsync, .guarded) struct AsyncClosing {
-    @Test(arguments: Subject.once) func whoWaitsForAMessageIsTold(_ subject: Subject) async throws {
+  /// An endpoint that is closed or released while tasks wait on it. Each test checks that nothing of it is left.
+  @Suite(.warmAsync, .guarded) struct AsyncClosingTests {
+    @Test(arguments: Subject.once) func waitingReceivesGetClosed(_ subject: Subject) async throws {
       Watchdog.at(subject)
       let (sender, receiver) = try subject.asyncPair()
       let tasks = (0..<5).map { _ in Task { try await asyncCode { try await receiver.receive() } } }
@@ -25,7 +25,7 @@ extension AllTests {
       sender.close()
     }
 
-    @Test(arguments: Subject.once) func whoWaitsForRoomIsTold(_ subject: Subject) async throws {
+    @Test(arguments: Subject.once) func waitingSendsGetClosed(_ subject: Subject) async throws {
       Watchdog.at(subject)
       let (sender, receiver) = try subject.asyncPair()
       let size = subject.size(2000)
@@ -41,8 +41,8 @@ extension AllTests {
       receiver.close()
     }
 
-    /// Nobody closes it: the last task that waits is cancelled, and then nobody has it.
-    @Test(arguments: Subject.once) func lettingGoClosesToo(_ subject: Subject) async throws {
+    /// No call closes the endpoint: the last waiting task is cancelled, and then nothing refers to it.
+    @Test(arguments: Subject.once) func releasingAnEndpointClosesIt(_ subject: Subject) async throws {
       Watchdog.at(subject)
       var (sender, receiver): (AsyncSender?, AsyncReceiver?) = try subject.asyncPair()
       let task = Task { [receiver] in try await isCancelled { _ = try await receiver?.receive() } }
@@ -50,7 +50,7 @@ extension AllTests {
       task.cancel()
       #expect(try await task.value)
       receiver = nil
-      // The other side is told: the end was closed indeed, soon or a moment later.
+      // The peer gets `closed`, at once or a moment later.
       let left = try #require(sender)
       sender = nil
       let size = subject.size(10)
@@ -60,7 +60,7 @@ extension AllTests {
         } == .closed)
     }
 
-    @Test(arguments: Subject.once) func theOtherProcessIsToldOfAClose(_ subject: Subject) async throws {
+    @Test(arguments: Subject.once) func theOtherProcessGetsClosed(_ subject: Subject) async throws {
       Watchdog.at(subject)
       let (receiver, peer) = try subject.asyncFromPeer()
       try peer.order("send-until-closed \(subject.size(100))")
@@ -76,9 +76,9 @@ extension AllTests {
       try peer.finish()
     }
 
-    /// Made, waited in and closed again and again: the check at the end finds what any of them left. With numbers of
-    /// descriptors used again, each by another kind of end.
-    @Test func aThousandEndsLeaveNothing() async throws {
+    /// Opened, waited on and closed repeatedly; the check at the end finds anything left. Endpoints of different mechanisms
+    /// reuse the same descriptor numbers.
+    @Test func aThousandChannelsLeaveNothing() async throws {
       let subjects = Mechanism.all.compactMap { mechanism in
         Subject.once.first { $0.mechanism == mechanism && $0.form == .anonymous }
       }
@@ -89,14 +89,14 @@ extension AllTests {
         if round % 2 == 0 { await Task.yield() }
         try await sender.send(round)
         #expect(try await task.value == round)
-        // A wait that nobody ends but the close.
+        // Only closing ends this wait.
         let waiting = Task { try await asyncCode { try await receiver.receive() } }
         if round % 3 == 0 { await Task.yield() }
         receiver.close()
         #expect(try await waiting.value == .closed)
         sender.close()
         if round % 100 == 99 {
-          // What a thread still waits in goes when it comes out.
+          // An endpoint that a thread still waits on closes when the thread returns.
           let isBack = { ((try? Files.names(in: "/proc/self/fd").count) ?? .max) <= before + 8 }
           for _ in 0..<3000 where !isBack() { try await Task.sleep(for: .milliseconds(10)) }
           #expect(isBack(), "round \(round)")
@@ -104,8 +104,8 @@ extension AllTests {
       }
     }
 
-    /// Many ends at once, each with a task that waits: descriptors for the loop, threads for the rest.
-    @Test func manyEndsWaitAtOnce() async throws {
+    /// Many endpoints at once, each with a waiting task: the event loop waits for descriptors, threads for the rest.
+    @Test func manyReceiversWaitAtOnce() async throws {
       let subjects = Mechanism.all.compactMap { mechanism in
         Subject.once.first { $0.mechanism == mechanism && $0.form == .anonymous }
       }

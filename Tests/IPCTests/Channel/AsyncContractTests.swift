@@ -1,3 +1,5 @@
+import ConcurrencyModels
+import Glibc
 import IPC
 import TestSupport
 import Testing
@@ -6,14 +8,14 @@ import Testing
 
 extension AllTests {
   /// The contract as tasks see it: whole messages in order, backpressure, and the end.
-  @Suite(.warmAsync, .guarded) struct AsyncContract {
-    /// Around the page that goes at once, and what a thread has to send.
+  @Suite(.warmAsync, .guarded) struct AsyncContractTests {
+    /// Around the page that a task sends at once, and larger messages that a thread sends.
     private static let sizes = [0, 1, 4080, 4095, 4096, 4097, 8200, 65536, 1 << 20, 5, 0]
     private static var list: String { sizes.map(String.init).joined(separator: ",") }
 
     // MARK: Whole messages
 
-    @Test(arguments: Subject.carryingOnce) func messagesOfEverySizeArriveAtATask(_ subject: Subject)
+    @Test(arguments: Subject.carryingOnce) func aTaskReceivesMessagesOfEverySize(_ subject: Subject)
       async throws
     {
       Watchdog.at(subject)
@@ -30,7 +32,7 @@ extension AllTests {
       #expect(try await asyncCode { try await receiver.receive() } == .closed)
     }
 
-    @Test(arguments: Subject.carryingOnce) func messagesOfEverySizeGoFromATask(_ subject: Subject)
+    @Test(arguments: Subject.carryingOnce) func aTaskSendsMessagesOfEverySize(_ subject: Subject)
       async throws
     {
       Watchdog.at(subject)
@@ -42,8 +44,8 @@ extension AllTests {
       try peer.finish()
     }
 
-    /// What each mechanism carries, tokens and integers too.
-    @Test(arguments: Subject.once) func aStreamArrivesInOrder(_ subject: Subject) async throws {
+    /// Every kind of message: bytes, tokens, integers.
+    @Test(arguments: Subject.once) func messagesArriveInOrder(_ subject: Subject) async throws {
       Watchdog.at(subject)
       let (receiver, peer) = try subject.asyncFromPeer()
       #expect(try receiver.tryReceive([UInt8].self) == nil)
@@ -59,7 +61,8 @@ extension AllTests {
       try peer.finish()
     }
 
-    @Test(arguments: Subject.carryingOnce) func oneThatIsTooLongIsRefused(_ subject: Subject) async throws {
+    @Test(arguments: Subject.carryingOnce) func aMessageOverTheLimitIsRefused(_ subject: Subject) async throws
+    {
       Watchdog.at(subject)
       var subject = subject
       subject.options.maximumMessageBytes = 50_000
@@ -75,7 +78,7 @@ extension AllTests {
       try peer.finish()
     }
 
-    @Test(arguments: Subject.carryingOnce) func oneOfAnotherTypeIsTakenAndTold(_ subject: Subject)
+    @Test(arguments: Subject.carryingOnce) func aMessageOfAnotherTypeIsTakenAndThrows(_ subject: Subject)
       async throws
     {
       Watchdog.at(subject)
@@ -84,7 +87,7 @@ extension AllTests {
       for _ in 0..<3 {
         #expect(try await asyncCode { try await receiver.receive(Int.self) } == .invalidMessage)
       }
-      // The next is there as if nothing had been.
+      // The next message is unaffected.
       #expect(try await receiver.receive([UInt8].self) == Pattern.bytes(4, 8))
       #expect(try receiver.tryReceive([UInt8].self) == nil)
       receiver.close()
@@ -103,7 +106,7 @@ extension AllTests {
         try #require(count < 200_000, "it never gets full")
       }
       #expect(count > 0)
-      // As many again, and more: that isn't done before somebody takes them.
+      // As many again, and more: these can't all be sent before some are received.
       let first = count
       let more = min(count, 3000) + 100
       let notes = Notes()
@@ -142,7 +145,7 @@ extension AllTests {
         }
       }
       try peer.must("flood 1 5 \(subject.size(900))")
-      // The loop waits for more, most likely, when the end comes.
+      // Most likely the loop waits for more when the end comes.
       while notes.count < 5 { await Task.yield() }
       await settle()
       if how == .closes { try peer.order("close") } else { try peer.kill() }
@@ -155,7 +158,7 @@ extension AllTests {
       }
     }
 
-    @Test(arguments: Subject.carryingOnce) func aSenderKilledInALargeMessageIsTheEnd(_ subject: Subject)
+    @Test(arguments: Subject.carryingOnce) func aSenderKilledInALargeMessageEndsTheLoop(_ subject: Subject)
       async throws
     {
       Watchdog.at(subject)
@@ -171,7 +174,9 @@ extension AllTests {
       receiver.close()
     }
 
-    @Test(arguments: Subject.once) func aSenderThatWaitsIsToldOfADeath(_ subject: Subject) async throws {
+    @Test(arguments: Subject.once) func aWaitingSenderGetsClosedWhenTheReceiverDies(_ subject: Subject)
+      async throws
+    {
       Watchdog.at(subject)
       let (sender, peer) = try subject.asyncToPeer()
       let size = subject.size(1000)
@@ -186,18 +191,44 @@ extension AllTests {
       Workspace.removePaths()
     }
 
-    @Test(arguments: Subject.carryingOnce) func soIsOneInTheMiddleOfALargeMessage(_ subject: Subject)
+    @Test(arguments: Subject.carryingOnce) func aSenderOfALargeMessageGetsClosedWhenTheReceiverDies(
+      _ subject: Subject
+    )
       async throws
     {
       Watchdog.at(subject)
       let (sender, peer) = try subject.asyncToPeer()
-      // No channel holds it: nobody takes it.
+      // No channel holds that much, and no process receives it.
       let task = Task { try await sender.send([UInt8](repeating: 3, count: 15 << 20)) }
       await settle()
       try peer.kill()
       #expect(try await asyncCode { try await task.value } == .closed)
       sender.close()
       Workspace.removePaths()
+    }
+
+    // MARK: A hostile peer
+
+    /// Bytes that another process writes to the path of a FIFO: an error for each waiting task and for a select.
+    @Test func invalidBytesAreAnError() async throws {
+      let path = Workspace.path()
+      let receiver = AsyncReceiver(try Receiver.open("fifo:\(path)"))
+      let writing = unsafe open(path, O_WRONLY | O_NONBLOCK)
+      try #require(writing >= 0)
+      defer { close(writing) }
+      let waiting = Task { try await asyncCode { try await receiver.receive() } }
+      await settle()
+      let garbage = [UInt8](repeating: 0xFF, count: 64)
+      #expect(unsafe write(writing, garbage, garbage.count) == garbage.count)
+      #expect(try await waiting.value == .protocolViolation)
+      let code = try await asyncCode {
+        try await select {
+          Receive([UInt8].self, from: receiver) { _ in }
+          After(.seconds(40)) {}
+        }
+      }
+      #expect(code == .protocolViolation)
+      receiver.close()
     }
   }
 }

@@ -8,22 +8,23 @@ import Testing
 @testable import ipc_peer
 
 extension AllTests {
-  /// What a select chooses, and what it doesn't.
-  @Suite(.warmAsync, .guarded) struct AsyncChoice {
+  /// Which case a select chooses, and that the others have no effect.
+  @Suite(.warmAsync, .guarded) struct AsyncSelectChoiceTests {
     private static let seven = Mechanism.all.compactMap { mechanism in
       Subject.once.first { $0.mechanism == mechanism }
     }
 
-    /// A channel of each.
+    /// A channel of each of the seven mechanisms.
     private static func pairs() throws -> (senders: [AsyncSender], receivers: [AsyncReceiver]) {
       let pairs = try seven.map { try $0.asyncPair() }
       return (pairs.map { $0.0 }, pairs.map { $0.1 })
     }
 
-    // MARK: By chance
+    // MARK: Random choice
 
-    /// 3000 times one of seven that are ready: 429 each, and a deviation of 19. Less than half is no chance.
-    @Test func eachOfSeveralReadyReceivesGetsItsShare() async throws {
+    /// 3000 choices of one of seven ready cases: each is chosen 429 times, with a standard deviation of 19. Half as many
+    /// don't happen by chance.
+    @Test func readyReceivesAreChosenEquallyOften() async throws {
       let (senders, receivers) = try Self.pairs()
       var chosen = [Int](repeating: 0, count: 7)
       for (index, sender) in senders.enumerated() { #expect(try sender.trySend(index)) }
@@ -32,7 +33,7 @@ extension AllTests {
           for receiver in receivers { Receive(Int.self, from: receiver) { $0 ?? -1 } }
         }
         chosen[index] += 1
-        // Each holds a message again before the next choice.
+        // Every channel has a message again before the next choice.
         #expect(try senders[index].trySend(index))
       }
       #expect(chosen.allSatisfy { $0 >= 214 }, "\(chosen)")
@@ -40,7 +41,7 @@ extension AllTests {
       for receiver in receivers { receiver.close() }
     }
 
-    @Test func soDoesEachOfSeveralSends() async throws {
+    @Test func readySendsAreChosenEquallyOften() async throws {
       let (senders, receivers) = try Self.pairs()
       var chosen = [Int](repeating: 0, count: 7)
       for number in 0..<3000 {
@@ -57,11 +58,12 @@ extension AllTests {
       for receiver in receivers { receiver.close() }
     }
 
-    // MARK: What isn't chosen hasn't happened
+    // MARK: Cases that aren't chosen
 
-    /// Tasks of one process pass numbers on to each other through two channels, by selects that are cancelled, that run
-    /// out of time, and that offer to both. What was received is what was sent.
-    @Test(arguments: Subject.carryingOnce) func bothSidesCountTheSame(_ subject: Subject) async throws {
+    /// Tasks of one process exchange numbers over two channels and a local one, with selects that are cancelled, that time
+    /// out, and that offer to all. What was received is what was sent.
+    @Test(arguments: Subject.carryingOnce) func eachSentMessageIsReceivedOnce(_ subject: Subject) async throws
+    {
       Watchdog.at(subject)
       let seed = SeededRandom.testSeed()
       let pairs = [try subject.asyncPair(), try subject.asyncPair()]
@@ -144,8 +146,8 @@ extension AllTests {
       #expect(sent.count > 0)
     }
 
-    /// The same with the senders in other processes: nothing is lost, nothing comes twice.
-    @Test func manySelectsAtOnceOnTheSameReceivers() async throws {
+    /// Senders in other processes, several selects at once: nothing is lost, nothing arrives twice.
+    @Test func manySelectsShareTheReceivers() async throws {
       let seed = SeededRandom.testSeed()
       let lines = try Self.seven.map { try $0.asyncFromPeer() }
       let receivers = lines.map(\.receiver)

@@ -7,8 +7,8 @@ import Testing
 @testable import ipc_peer
 
 extension AllTests {
-  /// A select over channels to other processes, and what else there is to wait for.
-  @Suite(.warmAsync, .guarded) struct AsyncSelect {
+  /// A select over channels to other processes, local channels and timeouts.
+  @Suite(.warmAsync, .guarded) struct AsyncSelectTests {
     /// One subject of each of the seven mechanisms.
     private static let seven = Mechanism.all.compactMap { mechanism in
       Subject.once.first { $0.mechanism == mechanism }
@@ -20,9 +20,9 @@ extension AllTests {
       return (lines.map(\.receiver), lines.map(\.peer))
     }
 
-    // MARK: All of them
+    // MARK: Receiving
 
-    @Test func aMixOfEveryMechanismAndATask() async throws {
+    @Test func everyMechanismAndALocalChannelInOneSelect() async throws {
       let (receivers, peers) = try lines()
       let count = 500
       for peer in peers {
@@ -66,24 +66,24 @@ extension AllTests {
       }
     }
 
-    @Test(arguments: Subject.once) func whatIsNotReadyIsNotWaitedFor(_ subject: Subject) async throws {
+    @Test(arguments: Subject.once) func otherwiseRunsWhenNothingIsReady(_ subject: Subject) async throws {
       Watchdog.at(subject)
       let (sender, receiver) = try subject.asyncPair()
       let none: AsyncReceiver? = nil
-      let nobody: AsyncSender? = nil
+      let noSender: AsyncSender? = nil
       for _ in 0..<20 {
         let chosen = try await select {
           Receive([UInt8].self, from: receiver) { _ in "received" }
           Receive([UInt8].self, from: none) { _ in "nil" }
-          Send([UInt8](), to: nobody) { "sent" }
+          Send([UInt8](), to: noSender) { "sent" }
           Otherwise { "otherwise" }
         }
         #expect(chosen == "otherwise")
       }
-      // Nor is nil waited for.
+      // A nil endpoint is never waited for.
       let chosen = try await select {
         Receive([UInt8].self, from: none) { _ in "nil" }
-        Send([UInt8](), to: nobody) { "sent" }
+        Send([UInt8](), to: noSender) { "sent" }
         After(.milliseconds(1)) { "after" }
       }
       #expect(chosen == "after")
@@ -106,7 +106,7 @@ extension AllTests {
           })
       }
       #expect(found == [true, true, false, false])
-      // Also one that is closed here.
+      // Also a channel that is closed in this process.
       receiver.close()
       #expect(try await select { Receive([UInt8].self, from: receiver) { $0 == nil } })
       try peer.finish()
@@ -130,7 +130,7 @@ extension AllTests {
 
     // MARK: Sending
 
-    /// A relay: receives and sends in one select, with what it received.
+    /// A relay: each select receives a message or sends one that was received.
     @Test(arguments: Subject.once) func receivingAndSendingInOneSelect(_ subject: Subject) async throws {
       Watchdog.at(subject)
       let (receiver, producer) = try subject.asyncFromPeer()
@@ -180,7 +180,7 @@ extension AllTests {
       try peer.finish()
     }
 
-    @Test(arguments: Subject.once) func sendingToNobodyThrows(_ subject: Subject) async throws {
+    @Test(arguments: Subject.once) func sendingWithoutAReceiverThrows(_ subject: Subject) async throws {
       Watchdog.at(subject)
       let (sender, peer) = try subject.asyncToPeer()
       try peer.kill()
@@ -189,7 +189,7 @@ extension AllTests {
         for _ in 0..<1_000_000 {
           try await select {
             Send([UInt8](repeating: 1, count: size), to: sender) {}
-            After(.seconds(40)) { Issue.record("nobody said that the receiver is gone") }
+            After(.seconds(40)) { Issue.record("the death of the receiver wasn't reported") }
           }
         }
       }
@@ -200,15 +200,15 @@ extension AllTests {
 
     // MARK: Time
 
-    /// Another process takes what wakes the select: it goes on waiting, and no longer than it was told to.
+    /// Another process takes the messages that wake the select: it keeps waiting, and no longer than its timeout.
     @Test(arguments: Subject.manyReceivers.filter { $0.options.wait == .adaptive && $0.form == .named })
-    func wakeUpsForNothingDoNotPutOffTheTime(_ subject: Subject) async throws {
+    func spuriousWakeUpsDoNotDelayTheTimeout(_ subject: Subject) async throws {
       Watchdog.at(subject)
       let address = try subject.address()
       let receiver = AsyncReceiver(try Receiver.open(address))
-      let thief = try PeerProcess()
-      try thief.must("open receiver \(address.text)")
-      try thief.order("collect 0")
+      let other = try PeerProcess()
+      try other.must("open receiver \(address.text)")
+      try other.order("collect 0")
       let sender = AsyncSender(try Sender.open(address))
       let size = subject.size(30)
       let sending = Task {
@@ -223,7 +223,7 @@ extension AllTests {
       var taken = 0
       for _ in 0..<3 {
         var hasEnded = false
-        // It may be the quicker one itself, and then asks again: until the time is up once.
+        // The select can get a message too: it is repeated until it has timed out once.
         for _ in 0..<100_000 where !hasEnded {
           hasEnded = try await select {
             Receive([UInt8].self, from: receiver) { _ in
@@ -240,12 +240,12 @@ extension AllTests {
       sender.close()
       for try await _ in receiver.messages(of: [UInt8].self) { taken += 1 }
       receiver.close()
-      let found = Collected(try thief.answer())
-      let stolen =
+      let found = Collected(try other.answer())
+      let takenByOther =
         found.tally.tokens + found.tally.damaged
         + found.tally.runs.values.joined().map(\.count).reduce(0, +)
-      #expect(taken + stolen == sent)
-      try thief.finish()
+      #expect(taken + takenByOther == sent)
+      try other.finish()
     }
   }
 }

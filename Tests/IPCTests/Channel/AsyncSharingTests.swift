@@ -5,9 +5,9 @@ import Testing
 @testable import ipc_peer
 
 extension AllTests {
-  /// Several tasks with one end.
-  @Suite(.warmAsync, .guarded) struct AsyncSharing {
-    /// Each message goes to exactly one of them, and none is left lying when many come in one read.
+  /// Several tasks that share an endpoint.
+  @Suite(.warmAsync, .guarded) struct AsyncSharingTests {
+    /// Each message goes to exactly one task, and none is forgotten when one read brings many.
     @Test(arguments: Subject.once) func eachMessageGoesToOneTask(_ subject: Subject) async throws {
       Watchdog.at(subject)
       let (receiver, peer) = try subject.asyncFromPeer()
@@ -44,14 +44,14 @@ extension AllTests {
       try peer.finish()
     }
 
-    @Test(arguments: Subject.once) func whatTasksSendArrivesOnceAndInTheOrderOfEach(_ subject: Subject)
+    @Test(arguments: Subject.once) func messagesOfEachTaskArriveOnceAndInOrder(_ subject: Subject)
       async throws
     {
       Watchdog.at(subject)
       let (sender, peer) = try subject.asyncToPeer()
       try peer.order("collect 0")
       let (tasks, each) = (6, 400)
-      // Small ones, and large ones that a thread sends.
+      // Small messages, and large ones that a thread sends.
       let sizes = [8, 500, 3000, 12_000, 9, 70_000].map(subject.size)
       try await withThrowingTaskGroup(of: Void.self) { group in
         for id in 1...tasks {
@@ -69,15 +69,15 @@ extension AllTests {
       if subject.isTokens {
         #expect(found.tally.tokens == tasks * each)
       } else {
-        // Beside each other: a sender's own numbers have no gap, whoever came in between.
+        // Interleaved, each sender's sequence has no gap.
         let whole = Dictionary(uniqueKeysWithValues: (1...tasks).map { ($0, [0...(each - 1)]) })
         #expect(found.tally.runs == whole)
       }
       try peer.finish()
     }
 
-    /// Both directions of a pair in one process, all by tasks.
-    @Test(arguments: Subject.once) func tasksOfOneProcessAtBothEnds(_ subject: Subject) async throws {
+    /// Both endpoints in one process, used by tasks.
+    @Test(arguments: Subject.once) func tasksOfOneProcessSendAndReceive(_ subject: Subject) async throws {
       Watchdog.at(subject)
       let (sender, receiver) = try subject.asyncPair()
       let count = 2000

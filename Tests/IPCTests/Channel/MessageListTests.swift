@@ -18,7 +18,7 @@ extension AllTests {
       let alone = try bytes(value)
       let found = try read(Value.self, alone)
       #expect(found == value, sourceLocation: location)
-      // The same inside another message, with something before it and behind it.
+      // The same inside another message, with fields before and after it.
       let around = try bytes([alone, alone])
       let both = try read([Value].self, around)
       #expect(both == [value, value], sourceLocation: location)
@@ -96,7 +96,7 @@ extension AllTests {
       for bytes in [[], [2], [0, 1]] as [[UInt8]] { #expect(refusal(Bool.self, bytes) == .invalidMessage) }
     }
 
-    /// Four billion elements of no bytes at all, were they believed.
+    /// A count of four billion empty elements is refused.
     @Test func aListIsAsLongAsItsBytes() {
       let zeros = [UInt8](repeating: 0, count: 4_000)
       #expect(refusal([Token].self, [255, 255, 255, 255] + zeros) == .invalidMessage)
@@ -105,11 +105,11 @@ extension AllTests {
         refusal([[Token]].self, [255, 255, 255, 255, 4, 0, 0, 0, 255, 255, 255, 255]) == .invalidMessage)
     }
 
-    @Test func anythingIsReadOrRefused() {
+    @Test func anyBytesAreReadOrRefused() {
       var random = SeededRandom.printed()
       for _ in 0..<5000 {
         var bytes = random.bytes(0...60)
-        // Small numbers, that lengths are.
+        // Small numbers, as lengths are.
         for index in bytes.indices where random.chance(2) { bytes[index] = random.chance(2) ? 0 : 1 }
         for found in [
           refusal([String].self, bytes), refusal([[String?]].self, bytes), refusal([Bool]?.self, bytes),

@@ -4,7 +4,7 @@ import Testing
 
 @testable import IPC
 
-/// Every kind of part that a message can have.
+/// A message with a field of every type.
 private struct Sample: Message, Hashable {
   var number: Int32
   var flag: Bool
@@ -61,7 +61,7 @@ extension AllTests {
       code { () throws(ChannelError) in try decode(type, bytes) }
     }
 
-    /// The code with which a part is refused, and how far the reader has moved.
+    /// The code with which a field is refused, and how far the reader has moved.
     private func read<Value>(
       _ bytes: [UInt8], _ body: (inout MessageReader, Span<UInt8>) throws(ChannelError) -> Value
     ) -> (code: ChannelError.Code?, offset: Int) {
@@ -79,7 +79,7 @@ extension AllTests {
       #expect(try decode(Value.self, bytes) == value)
     }
 
-    @Test("what is written is read back")
+    @Test("a message that is written is read back")
     func roundTrips() throws {
       var random = SeededRandom.printed()
       for _ in 0..<500 { try roundTrip(Sample(using: &random)) }
@@ -116,7 +116,7 @@ extension AllTests {
       #expect(writer.bytes == [])
     }
 
-    @Test("every beginning of a message is refused, and so is a byte too many")
+    @Test("a truncated message is refused, and so is one with an extra byte")
     func prefixes() throws {
       var random = SeededRandom.printed()
       for _ in 0..<20 {
@@ -136,8 +136,8 @@ extension AllTests {
       }
     }
 
-    @Test("garbage is a message or an error, never a crash, and no length is believed")
-    func garbage() throws {
+    @Test("random bytes are a message or an error, never a crash, and no length in them is trusted")
+    func randomBytes() throws {
       var random = SeededRandom.printed()
       for _ in 0..<3000 {
         var bytes = random.chance(2) ? random.bytes(0...60) : try encode(Sample(using: &random))

@@ -6,14 +6,14 @@ import Testing
 @testable import ipc_peer
 
 extension AllTests {
-  /// `send(count:)` lends a message of exactly so many bytes. What isn't written goes as well, so what it is must be
-  /// known: zeros, but for shared memory, where it is what an earlier message left.
+  /// `send(count:)` gives its body room for exactly that many bytes. Bytes that the body doesn't write are sent as well:
+  /// zeros, except in shared memory, where they are those of earlier messages.
   @Suite(.guarded) struct SendingCountTests {
-    // No more than a queue holds: both ends are in one process, and nobody takes while it sends.
+    // No more than a queue holds: no thread receives during a send.
     private static let sizes = [0, 1, 7, 8, 100, 4096, 5000]
 
-    /// Earlier messages leave something behind in every buffer that is used again.
-    private func soil(_ channel: inout Channel) throws {
+    /// Fills every buffer that is reused with bytes of earlier messages.
+    private func fillBuffers(_ channel: inout Channel) throws {
       for size in Self.sizes {
         try channel.sender.send([UInt8](repeating: 0xFF, count: size))
         #expect(try channel.receiver.receive([UInt8].self).count == size)
@@ -26,10 +26,10 @@ extension AllTests {
       for index in 0..<count { room[index] = bytes[index] }
     }
 
-    @Test("all of a message that is filled whole arrives", arguments: Mechanism.all)
+    @Test("a message that is filled completely arrives", arguments: Mechanism.all)
     func whole(_ mechanism: Mechanism) throws {
       var channel = try Channel.make(over: mechanism)
-      try soil(&channel)
+      try fillBuffers(&channel)
       for (sequence, size) in Self.sizes.enumerated() {
         try channel.sender.send(count: size) { room in
           #expect(room.count == size)
@@ -39,16 +39,16 @@ extension AllTests {
       }
     }
 
-    @Test("what isn't written is zero", arguments: Mechanism.all.filter { $0 != .memory })
+    @Test("bytes that aren't written are zero", arguments: Mechanism.all.filter { $0 != .memory })
     func zeros(_ mechanism: Mechanism) throws {
       var channel = try Channel.make(over: mechanism)
       for coalesces in [false, true] {
         channel.sender.coalesces = coalesces
         for (sequence, size) in Self.sizes.enumerated() {
-          // Both the whole of it, and all but some bytes at its beginning.
+          // Nothing is written, or only a third at the beginning.
           for written in Set([0, size / 3]).sorted() {
             channel.sender.coalesces = false
-            try soil(&channel)
+            try fillBuffers(&channel)
             channel.sender.coalesces = coalesces
             try channel.sender.send(count: size) { fill(&$0, sequence, upTo: written) }
             try channel.sender.flush()
@@ -60,10 +60,10 @@ extension AllTests {
       }
     }
 
-    @Test("in shared memory only what is written counts, and every byte is there")
+    @Test("in shared memory the written bytes arrive, and the count is exact")
     func memory() throws {
       var channel = try Channel.make(over: .memory)
-      try soil(&channel)
+      try fillBuffers(&channel)
       for (sequence, size) in Self.sizes.enumerated() {
         try channel.sender.send(count: size) { fill(&$0, sequence, upTo: size / 3) }
         let found = try channel.receiver.receive([UInt8].self)
@@ -72,7 +72,7 @@ extension AllTests {
       }
     }
 
-    @Test("a message larger than half the ring goes another way, with zeros")
+    @Test("a message larger than half the ring is sent in fragments, with zeros")
     func largeInMemory() throws {
       var options = ChannelOptions()
       options.capacityBytes = 1 << 16
@@ -86,23 +86,24 @@ extension AllTests {
       }
     }
 
-    @Test("too long a message is refused before it is lent", arguments: [Mechanism.pipe, .memory, .unix])
+    @Test(
+      "a message over the limit is refused before the body runs", arguments: [Mechanism.pipe, .memory, .unix])
     func tooLong(_ mechanism: Mechanism) throws {
       var options = ChannelOptions()
       options.maximumMessageBytes = 1000
       var channel = try Channel.make(over: mechanism, options: options)
-      var wasLent = false
+      var hasRun = false
       let refused = code { () throws(ChannelError) in
-        try channel.sender.send(count: 1001) { _ in wasLent = true }
+        try channel.sender.send(count: 1001) { _ in hasRun = true }
       }
       #expect(refused == .messageTooLong)
-      #expect(!wasLent)
+      #expect(!hasRun)
       try channel.sender.send(count: 1000) { fill(&$0, 3, upTo: 1000) }
       #expect(try channel.receiver.receive([UInt8].self) == Pattern.bytes(3, 1000))
     }
 
     @Test(
-      "it keeps its place among messages sent in other ways", arguments: [Mechanism.pipe, .memory, .unix])
+      "messages sent in different ways arrive in order", arguments: [Mechanism.pipe, .memory, .unix])
     func order(_ mechanism: Mechanism) throws {
       var channel = try Channel.make(over: mechanism)
       for round in 0..<50 {
@@ -121,8 +122,8 @@ extension AllTests {
       }
     }
 
-    @Test("another process gets every byte", arguments: [Mechanism.pipe, .memory, .unix])
-    func between(_ mechanism: Mechanism) throws {
+    @Test("another process receives every byte", arguments: [Mechanism.pipe, .memory, .unix])
+    func betweenProcesses(_ mechanism: Mechanism) throws {
       for wait in WaitStrategy.allCases {
         var options = ChannelOptions()
         options.wait = wait
@@ -133,7 +134,7 @@ extension AllTests {
           try spawn.pass(receiver.take()!, as: "end")
         }
         try peer.must("inherit receiver end")
-        // More than the channel holds: the room for one has to wait for the other side.
+        // More than the channel holds: a send has to wait for the receiver.
         let sizes = (0..<60).map { $0 % 7 * 9000 + $0 }
         try peer.order("take plain 0 \(sizes.map(String.init).joined(separator: ","))")
         for (sequence, size) in sizes.enumerated() {

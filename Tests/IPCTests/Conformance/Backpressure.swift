@@ -5,11 +5,11 @@ import Testing
 @testable import ipc_peer
 
 extension AllTests {
-  /// Clause 4: a full channel makes `send` wait, or `trySend` say so; nothing is dropped, nothing grows
-  /// without bound.
+  /// Clause 4: a full channel makes `send` wait and `trySend` return false; nothing is dropped, nothing grows without
+  /// bound.
   @Suite(.guarded) struct Backpressure {
     @Test(arguments: Subject.all)
-    func aFullChannelSaysSoAndLosesNothing(_ subject: Subject) throws {
+    func aFullChannelRefusesAndLosesNothing(_ subject: Subject) throws {
       Watchdog.at(subject)
       var line = try subject.toPeer()
       let count = try fill(&line.sender, subject, 1000)
@@ -19,13 +19,13 @@ extension AllTests {
       try expect(line.peer, subject, count)
     }
 
-    /// Also with messages that go in parts, where some of a refused message may be out already.
+    /// Also with messages sent in fragments, where a refused message may be partly sent.
     @Test(arguments: Subject.carrying)
-    func soDoesOneFullOfLargeMessages(_ subject: Subject) throws {
+    func aChannelFullOfLargeMessagesLosesNothing(_ subject: Subject) throws {
       Watchdog.at(subject)
       var line = try subject.toPeer()
       let count = try fill(&line.sender, subject, 11_111)
-      // What still fits between the large ones: the refused one mustn't be in their way.
+      // The refused message must not block the next one.
       try line.peer.order("collect 0")
       try line.sender.send(Numbered.bytes(id: 1, count, 20_000))
       try line.sender.close()
@@ -45,9 +45,9 @@ extension AllTests {
       try expect(line.peer, subject, count)
     }
 
-    /// Messages that are held back to be sent together fill a channel too.
+    /// Coalesced messages fill a channel too.
     @Test(arguments: Subject.carrying)
-    func heldBackMessagesFillItToo(_ subject: Subject) throws {
+    func coalescedMessagesFillAChannel(_ subject: Subject) throws {
       Watchdog.at(subject)
       var line = try subject.toPeer()
       line.sender.coalesces = true

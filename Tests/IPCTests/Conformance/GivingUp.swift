@@ -14,7 +14,7 @@ extension AllTests {
       var line = try subject.toPeer()
       var count = 0
       let size = subject.size(3000)
-      // Until it stays full: what lies between the ends may still move a little on.
+      // Until it stays full: a socket's buffers can still move bytes on.
       var end: ChannelError.Code?
       repeat {
         while try line.sender.trySend(Numbered.bytes(id: 1, count, size)) { count += 1 }
@@ -25,7 +25,7 @@ extension AllTests {
       } while end == nil
       #expect(end == .timedOut)
       try line.peer.order("collect 0")
-      // Now there is room, or soon: a deadline far away is met.
+      // There is room now, or soon.
       try line.sender.send(Numbered.bytes(id: 1, count, size), within: .seconds(30))
       let peer = line.peer
       try line.sender.close()
@@ -40,12 +40,12 @@ extension AllTests {
       try peer.finish()
     }
 
-    /// Larger than any channel holds: some of it is on its way when the sender gives up.
+    /// Larger than any channel holds: some of it is sent when the sender gives up.
     @Test(arguments: Subject.carrying)
-    func aMessageGivenUpMidwayIsNeverSeen(_ subject: Subject) throws {
+    func anAbandonedMessageNeverArrives(_ subject: Subject) throws {
       Watchdog.at(subject)
       var line = try subject.toPeer()
-      // TCP's buffers grow to several MiB by themselves.
+      // TCP's buffers grow to several MiB.
       let large = Pattern.bytes(99, 16 << 20)
       try line.sender.send(Pattern.bytes(1, 100))
       #expect(try line.sender.trySend(large) == false)
@@ -58,7 +58,7 @@ extension AllTests {
       try line.sender.send(Pattern.bytes(3, 100_000))
       try line.sender.send(Pattern.bytes(4, 0))
       try line.peer.mustSucceed()
-      // And given up in the middle, with the receiver reading on: the end comes, and not half a message.
+      // Also while the receiver reads: it gets the end, and no partial message.
       #expect(
         code { () throws(ChannelError) in try line.sender.send(large, within: .milliseconds(10)) }
           == .timedOut)
@@ -89,9 +89,9 @@ extension AllTests {
       try line.peer.finish()
     }
 
-    /// Given up again and again while a large message comes in: it still arrives whole.
+    /// Receives that time out while a large message arrives: it still arrives whole.
     @Test(arguments: Subject.carrying)
-    func aReceiveGivenUpMidwayLosesNothing(_ subject: Subject) throws {
+    func aReceiveThatTimesOutMidwayLosesNothing(_ subject: Subject) throws {
       Watchdog.at(subject)
       var line = try subject.fromPeer()
       try line.peer.order("send plain 5 3000000,12,200000")
@@ -111,9 +111,9 @@ extension AllTests {
       try line.peer.finish()
     }
 
-    /// Any mix of tries: what was accepted arrives in its order, and nothing else.
+    /// A random mix of tries: exactly the accepted messages arrive, in order.
     @Test(arguments: Subject.carryingOnce)
-    func whatWasAcceptedArrivesAndNothingElse(_ subject: Subject) throws {
+    func onlyAcceptedMessagesArrive(_ subject: Subject) throws {
       Watchdog.at(subject)
       let seed = SeededRandom.testSeed()
       var random = SeededRandom(seed: seed)
@@ -129,7 +129,7 @@ extension AllTests {
       var next = 0
       var wrong = false
       func take(_ found: (count: Int, bytes: [UInt8])) {
-        // What follows the first wrong message is only its consequence.
+        // Errors after the first wrong message are consequences of it.
         if wrong { return }
         guard next < accepted.count else {
           wrong = true
@@ -162,7 +162,7 @@ extension AllTests {
           }
         }
       }
-      // The rest; the sender may still hold back, or owe the channel the end of what it gave up.
+      // The remaining messages: the sender may still hold coalesced ones, or the rest of an abandoned frame.
       sender.coalesces = false
       let mark = Pattern.bytes(5000, 77)
       while try !sender.trySend(mark) {
@@ -181,11 +181,9 @@ extension AllTests {
       #expect(wrong || next == accepted.count, "all arrived (IPC_TEST_SEED=\(seed))")
     }
 
-    /// Several receivers: what one of them gave up on, or began and didn't end, doesn't reach into the
-    /// others'.
-    @Test(arguments: Subject.manyReceivers.filter { !$0.isTokens })
-    func aMessageGivenUpBetweenTwoReceiversIsNeverSeen(_ subject: Subject) throws {
-      guard subject.form == .named else { return }
+    /// With several receivers too: the fragments of an abandoned message reach none of them.
+    @Test(arguments: Subject.manyReceivers.filter { !$0.isTokens && $0.form == .named })
+    func noReceiverGetsAnAbandonedMessage(_ subject: Subject) throws {
       Watchdog.at(subject)
       let address = try subject.address()
       var one = try Receiver.open(address)
@@ -193,7 +191,7 @@ extension AllTests {
       var sender = try Sender.open(address)
       #expect(try sender.trySend(Pattern.bytes(1, 1 << 20)) == false)
       #expect(try one.tryReceive { $0.count } == nil)
-      // In parts again: whoever takes its beginning gets all of it.
+      // In fragments again: the receiver that takes the first gets all of them.
       #expect(try sender.trySend(Pattern.bytes(2, 10_000)))
       var found: [Bool] = []
       for _ in 0..<4 {

@@ -7,11 +7,11 @@ import Testing
 extension AllTests {
   /// Clause 2: messages of one sender arrive in the order sent; with several, each sender's do.
   @Suite(.guarded) struct Order {
-    /// Small and large, so that whole messages, gathered ones and parts follow each other.
+    /// Small and large, so that whole messages, batches and fragments alternate.
     static let mixed = [8, 40, 100, 5000, 12, 64, 20_000, 9, 8, 8, 70_000, 33]
 
     @Test(arguments: Subject.carrying)
-    func thousandsOfSmallOnesFromOneSender(_ subject: Subject) throws {
+    func manySmallMessagesOfOneSender(_ subject: Subject) throws {
       Watchdog.at(subject)
       let line = try subject.fromPeer()
       try line.peer.order("flood 3 5000 8,16,24")
@@ -21,7 +21,7 @@ extension AllTests {
     }
 
     @Test(arguments: Subject.carrying)
-    func smallAndLargeFromOneSender(_ subject: Subject) throws {
+    func smallAndLargeMessagesOfOneSender(_ subject: Subject) throws {
       Watchdog.at(subject)
       let line = try subject.fromPeer()
       try line.peer.order("flood 3 240 \(Self.mixed.map(String.init).joined(separator: ","))")
@@ -31,7 +31,7 @@ extension AllTests {
     }
 
     @Test(arguments: Subject.all.filter { $0.size(8) < 8 })
-    func tokensAndIntegersAreAllCounted(_ subject: Subject) throws {
+    func tokensAndIntegersAllArrive(_ subject: Subject) throws {
       Watchdog.at(subject)
       let line = try subject.fromPeer()
       try line.peer.order("flood 3 5000 \(subject.size(8))")
@@ -42,7 +42,7 @@ extension AllTests {
 
     private func drain(_ line: consuming Inward) throws -> Tally {
       let peer = line.peer
-      // The sender closes behind its last message.
+      // The sender closes after its last message.
       try peer.order("close")
       var tally = Tally()
       let end = code { () throws(ChannelError) in
@@ -56,7 +56,7 @@ extension AllTests {
     }
 
     @Test(arguments: Subject.manySenders)
-    func eachOfSeveralSendersKeepsItsOrder(_ subject: Subject) throws {
+    func messagesOfEachOfSeveralSenders(_ subject: Subject) throws {
       Watchdog.at(subject)
       guard var group = try SenderGroup.make(subject, 3) else { return }
       let sizes = subject.sizes(Self.mixed)

@@ -50,9 +50,9 @@ extension AllTests {
       try line.peer.finish()
     }
 
-    /// So many that both sides fill the channel, sleep, and wake each other; then the sender closes.
+    /// Enough messages that both processes fill the channel, sleep and wake each other; then the sender closes.
     @Test(arguments: Subject.all)
-    func theOtherCountsAFloodAndSeesTheEnd(_ subject: Subject) throws {
+    func theOtherReceivesManyMessagesAndTheEnd(_ subject: Subject) throws {
       Watchdog.at(subject)
       var line = try subject.toPeer()
       try line.peer.order("collect 0")
@@ -65,7 +65,7 @@ extension AllTests {
     }
 
     @Test(arguments: Subject.all)
-    func thisCountsAFloodAndSeesTheEnd(_ subject: Subject) throws {
+    func thisReceivesManyMessagesAndTheEnd(_ subject: Subject) throws {
       Watchdog.at(subject)
       var line = try subject.fromPeer()
       try line.peer.order("flood 3 5000 \(subject.sizes([16, 40, 105]))")
@@ -88,9 +88,9 @@ extension AllTests {
       }
     }
 
-    /// A process of the one build that is killed is seen by the other.
+    /// The death of a process of the one build is reported to the other.
     @Test(arguments: Subject.all)
-    func thisSeesTheOthersDeath(_ subject: Subject) throws {
+    func thisReportsTheDeathOfTheOther(_ subject: Subject) throws {
       defer { Workspace.removePaths() }
       Watchdog.at(subject)
       var receiving = try subject.fromPeer()

@@ -7,7 +7,7 @@ import Testing
 extension AllTests {
   /// Clause 1: a message arrives whole, once, unchanged.
   @Suite(.guarded) struct WholeMessages {
-    /// Around every boundary there is: a header, PIPE_BUF, a slot, a queue's message, a packet, a ring.
+    /// Around every boundary: a header, PIPE_BUF, a slot, a queue's message, a packet, a ring.
     static let sizes = [
       0, 1, 7, 8, 63, 64, 100, 4087, 4088, 4089, 4096, 8176, 8184, 8192, 65527, 65528, 65536, 100_000,
       1 << 20 + 3, 3 << 20, 0, 5,
@@ -15,7 +15,7 @@ extension AllTests {
     private static var list: String { sizes.map(String.init).joined(separator: ",") }
 
     @Test(arguments: Subject.carrying, Sending.modes)
-    func arriveAtTheOtherProcess(_ subject: Subject, _ mode: String) throws {
+    func arriveInTheOtherProcess(_ subject: Subject, _ mode: String) throws {
       Watchdog.at("\(subject) \(mode)")
       var line = try subject.toPeer()
       try line.peer.order("take \(mode == "plain" ? "value" : "lend") 0 \(Self.list)")

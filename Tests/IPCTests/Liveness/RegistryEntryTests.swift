@@ -4,7 +4,7 @@ import Testing
 
 @testable import IPC
 
-/// A runtime directory of a test's own; what the variable said before comes back at the end.
+/// A private runtime directory for a test; the variable is restored at the end.
 final class TestRuntimeDirectory {
   let path: String
   private let before = Processes.variable("IPC_RUNTIME_DIRECTORY")
@@ -27,7 +27,7 @@ final class TestRuntimeDirectory {
 
   func names() -> [String] { ((try? Files.names(in: path)) ?? []).sorted() }
 
-  /// A record and its livenessPipes, as processes that were killed would leave them.
+  /// An entry and its liveness pipes, as killed processes leave them.
   func leave(_ name: String, _ text: String) throws {
     let file = try Files.open(path + "/" + name, .write, create: true)
     try Files.writeText(file, text)
@@ -41,7 +41,7 @@ extension AllTests {
 
     init() throws { directory = try TestRuntimeDirectory() }
 
-    /// What a mechanism allows, and how often it created objects.
+    /// What a mechanism allows, and how often it has created objects.
     final class Rules {
       let manySenders: Bool, manyReceivers: Bool
       private(set) var created = 0
@@ -65,7 +65,7 @@ extension AllTests {
       }
     }
 
-    /// How joining ends: with no code if it worked, after which it has left again.
+    /// The code with which joining fails; nil if it worked, and then it has left again.
     private func joining(_ name: String, _ rules: Rules) -> (code: ChannelError.Code?, said: String) {
       do throws(ChannelError) {
         try rules.join(name).1.leave {}
@@ -85,12 +85,12 @@ extension AllTests {
     }
 
     @Test(
-      "names that are none are refused before anything is made",
+      "invalid names are refused before anything is created",
       arguments: [
         "", ".", "..", ".hidden", "a/b", "../x", "a b", "a\u{0}b", "grün", "a\n", "*", "~", "a:b",
         String(repeating: "x", count: 101),
       ])
-    func refusedNames(name: String) {
+    func invalidNames(name: String) {
       let rules = Rules()
       #expect(joining(name, rules).code == .invalidAddress)
       #expect(sending(name, rules).code == .invalidAddress)
@@ -99,8 +99,9 @@ extension AllTests {
       #expect(directory.names() == [])
     }
 
-    @Test("names that are some", arguments: ["a", "A-b_c.9", "a..b", String(repeating: "x", count: 100)])
-    func acceptedNames(name: String) throws {
+    @Test(
+      "valid names are accepted", arguments: ["a", "A-b_c.9", "a..b", String(repeating: "x", count: 100)])
+    func validNames(name: String) throws {
       let rules = Rules()
       let (entry, liveness) = try rules.join(name, .queue)
       #expect(entry.ids == ["number": "1"])
@@ -113,10 +114,10 @@ extension AllTests {
     }
 
     @Test(
-      "a name that would be another name's liveness is refused",
+      "a name that another name's liveness pipe uses is refused",
       arguments: ["jobs.senders", "jobs.receivers"])
     func clashingNames(name: String) async {
-      // In a process of its own, which the alarm ends if it waits for what nobody will write.
+      // In a separate process: the alarm ends it if it waits forever.
       await #expect(processExitsWith: .success) { [name = name as String] in
         alarm(30)
         let first = try Receiver.open("memory:jobs")
@@ -126,13 +127,13 @@ extension AllTests {
       }
     }
 
-    @Test("what only the dead left is removed, and made anew")
-    func staleRecord() throws {
+    @Test("an entry of dead processes is removed and created again")
+    func staleEntry() throws {
       let segment = try Segment(shmget: 4096).id
       defer { try? Segment.shmctl(remove: segment) }
       try directory.leave("memory.jobs", "swift-ipc 1\nrun abc\nsegment \(segment)\nother x y\n")
       let rules = Rules()
-      // Nobody receives: a sender doesn't take the dead for a receiver.
+      // No process receives: a sender doesn't take a dead one for a receiver.
       #expect(sending("jobs", rules).code == .noReceiver)
       #expect(try Segment.shmctl(status: segment).bytes == 4096)
       let (entry, liveness) = try rules.join("jobs")
@@ -146,9 +147,9 @@ extension AllTests {
     }
 
     @Test(
-      "a file that is no record is written over",
+      "a file that is no entry is overwritten",
       arguments: ["", "rubbish", "swift-ipc 2\nrun x\n", "swift-ipc 1\n"])
-    func unreadableRecord(text: String) throws {
+    func unreadableEntry(text: String) throws {
       try directory.leave("memory.jobs", text)
       let rules = Rules()
       #expect(sending("jobs", rules).code == .noReceiver)
@@ -158,9 +159,9 @@ extension AllTests {
     }
 
     @Test(
-      "the living are joined or refused as the mechanism has it; the last to leave removes the name",
+      "joining living processes works or is refused as the mechanism says; the last to leave removes the name",
       arguments: [true, false])
-    func living(many: Bool) throws {
+    func livingOwners(many: Bool) throws {
       let rules = Rules(manySenders: many, manyReceivers: many)
       let (first, receiver) = try rules.join("jobs")
       let (second, sender) = try rules.send("jobs")
@@ -178,7 +179,7 @@ extension AllTests {
     }
 
     @Test(
-      "a name that couldn't be made leaves no file",
+      "a failed creation leaves no file",
       arguments: [
         "semaphore:jobs?capacity=1G", "memory:jobs?capacity=1000000G", "queue:jobs?capacity=2147483647",
       ])
@@ -187,7 +188,7 @@ extension AllTests {
       #expect(directory.names() == [])
     }
 
-    @Test("a directory that others could enter, or that is none, isn't used")
+    @Test("a directory that other users can enter, or a file in its place, isn't used")
     func unsafeDirectories() throws {
       let place = directory.path + "/place"
       let rules = Rules()
@@ -205,14 +206,14 @@ extension AllTests {
       #expect(joining("jobs", rules).code == .notAllowed)
     }
 
-    @Test("a record's file that is a link isn't followed")
-    func linkedRecord() throws {
+    @Test("an entry that is a symbolic link isn't followed")
+    func linkedEntry() throws {
       unsafe symlink("/tmp/nowhere-\(getpid())", directory.path + "/queue.jobs")
       #expect(code { () throws(ChannelError) in _ = try Receiver.open("queue:jobs") } == .system)
       #expect((try? Files.stat("/tmp/nowhere-\(getpid())")) == nil)
     }
 
-    @Test("a stale name's real objects go when the next receiver comes")
+    @Test("the next receiver removes the kernel objects of a stale name")
     func staleObjects() throws {
       let segment = try Segment(shmget: 4096).id
       defer { try? Segment.shmctl(remove: segment) }

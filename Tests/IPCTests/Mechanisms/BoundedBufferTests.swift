@@ -10,7 +10,7 @@ extension AllTests {
     typealias Index = BoundedBuffer.Index
     typealias Step = Semaphores.Operation
 
-    /// A buffer with both ends in this process, and its raw objects for a test to spoil.
+    /// A buffer with both endpoints in this process, and its raw objects for a test to change.
     final class Pair {
       let set: Int32
       /// The test's own mapping of the slots.
@@ -35,7 +35,7 @@ extension AllTests {
       deinit {
         sender.close()
         receiver.close()
-        // Where a test stopped half-way.
+        // If a test stopped early.
         try? Semaphores.semctl(remove: set)
         try? Segment.shmctl(remove: raw.id)
       }
@@ -51,7 +51,7 @@ extension AllTests {
       }
     }
 
-    @Test("as many messages as slots, then it is full; what was taken makes room", arguments: [2, 3, 4, 16])
+    @Test("it holds as many messages as slots; a receive makes room", arguments: [2, 3, 4, 16])
     func capacity(slots: Int) throws {
       let pair = try Pair(slots: slots)
       for round in 0..<3 {
@@ -69,7 +69,7 @@ extension AllTests {
       }
     }
 
-    @Test("what is sent and taken at random is what a queue would give", arguments: WaitStrategy.allCases)
+    @Test("random sends and receives behave as a queue does", arguments: WaitStrategy.allCases)
     func againstAQueue(wait: WaitStrategy) throws {
       var random = SeededRandom.printed()
       let pair = try Pair(slots: 5, wait: wait)
@@ -90,9 +90,9 @@ extension AllTests {
     }
 
     @Test(
-      "a number of slots that can't be, or more than the segment has, is refused",
+      "an invalid number of slots, or more than the segment has, is refused",
       arguments: [Int.min, -1, 0, 1, 5, 16384, 16385, 65536, Int.max / 4104, Int.max])
-    func absurdSlotCounts(slots: Int) throws {
+    func invalidSlotCounts(slots: Int) throws {
       let segment = try Segment(shmget: BoundedBuffer.segmentBytes(slots: 4))
       let set = try Semaphores.semget(BoundedBuffer.values(slots: 4))
       defer {
@@ -108,9 +108,9 @@ extension AllTests {
     }
 
     @Test(
-      "a slot that claims an impossible length is refused, and the next one is read",
+      "a slot with an invalid length is refused, and the next one is read",
       arguments: [0, 1, 7, 4097, 1 << 20, UInt32.max])
-    func absurdLengths(count: UInt32) throws {
+    func invalidLengths(count: UInt32) throws {
       let pair = try Pair()
       #expect(try pair.sender.send([1]))
       #expect(try pair.sender.send([2]))
@@ -121,8 +121,8 @@ extension AllTests {
       #expect(try pair.values()[Index.receiving] == 1, "the lock isn't held any more")
     }
 
-    @Test("a position beyond the slots is refused on either side")
-    func absurdPositions() throws {
+    @Test("a position beyond the slots is refused by sender and receiver")
+    func invalidPositions() throws {
       let pair = try Pair()
       #expect(try pair.sender.send([1]))
       try pair.add(Index.head, 1000)
@@ -134,8 +134,8 @@ extension AllTests {
         code { () throws(ChannelError) in try other.sender.send([1], until: .now) } == .protocolViolation)
     }
 
-    @Test("semaphores that say more is used than was sent give an error or nothing, never a crash")
-    func absurdCounts() throws {
+    @Test("semaphores that count more messages than were sent cause an error or nothing, never a crash")
+    func invalidCounts() throws {
       let pair = try Pair()
       try pair.add(Index.used, 100)
       for _ in 0..<10 {
@@ -144,7 +144,7 @@ extension AllTests {
       }
     }
 
-    @Test("a removed set is the end")
+    @Test("a removed set means closed")
     func removed() throws {
       let pair = try Pair()
       try Semaphores.semctl(remove: pair.set)
@@ -153,20 +153,20 @@ extension AllTests {
     }
 
     @Test(
-      "a message given up between two parts leaves the sending side open, and the slots in use free again")
-    func givenUpInParts() throws {
+      "a message abandoned between fragments keeps sending possible and frees its slots")
+    func abandonedFragments() throws {
       let pair = try Pair(slots: 3)
       let large = [UInt8](repeating: 7, count: 20_000)
       #expect(try !pair.sender.send(large, until: .now))
       #expect(try pair.values()[Index.sending] == 1)
-      // What it has of the large one it drops when the next begins.
+      // The fragments of the large message are dropped when the next message begins.
       #expect(try pair.receiver.receive(until: .now) == nil)
       #expect(try pair.sender.send([1], until: .now))
       #expect(try pair.receiver.receive(until: .now) == [1])
       #expect(try pair.values() == [1, 1, 3, 0, 1, 1])
     }
 
-    @Test("tokens are counted, and a channel full of them says so")
+    @Test("tokens are counted, and a full channel refuses one more")
     func tokens() throws {
       var channel = try Channel.open("semaphore:?type=tokens")
       for _ in 0..<SemaphoreCounter.capacity { #expect(try channel.sender.trySend(Token())) }

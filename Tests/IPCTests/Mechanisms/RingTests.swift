@@ -8,7 +8,7 @@ import Testing
 
 extension AllTests {
   @Suite struct RingTests {
-    @Test("what is sent and taken at random is what a queue would give", arguments: WaitStrategy.allCases)
+    @Test("random sends and receives behave as a queue does", arguments: WaitStrategy.allCases)
     func againstAQueue(wait: WaitStrategy) throws {
       var random = SeededRandom.printed()
       for capacity in [4096, 8192] {
@@ -18,7 +18,7 @@ extension AllTests {
         var refused = 0
         for step in 0..<6000 {
           if random.chance(2) {
-            // Now and then larger than half the ring, and larger than the ring: those go in parts, or not at all.
+            // Some are larger than half the ring, or larger than the ring: these are sent in fragments, or refused.
             let most = random.chance(20) ? 3 * capacity : random.chance(4) ? capacity / 2 : 100
             let message = random.bytes(0...most)
             if try sender.send(message, until: .now) { model.append(message) } else { refused += 1 }
@@ -36,7 +36,7 @@ extension AllTests {
       }
     }
 
-    @Test("messages filled in place arrive, also smaller than was reserved", arguments: [4096, 16384])
+    @Test("messages filled in place arrive, also when smaller than reserved", arguments: [4096, 16384])
     func inPlace(capacity: Int) throws {
       var random = SeededRandom.printed()
       let ring = try TestRing(capacity: capacity)
@@ -77,7 +77,7 @@ extension AllTests {
       receiver.close()
     }
 
-    @Test("messages larger than the ring go through it while it is read", arguments: WaitStrategy.allCases)
+    @Test("messages larger than the ring arrive while it is read", arguments: WaitStrategy.allCases)
     func largerThanTheRing(wait: WaitStrategy) throws {
       var random = SeededRandom.printed()
       let messages = (0..<30).map { _ in random.bytes(0...30_000) }
@@ -89,7 +89,7 @@ extension AllTests {
       #expect(code { () throws(ChannelError) in try receiver.receive([UInt8].self) } == .closed)
     }
 
-    /// Carries a sender to the thread that uses it.
+    /// Moves a sender to the thread that uses it.
     private final class Handed: Sendable {
       private let sender: Mutex<Sender?>
       private let messages: [[UInt8]]
@@ -105,7 +105,7 @@ extension AllTests {
       }
     }
 
-    @Test("when the sender closes, what it left is taken before the end comes")
+    @Test("when the sender closes, the remaining messages arrive before the end")
     func senderCloses() throws {
       let ring = try TestRing()
       let (sender, receiver) = try (ring.sender(), ring.receiver())
@@ -119,7 +119,7 @@ extension AllTests {
       receiver.close()
     }
 
-    @Test("when the receiver closes, the sender is told")
+    @Test("when the receiver closes, the sender gets closed")
     func receiverCloses() throws {
       let ring = try TestRing()
       let (sender, receiver) = try (ring.sender(), ring.receiver())
@@ -131,7 +131,7 @@ extension AllTests {
       sender.close()
     }
 
-    @Test("a ring's size is a power of two that holds the wish")
+    @Test("a ring's size is a power of two, at least the capacity asked for")
     func sizes() {
       for (wish, expected) in [(0, 4096), (1, 4096), (4096, 4096), (4097, 8192), (1 << 20, 1 << 20)] {
         #expect(Ring.capacity(for: wish) == expected)

@@ -22,27 +22,27 @@ extension Subject {
     return (AsyncSender(line.sender), peer)
   }
 
-  /// Both ends here.
+  /// Both endpoints in this process.
   func asyncPair() throws -> (sender: AsyncSender, receiver: AsyncReceiver) {
     let channel = try plainPair()
     return (AsyncSender(channel.sender), AsyncReceiver(channel.receiver))
   }
 
-  /// Both ends here, as a thread uses them.
+  /// Both endpoints in this process, for threads.
   func plainPair() throws -> Channel {
     guard form == .named else { return try Channel.make(over: mechanism, options: options) }
-    // A port that was free a moment ago may be another program's by now.
+    // Another program may have taken a port that was free a moment ago.
     for _ in 0..<3 where mechanism == .tcp {
       if let channel = try? Channel.open(address()) { return channel }
     }
     return try Channel.open(address())
   }
 
-  /// Whether what lies between the ends moves on by itself: it is full, and a moment later it isn't.
+  /// Whether a full channel can have room again although nothing was received: a socket moves bytes between buffers.
   var isElastic: Bool { mechanism == .tcp || mechanism == .unix }
 }
 
-/// What tasks of several threads count and note.
+/// What tasks on several threads record.
 final class Notes: Sendable {
   private let contents = Mutex<(tally: Tally, numbers: [Int])>((Tally(), []))
 
@@ -54,7 +54,7 @@ final class Notes: Sendable {
   var count: Int { contents.withLock { $0.numbers.count } }
 }
 
-/// The code of the channel error that `body` throws; nil when it throws none; anything else is thrown on.
+/// The code of the channel error that `body` throws; nil if it returns. Throws every other error.
 nonisolated(nonsending) func asyncCode<Value>(_ body: () async throws -> Value) async throws -> ChannelError
   .Code?
 {
@@ -66,7 +66,7 @@ nonisolated(nonsending) func asyncCode<Value>(_ body: () async throws -> Value) 
   }
 }
 
-/// Whether `body` was cancelled; an error otherwise.
+/// Whether `body` was cancelled. Throws every other error.
 nonisolated(nonsending) func isCancelled(_ body: () async throws -> Void) async throws -> Bool {
   do {
     try await body()
@@ -81,14 +81,14 @@ extension Pattern {
 }
 
 extension Numbered {
-  /// In which place it was sent; -1: it is damaged.
+  /// The sequence number; -1 if the message is damaged.
   static func sequence(_ bytes: [UInt8]) -> Int { read(bytes.span)?.sequence ?? -1 }
 }
 
 extension Tally {
   mutating func note(_ bytes: [UInt8]) { note(bytes.span) }
 
-  /// Whether these are `count` messages of sender 1 in their order, and nothing else; or so many tokens.
+  /// Whether these are exactly `count` messages of sender 1 in order, or as many tokens.
   func isWhole(_ subject: Subject, _ count: Int) -> Bool {
     if damaged > 0 { return false }
     if subject.isTokens { return tokens == count && runs.isEmpty }

@@ -6,7 +6,7 @@ struct SenderGroup: ~Copyable {
   var receiver: Receiver
   let senders: [PeerProcess]
 
-  /// Nil where the mechanism says that this form of it has one sender.
+  /// Nil if this form of the mechanism has one sender.
   static func make(_ subject: Subject, _ count: Int) throws -> SenderGroup? {
     guard subject.admitsManySenders else { return nil }
     return subject.form == .named ? try named(subject, count) : try anonymous(subject, count)
@@ -31,7 +31,7 @@ struct SenderGroup: ~Copyable {
     do throws(ChannelError) {
       channel = try Channel.make(over: subject.mechanism, options: options)
     } catch {
-      // Only with the caveat that the mechanism's table prints.
+      // Only if the mechanism's caveat says so.
       try #require(error.code == .notSupported && subject.traits.caveat.contains("sender"))
       return nil
     }
@@ -43,7 +43,7 @@ struct SenderGroup: ~Copyable {
       try peer.must("inherit sender end")
       list.append(peer)
     }
-    // This process's own goes: the others are the only ones.
+    // The other processes have the only senders.
     try sender.close()
     return SenderGroup(receiver: receiver, senders: list)
   }
@@ -53,7 +53,7 @@ struct SenderGroup: ~Copyable {
 struct ReceiverGroup: ~Copyable {
   var sender: Sender
   let receivers: [PeerProcess]
-  /// To open more senders with, where the channel has a name.
+  /// The channel's address, if it has a name.
   let address: Address?
 
   static func make(_ subject: Subject, _ count: Int) throws -> ReceiverGroup {
@@ -79,7 +79,7 @@ struct ReceiverGroup: ~Copyable {
     return ReceiverGroup(sender: sender, receivers: list, address: nil)
   }
 
-  /// One more process that sends into the same channel.
+  /// One more process that sends over the same channel.
   func anotherSender() throws -> PeerProcess {
     if let address {
       let peer = try PeerProcess()

@@ -5,14 +5,14 @@ import Testing
 
 @testable import ipc_peer
 
-/// The other process of a test: takes orders, and answers.
+/// The other process of a test: executes orders and answers them.
 final class PeerProcess {
   private var child: ChildProcess
   private var orders: Sender
   private var report: Receiver
   let id: Int32
 
-  /// Starts one, with what `give` hands it.
+  /// Starts one, with the endpoints that `give` passes.
   init(_ give: (inout Spawn) throws(ChannelError) -> Void = { _ in }) throws {
     var options = ChannelOptions()
     options.wait = .block
@@ -31,7 +31,7 @@ final class PeerProcess {
   /// Gives an order; the answer comes later.
   func order(_ text: String) throws { try orders.send(text) }
 
-  /// The next answer, which comes soon or never.
+  /// The next answer.
   func answer(at location: SourceLocation = #_sourceLocation) throws -> String {
     do {
       return try report.receive(String.self, within: .seconds(40))
@@ -54,19 +54,18 @@ final class PeerProcess {
     try #require(answer == "ok", "\(text.prefix(60))", sourceLocation: location)
   }
 
-  /// The next answer must be that everything went well.
+  /// The next answer must be "ok".
   func mustSucceed(at location: SourceLocation = #_sourceLocation) throws {
     try #require(try answer(at: location) == "ok", sourceLocation: location)
   }
 
-  /// SIGKILL, and the process is gone.
+  /// Sends SIGKILL and waits for the end of the process.
   func kill() throws {
     child.kill()
     #expect(try child.wait() == .signal(9))
   }
 
-  /// Waits until the process sleeps in the kernel: until what it was told to wait for, it waits for. Bounded,
-  /// and no more than a hint: a process that spins never sleeps.
+  /// Waits until the process sleeps in the kernel. Bounded, and only a hint: a process that spins never sleeps.
   func untilAsleep() {
     let deadline = Clock.now() + 200_000_000
     var seen = 0
@@ -78,9 +77,9 @@ final class PeerProcess {
     }
   }
 
-  /// Lets it end by itself, and looks that it ended well.
+  /// Lets the process end, and checks its exit code.
   func finish(at location: SourceLocation = #_sourceLocation) throws {
-    // Its orders end: it returns from its main.
+    // Closing the orders ends its main.
     let none = try Channel.make(over: .pipe)
     orders = none.sender
     let exit = try child.wait(within: .seconds(40))
@@ -88,7 +87,7 @@ final class PeerProcess {
   }
 }
 
-/// A receiver's answer: how it ended, and what it took until then.
+/// A receiver's answer: how receiving ended, and what it took until then.
 struct Collected {
   let end: String
   let tally: Tally

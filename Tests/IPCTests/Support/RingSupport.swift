@@ -3,9 +3,9 @@ import Testing
 
 @testable import IPC
 
-/// A ring in memory of this process's own: both ends of it, and its raw bytes for a test to spoil.
+/// A ring in memory of this process: both endpoints, and its raw bytes for a test to overwrite.
 final class TestRing {
-  /// Owns the memory; both ends keep it.
+  /// Owns the memory; both endpoints keep it.
   @safe final class Memory: @unchecked Sendable {
     let bytes: UnsafeMutableRawBufferPointer
 
@@ -42,18 +42,18 @@ final class TestRing {
     self.options = options
   }
 
-  /// The ends, as they find the memory when they are made.
+  /// The endpoints, which read the memory as it is when they are made.
   func sender() throws(ChannelError) -> RingSender { try RingSender(senderEndpoint, options) }
   func receiver() throws(ChannelError) -> RingReceiver { try RingReceiver(receiverEndpoint, options) }
 
-  /// Writes a word where the other side could.
-  func spoil(_ offset: Int, _ value: UInt64) {
+  /// Writes a word that the peer could write.
+  func overwrite(_ offset: Int, _ value: UInt64) {
     unsafe memory.bytes.storeBytes(of: value, toByteOffset: offset, as: UInt64.self)
   }
 
   func word(_ offset: Int) -> UInt64 { unsafe memory.bytes.load(fromByteOffset: offset, as: UInt64.self) }
 
-  func spoilRecord(at position: Int, _ header: FrameHeader) {
-    spoil(Offset.data + position, header.bits)
+  func overwriteRecord(at position: Int, _ header: FrameHeader) {
+    overwrite(Offset.data + position, header.bits)
   }
 }

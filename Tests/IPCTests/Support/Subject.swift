@@ -3,7 +3,7 @@ import SystemCalls
 import TestSupport
 import Testing
 
-/// What the contract is tested on: a mechanism, with or without a name, with one way to wait.
+/// What the contract is tested on: a mechanism, with or without a name, with one wait strategy.
 struct Subject: Sendable, CustomTestStringConvertible, CustomStringConvertible {
   enum Form: String, Sendable, CaseIterable { case anonymous, named }
 
@@ -29,11 +29,10 @@ struct Subject: Sendable, CustomTestStringConvertible, CustomStringConvertible {
   /// Whether messages have no bytes.
   var isTokens: Bool { traits.carries == .tokens || options.type == "tokens" }
 
-  /// What a message holds that should hold so many bytes: as many, four where each has four, none where none
-  /// can.
+  /// The size of a message that should have so many bytes: that many, 4 for integers, 0 for tokens.
   func size(_ bytes: Int) -> Int { isTokens ? 0 : traits.carries == .integers ? 4 : bytes }
 
-  /// The same of a list, as an order wants it.
+  /// The same for a list, as an order contains it.
   func sizes(_ list: [Int]) -> String { list.map { String(size($0)) }.joined(separator: ",") }
 
   /// Several senders, unless the options ask for one.
@@ -42,9 +41,9 @@ struct Subject: Sendable, CustomTestStringConvertible, CustomStringConvertible {
   /// Several receivers, unless the options ask for one.
   var admitsManyReceivers: Bool { traits.manyReceivers && options.receivers != .one }
 
-  // MARK: All there are
+  // MARK: The list
 
-  /// Every mechanism of the catalogue in every form it declares, with every way to wait; and its options.
+  /// Every mechanism in every form that it declares, with every wait strategy; and its options.
   static let all: [Subject] = {
     var found: [Subject] = []
     for wait in WaitStrategy.allCases {
@@ -61,7 +60,7 @@ struct Subject: Sendable, CustomTestStringConvertible, CustomStringConvertible {
         }
       }
     }
-    // One of them on its own, to look into a failure: IPC_TEST_SUBJECT="queue named wait=block".
+    // Some of them only, to look into a failure: IPC_TEST_SUBJECT="queue named wait=block".
     guard let chosen = Processes.variable("IPC_TEST_SUBJECT") else { return found }
     return found.filter { $0.description.hasPrefix(chosen) }
   }()
@@ -77,12 +76,12 @@ struct Subject: Sendable, CustomTestStringConvertible, CustomStringConvertible {
     }
   }
 
-  /// Those whose messages have bytes.
+  /// The subjects whose messages have bytes.
   static let carrying = all.filter { !$0.isTokens && $0.traits.carries == .messages }
   static let manySenders = all.filter(\.admitsManySenders)
   static let manyReceivers = all.filter(\.admitsManyReceivers)
   static let named = all.filter { $0.form == .named }
-  /// One way to wait of each: for what has nothing to do with waiting.
+  /// One wait strategy of each, for tests that don't depend on it.
   static let once = all.filter { $0.options.wait == .adaptive }
   static let carryingOnce = carrying.filter { $0.options.wait == .adaptive }
 
@@ -136,7 +135,7 @@ struct Subject: Sendable, CustomTestStringConvertible, CustomStringConvertible {
     }
   }
 
-  /// Two other processes, and nothing of the channel here.
+  /// Two other processes have the endpoints.
   func betweenPeers() throws -> (sender: PeerProcess, receiver: PeerProcess) {
     switch form {
     case .anonymous:

@@ -4,7 +4,7 @@ import Testing
 
 @testable import IPC
 
-/// A part as it goes over the wire.
+/// A frame as it is sent.
 func frame(
   _ body: [UInt8], stream: UInt32 = 0, continues: Bool = false, more: Bool = false
 ) -> [UInt8] {
@@ -29,7 +29,7 @@ extension FrameDecoder {
     filled(bytes.count)
   }
 
-  /// Every whole message that has come.
+  /// Every whole message so far.
   func drain() throws(ChannelError) -> [[UInt8]] {
     var found: [[UInt8]] = []
     while let message = unsafe try next() { found.append(unsafe Array(message)) }
@@ -51,7 +51,7 @@ extension SenderTransport {
 }
 
 extension ReceiverTransport {
-  /// The next message, copied; nil: there was none before the deadline.
+  /// The next message, copied; nil if the deadline passes.
   func receive(until deadline: Deadline = .never) throws(ChannelError) -> [UInt8]? {
     guard let bytes = unsafe try take(until: deadline) else { return nil }
     defer { release() }
@@ -69,7 +69,7 @@ func code<Result>(of body: () throws(ChannelError) -> Result) -> ChannelError.Co
   }
 }
 
-/// The sentence that a body throws.
+/// The description of the error that a body throws.
 func sentence<Result>(of body: () throws(ChannelError) -> Result) -> String {
   do throws(ChannelError) {
     _ = try body()

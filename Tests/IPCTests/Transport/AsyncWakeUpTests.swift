@@ -6,8 +6,8 @@ import Testing
 @testable import IPC
 
 extension AllTests {
-  /// Who waits is woken: by whatever brings what he waits for, in whatever order.
-  @Suite(.warmAsync, .guarded) struct AsyncWakeUps {
+  /// Every event that a task waits for wakes it, in any order of events.
+  @Suite(.warmAsync, .guarded) struct AsyncWakeUpTests {
     /// Whether the task ends within a few seconds; if not, it is cancelled.
     private func ends<Value: Sendable>(_ task: Task<Value, any Error>) async -> Bool {
       await withTaskGroup(of: Bool.self) { group in
@@ -30,8 +30,8 @@ extension AllTests {
       if case .descriptors(let list, _) = end.readiness { Set(list) } else { [] }
     }
 
-    /// A named socket's senders come and go, and their descriptors' numbers with them.
-    @Test(arguments: [0, 1, 2]) func aSenderWhoseNumberIsAnothersByNow(_ held: Int) async throws {
+    /// Senders of a named socket connect and close, and their descriptor numbers are reused.
+    @Test(arguments: [0, 1, 2]) func aSenderWithAReusedDescriptorNumberWakes(_ held: Int) async throws {
       let address = "unix:" + Workspace.path()
       let receiver = AsyncReceiver(try Receiver.open(address))
       var first = try Sender.open(address)
@@ -47,7 +47,7 @@ extension AllTests {
       try first.close()
       await settle()
       for _ in 0..<3 { #expect(try receiver.tryReceive(String.self) == nil) }
-      // Some take its number before the next sender's connection does.
+      // Other endpoints take the number before the next sender's connection does.
       var others: [AsyncReceiver] = []
       for _ in 0..<held {
         let channel = try Channel.make(over: .pipe)
@@ -67,9 +67,9 @@ extension AllTests {
       try second.close()
     }
 
-    /// Two messages that come in one read, for two tasks that wait.
+    /// Two messages arrive in one read, for two waiting tasks.
     @Test(arguments: [Mechanism.pipe, .unix, .queue, .semaphore, .memory])
-    func whatIsReadAheadIsNotLeftLying(_ mechanism: Mechanism) async throws {
+    func messagesReadAheadAreDelivered(_ mechanism: Mechanism) async throws {
       let channel = try Channel.make(over: mechanism)
       let receiver = AsyncReceiver(channel.receiver)
       var sender = channel.sender
@@ -82,16 +82,16 @@ extension AllTests {
         try sender.send(2)
         try sender.flush()
         guard await ends(one), await ends(two) else {
-          Issue.record("a message was left lying in round \(round)")
+          Issue.record("a message wasn't delivered in round \(round)")
           break
         }
       }
       receiver.close()
     }
 
-    /// A large message into a channel that nobody reads.
+    /// A large message over a channel from which no process reads.
     @Test(arguments: [Mechanism.pipe, .queue, .memory, .unix, .tcp, .semaphore], [false, true])
-    func aLargeSendIsGivenUp(_ mechanism: Mechanism, _ byCancelling: Bool) async throws {
+    func aLargeSendEndsWhenCancelledOrClosed(_ mechanism: Mechanism, _ byCancelling: Bool) async throws {
       let channel = try Channel.make(over: mechanism)
       let sender = AsyncSender(channel.sender)
       let task = Task { try await sender.send([UInt8](repeating: 1, count: 15 << 20)) }
@@ -103,9 +103,9 @@ extension AllTests {
       channel.receiver.close()
     }
 
-    /// A sender that holds messages back, and a task that waits for what they lead to.
+    /// A sender that coalesces requests, and a task that waits for the answer.
     @Test(arguments: [Mechanism.pipe, .memory, .unix, .queue])
-    func waitingFlushesWhatIsHeldBack(_ mechanism: Mechanism) async throws {
+    func waitingFlushesCoalescedMessages(_ mechanism: Mechanism) async throws {
       let there = try Channel.make(over: mechanism)
       let back = try Channel.make(over: mechanism)
       var request = there.sender
@@ -126,9 +126,9 @@ extension AllTests {
       answering.close()
     }
 
-    /// While a thread still waits for a task that has given up, what is there is found.
+    /// A message is found while a thread still waits on behalf of a cancelled task.
     @Test(arguments: [Mechanism.memory, .queue, .semaphore])
-    func aWaitThatNobodyNeedsHidesNothing(_ mechanism: Mechanism) async throws {
+    func anAbandonedWaitHidesNoMessage(_ mechanism: Mechanism) async throws {
       let channel = try Channel.make(over: mechanism)
       let receiver = AsyncReceiver(channel.receiver)
       var sender = channel.sender
@@ -143,9 +143,9 @@ extension AllTests {
       receiver.close()
     }
 
-    /// Room for the smaller of two is enough.
+    /// Room for the smaller of two messages wakes a select.
     @Test(arguments: [Mechanism.queue, .semaphore, .pipe])
-    func theSmallerOfTwoGoes(_ mechanism: Mechanism) async throws {
+    func theSmallerMessageGoesFirst(_ mechanism: Mechanism) async throws {
       let channel = try Channel.make(over: mechanism)
       var receiver = channel.receiver
       let sender = AsyncSender(channel.sender)
@@ -158,7 +158,7 @@ extension AllTests {
         }
       }
       await settle()
-      // A pipe has no room for anything before a page of it was read.
+      // A pipe has no room before a page of it is read.
       for _ in 0..<(mechanism == .pipe ? 60 : 6) { _ = try receiver.tryReceive([UInt8].self) }
       #expect(await ends(task))
       sender.close()

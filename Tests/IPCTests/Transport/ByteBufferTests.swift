@@ -6,7 +6,7 @@ import Testing
 
 extension AllTests {
   @Suite struct ByteBufferTests {
-    @Test("whatever is done to it, it holds what an array would")
+    @Test("random operations leave the same bytes as an array's")
     func againstAnArray() {
       var random = SeededRandom.printed()
       for _ in 0..<40 {
@@ -19,7 +19,7 @@ extension AllTests {
             unsafe bytes.span.withUnsafeBytes { unsafe buffer.append($0) }
             model += bytes
           case 4..<6:
-            // Room asked for, and only some of it filled.
+            // Only some of the room is filled.
             let wanted = Int.random(in: 1...100, using: &random)
             let bytes = random.bytes(0...wanted)
             let room = unsafe buffer.room(wanted)
@@ -46,8 +46,8 @@ extension AllTests {
       }
     }
 
-    @Test("what was read makes room, so that a steady stream needs no more memory")
-    func memoryIsUsedAgain() {
+    @Test("bytes that were read make room: a steady stream needs no more memory")
+    func memoryIsReused() {
       let buffer = ByteBuffer(capacity: 64)
       let bytes = [UInt8](0..<40)
       for _ in 0..<1000 {
@@ -57,7 +57,7 @@ extension AllTests {
       }
       #expect(buffer.capacity == 64)
       let half = [UInt8](0..<20)
-      // Something always left over: it is moved to the front instead of growing.
+      // Unread bytes are moved to the front, and the buffer doesn't grow.
       unsafe bytes.span.withUnsafeBytes { unsafe buffer.append($0) }
       for _ in 0..<1000 {
         buffer.dropFirst(20)
@@ -67,7 +67,7 @@ extension AllTests {
       #expect(buffer.capacity == 64)
     }
 
-    @Test("the address stays as long as there is room")
+    @Test("the address stays the same while there is room")
     func stableAddress() {
       let buffer = ByteBuffer(capacity: 128)
       let before = unsafe UInt(bitPattern: buffer.room(1).baseAddress!)

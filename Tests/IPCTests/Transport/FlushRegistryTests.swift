@@ -5,7 +5,7 @@ import Testing
 
 extension AllTests {
   @Suite struct FlushRegistryTests {
-    /// The mechanisms that gather small messages, each as a channel of this process.
+    /// The mechanisms that coalesce small messages, each as a channel within this process.
     static let addresses = ["pipe:", "unix:", "unix:?type=stream", "tcp:", "queue:", "semaphore:"]
 
     private func coalescing(_ address: String) throws(ChannelError) -> Channel {
@@ -14,7 +14,7 @@ extension AllTests {
       return channel
     }
 
-    @Test("a message that is held back goes before a receiver of the process waits", arguments: addresses)
+    @Test("a coalesced message is sent before a receiver of the process waits", arguments: addresses)
     func flushedBeforeWaiting(address: String) throws {
       var channel = try coalescing(address)
       try channel.sender.send("held back")
@@ -25,8 +25,8 @@ extension AllTests {
       #expect(channel.sender.bytesCarried > 0)
     }
 
-    @Test("also when it waits on another channel, and gives up", arguments: addresses)
-    func flushedByAnother(address: String) throws {
+    @Test("a coalesced message is sent before a wait on another channel that times out", arguments: addresses)
+    func flushedBeforeWaitingElsewhere(address: String) throws {
       var channel = try coalescing(address)
       var other = try Channel.open("memory:")
       try channel.sender.send("held back")
@@ -39,7 +39,7 @@ extension AllTests {
       withExtendedLifetime(other.sender.mechanism) {}
     }
 
-    @Test("closing sends what is held back", arguments: addresses)
+    @Test("closing sends coalesced messages", arguments: addresses)
     func flushedByClosing(address: String) throws {
       let channel = try coalescing(address)
       var receiver = try close(channel, after: ["one", "two"])
@@ -57,7 +57,7 @@ extension AllTests {
       return channel.receiver
     }
 
-    @Test("a full channel is tried again and again, and doesn't keep a receiver from its deadline")
+    @Test("a full channel is tried repeatedly, and doesn't delay a receiver's deadline")
     func fullChannel() throws {
       var options = ChannelOptions()
       options.capacityBytes = 4096
@@ -73,16 +73,16 @@ extension AllTests {
         code { () throws(ChannelError) in
           try other.receiver.receive([UInt8].self, within: .milliseconds(10))
         } == .timedOut)
-      // Another channel's message still arrives meanwhile.
+      // Meanwhile a message of another channel still arrives.
       try other.sender.send(block)
       #expect(try other.receiver.receive([UInt8].self) == block)
-      // Waiting on the full one itself makes the room that its sender needs.
+      // Receiving from the full channel makes the room that its sender needs.
       for _ in 0..<accepted { #expect(try full.receiver.receive([UInt8].self) == block) }
       #expect(try full.receiver.tryReceive([UInt8].self) == nil)
       #expect(FlushRegistry.flushBeforeWaiting())
     }
 
-    @Test("an end that is forgotten isn't asked; one that is noted is, once")
+    @Test("a registered endpoint is flushed once, a removed one isn't")
     func register() {
       final class End: CoalescingTransport {
         let asked = Atomic<Int>(0)

@@ -6,7 +6,7 @@ import Testing
 
 extension AllTests {
   @Suite struct FrameDecoderTests {
-    @Test("messages come out whole, however the stream is cut")
+    @Test("messages are whole, wherever the stream is cut")
     func cutAnywhere() throws {
       var random = SeededRandom.printed()
       for _ in 0..<60 {
@@ -27,7 +27,7 @@ extension AllTests {
       }
     }
 
-    @Test("parts of several senders, mixed, become each sender's messages in its order")
+    @Test("interleaved fragments of several senders become each sender's messages in order")
     func interleavedSenders() throws {
       var random = SeededRandom.printed()
       for _ in 0..<40 {
@@ -73,7 +73,7 @@ extension AllTests {
       }
     }
 
-    @Test("a message that was given up is dropped when its sender begins the next, whole or in parts")
+    @Test("an abandoned message is dropped when its sender begins the next, whole or in fragments")
     func abandonedMessages() throws {
       let decoder = FrameDecoder()
       decoder.feed(frame([1, 2], stream: 5, more: true))
@@ -81,7 +81,7 @@ extension AllTests {
       #expect(try decoder.drain() == [])
       #expect(Array(decoder.openStreams) == [5])
       #expect(!decoder.isEmpty)
-      // Another sender's message doesn't end it; a new one of its own does.
+      // Another sender's message doesn't end it; a new one of the same sender does.
       decoder.feed(frame([9], stream: 6))
       #expect(try decoder.drain() == [[9]])
       #expect(Array(decoder.openStreams) == [5])
@@ -93,8 +93,8 @@ extension AllTests {
       #expect(try decoder.drain() == [[7, 8]])
     }
 
-    @Test("parts whose beginning never came are skipped up to the next beginning")
-    func partsWithoutBeginning() throws {
+    @Test("fragments without a beginning are skipped up to the next beginning")
+    func fragmentsWithoutBeginning() throws {
       let decoder = FrameDecoder()
       decoder.feed(frame([1], stream: 3, continues: true, more: true))
       decoder.feed(frame([2], stream: 3, continues: true))
@@ -104,8 +104,8 @@ extension AllTests {
       #expect(try decoder.drain() == [[3]])
     }
 
-    @Test("a message that ended only in part is no message at the end of the stream")
-    func halfAMessageIsNone() throws {
+    @Test("a partial message at the end of the stream is no message")
+    func partialMessageAtTheEnd() throws {
       let wire = frame([1, 2, 3]) + frame([4, 5, 6], more: true) + frame([7], continues: true)
       for count in 0..<wire.count {
         let decoder = FrameDecoder()
@@ -116,7 +116,7 @@ extension AllTests {
       }
     }
 
-    @Test("a length over the limit is refused as soon as it is announced; one at the limit isn't")
+    @Test("a header with a length over the limit is refused; one at the limit isn't")
     func lengthOverTheLimit() throws {
       let decoder = FrameDecoder(maximum: 100)
       decoder.feed(frame([UInt8](repeating: 1, count: 100)))
@@ -126,13 +126,13 @@ extension AllTests {
           let decoder = FrameDecoder(maximum: 100)
           decoder.feed(header(FrameHeader(stream: 1, count: count, continues: continues, more: more)))
           #expect(code { () throws(ChannelError) in try decoder.drain() } == .protocolViolation)
-          // It stays refused: there is no finding back.
+          // Every further call throws: the stream can't be resumed.
           #expect(code { () throws(ChannelError) in try decoder.drain() } == .protocolViolation)
         }
       }
     }
 
-    @Test("parts that add up to more than the limit are refused, without gathering them for ever")
+    @Test("fragments that exceed the limit together are refused, without collecting them all")
     func sumOverTheLimit() throws {
       let decoder = FrameDecoder(maximum: 100)
       let forty = [UInt8](repeating: 1, count: 40)
@@ -144,7 +144,7 @@ extension AllTests {
       #expect(code { () throws(ChannelError) in try decoder.drain() } == .protocolViolation)
     }
 
-    @Test("1024 messages may be under way at once; one more is refused")
+    @Test("1024 messages can be incomplete at once; one more is refused")
     func tooManyStreams() throws {
       let decoder = FrameDecoder()
       for stream in 0..<1024 {
@@ -152,15 +152,15 @@ extension AllTests {
       }
       #expect(try decoder.drain() == [])
       #expect(decoder.openStreams.count == 1024)
-      // Those that are open may begin anew, and whole messages of others pass.
+      // Incomplete messages can begin again, and whole messages of others pass.
       decoder.feed(frame([2], stream: 7, more: true) + frame([3], stream: 5000))
       #expect(try decoder.drain() == [[3]])
       decoder.feed(frame([1], stream: 1024, more: true))
       #expect(code { () throws(ChannelError) in try decoder.drain() } == .protocolViolation)
     }
 
-    @Test("garbage is messages, or an error; never more than the limit, never a crash", arguments: 0..<4)
-    func garbage(kind: Int) {
+    @Test("random bytes are messages or an error, never over the limit, never a crash", arguments: 0..<4)
+    func randomBytes(kind: Int) {
       var random = SeededRandom.printed()
       for _ in 0..<150 {
         let decoder = FrameDecoder(maximum: 256, framing: kind == 3 ? .line : .frames)
@@ -169,7 +169,7 @@ extension AllTests {
           switch kind {
           case 0: decoder.feed(random.bytes(0...300))
           case 1:
-            // Headers that are nearly right.
+            // Headers that are nearly valid.
             decoder.feed(
               header(
                 FrameHeader(
@@ -178,7 +178,7 @@ extension AllTests {
                   more: Bool.random(using: &random))))
             decoder.feed(random.bytes(0...300))
           case 2:
-            // Right ones, of which one byte is wrong.
+            // Valid frames with one wrong byte.
             var wire = frame(random.bytes(0...40), more: random.chance(3))
             wire[Int.random(in: 0..<wire.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
             decoder.feed(wire)
@@ -196,7 +196,7 @@ extension AllTests {
       }
     }
 
-    @Test("a lent message stays as it is until the next one is asked for")
+    @Test("a message in place stays unchanged until the next one is asked for")
     func lentInPlace() throws {
       let decoder = FrameDecoder(bufferBytes: 16)
       decoder.feed(frame([1, 2, 3]) + frame([4, 5]))

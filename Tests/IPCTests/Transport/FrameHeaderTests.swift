@@ -6,7 +6,7 @@ import Testing
 
 extension AllTests {
   @Suite struct FrameHeaderTests {
-    @Test("a header comes back as it was, whatever it says")
+    @Test("a header is equal to the one read from its bits")
     func roundTrip() {
       var random = SeededRandom.printed()
       for _ in 0..<10_000 {
@@ -18,7 +18,7 @@ extension AllTests {
       }
     }
 
-    @Test("any eight bytes are a header, and the same eight bytes again")
+    @Test("any eight bytes are a header that encodes to the same bytes")
     func everyPatternIsAHeader() {
       var random = SeededRandom.printed()
       for bits in [0, .max, 1 << 63, 1 << 62] + (0..<10_000).map({ _ in random.next() }) {
@@ -28,7 +28,7 @@ extension AllTests {
       }
     }
 
-    @Test("the layout is the documented one: stream, length, flags in the last byte")
+    @Test("the layout: stream, length, flags in the last byte")
     func layout() {
       #expect(header(FrameHeader(stream: 0x0403_0201, count: 0x0807_0605)) == [1, 2, 3, 4, 5, 6, 7, 8])
       let longest = FrameHeader(stream: 0, count: FrameHeader.maximumCount)

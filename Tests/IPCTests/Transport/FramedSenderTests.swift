@@ -4,12 +4,12 @@ import Testing
 
 @testable import IPC
 
-/// A writer that takes as many bytes as a script says, and keeps them.
+/// A writer that accepts as many bytes as a script says, and keeps them.
 private final class ScriptedWriter: ByteWriter {
   let unitBytes: Int
   let isStream: Bool
   let interleavesFragments: Bool
-  /// How many bytes the next write may take; 0: it is full. A write that must wait takes at least one.
+  /// How many bytes the next write accepts; 0: the channel is full. A write that waits accepts at least one.
   var script: () -> Int
   var taken: (_ bytes: [UInt8]) -> Void
 
@@ -48,9 +48,10 @@ private final class ScriptedWriter: ByteWriter {
 }
 
 extension AllTests {
-  /// The sender's framing and giving up against a writer without a kernel, where every cut can be had.
-  @Suite struct ScriptedWriterTests {
-    @Test("a stream cut and refused at random carries exactly what was accepted", arguments: [false, true])
+  /// The sender's framing and giving up, with a writer that can make every possible short write.
+  @Suite struct FramedSenderTests {
+    @Test(
+      "a stream with random short writes carries exactly the accepted messages", arguments: [false, true])
     func randomStream(coalesces: Bool) throws {
       var random = SeededRandom.printed()
       for _ in 0..<60 {
@@ -71,7 +72,7 @@ extension AllTests {
           let message = random.bytes(random.chance(5) ? 0...700 : 0...30)
           let deadline = random.chance(3) ? Deadline.never : .now
           if random.chance(4) {
-            // In place: more is reserved than is sent.
+            // In place, with more room than is used.
             if try reserveAndSend(sender, message, more: Int.random(in: 0...50, using: &random), deadline) {
               expected.append(message)
             }
@@ -99,7 +100,7 @@ extension AllTests {
     }
 
     @Test(
-      "senders that share a channel in units keep theirs apart, refused or not", arguments: [false, true])
+      "senders that share a channel keep their fragments apart, also when refused", arguments: [false, true])
     func interleavedUnits(coalesces: Bool) throws {
       var random = SeededRandom.printed()
       for _ in 0..<40 {
@@ -133,7 +134,7 @@ extension AllTests {
       }
     }
 
-    @Test("a message over the limit is refused before a byte of it goes")
+    @Test("a message over the limit is refused before any byte is sent")
     func tooLong() throws {
       var taken = 0
       let writer = ScriptedWriter(unit: 512, isStream: true, script: { 1000 }, taken: { taken += $0.count })
@@ -160,9 +161,9 @@ extension AllTests {
       sender.close()
     }
 
-    @Test("closing doesn't wait for the rest of a message that was given up")
+    @Test("closing doesn't wait for the rest of an abandoned message")
     func closeAfterGivingUp() throws {
-      // Full from the tenth byte on, as a channel is whose receiver doesn't read.
+      // Full from the tenth byte on: the receiver doesn't read.
       var room = 10
       var waited = false
       let writer = ScriptedWriter(unit: 512, isStream: true) {
@@ -178,7 +179,7 @@ extension AllTests {
       #expect(!waited, "close() wrote to a full channel, which waits until its receiver reads")
     }
 
-    @Test("turning coalescing off sends what is held back before the next message")
+    @Test("turning coalescing off sends the coalesced messages before the next one")
     func coalescingOff() throws {
       let decoder = FrameDecoder()
       let writer = ScriptedWriter(unit: 512, isStream: true, script: { 1000 }, taken: { decoder.feed($0) })

@@ -10,7 +10,7 @@ extension AllTests {
       try decoder.drain().map { String(decoding: $0, as: UTF8.self) }
     }
 
-    @Test("lines come out whole, however they are cut")
+    @Test("lines are whole, wherever the stream is cut")
     func cutAnywhere() throws {
       var random = SeededRandom.printed()
       for _ in 0..<60 {
@@ -29,7 +29,7 @@ extension AllTests {
       }
     }
 
-    @Test("a last line without a newline is a line at the end, once")
+    @Test("a last line without a newline is read once, at the end")
     func lastLine() throws {
       let decoder = FrameDecoder(framing: .line)
       decoder.feed(Array("one\n\ntwo".utf8))
@@ -40,7 +40,7 @@ extension AllTests {
       #expect(decoder.isEmpty)
     }
 
-    @Test("a line at the limit passes; a longer one is refused, with its newline or before it comes")
+    @Test("a line at the limit is accepted; a longer one is refused, with or without its newline")
     func lengthLimit() throws {
       let decoder = FrameDecoder(maximum: 5, framing: .line)
       decoder.feed(Array("12345\n12345".utf8))
@@ -54,7 +54,7 @@ extension AllTests {
       }
     }
 
-    @Test("a line with a newline in it is refused before anything is sent")
+    @Test("a message that contains a newline is refused before anything is sent")
     func newlineInAMessage() throws {
       var options = ChannelOptions()
       options.framing = .line
@@ -75,7 +75,7 @@ extension AllTests {
       }
     }
 
-    @Test("what another program writes is read as lines, the last one too")
+    @Test("text of another program is read as lines, the last one included")
     func endToEnd() throws {
       var options = ChannelOptions()
       options.framing = .line
@@ -89,7 +89,7 @@ extension AllTests {
       #expect(found == ["", "grün", String(repeating: "x", count: 9000)])
     }
 
-    /// Sends and closes, and gives the receiver back.
+    /// Sends, closes, and returns the receiver.
     private func sendAll(
       _ channel: consuming Channel, _ lines: [String]
     ) throws(ChannelError) -> Receiver {

@@ -6,14 +6,14 @@ import Testing
 @testable import ipc_peer
 
 extension AllTests {
-  /// What no poll sees is waited for in the end itself, which takes nothing.
+  /// `waitUntilReady` of channels that poll(2) can't see: it takes no message and no room.
   @Suite(.guarded) struct ReadinessTests {
     private static func waits(_ readiness: Readiness) -> Bool {
       if case .thread = readiness { return true }
       return false
     }
 
-    @Test(arguments: Subject.all) func aMessageIsStillThereAfterTheWait(_ subject: Subject) throws {
+    @Test(arguments: Subject.all) func waitingTakesNoMessage(_ subject: Subject) throws {
       Watchdog.at(subject)
       var line = try subject.fromPeer()
       let end = line.receiver.transport
@@ -25,7 +25,7 @@ extension AllTests {
       try line.peer.order("send plain 30 \(sizes.map(String.init).joined(separator: ","))")
       for (index, size) in sizes.enumerated() {
         for _ in 0..<3 { #expect(end.waitUntilReady(until: .never)) }
-        // Where a message comes in parts, its first is there.
+        // If the message has fragments, the first is there.
         let isRight = try line.receiver.receive(within: .seconds(30)) {
           $0.count == size && Pattern.matches($0, 30 + index)
         }
@@ -40,7 +40,7 @@ extension AllTests {
       try line.peer.finish()
     }
 
-    @Test(arguments: Subject.all) func theWaitEndsWithADeath(_ subject: Subject) throws {
+    @Test(arguments: Subject.all) func theWaitForAMessageEndsWithADeath(_ subject: Subject) throws {
       Watchdog.at(subject)
       let line = try subject.fromPeer()
       let end = line.receiver.transport
@@ -51,7 +51,7 @@ extension AllTests {
       #expect(end.waitUntilReady(until: .now))
     }
 
-    @Test(arguments: Subject.all) func roomIsWaitedForAndNotTaken(_ subject: Subject) throws {
+    @Test(arguments: Subject.all) func waitingTakesNoRoom(_ subject: Subject) throws {
       Watchdog.at(subject)
       var line = try subject.toPeer()
       let end = line.sender.transport
@@ -71,7 +71,7 @@ extension AllTests {
       try line.peer.order("collect 0")
       for _ in 0..<50 {
         #expect(end.waitUntilReady(size, until: .never))
-        // It said so, and nobody else sends.
+        // There is room: no other sender exists.
         #expect(try line.sender.trySend(Numbered.bytes(id: 1, count, size)))
         count += 1
       }
@@ -105,8 +105,8 @@ extension AllTests {
       Workspace.removePaths()
     }
 
-    /// What is said to go whole goes at once or not at all.
-    @Test(arguments: Subject.carryingOnce) func whatGoesWholeGoesAtOnce(_ subject: Subject) throws {
+    /// A message of at most `atomicMessageBytes` is sent at once or not at all.
+    @Test(arguments: Subject.carryingOnce) func atomicMessagesAreSentAtOnce(_ subject: Subject) throws {
       Watchdog.at(subject)
       let line = try subject.toPeer()
       var sender = line.sender

@@ -70,9 +70,13 @@ let package = Package(
     .target(
       name: "TestWorkers", dependencies: ["IPC", "IPCWorkers", "SystemCalls"], path: "Tests/Workers",
       swiftSettings: strict),
+    // A mechanism outside of the catalogue, which both processes of the tests know.
+    .target(
+      name: "ToyMechanism", dependencies: ["IPC", "SystemCalls"], path: "Tests/ToyMechanism",
+      swiftSettings: strict),
     // The other process of the tests.
     .executableTarget(
-      name: "ipc-peer", dependencies: ["IPC", "SystemCalls", "TestActors", "TestWorkers"],
+      name: "ipc-peer", dependencies: ["IPC", "SystemCalls", "TestActors", "TestWorkers", "ToyMechanism"],
       path: "Tests/IPCPeer",
       swiftSettings: strict),
     // What the golden tests look at kernel objects with, without the library.
@@ -80,7 +84,8 @@ let package = Package(
     .testTarget(
       name: "IPCTests",
       dependencies: [
-        "IPC", "ConcurrencyModels", "SystemCalls", "Measurement", "TestSupport", "CProbe", "ipc-peer",
+        "IPC", "ConcurrencyModels", "SystemCalls", "Measurement", "TestSupport", "CProbe", "ToyMechanism",
+        "ipc-peer",
       ],
       // The formats, as the tests compare them: read where they lie.
       exclude: [

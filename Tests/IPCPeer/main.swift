@@ -1,11 +1,13 @@
 import IPC
 import TestActors
 import TestWorkers
+import ToyMechanism
 
 // The other process of the tests. It executes the orders that arrive over `orders`, one per message, and answers each
 // over `report`. Without these endpoints it executes one order, its arguments, and answers on standard output: a process
 // of another user is asked that way, because it couldn't use what it inherits. With the argument `actors` it hosts
 // actors; with `worker` it is the worker of a pool.
+Catalogue.add(SocketPairMechanism.self)
 let arguments = CommandLine.arguments.dropFirst()
 if arguments.isEmpty {
   var orders = try Receiver.inherited("orders")

@@ -14,12 +14,12 @@
 /// An endpoint as the child finds it: descriptors under their new numbers, and the parent's parameters.
 package struct InheritedEndpoint {
   let mechanism: Mechanism
-  let options: ChannelOptions
+  package let options: ChannelOptions
   let descriptors: [Int32]
   let parameters: [String: String]
 
   /// The number of the `index`-th descriptor, which the caller owns from now on.
-  func descriptor(_ index: Int) throws(ChannelError) -> Int32 {
+  package func descriptor(_ index: Int) throws(ChannelError) -> Int32 {
     guard descriptors.indices.contains(index) else { throw missing("descriptor \(index)") }
     return descriptors[index]
   }

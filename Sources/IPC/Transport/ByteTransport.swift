@@ -64,12 +64,22 @@ package protocol ByteReader: AnyObject {
 }
 
 extension ByteWriter {
+  /// The sender transport that frames messages for this writer.
+  package func framed(_ mechanism: Mechanism, _ options: ChannelOptions) -> any SenderTransport {
+    FramedSender(mechanism, self, options)
+  }
+
   package var carriesLines: Bool { false }
   package func abandonMessage() {}
   package func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool { true }
 }
 
 extension ByteReader {
+  /// The receiver transport of the messages that this reader reads.
+  package func framed(_ mechanism: Mechanism, _ options: ChannelOptions) -> any ReceiverTransport {
+    FramedReceiver(mechanism, self, options)
+  }
+
   package var holdsTurn: Bool { false }
   package func waitUntilReady(until deadline: Deadline) -> Bool { true }
 

@@ -8,6 +8,13 @@ import Testing
 extension AllTests {
   /// An endpoint that is closed or released while tasks wait on it. Each test checks that nothing of it is left.
   @Suite(.warmAsync, .guarded) struct AsyncClosingTests {
+    /// One subject of each mechanism that has channels without a name.
+    private static let anonymous = Mechanism.all.compactMap { mechanism in
+      Subject.once.first { $0.mechanism == mechanism && $0.form == .anonymous }
+    }
+    private static let isComplete = ConditionTrait.enabled(
+      if: !anonymous.isEmpty, "IPC_TEST_SUBJECT names none")
+
     @Test(arguments: Subject.once) func waitingReceivesGetClosed(_ subject: Subject) async throws {
       Watchdog.at(subject)
       let (sender, receiver) = try subject.asyncPair()
@@ -78,13 +85,10 @@ extension AllTests {
 
     /// Opened, waited on and closed repeatedly; the check at the end finds anything left. Endpoints of different mechanisms
     /// reuse the same descriptor numbers.
-    @Test func aThousandChannelsLeaveNothing() async throws {
-      let subjects = Mechanism.all.compactMap { mechanism in
-        Subject.once.first { $0.mechanism == mechanism && $0.form == .anonymous }
-      }
+    @Test(isComplete) func aThousandChannelsLeaveNothing() async throws {
       let before = try Files.names(in: "/proc/self/fd").count
       for round in 0..<1000 {
-        let (sender, receiver) = try subjects[round % subjects.count].asyncPair()
+        let (sender, receiver) = try Self.anonymous[round % Self.anonymous.count].asyncPair()
         let task = Task { try await receiver.receive(Int.self) }
         if round % 2 == 0 { await Task.yield() }
         try await sender.send(round)
@@ -105,11 +109,8 @@ extension AllTests {
     }
 
     /// Many endpoints at once, each with a waiting task: the event loop waits for descriptors, threads for the rest.
-    @Test func manyReceiversWaitAtOnce() async throws {
-      let subjects = Mechanism.all.compactMap { mechanism in
-        Subject.once.first { $0.mechanism == mechanism && $0.form == .anonymous }
-      }
-      let pairs = try (0..<70).map { try subjects[$0 % subjects.count].asyncPair() }
+    @Test(isComplete) func manyReceiversWaitAtOnce() async throws {
+      let pairs = try (0..<70).map { try Self.anonymous[$0 % Self.anonymous.count].asyncPair() }
       let tasks = pairs.map { pair in Task { try await pair.receiver.receive(Int.self) } }
       await settle()
       for (number, pair) in pairs.enumerated().reversed() { try await pair.sender.send(number) }

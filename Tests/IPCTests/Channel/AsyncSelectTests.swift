@@ -13,6 +13,8 @@ extension AllTests {
     private static let seven = Mechanism.all.compactMap { mechanism in
       Subject.once.first { $0.mechanism == mechanism }
     }
+    private static let isComplete = ConditionTrait.enabled(
+      if: seven.count == Mechanism.all.count, "IPC_TEST_SUBJECT leaves some out")
 
     /// A channel from another process over each of the seven.
     private func lines() throws -> (receivers: [AsyncReceiver], peers: [PeerProcess]) {
@@ -22,7 +24,7 @@ extension AllTests {
 
     // MARK: Receiving
 
-    @Test func everyMechanismAndALocalChannelInOneSelect() async throws {
+    @Test(isComplete) func everyMechanismAndALocalChannelInOneSelect() async throws {
       let (receivers, peers) = try lines()
       let count = 500
       for peer in peers {

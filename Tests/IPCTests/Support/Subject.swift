@@ -2,6 +2,7 @@ import IPC
 import SystemCalls
 import TestSupport
 import Testing
+import ToyMechanism
 
 /// What the contract is tested on: a mechanism, with or without a name, with one wait strategy.
 struct Subject: Sendable, CustomTestStringConvertible, CustomStringConvertible {
@@ -43,13 +44,20 @@ struct Subject: Sendable, CustomTestStringConvertible, CustomStringConvertible {
 
   // MARK: The list
 
+  /// Mechanisms outside of the catalogue, which another build's peer doesn't know.
+  private static let additional: [Mechanism] = {
+    guard Workspace.otherPeer == nil else { return [] }
+    Catalogue.add(SocketPairMechanism.self)
+    return [SocketPairMechanism.mechanism]
+  }()
+
   /// Every mechanism in every form that it declares, with every wait strategy; and its options.
   static let all: [Subject] = {
     var found: [Subject] = []
     for wait in WaitStrategy.allCases {
       var options = ChannelOptions()
       options.wait = wait
-      for mechanism in Mechanism.all + Mechanism.variants {
+      for mechanism in Mechanism.all + Mechanism.variants + additional {
         for form in Form.allCases where form == .named ? mechanism.traits.named : mechanism.traits.anonymous {
           found.append(Subject(mechanism, form, options))
           for variant in variants(mechanism, form) {

@@ -7,7 +7,7 @@ import Synchronization
   private let pointer: UnsafeMutablePointer<Atomic<UInt32>>
 
   package init(_ memory: UnsafeMutableRawBufferPointer, at offset: Int) {
-    precondition(offset % 4 == 0 && offset + 4 <= memory.count)
+    precondition(offset >= 0 && offset % 4 == 0 && offset + 4 <= memory.count)
     unsafe pointer = (memory.baseAddress! + offset).assumingMemoryBound(to: Atomic<UInt32>.self)
   }
 
@@ -41,7 +41,7 @@ import Synchronization
   private let pointer: UnsafeMutablePointer<Atomic<UInt64>>
 
   package init(_ memory: UnsafeMutableRawBufferPointer, at offset: Int) {
-    precondition(offset % 8 == 0 && offset + 8 <= memory.count)
+    precondition(offset >= 0 && offset % 8 == 0 && offset + 8 <= memory.count)
     unsafe pointer = (memory.baseAddress! + offset).assumingMemoryBound(to: Atomic<UInt64>.self)
   }
 

@@ -50,7 +50,7 @@ final class Peer {
     case "make": try make(words[0])
     case "exit": exitWithAll()
     case "leave": leave()
-    default: "error unknown order \(verb)"
+    default: try DirectOrders.run(verb, words) ?? "error unknown order \(verb)"
     }
   }
 

@@ -65,7 +65,7 @@ package enum Workspace {
       // The liveness monitor, SIGPIPE's disposition, the locale and resolver files of the C library.
       _ = try Channel.make(over: .memory)
       _ = try Channel.make(over: .pipe)
-      _ = try RegistryEntry.directory()
+      _ = try Channel.open("memory:\(name())")
       _ = try port()
       _ = SystemSnapshot()
       return true

@@ -87,7 +87,7 @@ extension ChannelError {
         : "timed out: the channel stayed full until the deadline; nothing was sent")
   }
 
-  package static func tooLong(_ count: Int, limit: Int, _ mechanism: Mechanism) -> ChannelError {
+  static func tooLong(_ count: Int, limit: Int, _ mechanism: Mechanism) -> ChannelError {
     ChannelError(
       .messageTooLong, .send, mechanism,
       "a message of \(count) bytes is over this channel's limit of \(limit): send less, or open it with ?max=",
@@ -102,7 +102,7 @@ extension ChannelError {
   }
 
   /// A kernel object of another user's, named by `subject`.
-  package static func foreign(_ mechanism: Mechanism, _ subject: String) -> ChannelError {
+  static func foreign(_ mechanism: Mechanism, _ subject: String) -> ChannelError {
     ChannelError(.notAllowed, .open, mechanism, "\(subject) is another user's: choose another name")
   }
 

@@ -107,7 +107,7 @@ import SystemCalls
   }
 
   /// The last peer has closed or died. False while none has come yet.
-  @inline(__always) package var peersGone: Bool { gone.load(ordering: .acquiring) }
+  @inline(__always) var peersGone: Bool { gone.load(ordering: .acquiring) }
 
   /// The same, in one order with everything else that is sequentially consistent.
   var peersGoneInOrder: Bool { gone.load(ordering: .sequentiallyConsistent) }

@@ -6,11 +6,11 @@ import SystemCalls
 /// The file is locked (flock(2)) while a process joins or leaves. An entry whose liveness pipes no process holds was
 /// left by processes that died: the next receiver removes the objects that it names and begins anew, so that no message
 /// of an earlier run is taken for one of this run.
-package final class RegistryEntry: Sendable {
+final class RegistryEntry: Sendable {
   let mechanism: Mechanism
   let name: String
   /// The ids of the channel's objects.
-  package let ids: [String: String]
+  let ids: [String: String]
   private let path: String
   private let run: String
 
@@ -25,7 +25,7 @@ package final class RegistryEntry: Sendable {
   // MARK: The directory
 
   /// `IPC_RUNTIME_DIRECTORY`, or `swift-ipc` in `XDG_RUNTIME_DIR`, or `/tmp/swift-ipc-UID`: this user's alone.
-  package static func directory() throws(ChannelError) -> String {
+  static func directory() throws(ChannelError) -> String {
     let path =
       if let chosen = Processes.variable("IPC_RUNTIME_DIRECTORY") {
         chosen

@@ -39,5 +39,5 @@ import SystemCalls
   }
 
   /// The time left, but at most `slice` nanoseconds.
-  package func remaining(atMost slice: UInt64) -> UInt64 { min(remaining ?? slice, slice) }
+  func remaining(atMost slice: UInt64) -> UInt64 { min(remaining ?? slice, slice) }
 }

@@ -74,14 +74,14 @@
 }
 
 extension SenderTransport {
-  package var reservesSharedMemory: Bool { false }
-  package func discard() {}
-  package func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool { true }
+  var reservesSharedMemory: Bool { false }
+  func discard() {}
+  func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool { true }
 }
 
 extension ReceiverTransport {
-  package var lendsSharedMemory: Bool { false }
-  package func waitUntilReady(until deadline: Deadline) -> Bool { true }
+  var lendsSharedMemory: Bool { false }
+  func waitUntilReady(until deadline: Deadline) -> Bool { true }
 }
 
 /// Both transports of a new channel.

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// A sender that batches messages.
-package protocol CoalescingTransport: AnyObject, Sendable {
+protocol CoalescingTransport: AnyObject, Sendable {
   /// Writes what it can without waiting. Returns true if its buffer is empty, or the channel is closed, which the
   /// owner's next call reports.
   func flushWithoutWaiting() -> Bool

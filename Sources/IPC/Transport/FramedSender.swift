@@ -3,12 +3,12 @@ import SystemCalls
 
 /// The sender transport of every mechanism that carries bytes: puts a frame header before a message, fragments a
 /// message that doesn't fit a unit, batches small ones, and gives up without leaving half a message behind.
-package final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Sendable {
-  package let mechanism: Mechanism
-  package let options: ChannelOptions
+final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Sendable {
+  let mechanism: Mechanism
+  let options: ChannelOptions
   private let writer: any ByteWriter
-  package var bytesCarried: Int { carried }
-  package var coalesces: Bool {
+  var bytesCarried: Int { carried }
+  var coalesces: Bool {
     get { batches }
     set { batches = newValue }
   }
@@ -55,7 +55,7 @@ package final class FramedSender: SenderTransport, CoalescingTransport, @uncheck
 
   // MARK: Sending
 
-  @inline(__always) package func send(_ bytes: UnsafeRawBufferPointer, until deadline: Deadline)
+  @inline(__always) func send(_ bytes: UnsafeRawBufferPointer, until deadline: Deadline)
     throws(ChannelError) -> Bool
   {
     // The common case: the buffer is empty, and the message goes in one call.
@@ -107,7 +107,7 @@ package final class FramedSender: SenderTransport, CoalescingTransport, @uncheck
     return unsafe try sendUnbuffered(bytes, until: deadline)
   }
 
-  package func reserve(
+  func reserve(
     _ capacity: Int, until deadline: Deadline
   ) throws(ChannelError) -> UnsafeMutableRawBufferPointer? {
     guard capacity <= limit else { throw .tooLong(capacity, limit: limit, mechanism) }
@@ -131,7 +131,7 @@ package final class FramedSender: SenderTransport, CoalescingTransport, @uncheck
     return unsafe UnsafeMutableRawBufferPointer(rebasing: room[offset..<(offset + capacity)])
   }
 
-  package func commit(_ count: Int, until deadline: Deadline) throws(ChannelError) -> Bool {
+  func commit(_ count: Int, until deadline: Deadline) throws(ChannelError) -> Bool {
     precondition(count <= reserved, "more bytes than were reserved")
     defer { unlock(reservedLocked) }
     let room = unsafe pending.room(reserved + overhead)
@@ -160,24 +160,24 @@ package final class FramedSender: SenderTransport, CoalescingTransport, @uncheck
     return unsafe try sendFragments(body, until: deadline)
   }
 
-  package var readiness: Readiness { writer.readiness }
-  package func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool {
+  var readiness: Readiness { writer.readiness }
+  func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool {
     writer.waitUntilReady(min(count + overhead, unitBytes), until: deadline)
   }
   /// A byte stream that poll(2) calls writable has room for a page (pipe(7)).
-  package var atomicMessageBytes: Int {
+  var atomicMessageBytes: Int {
     min(unitBytes, isStream ? PipeMechanism.atomicBytes : unitBytes) - FrameHeader.size * 2
   }
 
   // MARK: Flushing and closing
 
-  package func flush(until deadline: Deadline) throws(ChannelError) -> Bool {
+  func flush(until deadline: Deadline) throws(ChannelError) -> Bool {
     let locked = lock()
     defer { unlock(locked) }
     return try flushLocked(until: deadline)
   }
 
-  package func flushWithoutWaiting() -> Bool {
+  func flushWithoutWaiting() -> Bool {
     guard lockOfOwner.tryLock() else { return false }
     defer { lockOfOwner.endTry() }
     if isClosed { return true }
@@ -209,7 +209,7 @@ package final class FramedSender: SenderTransport, CoalescingTransport, @uncheck
     FlushRegistry.register(self)
   }
 
-  package func close() {
+  func close() {
     if isClosed { return }
     // The rest of an abandoned frame matters only to messages behind it.
     if pending.count > 0 { _ = try? flush(until: .never) }
@@ -217,7 +217,7 @@ package final class FramedSender: SenderTransport, CoalescingTransport, @uncheck
     writer.close()
   }
 
-  package func discard() {
+  func discard() {
     lockOfOwner.lock()
     pending.removeAll()
     lockOfOwner.unlock()
@@ -232,12 +232,12 @@ package final class FramedSender: SenderTransport, CoalescingTransport, @uncheck
     FlushRegistry.remove(self)
   }
 
-  package func transfer() throws(ChannelError) -> EndpointTransfer {
+  func transfer() throws(ChannelError) -> EndpointTransfer {
     guard try flush(until: .never) else { throw .timedOut(.pass, mechanism) }
     return try writer.transfer()
   }
 
-  package func finishTransfer() -> AnyObject? {
+  func finishTransfer() -> AnyObject? {
     end()
     return writer.finishTransfer()
   }
@@ -258,7 +258,7 @@ package final class FramedSender: SenderTransport, CoalescingTransport, @uncheck
 
   static var none: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: nil, count: 0) }
 
-  package var admitsMoreSenders: Bool { !isStream }
+  var admitsMoreSenders: Bool { !isStream }
 
   /// What a frame or a line adds to the message.
   private var overhead: Int { usesFrames ? FrameHeader.size : 1 }

@@ -32,7 +32,7 @@ help:
 	@echo
 	@echo "To change something (see CONTRIBUTING.md):"
 	@echo "  make test                    runs every test"
-	@echo "  make test FILTER=NAME        runs one suite (named as its file) or one test: CommandTests/helpHasAnExample"
+	@echo "  make test FILTER=NAME        runs one suite (named as its file) or one test: CommandTests/aDemoRunsByItsName"
 	@echo "  make lint                    checks the sources' format"
 	@echo "  make format                  formats the sources"
 	@echo "  make docs                    builds the documentation of every library as one site, in $(DOCS)"

@@ -7,6 +7,7 @@ final class Peer {
   var receiver: Receiver?
   private var report: Sender?
   private var family: Family?
+  private var phased: PhasedEndpoint?
 
   init(report: consuming Sender?) { self.report = report }
 
@@ -48,6 +49,7 @@ final class Peer {
     case "family": try found(words[0])
     case "pass-on": try passOn(words[0], Int(words[1])!)
     case "make": try make(words[0])
+    case PhasedRun.order: try phased(words)
     case "exit": exitWithAll()
     case "leave": leave()
     default: try DirectOrders.run(verb, words) ?? "error unknown order \(verb)"
@@ -123,6 +125,17 @@ final class Peer {
     let id = passing.childID
     family = consume passing
     return "\(id)"
+  }
+
+  /// A step of a traced run, which the parent leads.
+  private func phased(_ words: [String]) throws(ChannelError) -> String {
+    if words[0] == "start" {
+      phased = PhasedEndpoint(try Mechanism(named: words[1]).traits, isTokens: words[2] == "true")
+      return "ok 0"
+    }
+    let isLater = words[0] == PhasedRun.afterSleep
+    if isLater { awaitSleep(of: Processes.parent) }
+    return "ok \(try phased!.step(words.dropFirst(isLater ? 1 : 0).joined(separator: " ")))"
   }
 
   // MARK: Patterned messages

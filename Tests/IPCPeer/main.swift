@@ -6,7 +6,7 @@ import ToyMechanism
 // The other process of the tests. It executes the orders that arrive over `orders`, one per message, and answers each
 // over `report`. Without these endpoints it executes one order, its arguments, and answers on standard output: a process
 // of another user is asked that way, because it couldn't use what it inherits. With the argument `actors` it hosts
-// actors; with `worker` it is the worker of a pool.
+// actors; with `worker` it is the worker of a pool; with `phases` it takes a channel through its phases under strace(1).
 Catalogue.add(SocketPairMechanism.self)
 let arguments = CommandLine.arguments.dropFirst()
 if arguments.isEmpty {
@@ -17,6 +17,8 @@ if arguments.isEmpty {
   try TestHost.serve()
 } else if arguments.first == TestWorker.role {
   try TestWorker.serve()
+} else if arguments.first == PhasedRun.role {
+  PhasedRun.main(Array(arguments.dropFirst()))
 } else {
   let peer = Peer(report: nil)
   try peer.obey(arguments.joined(separator: " "))

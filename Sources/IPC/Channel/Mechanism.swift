@@ -26,17 +26,26 @@ public struct MechanismTraits: Hashable, Sendable {
     case pipe, fifo, queue, semaphore, ring, socket
   }
 
-  /// The system calls of a channel, by what the process does. Names are the kernel's, as strace(1) prints them.
+  /// The system calls of a channel, by what the process does. Names are the kernel's, as strace(1) prints them on x86-64
+  /// with glibc: `ppoll`, `openat`, `newfstatat`.
+  ///
+  /// The lists are exact, and a test compares them with what strace(1) shows. They contain every call on what a channel
+  /// consists of, whichever thread of the process makes it: its descriptors, paths, queues, semaphores, shared memory,
+  /// signals and command; and, where a mechanism needs them, its liveness pipes with the epoll(7) that watches them, and
+  /// the files that record its name. They don't contain what a process does for itself (memory, locks between its
+  /// threads, starting threads, the kernel's limits in /proc), the passing of an endpoint to a child process, the removal
+  /// of what dead processes left, and the calls of an event loop that waits for several channels.
   public struct SystemCalls: Hashable, Sendable {
-    /// Opening either endpoint.
+    /// Opening either endpoint, with a name or without, or taking it over from the parent process.
     public let open: [String]
-    /// Sending a message.
+    /// Sending a message for which there is room, or finding that there is none.
     public let send: [String]
-    /// Receiving a message.
+    /// Receiving a message that is there, or finding that there is none.
     public let receive: [String]
-    /// Waiting for room or for a message.
+    /// Sending and receiving where the call has to wait for room, for a message or for the end: the calls that wait, and
+    /// those that it makes before and after.
     public let wait: [String]
-    /// Closing either endpoint.
+    /// Closing either endpoint. A sender first sends the messages that it holds back.
     public let close: [String]
 
     /// All of them, each once, in the order in which a channel makes them.
@@ -52,6 +61,16 @@ public struct MechanismTraits: Hashable, Sendable {
       self.receive = receive
       self.wait = wait
       self.close = close
+    }
+
+    /// These calls, and those of what a channel consists of besides.
+    func adding(_ others: SystemCalls...) -> SystemCalls {
+      func joined(_ phase: (SystemCalls) -> [String]) -> [String] {
+        others.reduce(into: phase(self)) { list, other in list += phase(other).filter { !list.contains($0) } }
+      }
+      return SystemCalls(
+        open: joined(\.open), send: joined(\.send), receive: joined(\.receive), wait: joined(\.wait),
+        close: joined(\.close))
     }
   }
 

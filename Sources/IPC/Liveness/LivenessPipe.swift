@@ -8,6 +8,11 @@ import SystemCalls
   // The endpoint's owner alone uses it, except what is atomic or in a mutex.
   enum Side: String, Sendable { case sender, receiver }
 
+  /// The calls of an endpoint's liveness pipes, and of the monitor that watches them.
+  static let systemCalls = MechanismTraits.SystemCalls(
+    open: ["pipe2", "fcntl", "close", "epoll_create1", "epoll_ctl", "epoll_wait"], send: [], receive: [],
+    wait: ["epoll_wait"], close: ["epoll_ctl", "close", "read"])
+
   let side: Side
   private let hold: Mutex<Descriptor?>
   private let senders: Descriptor

@@ -7,6 +7,14 @@ import SystemCalls
 /// left by processes that died: the next receiver removes the objects that it names and begins anew, so that no message
 /// of an earlier run is taken for one of this run.
 final class RegistryEntry: Sendable {
+  /// The calls on the file, its FIFOs and its directory.
+  static let systemCalls = MechanismTraits.SystemCalls(
+    open: [
+      "mkdir", "newfstatat", "openat", "flock", "read", "unlink", "mknodat", "ftruncate", "lseek", "write",
+      "close",
+    ], send: [], receive: [], wait: [],
+    close: ["openat", "flock", "newfstatat", "read", "unlink", "rmdir", "close"])
+
   let mechanism: Mechanism
   let name: String
   /// The ids of the channel's objects.

@@ -2,16 +2,16 @@ import SystemCalls
 
 /// FIFOs: a pipe with a name in the file system (fifo(7)).
 ///
-/// - Opening: the receiver makes the name with mkfifo(3), mode 0600, opens it with open(2) for reading, and holds
-///   flock(2) on it, so that it stays the only one. A sender opens it for writing with O_NONBLOCK, which fails with
-///   ENXIO while there is no receiver, and tries again until its deadline. A channel without a name makes a FIFO in a
-///   directory of its own, opens both ends, and removes the name.
+/// - Opening: the receiver makes the name with mkfifo(3) (mknodat(2)), mode 0600, opens it with openat(2) for
+///   reading, and holds flock(2) on it, so that it stays the only one. A sender opens it for writing with O_NONBLOCK,
+///   which fails with ENXIO while there is no receiver, and tries again until its deadline. A channel without a name
+///   makes a FIFO in a directory of its own, opens both ends, and removes the name.
 /// - Sending: writev(2), as into a pipe. Other senders may send too, so a message that is larger than PIPE_BUF (4096
 ///   bytes) goes in fragments; `?senders=one` writes it as a stream. A FIFO doesn't know RWF_NOWAIT: for a call that
 ///   must not block, it is opened a second time in non-blocking mode, and writev(2) fails with EAGAIN.
 /// - Receiving: read(2), from either descriptor.
-/// - Waiting with a deadline: poll(2). A FIFO that no sender has opened yet reads as ended, so the first receive waits
-///   in poll(2) for a sender.
+/// - Waiting with a deadline: ppoll(2). A FIFO that no sender has opened yet reads as ended, so the first receive
+///   waits in ppoll(2) for a sender.
 /// - Dying: when the last sender closes, read(2) returns 0; when the receiver closes, writev(2) fails with EPIPE. The
 ///   receiver removes the name with unlink(2). A receiver that finds the senders of a dead one makes a new FIFO under
 ///   the name: theirs has no reader any more, and their writes fail.
@@ -22,8 +22,9 @@ enum FIFOMechanism: MechanismImplementation {
     summary: "a pipe with a path: any process of this user that can reach it",
     addressForm: "fifo:/path",
     systemCalls: MechanismTraits.SystemCalls(
-      open: ["mkfifo", "open", "flock", "lstat", "fstat", "fcntl", "unlink"], send: ["writev"],
-      receive: ["read"], wait: ["poll"], close: ["close", "unlink"]),
+      open: ["mkdir", "mknodat", "openat", "flock", "newfstatat", "fcntl", "unlink", "rmdir"],
+      send: ["writev", "openat"], receive: ["read", "openat", "ppoll"], wait: ["ppoll", "read", "writev"],
+      close: ["writev", "close", "newfstatat", "unlink"]),
     manySenders: true, manyReceivers: false, atomicWriteBytes: PipeMechanism.atomicBytes, baseline: .fifo,
     caveat:
       "sends in fragments of 4096 bytes, since others may send too; ?senders=one sends large messages faster")

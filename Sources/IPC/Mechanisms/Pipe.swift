@@ -8,7 +8,7 @@ import SystemCalls
 ///   not block, pwritev2(2) with RWF_NOWAIT fails with EAGAIN instead. A write of at most PIPE_BUF (4096) bytes isn't
 ///   interleaved with another sender's: with `?senders=many` a larger message goes in fragments of that size.
 /// - Receiving: read(2) takes whatever bytes the pipe has, up to 64 KiB; preadv2(2) with RWF_NOWAIT doesn't block.
-/// - Waiting with a deadline: poll(2).
+/// - Waiting with a deadline: ppoll(2).
 /// - Dying: when the last write end closes, read(2) returns 0; when the last read end closes, a write fails with EPIPE
 ///   (SIGPIPE is ignored). The kernel closes the descriptors of a process that dies.
 enum PipeMechanism: MechanismImplementation {
@@ -18,8 +18,8 @@ enum PipeMechanism: MechanismImplementation {
     summary: "bytes between related processes; the kernel reports to each side when the other is gone",
     addressForm: "pipe: or pipe:DESCRIPTOR",
     systemCalls: MechanismTraits.SystemCalls(
-      open: ["pipe2", "fcntl"], send: ["writev", "pwritev2"], receive: ["read", "preadv2"], wait: ["poll"],
-      close: ["close"]),
+      open: ["pipe2", "fcntl"], send: ["writev", "pwritev2"], receive: ["read", "preadv2"],
+      wait: ["ppoll", "read", "preadv2", "writev", "pwritev2"], close: ["writev", "close"]),
     manySenders: true, manyReceivers: false, named: false, atomicWriteBytes: atomicBytes, baseline: .pipe,
     caveat: "several senders need ?senders=many, which sends in fragments of 4096 bytes")
 

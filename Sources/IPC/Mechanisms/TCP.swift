@@ -10,7 +10,7 @@ import SystemCalls
 ///   reach. A channel without a name is a connection over 127.0.0.1.
 /// - Sending: sendmsg(2) with MSG_NOSIGNAL sends header and message in one call, MSG_DONTWAIT where it must not block.
 /// - Receiving: recvmsg(2), up to 64 KiB. A receiver with an address polls its connections.
-/// - Waiting with a deadline: poll(2).
+/// - Waiting with a deadline: ppoll(2).
 /// - Dying: recvmsg(2) returns 0 when the sender has closed, or fails with ECONNRESET; sendmsg(2) fails with EPIPE or
 ///   ECONNRESET. The kernel closes the connections of a process that dies.
 enum TCPMechanism: MechanismImplementation {
@@ -20,9 +20,11 @@ enum TCPMechanism: MechanismImplementation {
     summary: "a byte stream, also between machines", addressForm: "tcp:host:port",
     systemCalls: MechanismTraits.SystemCalls(
       open: [
-        "socket", "bind", "listen", "accept4", "connect", "setsockopt", "getsockopt", "getsockname",
-        "getpeername", "shutdown", "sendto", "recvfrom", "fcntl", "poll", "eventfd",
-      ], send: ["sendmsg"], receive: ["recvmsg", "poll"], wait: ["poll"], close: ["close", "shutdown"]),
+        "socket", "setsockopt", "bind", "listen", "getsockname", "eventfd2", "fcntl", "accept4", "connect",
+        "getsockopt", "getpeername", "sendto", "recvfrom", "ppoll", "write", "sendmsg", "recvmsg", "shutdown",
+        "close",
+      ], send: ["sendmsg"], receive: ["recvmsg", "ppoll", "read"],
+      wait: ["ppoll", "recvmsg", "sendmsg", "close"], close: ["sendmsg", "close", "shutdown"]),
     manySenders: true, manyReceivers: false, crossesMachines: true, connectsEachSender: true,
     baseline: .socket,
     caveat:

@@ -4,13 +4,14 @@ import SystemCalls
 /// (`?type=stream`).
 ///
 /// - Opening: socketpair(2) makes both ends of a channel without a name. With a path, the receiver makes a socket(2),
-///   binds it with bind(2) to a file of mode 0600, and listens; a thread accepts (accept4(2)). A sender connects with
-///   connect(2). Each side asks for the other's user with getsockopt(2), SO_PEERCRED; the acceptor then sends one byte,
-///   which lets the sender in.
-/// - Sending: sendmsg(2) with MSG_NOSIGNAL sends header and message in one call, MSG_DONTWAIT where it must not block. A
-///   packet of up to 64 KiB goes whole; a larger message goes in fragments.
+///   binds it with bind(2) to a file, which fchmod(2) gives mode 0600, and listens; a thread accepts (accept4(2)) and
+///   tells the receiver through an eventfd(2). Receivers that make or remove a file take turns: flock(2) on the
+///   directory. A sender connects with connect(2). Each side asks for the other's user with getsockopt(2),
+///   SO_PEERCRED; the acceptor then sends one byte, which lets the sender in.
+/// - Sending: sendmsg(2) with MSG_NOSIGNAL sends header and message in one call, MSG_DONTWAIT where it must not
+///   block. A packet of up to 64 KiB goes whole; a larger message goes in fragments.
 /// - Receiving: recvmsg(2), a packet or as many bytes as there are. A receiver with a name polls its connections.
-/// - Waiting with a deadline: poll(2).
+/// - Waiting with a deadline: ppoll(2).
 /// - Dying: recvmsg(2) returns 0 when the last sender has closed, or ECONNRESET if it died with bytes of ours unread;
 ///   sendmsg(2) fails with EPIPE. The receiver removes its file with unlink(2); a file that a killed receiver left is
 ///   replaced by the next one.
@@ -22,10 +23,12 @@ enum UnixSocketMechanism: MechanismImplementation {
     addressForm: "unix:/path",
     systemCalls: MechanismTraits.SystemCalls(
       open: [
-        "socketpair", "socket", "setsockopt", "bind", "listen", "flock", "accept4", "connect", "getsockopt",
-        "shutdown", "eventfd",
-      ], send: ["sendmsg"], receive: ["recvmsg", "poll"], wait: ["poll"],
-      close: ["close", "shutdown", "unlink"]),
+        "socketpair", "socket", "setsockopt", "openat", "flock", "newfstatat", "fchmod", "bind", "listen",
+        "eventfd2", "fcntl", "accept4", "connect", "getsockopt", "ppoll", "write", "sendmsg", "recvmsg",
+        "shutdown", "close",
+      ], send: ["sendmsg"], receive: ["recvmsg", "ppoll", "read"],
+      wait: ["ppoll", "recvmsg", "sendmsg", "close"],
+      close: ["sendmsg", "close", "shutdown", "newfstatat", "unlink"]),
     manySenders: true, manyReceivers: false, baseline: .socket,
     caveat: "passing one anonymous endpoint to several senders needs packets")
 

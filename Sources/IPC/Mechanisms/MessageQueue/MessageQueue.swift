@@ -12,10 +12,11 @@ import SystemCalls
 ///   whole.
 /// - Waiting: msgsnd(2) and msgrcv(2) have no deadline and don't end when the peer dies. So they are tried with
 ///   IPC_NOWAIT, and an endpoint waits at an event count (futex(2)), which costs a busy channel no call. Under
-///   `?wait=block`, a call without a deadline waits in msgsnd(2) or msgrcv(2) itself: one call instead of four.
-/// - Dying: the liveness pipe hangs up. A call that waits in the kernel is ended by this process's own monitor: it sends
-///   the receiver a message of type 3, or takes out what fills the queue. The kernel releases a dead holder's mutex.
-///   The last endpoint removes the queue with msgctl(2), IPC_RMID.
+///   `?wait=block`, a call without a deadline waits in msgrcv(2) itself if there is one receiver (`?receivers=one`),
+///   or in msgsnd(2) if the channel has no name: one call instead of four.
+/// - Dying: the liveness pipe hangs up. A call that waits in the kernel is ended by this process's own monitor: it
+///   sends the receiver a message of type 3, or takes out what fills the queue. The kernel releases a dead holder's
+///   mutex. The last endpoint removes the queue with msgctl(2), IPC_RMID.
 enum MessageQueueMechanism: KernelObjectMechanism {
   static let mechanism = Mechanism.queue
 
@@ -23,9 +24,12 @@ enum MessageQueueMechanism: KernelObjectMechanism {
     summary: "the kernel's own message queue: boundaries and types, many senders and receivers",
     addressForm: "queue:NAME",
     systemCalls: MechanismTraits.SystemCalls(
-      open: ["msgget", "msgctl", "semget", "semctl", "shmget", "shmat", "shmctl"],
+      open: ["msgget", "msgctl", "semget", "semctl", "shmget", "shmat", "shmctl", "shmdt"],
       send: ["msgsnd", "semtimedop", "futex"], receive: ["msgrcv", "semtimedop", "semctl", "futex"],
-      wait: ["futex", "msgctl"], close: ["msgctl", "semctl", "shmdt", "shmctl"]),
+      wait: ["futex", "msgsnd", "msgrcv", "msgctl", "semtimedop", "semctl"],
+      close: ["msgsnd", "msgctl", "semctl", "shmctl", "shmdt", "futex"]
+    )
+    .adding(LivenessPipe.systemCalls, RegistryEntry.systemCalls),
     manySenders: true, manyReceivers: true, outlivesProcesses: true, bytesPerCall: largestMessage,
     baseline: .queue,
     caveat: "holds kernel.msgmnb bytes, which only the administrator can raise (sysctl kernel.msgmnb=...)")

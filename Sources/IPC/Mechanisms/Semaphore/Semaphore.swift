@@ -4,15 +4,16 @@ import SystemCalls
 /// and guard; with `?type=tokens`, counters alone.
 ///
 /// - Opening: shmget(2) and shmat(2) give the segment, semget(2) the set, semctl(2) with SETALL its first values.
-/// - Sending: one semtimedop(2) takes a free slot and the senders' mutex, a copy fills the slot, a second semtimedop(2)
-///   counts it as used and releases the mutex. A message that is larger than a slot (4096 bytes) goes in fragments,
-///   inside one turn.
+/// - Sending: one semtimedop(2) takes a free slot and the senders' mutex, a copy fills the slot, a second
+///   semtimedop(2) counts it as used and releases the mutex. A message that is larger than a slot (4096 bytes) goes
+///   in fragments, inside one turn.
 /// - Receiving: the same with the used slots and the receivers' mutex.
+/// - Both: a turn that follows another process's first reads with semctl(2), GETVAL, at which slot it is.
 /// - Waiting: semtimedop(2) blocks until the counts allow the change, in slices of 80 ms, after each of which it looks
 ///   whether the peer is alive.
 /// - Dying: every change that a process makes inside its turn carries SEM_UNDO, so the kernel undoes it: the mutex is
-///   released, a slot half written is free again, a slot half read is used again. The last semtimedop(2) of a turn makes
-///   it final. The last endpoint removes set and segment with semctl(2) and shmctl(2), IPC_RMID.
+///   released, a slot half written is free again, a slot half read is used again. The last semtimedop(2) of a turn
+///   makes it final. The last endpoint removes set and segment with semctl(2) and shmctl(2), IPC_RMID.
 enum SemaphoreMechanism: KernelObjectMechanism {
   static let mechanism = Mechanism.semaphore
 
@@ -21,8 +22,11 @@ enum SemaphoreMechanism: KernelObjectMechanism {
       "the classic bounded buffer: slots in a segment, counted and guarded by semaphores; ?type=tokens counts alone",
     addressForm: "semaphore:NAME",
     systemCalls: MechanismTraits.SystemCalls(
-      open: ["semget", "semctl", "shmget", "shmat", "shmctl"], send: ["semtimedop", "semctl"],
-      receive: ["semtimedop", "semctl"], wait: ["semtimedop"], close: ["semctl", "shmdt", "shmctl"]),
+      open: ["semget", "semctl", "shmget", "shmat", "shmctl", "shmdt"], send: ["semtimedop", "semctl"],
+      receive: ["semtimedop", "semctl"], wait: ["semtimedop", "semctl"],
+      close: ["semtimedop", "semctl", "shmctl", "shmdt"]
+    )
+    .adding(LivenessPipe.systemCalls, RegistryEntry.systemCalls),
     manySenders: true, manyReceivers: true, outlivesProcesses: true, bytesPerCall: BoundedBuffer.slotBytes,
     baseline: .semaphore,
     caveat: "two calls per message each side; every process that uses one takes an undo entry of kernel.sem's"

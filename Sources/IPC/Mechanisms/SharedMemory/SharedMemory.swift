@@ -3,17 +3,18 @@ import SystemCalls
 /// System V shared memory (shm_overview(7), shmop(2)): a lock-free ring that one process writes and another reads in
 /// place.
 ///
-/// - Opening: shmget(2) makes a segment, shmat(2) attaches it; the ring's layout is in ``Ring``. A segment without a name
-///   is marked for removal (shmctl(2), IPC_RMID) as soon as both endpoints are attached: Linux lets a child attach it by
-///   its id while a process has it, and removes it with the last one, even if all are killed.
+/// - Opening: shmget(2) makes a segment, shmat(2) attaches it; the ring's layout is in ``Ring``. A segment without a
+///   name is marked for removal (shmctl(2), IPC_RMID) as soon as both endpoints are attached: Linux lets a child
+///   attach it by its id while a process has it, and removes it with the last one, even if all are killed.
 /// - Sending: the message is written into the ring and published by storing the tail. No call, while the receiver is
-///   awake: futex(2) wakes it if it sleeps. membarrier(2), which the receiver calls before it sleeps, spares the sender
-///   a fence.
-/// - Receiving: the message is read where the sender wrote it. The receiver stores the head when it has read a quarter of
-///   the ring, or everything.
+///   awake: futex(2) wakes it if it sleeps. membarrier(2), which the receiver calls before it sleeps, spares the
+///   sender a fence.
+/// - Receiving: the message is read where the sender wrote it. The receiver stores the head when it has read a
+///   quarter of the ring, or everything.
 /// - Waiting: futex(2) on an event count in the ring, in slices of 250 ms.
-/// - Dying: the liveness pipe hangs up, and the process's monitor wakes the waiting endpoint. A killed sender leaves what
-///   it published; a message that it was writing was never published. shmdt(2) happens with the process's end.
+/// - Dying: the liveness pipe hangs up, and the process's monitor wakes the waiting endpoint. A killed sender leaves
+///   what it published; a message that it was writing was never published. An endpoint that closes wakes its peer and
+///   detaches the segment with shmdt(2); so does the process's end.
 enum SharedMemoryMechanism: KernelObjectMechanism {
   static let mechanism = Mechanism.memory
 
@@ -21,8 +22,10 @@ enum SharedMemoryMechanism: KernelObjectMechanism {
     summary: "a lock-free ring that one process writes and another reads in place; no call per message",
     addressForm: "memory:NAME",
     systemCalls: MechanismTraits.SystemCalls(
-      open: ["shmget", "shmat", "shmdt", "shmctl", "membarrier"], send: ["futex"],
-      receive: ["futex", "membarrier"], wait: ["futex", "membarrier"], close: ["shmdt", "shmctl", "futex"]),
+      open: ["shmget", "shmat", "shmctl", "shmdt", "membarrier"], send: ["futex"], receive: ["futex"],
+      wait: ["futex", "membarrier"], close: ["futex", "shmctl", "shmdt"]
+    )
+    .adding(LivenessPipe.systemCalls, RegistryEntry.systemCalls),
     manySenders: false, manyReceivers: false, writesInPlace: true, outlivesProcesses: true, baseline: .ring,
     caveat: "one sender and one receiver; a hostile sender can change a message while it is read")
 

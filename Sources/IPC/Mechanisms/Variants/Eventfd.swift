@@ -2,10 +2,10 @@ import SystemCalls
 
 /// eventfd(2): the kernel's counter behind a descriptor. It carries tokens.
 ///
-/// - Opening: two eventfds with EFD_SEMAPHORE, one for the tokens that were sent, one for those that may still be sent.
-///   They have no name: an endpoint is passed when a process is spawned.
+/// - Opening: eventfd2(2) makes two, with EFD_SEMAPHORE, one for the tokens that were sent, one for those that may
+///   still be sent. They have no name: an endpoint is passed when a process is spawned.
 /// - Sending: read(2) takes one of the free tokens, write(2) adds one to the sent ones. Receiving: the reverse.
-/// - Waiting: poll(2) on the eventfd and the liveness pipe.
+/// - Waiting: ppoll(2) on the eventfd and the liveness pipe.
 /// - Dying: the liveness pipe hangs up. A process killed between the two calls takes one place with it.
 enum EventfdMechanism: MechanismImplementation {
   static let mechanism = Mechanism("eventfd")
@@ -13,8 +13,10 @@ enum EventfdMechanism: MechanismImplementation {
   static let traits = MechanismTraits(
     summary: "a counter behind a descriptor: tokens", addressForm: "eventfd:",
     systemCalls: MechanismTraits.SystemCalls(
-      open: ["eventfd2", "fcntl"], send: ["read", "write"], receive: ["read", "write"], wait: ["poll"],
-      close: ["close"]),
+      open: ["eventfd2", "fcntl"], send: ["read", "write"], receive: ["read", "write"],
+      wait: ["ppoll", "read", "write"], close: ["close"]
+    )
+    .adding(LivenessPipe.systemCalls),
     carries: .tokens, manySenders: true, manyReceivers: true, named: false, coalesces: false,
     caveat: "holds \(capacity) tokens")
 

@@ -15,10 +15,12 @@ enum MemfdMechanism: MechanismImplementation {
     addressForm: "memfd:/path",
     systemCalls: MechanismTraits.SystemCalls(
       open: [
-        "memfd_create", "ftruncate", "fcntl", "mmap", "fstat", "membarrier", "socket", "bind", "listen",
-        "accept4", "connect", "getsockopt", "sendmsg", "recvmsg", "flock",
-      ], send: ["futex"], receive: ["futex", "membarrier"], wait: ["futex", "membarrier"],
-      close: ["munmap", "close", "futex", "shutdown", "unlink"]),
+        "memfd_create", "ftruncate", "fcntl", "mmap", "membarrier", "socket", "openat", "flock", "newfstatat",
+        "fchmod", "bind", "listen", "accept4", "connect", "getsockopt", "sendmsg", "recvmsg", "ppoll",
+      ], send: ["futex"], receive: ["futex"], wait: ["futex", "membarrier"],
+      close: ["futex", "munmap", "close", "shutdown", "newfstatat", "unlink"]
+    )
+    .adding(LivenessPipe.systemCalls),
     manySenders: false, manyReceivers: false, writesInPlace: true, caveat: "one sender and one receiver")
 
   /// Keeps the memory mapped.

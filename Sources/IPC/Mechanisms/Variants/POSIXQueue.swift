@@ -4,10 +4,11 @@ import SystemCalls
 /// knows.
 ///
 /// - Opening: mq_open(3) makes a queue in non-blocking mode. A channel without a name removes the queue's with
-///   mq_unlink(3) at once: the kernel removes the queue with its last descriptor. One with a name keeps it in the registry entry.
+///   mq_unlink(3) at once: the kernel removes the queue with its last descriptor. One with a name keeps it in the
+///   registry entry.
 /// - Sending: mq_timedsend(2). A message that is larger than the queue's mq_msgsize goes in fragments.
 /// - Receiving: mq_timedreceive(2).
-/// - Waiting: poll(2) on the queue and the liveness pipe.
+/// - Waiting: ppoll(2) on the queue and the liveness pipe.
 /// - Dying: the liveness pipe hangs up. The last endpoint removes the name.
 enum POSIXQueueMechanism: MechanismImplementation {
   static let mechanism = Mechanism("posix-queue")
@@ -17,7 +18,10 @@ enum POSIXQueueMechanism: MechanismImplementation {
     addressForm: "posix-queue:NAME",
     systemCalls: MechanismTraits.SystemCalls(
       open: ["mq_open", "mq_unlink", "mq_getsetattr", "fcntl"], send: ["mq_timedsend"],
-      receive: ["mq_timedreceive"], wait: ["poll"], close: ["close", "mq_unlink"]),
+      receive: ["mq_timedreceive"], wait: ["ppoll", "mq_timedsend", "mq_timedreceive"],
+      close: ["mq_timedsend", "close", "mq_unlink"]
+    )
+    .adding(LivenessPipe.systemCalls, RegistryEntry.systemCalls),
     manySenders: true, manyReceivers: false, outlivesProcesses: true,
     caveat: "holds fs.mqueue.msg_max messages; all of a user's queues share ulimit -q bytes")
 

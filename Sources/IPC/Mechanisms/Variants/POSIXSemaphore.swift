@@ -16,8 +16,10 @@ enum POSIXSemaphoreMechanism: KernelObjectMechanism {
     summary: "counters in shared memory: tokens, without a call while nothing waits",
     addressForm: "posix-semaphore:NAME",
     systemCalls: MechanismTraits.SystemCalls(
-      open: ["shmget", "shmat", "shmdt", "shmctl"], send: ["futex"], receive: ["futex"], wait: ["futex"],
-      close: ["shmdt", "shmctl"]),
+      open: ["shmget", "shmat", "shmctl", "shmdt"], send: ["futex"], receive: ["futex"], wait: ["futex"],
+      close: ["shmctl", "shmdt"]
+    )
+    .adding(LivenessPipe.systemCalls, RegistryEntry.systemCalls),
     carries: .tokens, manySenders: true, manyReceivers: true, coalesces: false, outlivesProcesses: true,
     caveat: "holds \(capacity) tokens")
 

@@ -2,19 +2,21 @@ import SystemCalls
 
 /// popen(3): a command's standard input, for a sender; its standard output, for a receiver.
 ///
-/// - Opening: pipe2(2) and posix_spawn(3) of `/bin/sh -c COMMAND`. Without a command (`popen:`) the channel runs through
-///   cat(1), which shows what a process in between costs.
-/// - Sending and receiving: the pipe's calls (``PipeWriter``, ``PipeReader``). Lines of text, unless `?framing=frames`.
-/// - Dying: the command's end closes its pipe. An endpoint that closes waits for the command with wait4(2), as pclose(3)
-///   does.
+/// - Opening: pipe2(2) and posix_spawn(3) (clone3(2), execve(2)) of `/bin/sh -c COMMAND`. Without a command
+///   (`popen:`) the channel runs through cat(1), which shows what a process in between costs.
+/// - Sending and receiving: the pipe's calls (``PipeWriter``, ``PipeReader``). Lines of text, unless
+///   `?framing=frames`.
+/// - Dying: the command's end closes its pipe. An endpoint that closes waits for the command with wait4(2), as
+///   pclose(3) does.
 enum PopenMechanism: MechanismImplementation {
   static let mechanism = Mechanism("popen")
 
   static let traits = MechanismTraits(
     summary: "a command's input or output", addressForm: "popen:COMMAND",
     systemCalls: MechanismTraits.SystemCalls(
-      open: ["pipe2", "fcntl", "open"], send: ["writev", "pwritev2"], receive: ["read", "preadv2"],
-      wait: ["poll"], close: ["close", "wait4"]),
+      open: ["pipe2", "clone3", "fcntl", "close"], send: ["writev", "pwritev2"],
+      receive: ["read", "preadv2"], wait: ["ppoll", "read", "preadv2", "writev", "pwritev2"],
+      close: ["writev", "close", "wait4"]),
     manySenders: false, manyReceivers: false, named: false, peerIsCommand: true,
     caveat:
       "an address names a command, which this endpoint starts; closing waits for it to end, as pclose(3) does"

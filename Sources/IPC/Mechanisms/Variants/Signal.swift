@@ -6,9 +6,9 @@ import SystemCalls
 ///   still be sent. The receiver starts a thread that blocks the signal.
 /// - Sending: a place is taken from the segment's count, so that neither the kernel's limit nor the receiver's pipe
 ///   overflows; rt_tgsigqueueinfo(2) then queues the signal to the receiver's thread.
-/// - Receiving: the thread takes each signal with sigwaitinfo(2) and writes its int to a pipe with write(2), from which
-///   read(2) takes it; the place goes back to the count.
-/// - Waiting: the sender at an event count in the segment (futex(2)), the receiver in poll(2).
+/// - Receiving: the thread takes each signal with sigwaitinfo(2) (rt_sigtimedwait(2)) and writes its int to a pipe
+///   with write(2), from which read(2) takes it; the place goes back to the count.
+/// - Waiting: the sender at an event count in the segment (futex(2)), the receiver in ppoll(2).
 /// - Dying: the liveness pipe hangs up. A sender that died between taking a place and sending keeps that place; the
 ///   receiver waits 100 ms for signals that may still be on their way.
 enum SignalMechanism: KernelObjectMechanism {
@@ -17,9 +17,12 @@ enum SignalMechanism: KernelObjectMechanism {
   static let traits = MechanismTraits(
     summary: "realtime signals: an int of four bytes each", addressForm: "signal:NAME",
     systemCalls: MechanismTraits.SystemCalls(
-      open: ["shmget", "shmat", "shmdt", "shmctl", "pipe2", "fcntl"],
-      send: ["rt_tgsigqueueinfo", "futex"], receive: ["rt_sigtimedwait", "write", "read", "futex"],
-      wait: ["futex", "poll"], close: ["rt_tgsigqueueinfo", "shmdt", "shmctl", "close"]),
+      open: ["shmget", "shmat", "shmctl", "shmdt", "pipe2", "fcntl", "rt_sigtimedwait"],
+      send: ["rt_tgsigqueueinfo"], receive: ["rt_sigtimedwait", "write", "read", "futex"],
+      wait: ["futex", "ppoll", "rt_tgsigqueueinfo", "rt_sigtimedwait", "write", "read"],
+      close: ["rt_tgsigqueueinfo", "futex", "shmctl", "shmdt"]
+    )
+    .adding(LivenessPipe.systemCalls, RegistryEntry.systemCalls),
     carries: .integers, manySenders: true, manyReceivers: false, coalesces: false, outlivesProcesses: true,
     caveat: "\(places) on their way at most, within ulimit -i of the receiver's user")
 

@@ -1,10 +1,10 @@
 import IPC
 
-/// How a connection answers the other side's calls.
+/// How a connection answers the peer's calls.
 extension ActorConnection {
   /// Sends the outcome of a call.
   private func answer(_ id: UInt64, _ outcome: ActorFrame.Outcome, _ bytes: [UInt8]) {
-    // Counted before it is sent: the other side may send its next call as soon as it has the answer.
+    // Counted before it is sent: the peer may send its next call as soon as it has the answer.
     callAnswered()
     sendQueue.send { writer, _ in
       writer.write(ActorFrame.Kind.reply.rawValue)

@@ -30,7 +30,7 @@ struct UnsentCall: Sendable {
   let write: Write
 }
 
-/// The calls that this side of a connection makes. A pure state machine: it resumes no task and sends nothing.
+/// The calls that this process makes over a connection. A pure state machine: it resumes no task and sends nothing.
 struct ActorCallTable {
   private var pending: [UInt64: ActorCaller] = [:]
   /// Calls that were sent and whose callers no longer wait. They count until they are answered.

@@ -16,12 +16,17 @@ final class ActorConnection: @unchecked Sendable {
   let processID: Int32?
   private let handshake = Completion()
   private let end = Completion()
-  /// Calls of the other side that aren't answered.
+  /// The peer's calls that aren't answered.
   private let openCalls = Atomic<Int>(0)
 
   private let handshakeDeadline: Deadline
-  /// Tells the receiving thread to end: this side has closed, and the other hasn't within the time that it was given.
+  /// Tells the receiving thread to end: this process has closed the connection, and the peer hasn't within the time
+  /// that it was given.
   private let isAbandoned = Atomic<Bool>(false)
+  /// How long the receiving thread waits for the exit status of a child whose connection has ended.
+  private static let exitStatusTimeout = Duration.milliseconds(50)
+  /// How long closing holds the lock of the child at a time while it waits for its end.
+  private static let exitWaitSlice = Duration.milliseconds(20)
   /// How a child process has ended.
   private let exit = Mutex<ChildProcess.Exit?>(nil)
 
@@ -34,7 +39,7 @@ final class ActorConnection: @unchecked Sendable {
   private var targets = ReceivedNameTable<ReceivedTarget>()
   private let mechanism: Mechanism
 
-  /// A function's name as the other side sent it, and the function that it named in the last call.
+  /// A function's name as the peer sent it, and the function that it named in the last call.
   private final class ReceivedTarget {
     let identifier: String
     var type: HostedType?
@@ -176,7 +181,7 @@ final class ActorConnection: @unchecked Sendable {
     }
   }
 
-  /// Asks for the actors that the other side hosts.
+  /// Asks for the actors that the peer hosts.
   func list() async throws -> [HostedActor] {
     let answer = try await ask(0) { id, writer, _ in
       writer.write(ActorFrame.Kind.list.rawValue)
@@ -278,14 +283,14 @@ final class ActorConnection: @unchecked Sendable {
   }
 
   /// Counts a request that is to be answered.
-  /// - Throws: `protocolViolation` when the other side sends more than it may.
+  /// - Throws: `protocolViolation` when the peer sends more than it may.
   private func admit() throws(ChannelError) {
     guard openCalls.wrappingAdd(1, ordering: .relaxed).newValue <= ActorFrame.maximumCalls else {
       throw .violation(mechanism, "more than \(ActorFrame.maximumCalls) unanswered calls")
     }
-    // The answers and this side's own calls are fewer than this while the other side reads them.
+    // The answers and this process's own calls are fewer than this while the peer reads them.
     guard sendQueue.waiting <= ActorFrame.maximumCalls * 4 else {
-      throw .violation(mechanism, "the other side leaves \(sendQueue.waiting) messages unread")
+      throw .violation(mechanism, "the peer leaves \(sendQueue.waiting) messages unread")
     }
   }
 
@@ -331,7 +336,7 @@ final class ActorConnection: @unchecked Sendable {
   /// The receiving thread ends with this error.
   private func finish(_ error: ChannelError) {
     // The exit status of a child that has died, if it comes soon: a child that lives on isn't waited for.
-    let exit = child.withLock { child in (try? child?.wait(within: .milliseconds(50))) ?? nil }
+    let exit = child.withLock { child in (try? child?.wait(within: Self.exitStatusTimeout)) ?? nil }
     if let exit, let processID {
       self.exit.withLock { $0 = exit }
       disconnect("its process \(processID) has ended (\(exit))")
@@ -357,16 +362,16 @@ final class ActorConnection: @unchecked Sendable {
     for caller in table.withLock({ $0.end(error) }) { caller.resume(throwing: error) }
   }
 
-  /// Closes this side, and waits until the other side has closed as well and its process, if it is a child, has ended. After
-  /// `timeout` a child is killed; another process is left running.
+  /// Closes the connection, and waits until the peer has closed it as well and its process, if it is a child, has
+  /// ended. After `timeout` a child is killed; another process is left running.
   func close(within timeout: Duration) {
-    disconnect("this side has closed the connection")
+    disconnect("this process has closed the connection")
     sendQueue.close()
     let deadline = Deadline.within(timeout)
     // Within a call that the receiving thread executes, waiting for that thread would never end.
     if ActorRunQueue.current === runQueue { return }
     if !hasEnded(by: deadline) {
-      // The receiving thread ends, whatever the other side does.
+      // The receiving thread ends, whatever the peer does.
       isAbandoned.store(true, ordering: .relaxed)
       guard processID != nil else { return }
       kill()
@@ -374,7 +379,7 @@ final class ActorConnection: @unchecked Sendable {
     }
     while processID != nil {
       // In slices, because kill() needs the lock too.
-      let exit = child.withLock { child in (try? child?.wait(within: .milliseconds(20))) ?? nil }
+      let exit = child.withLock { child in (try? child?.wait(within: Self.exitWaitSlice)) ?? nil }
       if exit != nil { return }
       if deadline.hasPassed { kill() }
     }

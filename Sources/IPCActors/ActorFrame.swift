@@ -8,7 +8,7 @@ enum ActorFrame {
     case call = 1
     /// The outcome of a call.
     case reply = 2
-    /// Asks which actors the other side hosts; answered by a reply.
+    /// Asks which actors the peer hosts; answered by a reply.
     case list = 3
   }
 

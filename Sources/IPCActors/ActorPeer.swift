@@ -32,7 +32,7 @@ public final class ActorPeer: Sendable {
   ///   ``/IPC/ChannelError`` when the answer can't be decoded.
   public func hosted() async throws -> [HostedActor] { try await connection.list() }
 
-  /// Closes the connection, and waits until the other side has closed it as well. A process that was spawned ends, and
+  /// Closes the connection, and waits until the peer has closed it as well. A process that was spawned ends, and
   /// is reaped; calls that it executes on other threads than the connection's may finish first. After `timeout` it is
   /// killed. A process that wasn't spawned is left running; this waits for it no longer than `timeout`.
   public func close(within timeout: Duration = .seconds(5)) { connection.close(within: timeout) }

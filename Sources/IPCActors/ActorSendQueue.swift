@@ -80,7 +80,7 @@ final class ActorSendQueue: @unchecked Sendable {
         }
         if more.isEmpty {
           // A receiving thread flushes before it waits, so that its messages until then go together; a few at a time,
-          // so that the other side has work meanwhile.
+          // so that the peer has work meanwhile.
           held += 1
           if ActorRunQueue.current == nil || held >= Self.maximumHeld {
             held = 0

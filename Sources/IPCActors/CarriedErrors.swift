@@ -44,7 +44,8 @@ final class CarriedErrors: Sendable {
     let name = try reader.string(bytes)
     guard let codec = known.withLock({ $0.byName[name] }) else {
       return IPCActorError(
-        .threw, id, "it threw \(name), a type that this side can't decode: call carry(_:) with it here too",
+        .threw, id,
+        "it threw \(name), a type that this process can't decode: call carry(_:) with it here too",
         errorType: name)
     }
     return try codec.decode(&reader, bytes)

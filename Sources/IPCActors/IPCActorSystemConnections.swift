@@ -51,9 +51,9 @@ extension IPCActorSystem {
     }
   }
 
-  /// Connects to the actor system at the other end of a connection, whose process attaches its own end. Waits until the
-  /// handshake is complete.
-  /// - Throws: `timedOut`; `closed`; `protocolViolation` or `invalidMessage` when the other end isn't an actor system;
+  /// Connects to the peer's actor system over a connection that both processes attach. Waits until the handshake is
+  /// complete.
+  /// - Throws: `timedOut`; `closed`; `protocolViolation` or `invalidMessage` when the peer isn't an actor system;
   ///   `notSupported` when the connection's limit on messages is too small.
   public func attach(_ connection: consuming Connection, within timeout: Duration = .seconds(5))
     throws(ChannelError)

@@ -1,6 +1,6 @@
 import IPC
 
-/// What the other side's numbers of names stand for; the counterpart of ``SentNameTable``.
+/// The names that the peer's numbers stand for; the counterpart of ``SentNameTable``.
 struct ReceivedNameTable<Value> {
   private var values: [Value] = []
 

@@ -1,6 +1,6 @@
 import IPC
 
-/// The names that one side of a connection has sent: those of actors, and those of functions.
+/// The names that this process has sent over a connection: those of actors, and those of functions.
 struct SentNames {
   var actors = SentNameTable()
   var targets = SentNameTable()
@@ -10,7 +10,7 @@ struct SentNames {
 struct SentNameTable {
   private var numbers: [String: UInt16] = [:]
 
-  /// Writes the name's number, followed by the name itself if the other side doesn't know the number.
+  /// Writes the name's number, followed by the name itself if the peer doesn't know the number.
   mutating func write(_ name: String, to writer: inout MessageWriter) {
     if let number = numbers[name] { return writer.write(number) }
     if numbers.count < ActorFrame.maximumNames, name.utf8.count <= ActorFrame.maximumNameBytes {

@@ -1,7 +1,7 @@
 import IPC
 import SystemCalls
 
-/// The worker's side of a pool: receives jobs, executes them, sends outputs.
+/// A worker of a pool: receives jobs, executes them, sends outputs.
 enum WorkerService<Job: Message, Output: Message> {
   /// The output of a job that took longer than this is sent at once. Outputs of shorter jobs are sent together, at the
   /// latest when there is no further job.

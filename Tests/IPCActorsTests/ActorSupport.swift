@@ -85,10 +85,10 @@ func actorCode<Value>(
 
 /// The code of the error with which attaching a connection ends; nil when it doesn't.
 func attachCode(
-  _ system: IPCActorSystem, _ connection: consuming Connection, within patience: Duration = .seconds(30)
+  _ system: IPCActorSystem, _ connection: consuming Connection, within timeout: Duration = .seconds(30)
 ) -> ChannelError.Code? {
   do throws(ChannelError) {
-    _ = try system.attach(connection, within: patience)
+    _ = try system.attach(connection, within: timeout)
     return nil
   } catch {
     return error.code

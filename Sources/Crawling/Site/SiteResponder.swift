@@ -62,7 +62,7 @@ struct SiteResponder {
       response.closes = true
       return response
     case ("short-length", nil):
-      var response = Response(html: "<title>Short</title><p>and then some more that nobody asked for</p>")
+      var response = Response(html: "<title>Short</title><p>and then some more bytes than it claimed</p>")
       response.claimedLength = 20
       response.closes = true
       return response

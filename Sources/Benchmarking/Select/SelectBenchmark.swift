@@ -65,17 +65,17 @@ package enum SelectBenchmark {
     _ receivers: [AsyncReceiver], _ seconds: Double, _ progress: @Sendable (Double) -> Void,
     _ isOver: @Sendable () -> Bool
   ) async throws -> SelectReport {
-    var lines = receivers.map { SelectReport.Line(mechanism: $0.mechanism.name) }
+    var channels = receivers.map { SelectReport.Line(mechanism: $0.mechanism.name) }
     // Each has begun to send before any is counted; what it sent first is taken, and counts from there.
-    for index in lines.indices {
+    for index in channels.indices {
       while !isOver() {
         do {
-          lines[index].take(try await receivers[index].receive(UInt64.self, within: .milliseconds(200)))
+          channels[index].take(try await receivers[index].receive(UInt64.self, within: .milliseconds(200)))
           break
         } catch let error as ChannelError where error.code == .timedOut {}
       }
     }
-    for index in lines.indices { lines[index].received = 0 }
+    for index in channels.indices { channels[index].received = 0 }
     let ticker = Ticker()
     var late = Histogram()
     var ticks = 0
@@ -104,18 +104,18 @@ package enum SelectBenchmark {
           return nil
         }
       }
-      if let taken { lines[taken.index].take(taken.number) }
+      if let taken { channels[taken.index].take(taken.number) }
     }
     let took = Double(Clock.now() - start) / 1e9
     ticker.task.cancel()
     let rang = try await ticker.task.value
     while try await ticker.channel.receive() != nil { ticks += 1 }
-    let mean = Double(lines.map(\.received).reduce(0, +)) / Double(max(1, lines.count))
-    for index in lines.indices { lines[index].share = Double(lines[index].received) / max(1, mean) }
+    let mean = Double(channels.map(\.received).reduce(0, +)) / Double(max(1, channels.count))
+    for index in channels.indices { channels[index].share = Double(channels[index].received) / max(1, mean) }
     for receiver in receivers { receiver.close() }
     func microseconds(_ fraction: Double) -> Double { Double(late.percentile(fraction)) / 1000 }
     return SelectReport(
-      machine: MachineDescription(), seconds: took, channels: lines,
+      machine: MachineDescription(), seconds: took, channels: channels,
       timer: SelectReport.Timer(
         everyMicroseconds: 1000, rang: rang, received: ticks, lateP50: microseconds(0.5),
         lateP99: microseconds(0.99), lateMax: Double(late.max) / 1000))

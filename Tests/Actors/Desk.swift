@@ -75,7 +75,7 @@ extension Desk {
   }
 }
 
-/// Opens gates in the hosting process, and waits there until somebody has come to one. Hosted so that its calls
+/// Opens gates in the hosting process, and waits until calls have arrived at one. Hosted so that its calls
 /// interleave.
 package distributed actor Keeper {
   package typealias ActorSystem = IPCActorSystem
@@ -84,7 +84,7 @@ package distributed actor Keeper {
   package distributed func untilArrived(_ count: Int, at gate: String) async {
     await Gate[gate].untilArrived(count)
   }
-  /// Opens a gate when so many have come. Says at another gate that it has begun to wait for them.
+  /// Opens a gate when so many calls have arrived there. Opens and passes another gate when it begins to wait for them.
   package distributed func open(_ gate: String, after count: Int, begun: String) async {
     Gate[begun].open()
     await Gate[begun].pass()
@@ -92,7 +92,7 @@ package distributed actor Keeper {
     Gate[gate].open()
   }
   package distributed func arrived(at gate: String) -> Int { Gate[gate].arrived }
-  /// Waits in its middle; others come in meanwhile.
+  /// Waits in its middle; other calls begin meanwhile.
   package distributed func wait(at gate: String) async -> Int {
     await Gate[gate].pass()
     return 1

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// A place where calls wait until somebody opens it: the middle of a call, without sleeping.
+/// A place where calls wait until it is opened: the middle of a call, without sleeping.
 package final class Gate: Sendable {
   private struct State {
     var isOpen = false
@@ -14,7 +14,7 @@ package final class Gate: Sendable {
 
   package init() {}
 
-  /// This process's gate of this name; it is there from the first time that somebody asks.
+  /// This process's gate of this name; made when it is first asked for.
   package static subscript(_ name: String) -> Gate {
     known.withLock { known in
       if let gate = known[name] { return gate }
@@ -24,7 +24,7 @@ package final class Gate: Sendable {
     }
   }
 
-  /// Says that somebody is here, and waits until it is open.
+  /// Counts an arrival, and waits until it is open.
   package func pass() async {
     await withCheckedContinuation { continuation in
       let resumed = state.withLock { state in
@@ -39,7 +39,7 @@ package final class Gate: Sendable {
     }
   }
 
-  /// Waits until so many have come, those who have gone on included.
+  /// Waits until so many calls have arrived, those that have continued included.
   package func untilArrived(_ count: Int) async {
     await withCheckedContinuation { continuation in
       let isThere = state.withLock { state in
@@ -53,7 +53,7 @@ package final class Gate: Sendable {
 
   package var arrived: Int { state.withLock { $0.arrived } }
 
-  /// Lets everybody through, also those who come later.
+  /// Lets all calls continue, also those that arrive later.
   package func open() {
     let inside = state.withLock { state in
       state.isOpen = true

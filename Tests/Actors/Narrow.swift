@@ -15,7 +15,7 @@ package distributed actor Narrow {
     inside -= 1
   }
 
-  /// Lets others run in its middle, if they may.
+  /// Lets other calls run in its middle, if they may.
   package distributed func pause(_ number: Int) async {
     enter(number)
     for _ in 0..<5 { await Task.yield() }
@@ -32,7 +32,7 @@ package distributed actor Narrow {
   }
 }
 
-/// Calls others, who call it back.
+/// Calls other players, which call it back.
 package distributed actor Player {
   package typealias ActorSystem = IPCActorSystem
 

@@ -24,7 +24,7 @@ package struct CarriedFailure: Error, JSONMessage, Hashable, Sendable {
   }
 }
 
-/// An error that nobody carries.
+/// An error that neither process carries.
 package struct OwnFailure: Error, CustomStringConvertible {
   package let description: String
 

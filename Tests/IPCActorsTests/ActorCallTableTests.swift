@@ -4,7 +4,7 @@ import Testing
 @testable import IPCActors
 
 extension AllIPCActorsTests {
-  /// The state machine of a side's calls.
+  /// The state machine of a process's calls.
   @Suite(.guarded) struct ActorCallTableTests {
     /// The table of calls by itself: which calls are answered, which wait, and what an answer leads to.
     @Test func callsAreAnsweredCancelledOrEnded() async throws {

@@ -83,7 +83,7 @@ extension AllIPCActorsTests {
       host.system.close()
     }
 
-    /// A call that nobody waits for any more counts until it is answered, and no longer.
+    /// A call whose caller no longer waits counts until it is answered, and no longer.
     @Test func cancelledCallsMakeRoomWhenTheyAreAnswered() async throws {
       let host = try ActorHost()
       let desk = try host.desk()

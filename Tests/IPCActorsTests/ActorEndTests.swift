@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 extension AllIPCActorsTests {
-  /// The hosting process goes: who waits for an answer is told, and who calls later too.
+  /// The hosting process ends: calls that wait for an answer throw, and so do later calls.
   @Suite(.guarded) struct ActorEndTests {
     private func waiting(_ host: ActorHost, _ count: Int) async throws -> [Task<Int, any Error>] {
       let desks = try (0..<10).map { try host.desk($0) }
@@ -56,7 +56,7 @@ extension AllIPCActorsTests {
       let host = try ActorHost(over: mechanism)
       let tasks = try await waiting(host, 20)
       _ = try? await host.keeper().close()
-      // Those that hadn't begun are refused, or find nobody.
+      // Those that hadn't begun are refused, or find no actor.
       for task in tasks {
         let code = await actorCode { try await task.value }
         #expect(code == .peerGone || code == .unknownActor)

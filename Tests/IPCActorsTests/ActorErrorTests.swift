@@ -8,13 +8,13 @@ import TestSupport
 import Testing
 
 extension AllIPCActorsTests {
-  /// What goes wrong is said, and the connection goes on.
+  /// Failures are reported, and the connection continues.
   @Suite(.guarded) struct ActorErrorTests {
     @Test(arguments: ActorHost.mechanisms) func unknownNamesAndOtherTypes(_ mechanism: Mechanism) async throws
     {
       let host = try ActorHost(over: mechanism)
-      let nobody = try host.peer.resolve(Desk.self, named: "nobody")
-      #expect(await actorCode { try await nobody.add(1) } == .unknownActor)
+      let unknown = try host.peer.resolve(Desk.self, named: "unknown")
+      #expect(await actorCode { try await unknown.add(1) } == .unknownActor)
       let other = try host.peer.resolve(Narrow.self, named: "desk0")
       #expect(await actorCode { try await other.mostInside() } == .otherSignature)
       let empty = try host.peer.resolve(Desk.self, named: "")
@@ -89,8 +89,8 @@ extension AllIPCActorsTests {
       let desk = try system.host("desk") { Desk(actorSystem: $0) }
       #expect(try Desk.resolve(id: desk.id, using: system) === desk)
       #expect(await actorCode { try Narrow.resolve(id: desk.id, using: system) } == .otherSignature)
-      let nobody = IPCActorID(process: system.process, name: "nobody")
-      #expect(await actorCode { try Desk.resolve(id: nobody, using: system) } == .unknownActor)
+      let unknown = IPCActorID(process: system.process, name: "unknown")
+      #expect(await actorCode { try Desk.resolve(id: unknown, using: system) } == .unknownActor)
       let stranger = IPCActorID(process: system.process &+ 1, name: "desk")
       #expect(await actorCode { try Desk.resolve(id: stranger, using: system) } == .notConnected)
       #expect(try await desk.add(2) == 2)

@@ -82,7 +82,7 @@ extension AllIPCActorsTests {
       try pair.there.host("x") { Desk(actorSystem: $0) }
       old = nil
       #expect(pair.there.hosted.map(\.id.name) == ["x"])
-      // Names that the system gives by itself are nobody's.
+      // The system chooses no name that is in use.
       try pair.there.host("Narrow#3") { Desk(actorSystem: $0) }
       let unnamed = (0..<9).map { _ in Narrow(actorSystem: pair.there) }
       #expect(Set(unnamed.map(\.id.name)).count == 9)
@@ -139,7 +139,7 @@ extension AllIPCActorsTests {
       host.system.close()
     }
 
-    /// A system that says who it is twice, or says it twice as another.
+    /// A system that sends its handshake twice, with the same number or with another.
     @Test func theHandshakeComesOnce() throws {
       for second: UInt64 in [77, 78] {
         let enemy = try FarSystem()

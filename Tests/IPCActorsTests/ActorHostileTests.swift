@@ -89,7 +89,7 @@ final class FarSystem {
 }
 
 extension AllIPCActorsTests {
-  /// The other side of a connection says what no actor system says.
+  /// The peer sends what no actor system sends.
   @Suite(.guarded) struct ActorHostileTests {
     static let broken: [[UInt8]] = {
       let call = FarSystem.call(1, "desk", "name")

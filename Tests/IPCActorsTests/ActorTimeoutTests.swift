@@ -69,7 +69,7 @@ private final class Answered: Sendable {
 extension AllIPCActorsTests {
   /// Peers that don't do their part, and tasks that never rest.
   @Suite(.warmAsync, .guarded) struct ActorTimeoutTests {
-    /// Closing doesn't wait for a side that doesn't close, and whoever waits is told.
+    /// Closing doesn't wait for a peer that doesn't close, and ends the calls that wait.
     @Test(arguments: [Mechanism.pipe, .memory, .queue]) func aPeerThatDoesNotClose(_ mechanism: Mechanism)
       async throws
     {
@@ -86,7 +86,7 @@ extension AllIPCActorsTests {
       while actorThreads().contains("ipc-actors-in") { await settle() }
     }
 
-    /// Answers that nobody reads fill the channel; closing doesn't wait for them.
+    /// Answers that the peer doesn't read fill the channel; closing doesn't wait for them.
     @Test(arguments: [Mechanism.pipe, .unix, .queue]) func aPeerThatDoesNotRead(_ mechanism: Mechanism) throws
     {
       let enemy = try FarSystem(over: mechanism)

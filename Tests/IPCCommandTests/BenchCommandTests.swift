@@ -3,8 +3,8 @@ import TestSupport
 import Testing
 
 extension AllCommandTests {
-  /// `ipc bench` that nobody disturbs. The runs are as short as they can be: that the figures are there and
-  /// belong together is looked at, never how large they are.
+  /// `ipc bench` without failures. The runs are as short as they can be: the tests check that the figures are there
+  /// and belong together, never how large they are.
   @Suite(.serialized, .watched) struct BenchCommandTests {
     static let tiny = ["--repeats", "2", "--seconds", "0.02"]
 
@@ -168,7 +168,7 @@ extension AllCommandTests {
       #expect(markdown.output.contains("| mechanism |"))
       let table = try Tool(arguments).wait()
       #expect(table.code == 0 && table.errors.isEmpty)
-      // Nobody watches: no colours, no progress.
+      // The output is no terminal: no colours, no progress.
       #expect(!table.output.contains("\u{1B}"))
       #expect(table.output.contains("messages/s"))
     }

@@ -107,7 +107,7 @@ extension AllCommandTests {
       try expectDeathIsTold(arguments, parts, which)
     }
 
-    /// Whoever is measured just then: the library's processes, or those of the baseline beside it.
+    /// Kills what is measured just then: the library's processes, or those of the baseline beside it.
     @Test(
       arguments: 0..<4)
     func aProcessThatWaitsForItsTurnAndDiesIsTold(_ which: Int) throws {
@@ -203,7 +203,7 @@ extension AllCommandTests {
       #expect(try file("what was there") { $0.tool.signal(signal) } == "what was there")
     }
 
-    /// Nobody is left to remove a new file; an old one must not have been touched before the report is there.
+    /// No process is left to remove a new file; an old one must not have been touched before the report is there.
     @Test func aRunThatIsKilledDoesNotTouchAnOldFile() throws {
       #expect(try file("what was there") { $0.tool.signal(SIGKILL) } == "what was there")
     }

@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 
 extension AllCommandTests {
-  /// `ipc crawl` that nobody disturbs.
+  /// `ipc crawl` without failures.
   @Suite(.serialized, .watched) struct CrawlCommandTests {
     @Test func everyMechanismCrawlsTheSamePages() throws {
       let result = try Tool.run("crawl", "--work", "site", "--pages", "60", "--workers", "2", "--json")

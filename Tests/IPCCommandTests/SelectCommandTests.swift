@@ -106,7 +106,8 @@ extension AllCommandTests {
       #expect(eventually { made.isDisjoint(with: SystemSnapshot.systemVObjects()) })
     }
 
-    /// Whom it started learns of its death from the channels, and goes; what the channels had goes too.
+    /// The processes that it started learn of its death from the channels, and end; the channels' objects
+    /// are removed too.
     @Test func nothingOutlivesAKilledOne() throws {
       let (tool, senders, made) = try middle("memory,queue,semaphore,pipe", 4)
       tool.signal(SIGKILL)
@@ -115,7 +116,7 @@ extension AllCommandTests {
       #expect(eventually { made.isDisjoint(with: SystemSnapshot.systemVObjects()) })
     }
 
-    /// A sender that dies is said, and the others end.
+    /// The death of a sender is reported, and the others end.
     @Test func aSenderThatDiesIsTheEnd() throws {
       let (tool, senders, made) = try middle("memory,queue,pipe", 3)
       kill(senders[0], SIGKILL)

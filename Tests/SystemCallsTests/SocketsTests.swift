@@ -39,7 +39,7 @@ extension AllSystemCallsTests {
       #expect(throws: SystemError(EAGAIN, .recvmsg)) { _ = try receive(ends.other.raw, wait: false) }
     }
 
-    @Test("a stream joins what was sent, and ends when the other side closes")
+    @Test("a stream joins what was sent, and ends when the peer closes")
     func streams() throws {
       let ends = try Sockets.socketpair(.stream)
       _ = try send(ends.one.raw, [1], [2])

@@ -123,7 +123,7 @@ import Testing
     #expect(moved.differences.isEmpty)
     #expect(moved.rows[3].verdict == .machineMoved)
     #expect(moved.text.contains("machine has changed"))
-    // A line that is a little slower is no excuse, nor one that nobody measured.
+    // A line that is a little slower is no excuse, nor one that wasn't measured.
     for line in [110, nil] as [Double?] {
       now.rows[3].cacheLine = line
       #expect(try compare(now, sample()).rows[3].verdict == .slower)
@@ -197,7 +197,7 @@ import Testing
     #expect(throws: BenchmarkError.self) { try BenchmarkReport.read("/nonexistent") }
   }
 
-  /// A file somebody has edited: whatever its figures are, it ends nothing.
+  /// A file that was edited by hand: none of its figures leads to a NaN or an infinity.
   @Test
   func figuresOfNothingAreNoDifference() throws {
     for each in [[-1, -1, -1], [-1, 1, 2]] as [[Double]] {

@@ -29,7 +29,7 @@ import Testing
       var head = "HTTP/1.1 \(Int.random(in: 200...599)) Some Words\r\nContent-Type: text/html\r\n"
       if isCounted { head += "content-LENGTH:  \(body.count) \r\n" }
       head += "Location: /there\r\nX: y\r\n\r\n"
-      // What follows a body that was counted is nobody's.
+      // What follows a body of known length is ignored.
       let bytes = Array(head.utf8) + body + (isCounted ? [1, 2, 3] : [])
       let answer = try #require(try read(bytes, &random, closes: !isCounted || body.isEmpty))
       #expect(Array(answer.body) == body)

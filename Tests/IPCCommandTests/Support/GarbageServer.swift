@@ -2,7 +2,7 @@ import ConcurrencyModels
 import Foundation
 import SystemCalls
 
-/// A server on this machine that answers everybody with something that is no HTTP, while this value lives.
+/// A server on this machine that answers every client with something that isn't HTTP, while this value lives.
 final class GarbageServer {
   private let loop: EventLoop
   private let ended = DispatchSemaphore(value: 0)

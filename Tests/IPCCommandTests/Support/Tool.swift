@@ -5,7 +5,7 @@ import SystemCalls
 import TestSupport
 import Testing
 
-/// `ipc` as a process of its own, with what it writes in files: nobody has to read while it runs.
+/// `ipc` as a process of its own, which writes its output to files: no thread has to read it while it runs.
 final class Tool {
   struct Result {
     /// The exit code; nil: a signal ended it.

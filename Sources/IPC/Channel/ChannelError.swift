@@ -103,7 +103,7 @@ extension ChannelError {
 
   /// A kernel object of another user's, named by `subject`.
   static func foreign(_ mechanism: Mechanism, _ subject: String) -> ChannelError {
-    ChannelError(.notAllowed, .open, mechanism, "\(subject) is another user's: choose another name")
+    ChannelError(.notAllowed, .open, mechanism, "\(subject) is another user's: only its user can open it")
   }
 
   static func noReceiver(_ mechanism: Mechanism, _ place: String) -> ChannelError {

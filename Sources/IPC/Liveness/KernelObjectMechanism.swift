@@ -89,14 +89,16 @@ struct KernelObjectIDs {
   }
 
   /// The id of a System V object.
-  func id(_ key: String) throws(ChannelError) -> Int32 { Int32(clamping: try number(key)) }
+  func id(_ key: String) throws(ChannelError) -> Int32 { try number(key) }
 
-  /// - Throws: `wrongKind` if the channel has no such number.
-  func number(_ key: String) throws(ChannelError) -> Int {
-    guard let value = values[key].flatMap({ Int($0) }) else {
+  /// - Parameter code: of the error if the channel has no such number.
+  func number<Value: FixedWidthInteger>(
+    _ key: String, else code: ChannelError.Code = .system
+  ) throws(ChannelError) -> Value {
+    guard let value = values[key].flatMap({ Value($0) }) else {
       throw ChannelError(
-        .wrongKind, .open, mechanism,
-        "this channel has no \(key): another version or another type opened it; use the same on both sides, or remove the name if no process uses it"
+        code, .open, mechanism,
+        "the record of this channel has no \(key): open it with the same ?type= and the same version in both processes, or remove the name if no process uses it"
       )
     }
     return value

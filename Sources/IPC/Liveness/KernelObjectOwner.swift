@@ -74,6 +74,7 @@ final class KernelObjectOwner: Sendable {
   func finishTransfer() -> AnyObject? {
     ResourceCleaner.forget(self)
     liveness.releaseToChild()
+    guard attachments != nil || ResourceCleaner.outliveProcess(ids.map(\.key)) else { return nil }
     return PassedObjects(liveness, ids, attachments)
   }
 

@@ -76,7 +76,7 @@ enum PipeMechanism: MechanismImplementation {
     } catch {
       throw ChannelError(
         .system, .open, mechanism,
-        "fcntl F_SETPIPE_SZ to \(bytes) bytes: \(error.description); fs.pipe-max-size allows \(KernelLimit.number("fs/pipe-max-size"))",
+        "fcntl F_SETPIPE_SZ to \(bytes) bytes: \(error.description); ask for at most fs.pipe-max-size (\(KernelLimit.number("fs/pipe-max-size"))), or raise that with sysctl",
         errno: error.number)
     }
   }
@@ -141,8 +141,10 @@ final class PipeWriter: DescriptorTransport, ByteWriter {
       return deadline.isNever
         ? unsafe try Streams.writev(pipe, head, body) : unsafe try Streams.pwritev2(pipe, head, body)
     } catch {
+      // EAGAIN without a deadline: another process has put the pipe in non-blocking mode.
       return try waitToWrite(until: deadline, after: error) { () throws(SystemError) in
-        unsafe try Streams.pwritev2(pipe, head, body)
+        deadline.isNever
+          ? unsafe try Streams.writev(pipe, head, body) : unsafe try Streams.pwritev2(pipe, head, body)
       }
     }
   }

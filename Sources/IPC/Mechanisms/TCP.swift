@@ -146,8 +146,8 @@ enum TCPMechanism: MechanismImplementation {
       let socket = try Internet.socket(target)
       guard try Internet.connect(socket, target, nanoseconds: deadline.remaining) else { return nil }
       try setOptions(socket, address.options)
-      switch try Handshake.receiveAnswer(socket, until: deadline) {
-      case .admitted:
+      switch try Handshake.receive(socket, until: deadline) {
+      case .received:
         // Now that it is accepted: before, the kernel's table doesn't say which user's the peer is.
         if try admits(socket) {
           return FramedSender(

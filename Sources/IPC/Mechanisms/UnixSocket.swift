@@ -103,9 +103,9 @@ enum UnixSocketMechanism: MechanismImplementation {
         try SocketPath.connect(socket, to: path, mechanism)
         switch try translating(
           .open, mechanism, path,
-          { () throws(SystemError) in try Handshake.receiveAnswer(socket, until: deadline) })
+          { () throws(SystemError) in try Handshake.receive(socket, until: deadline) })
         {
-        case .admitted:
+        case .received:
           return FramedSender(mechanism, writer(socket, kind, address.options), address.options)
         case .refused: throw SocketPath.anotherUser(path, mechanism)
         case .timedOut: break
@@ -123,7 +123,9 @@ enum UnixSocketMechanism: MechanismImplementation {
     do throws(SystemError) {
       let listener = try Sockets.socket(unix: kind)
       let inode = try SocketPath.listen(listener, at: path)
-      return try ListeningReceiver(
+      var isOpen = false
+      defer { if !isOpen { SocketPath.remove(path, inode) } }
+      let receiver = try ListeningReceiver(
         mechanism, listener, address.options,
         admits: { (socket) throws(SystemError) in
           try Sockets.getsockopt(peerUser: socket) == CurrentProcess.user
@@ -131,6 +133,8 @@ enum UnixSocketMechanism: MechanismImplementation {
         reader: {
           UnixSocketReader(mechanism, $0, unitBytes: unitBytes, isStream: kind == .stream)
         }, onClose: { SocketPath.remove(path, inode) })
+      isOpen = true
+      return receiver
     } catch {
       throw SocketPath.explain(error, path, mechanism)
     }

@@ -43,17 +43,23 @@ enum Inheritance {
 
   /// The endpoint with this name. Each can be taken once.
   static func endpoint(_ name: String, role: String) throws(ChannelError) -> InheritedEndpoint {
-    if Processes.variable(Spawn.prefix + "ENDS") != nil { _ = ParentDeathPipe.isWatched }
+    if Processes.variable(Spawn.outlivingVariable) != nil { _ = ParentDeathPipe.isWatched }
     guard let text = Processes.variable(endpointPrefix + name) else {
       throw ChannelError(
         .notSupported, .pass, nil,
         "the parent passed no endpoint \"\(name)\" to this process: pass one with Spawn.pass(_:as: \"\(name)\")"
       )
     }
-    guard let line = Line(text[...]), line.role == role else {
+    guard let line = Line(text[...]) else {
       throw ChannelError(
         .notSupported, .pass, nil,
-        "the passed endpoint \"\(name)\" is a \(Line(text[...])?.role ?? "broken line"), not a \(role)")
+        "the description of the passed endpoint \"\(name)\" is malformed: build both processes with the same version of this library"
+      )
+    }
+    guard line.role == role else {
+      throw ChannelError(
+        .notSupported, .pass, nil,
+        "the passed endpoint \"\(name)\" is a \(line.role), not a \(role): take it as a \(line.role)")
     }
     guard taken.withLock({ $0.insert(name).inserted }) else {
       throw ChannelError(

@@ -17,7 +17,7 @@ enum ParentDeathPipe {
 
   /// Whether this process watches its parent's pipe. Reading it begins to.
   static let isWatched: Bool = {
-    guard let text = Processes.variable(Spawn.prefix + "LEASH"), let number = Int32(text) else {
+    guard let text = Processes.variable(Spawn.parentDeathVariable), let number = Int32(text) else {
       return false
     }
     try? Inheritance.closeOnExec(number)

@@ -17,6 +17,11 @@ import SystemCalls
 public struct Spawn: ~Copyable {
   /// Of the environment variables through which a child finds its endpoints.
   static let prefix = "SWIFT_IPC_"
+  // The names are the wire format's (Framing.md).
+  /// The number of the parent-death pipe's read end.
+  static let parentDeathVariable = prefix + "LEASH"
+  /// How many passed endpoints have objects that outlive processes.
+  static let outlivingVariable = prefix + "ENDS"
   /// The child's number of the parent-death pipe; the endpoints' descriptors follow.
   private static let parentDeathDescriptor: Int32 = 3
 
@@ -142,10 +147,10 @@ public struct Spawn: ~Copyable {
       !entry.hasPrefix(Self.prefix) && !environment.keys.contains { entry.hasPrefix($0 + "=") }
     }
     variables += environment.map { "\($0.key)=\($0.value)" }
-    variables.append("\(Self.prefix)LEASH=\(Self.parentDeathDescriptor)")
+    variables.append("\(Self.parentDeathVariable)=\(Self.parentDeathDescriptor)")
     // Objects that the kernel doesn't remove with their last user: the child removes them if this process dies.
     let outliving = passed.filter { ResourceCleaner.outliveProcess($0.transfer.parameters.map(\.key)) }
-    if !outliving.isEmpty { variables.append("\(Self.prefix)ENDS=\(outliving.count)") }
+    if !outliving.isEmpty { variables.append("\(Self.outlivingVariable)=\(outliving.count)") }
     for endpoint in passed {
       let numbers = endpoint.transfer.descriptors.indices.map { String(descriptors.count + $0) }
       variables.append(

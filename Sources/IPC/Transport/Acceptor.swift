@@ -1,8 +1,8 @@
 import Synchronization
 import SystemCalls
 
-/// A thread that accepts the connections to a named socket: accept4(2). At once, since the kernel forgets which process
-/// a TCP connection belongs to as soon as that process has closed it.
+/// A thread that accepts the connections to a named socket: accept4(2). It accepts at once: over TCP, the kernel forgets
+/// which process a connection belongs to as soon as that process has closed it.
 final class Acceptor: Sendable {
   private let listener: Descriptor
   private let isClosed = Atomic<Bool>(false)
@@ -38,20 +38,21 @@ final class Acceptor: Sendable {
   }
 }
 
-/// The byte that opens a connection to a named socket: the receiver's acceptor sends it to a sender that it lets in.
+/// The byte that opens a connection to a named socket. The acceptor sends it to a sender that it lets in; over `memfd` the
+/// sender sends it, and the acceptor answers with the memory.
 enum Handshake {
-  private static let admission: UInt8 = 1
+  private static let byte: UInt8 = 1
 
   enum Answer {
-    case admitted
+    case received
     /// The peer has closed the connection, or sent something else.
     case refused
     case timedOut
   }
 
   /// Sends the byte.
-  static func admit(_ socket: borrowing Descriptor) {
-    var byte = admission
+  static func send(_ socket: borrowing Descriptor) {
+    var byte = Self.byte
     unsafe withUnsafeBytes(of: &byte) { bytes in
       _ = unsafe try? Sockets.sendmsg(
         socket.raw, bytes, UnsafeRawBufferPointer(start: nil, count: 0), wait: false)
@@ -59,7 +60,7 @@ enum Handshake {
   }
 
   /// Waits for the byte.
-  static func receiveAnswer(
+  static func receive(
     _ socket: borrowing Descriptor, until deadline: Deadline
   ) throws(SystemError) -> Answer {
     guard try ppoll(socket.raw, read: true, nanoseconds: deadline.remaining) else { return .timedOut }
@@ -69,7 +70,7 @@ enum Handshake {
         buffer throws(SystemError) in
         var truncated = false
         let count = unsafe try Sockets.recvmsg(raw, into: buffer, wait: false, truncated: &truncated)
-        return unsafe count == 1 && buffer[0] == admission ? .admitted : .refused
+        return unsafe count == 1 && buffer[0] == byte ? .received : .refused
       }
     } catch {
       if error.meansClosed { return .refused }

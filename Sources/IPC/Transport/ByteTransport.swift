@@ -6,7 +6,8 @@ package protocol ByteWriter: AnyObject {
   /// The most bytes that one write takes without another sender's bytes between them.
   var unitBytes: Int { get }
   /// True for a byte stream with this one sender: the kernel may take part of a write, and the rest follows. False: a
-  /// write goes whole or not at all, and begins with a frame header.
+  /// write goes whole or not at all, and begins with a frame header, unless the channel
+  /// carries lines.
   var isStream: Bool { get }
   /// Whether other senders' frames can come between the fragments of one message. Each sender then has a number of
   /// its own in its frame headers.
@@ -27,6 +28,7 @@ package protocol ByteWriter: AnyObject {
   /// The remaining fragments of the message that was begun don't come.
   func abandonMessage()
   func close()
+  /// As of a ``SenderTransport``: what a child needs to take the endpoint over, and what happens once it has been spawned.
   func transfer() throws(ChannelError) -> EndpointTransfer
   func finishTransfer() -> AnyObject?
 }

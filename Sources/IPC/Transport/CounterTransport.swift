@@ -1,3 +1,6 @@
+/// How many tokens a channel holds before a sender waits: below SEMVMX (32767), the highest value of a System V semaphore.
+let tokenCapacity = 32000
+
 /// What counts tokens: a pair of semaphores, a pair of eventfds.
 protocol CounterTransport: AnyObject {
   /// Adds one. Returns false if the deadline passes while the count is as high as it may be.

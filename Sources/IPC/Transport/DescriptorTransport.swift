@@ -1,6 +1,6 @@
 import SystemCalls
 
-/// What the byte writers and readers of pipes, FIFOs and sockets share: a descriptor, the wait for it in poll(2), and
+/// What the byte writers and readers of pipes, FIFOs and sockets share: a descriptor, the wait for it in ppoll(2), and
 /// its way to a child. The calls that carry bytes stand in each mechanism's chapter.
 class DescriptorTransport {
   let mechanism: Mechanism
@@ -65,7 +65,7 @@ class DescriptorTransport {
 
   // MARK: Waiting
 
-  /// A write found no room: waits in poll(2) until there is some, and writes again.
+  /// A write found no room: waits in ppoll(2) until there is some, and writes again.
   /// - Returns: 0 if the deadline passes.
   @inline(never) final func waitToWrite(
     until deadline: Deadline, after first: SystemError, _ write: () throws(SystemError) -> Int
@@ -87,7 +87,7 @@ class DescriptorTransport {
     }
   }
 
-  /// Waits in poll(2) until there are bytes, and reads them.
+  /// Waits in ppoll(2) until there are bytes, and reads them.
   @inline(never) final func waitToRead(
     until deadline: Deadline, _ read: () throws(ChannelError) -> ReadOutcome
   ) throws(ChannelError) -> ReadOutcome {
@@ -102,11 +102,17 @@ class DescriptorTransport {
     }
   }
 
-  /// What a failed read means: nothing is there yet, the last sender is gone (a socket reports a peer that died with
-  /// unread bytes as a reset), or an error.
+  /// Whether the end that was read is a reset: a socket reports one for a peer that died with unread bytes, and what it
+  /// sent before may be cut.
+  private(set) final var wasReset = false
+
+  /// What a failed read means: nothing is there yet, the last sender is gone, or an error.
   @inline(never) final func outcome(of error: SystemError) throws(ChannelError) -> ReadOutcome {
     if error.wouldBlock { return .nothing }
-    if error.meansClosed { return .ended }
+    if error.meansClosed {
+      wasReset = true
+      return .ended
+    }
     throw ChannelError(error, .receive, mechanism)
   }
 

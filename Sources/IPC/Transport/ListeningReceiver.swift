@@ -63,7 +63,7 @@ final class ListeningReceiver: ReceiverTransport {
     acceptor = try Acceptor(listener) { (socket) throws(SystemError) in
       guard try admits(socket) else { return }
       // In the list before it is answered: this receiver must not overlook a sender that was let in.
-      if arrivals.add(try socket.duplicate()) { Handshake.admit(socket) }
+      if arrivals.add(try socket.duplicate()) { Handshake.send(socket) }
     }
   }
 
@@ -141,7 +141,9 @@ final class ListeningReceiver: ReceiverTransport {
         return true
       case .nothing: return false
       case .ended:
-        if let last = unsafe connection.decoder.last() { lastLine = unsafe Array(last) }
+        if !connection.reader.wasReset, let last = unsafe connection.decoder.last() {
+          lastLine = unsafe Array(last)
+        }
         drop(connection)
         return true
       }

@@ -64,7 +64,7 @@ extension AllTests {
         #expect(try pair.receiver.receive(until: .now) == nil)
         #expect(try pair.receiver.receive(until: .within(.milliseconds(2))) == nil)
         let values = try pair.values()
-        #expect(values[Index.sending] == 1 && values[Index.receiving] == 1)
+        #expect(values[Index.sendersMutex] == 1 && values[Index.receiversMutex] == 1)
         #expect(values[Index.free] == slots && values[Index.used] == 0)
       }
     }
@@ -118,7 +118,7 @@ extension AllTests {
       #expect(
         code { () throws(ChannelError) in try pair.receiver.receive(until: .now) } == .protocolViolation)
       #expect(try pair.receiver.receive(until: .now) == [2])
-      #expect(try pair.values()[Index.receiving] == 1, "the lock isn't held any more")
+      #expect(try pair.values()[Index.receiversMutex] == 1, "the lock isn't held any more")
     }
 
     @Test("a position beyond the slots is refused by sender and receiver")
@@ -158,7 +158,7 @@ extension AllTests {
       let pair = try Pair(slots: 3)
       let large = [UInt8](repeating: 7, count: 20_000)
       #expect(try !pair.sender.send(large, until: .now))
-      #expect(try pair.values()[Index.sending] == 1)
+      #expect(try pair.values()[Index.sendersMutex] == 1)
       // The fragments of the large message are dropped when the next message begins.
       #expect(try pair.receiver.receive(until: .now) == nil)
       #expect(try pair.sender.send([1], until: .now))
@@ -169,10 +169,10 @@ extension AllTests {
     @Test("tokens are counted, and a full channel refuses one more")
     func tokens() throws {
       var channel = try Channel.open("semaphore:?type=tokens")
-      for _ in 0..<SemaphoreCounter.capacity { #expect(try channel.sender.trySend(Token())) }
+      for _ in 0..<tokenCapacity { #expect(try channel.sender.trySend(Token())) }
       #expect(try !channel.sender.trySend(Token()))
       #expect(code { () throws(ChannelError) in try channel.sender.send([1] as [UInt8]) } == .messageTooLong)
-      for _ in 0..<SemaphoreCounter.capacity { #expect(try channel.receiver.tryReceive(Token.self) != nil) }
+      for _ in 0..<tokenCapacity { #expect(try channel.receiver.tryReceive(Token.self) != nil) }
       #expect(try channel.receiver.tryReceive(Token.self) == nil)
     }
   }

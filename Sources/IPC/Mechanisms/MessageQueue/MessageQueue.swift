@@ -95,7 +95,7 @@ enum MessageQueueMechanism: KernelObjectMechanism {
   private static func tooLarge(_ wanted: Int, errno: Int32?) -> ChannelError {
     ChannelError(
       .system, .open, mechanism,
-      "a queue of \(wanted) bytes is over kernel.msgmnb (\(KernelLimit.number("kernel/msgmnb"))): ask for less, or have sysctl raise it",
+      "a queue of \(wanted) bytes is over kernel.msgmnb (\(KernelLimit.number("kernel/msgmnb"))): ask for less, or raise kernel.msgmnb with sysctl as root",
       errno: errno)
   }
 

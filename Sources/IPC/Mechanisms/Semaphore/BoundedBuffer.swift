@@ -3,15 +3,16 @@ import SystemCalls
 /// One endpoint's bounded buffer: slots in a System V segment, and a set of System V semaphores that counts the free and
 /// the used ones and lets one sender and one receiver in at a time.
 ///
-/// Every change inside a turn carries SEM_UNDO, so the kernel undoes it if the process dies there: it releases the mutex,
-/// a slot half written is free again, a message half read is still used. A last semtimedop(2)
-/// makes the change final: it takes the undo away (+1 with SEM_UNDO, -1 without, which leaves the value as it is) and
-/// moves everything else in the same step. The position of the next slot is in semaphores too, so that it moves in that
-/// step and not before or after.
+/// Every change inside a turn carries SEM_UNDO, so the kernel takes it back if the process dies there: it releases
+/// the mutex, a slot half written is free again, a slot half read is used again. The last semtimedop(2) of a turn
+/// makes the change final: for each semaphore that the turn changed by -1 with SEM_UNDO it adds 1 with SEM_UNDO, which
+/// brings the kernel's adjustment back to 0, and takes 1 without, which restores the value. In the same step it counts the
+/// slot for the peer and moves the position, which is a semaphore too, so that it moves neither before nor after.
 final class BoundedBuffer: @unchecked Sendable {
-  // The owner's thread alone uses the position.
+  /// The semaphores of the set: a mutex for the senders and one for the receivers, the counts of free and used slots, and
+  /// the positions of the next slot to fill and to read.
   enum Index {
-    static let sending = 0, receiving = 1, free = 2, used = 3, tail = 4, head = 5
+    static let sendersMutex = 0, receiversMutex = 1, free = 2, used = 3, tail = 4, head = 5
   }
 
   static let slotBytes = 4096
@@ -25,10 +26,11 @@ final class BoundedBuffer: @unchecked Sendable {
   let slots: Int
   private let owner: KernelObjectOwner
   private let attached: AttachedSegment
-  /// How many turns this side of the channel has had: as long as only this endpoint has them, it need not ask the kernel
+  /// How many turns the senders, or the receivers, have had: as long as only this endpoint has them, it need not ask the kernel
   /// where the next slot is.
   private let turns: SharedCounter
   private var lastTurn: UInt64 = .max
+  // One thread at a time uses an endpoint, and so the position.
   private var position = 0
 
   static func segmentBytes(slots: Int) -> Int { headerBytes + slots * (slotBytes + slotHeaderBytes) }
@@ -38,11 +40,12 @@ final class BoundedBuffer: @unchecked Sendable {
 
   init(_ ids: KernelObjectIDs, _ liveness: LivenessPipe) throws(ChannelError) {
     set = try ids.id("set")
-    slots = try ids.number("slots")
+    slots = try ids.number("slots", else: .wrongKind)
     guard Self.slotRange.contains(slots) else {
       throw ChannelError(
         .system, .open, .semaphore,
-        "a buffer of \(slots) slots can't be: remove the name if no process uses it")
+        "the record of this channel has \(slots) slots, where \(Self.slotRange) are possible: remove the name if no process uses it"
+      )
     }
     attached = try ids.attach("segment", atLeast: Self.segmentBytes(slots: slots))
     turns = unsafe SharedCounter(
@@ -59,11 +62,11 @@ final class BoundedBuffer: @unchecked Sendable {
   func finishTransfer() -> AnyObject? { owner.finishTransfer() }
 
   /// One semtimedop(2), waiting in slices. Returns false if the deadline passes, or the peers are gone.
-  func semtimedop(
+  @inline(__always) func semtimedop(
     _ steps: borrowing Semaphores.Steps, until deadline: Deadline, tries: Int = 1,
     _ operation: ChannelOperation
   ) throws(ChannelError) -> Bool {
-    try SemaphoreMechanism.semtimedop(set, steps, until: deadline, tries: tries, owner, operation)
+    try SemaphoreMechanism.semtimedopInSlices(set, steps, until: deadline, tries: tries, owner, operation)
   }
 
   func waitUntilPositive(_ index: Int, until deadline: Deadline) -> Bool {
@@ -94,7 +97,7 @@ final class BoundedBuffer: @unchecked Sendable {
 
     /// - Parameters:
     ///   - mine: the count that the turn took with an undo, and now takes for good.
-    ///   - theirs: the count that the other side waits for.
+    ///   - theirs: the count that the peer waits for.
     init(mutex: Int, mine: Int, theirs: Int, place: Int, slots: Int) {
       typealias Step = Semaphores.Operation
       steps = [1, -(slots - 1)].flatMap { move in

@@ -13,15 +13,15 @@ final class BoundedBufferWriter: ByteWriter {
   let interleavesFragments = false
 
   private let beginTurn = Semaphores.Steps(
-    Step(Index.sending, -1, undo: true), Step(Index.free, -1, undo: true))
+    Step(Index.sendersMutex, -1, undo: true), Step(Index.free, -1, undo: true))
   private let takeSlot = Semaphores.Steps(Step(Index.free, -1, undo: true))
-  private let releaseMutex = Semaphores.Steps(Step(Index.sending, 1, undo: true))
+  private let releaseMutex = Semaphores.Steps(Step(Index.sendersMutex, 1, undo: true))
   private let turnEnd: BoundedBuffer.TurnEnd
 
   init(_ buffer: BoundedBuffer) {
     self.buffer = buffer
     turnEnd = BoundedBuffer.TurnEnd(
-      mutex: Index.sending, mine: Index.free, theirs: Index.used, place: Index.tail, slots: buffer.slots)
+      mutex: Index.sendersMutex, mine: Index.free, theirs: Index.used, place: Index.tail, slots: buffer.slots)
   }
 
   deinit { close() }
@@ -80,15 +80,16 @@ final class BoundedBufferReader: ByteReader {
   let unitBytes = BoundedBuffer.slotBytes
 
   private let beginTurn = Semaphores.Steps(
-    Step(Index.receiving, -1, undo: true), Step(Index.used, -1, undo: true))
+    Step(Index.receiversMutex, -1, undo: true), Step(Index.used, -1, undo: true))
   private let takeSlot = Semaphores.Steps(Step(Index.used, -1, undo: true))
-  private let releaseMutex = Semaphores.Steps(Step(Index.receiving, 1, undo: true))
+  private let releaseMutex = Semaphores.Steps(Step(Index.receiversMutex, 1, undo: true))
   private let turnEnd: BoundedBuffer.TurnEnd
 
   init(_ buffer: BoundedBuffer) {
     self.buffer = buffer
     turnEnd = BoundedBuffer.TurnEnd(
-      mutex: Index.receiving, mine: Index.used, theirs: Index.free, place: Index.head, slots: buffer.slots)
+      mutex: Index.receiversMutex, mine: Index.used, theirs: Index.free, place: Index.head,
+      slots: buffer.slots)
   }
 
   deinit { close() }

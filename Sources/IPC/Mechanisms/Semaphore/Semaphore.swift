@@ -114,7 +114,7 @@ enum SemaphoreMechanism: KernelObjectMechanism {
   private static let slice: UInt64 = 80_000_000
 
   /// One semtimedop(2), waiting in slices. Returns false if the deadline passes, or the peers are gone.
-  static func semtimedop(
+  static func semtimedopInSlices(
     _ set: Int32, _ steps: borrowing Semaphores.Steps, until deadline: Deadline, tries: Int = 1,
     _ owner: KernelObjectOwner, _ operation: ChannelOperation
   ) throws(ChannelError) -> Bool {
@@ -136,7 +136,7 @@ enum SemaphoreMechanism: KernelObjectMechanism {
     _ set: Int32, _ index: Int, until deadline: Deadline, _ owner: KernelObjectOwner
   ) -> Bool {
     let look = Semaphores.Steps(Semaphores.Operation(index, -1), Semaphores.Operation(index, 1))
-    let found = try? semtimedop(set, look, until: deadline, owner, .wait)
+    let found = try? semtimedopInSlices(set, look, until: deadline, owner, .wait)
     // The next call throws the error.
     return found ?? true || owner.peersGone
   }

@@ -5,11 +5,8 @@ import SystemCalls
 final class SemaphoreCounter: CounterTransport, Sendable {
   private enum Index { static let free = 0, sent = 1 }
 
-  /// Below SEMVMX (32767).
-  static let capacity = 32000
-
   /// The first values of the set.
-  static var values: [UInt16] { [UInt16(capacity), 0] }
+  static var values: [UInt16] { [UInt16(tokenCapacity), 0] }
 
   private let set: Int32
   private let owner: KernelObjectOwner
@@ -25,16 +22,19 @@ final class SemaphoreCounter: CounterTransport, Sendable {
 
   func put(until deadline: Deadline) throws(ChannelError) -> Bool {
     if owner.peersGone { throw .closed(.send, .semaphore) }
-    if try SemaphoreMechanism.semtimedop(set, put, until: deadline, owner, .send) { return true }
+    if try SemaphoreMechanism.semtimedopInSlices(set, put, until: deadline, owner, .send) { return true }
     if owner.peersGone { throw .closed(.send, .semaphore) }
     return false
   }
 
   func take(until deadline: Deadline) throws(ChannelError) -> ReadOutcome {
-    if try SemaphoreMechanism.semtimedop(set, take, until: deadline, owner, .receive) { return .bytes(0) }
+    if try SemaphoreMechanism.semtimedopInSlices(set, take, until: deadline, owner, .receive) {
+      return .bytes(0)
+    }
     guard owner.peersGone else { return .nothing }
     // Once more, for what the last sender left.
-    return try SemaphoreMechanism.semtimedop(set, take, until: .now, owner, .receive) ? .bytes(0) : .ended
+    return try SemaphoreMechanism.semtimedopInSlices(set, take, until: .now, owner, .receive)
+      ? .bytes(0) : .ended
   }
 
   func readiness(toPut: Bool) -> Readiness { .thread }

@@ -63,7 +63,9 @@ enum SharedMemoryMechanism: KernelObjectMechanism {
     let attached = try ids.attach("segment", atLeast: 0)
     let id = attached.segment.id
     guard let ring = unsafe Ring(attached.segment.bytes) else {
-      throw .violation(mechanism, "segment \(id) holds no ring")
+      throw ChannelError(
+        .protocolViolation, .open, mechanism,
+        "segment \(id) holds no ring: remove the name if no process uses it")
     }
     return try RingEndpoint(
       mechanism, ring, liveness, ids: [("segment", String(id))], attachments: attached)

@@ -18,9 +18,7 @@ enum EventfdMechanism: MechanismImplementation {
     )
     .adding(LivenessPipe.systemCalls),
     carries: .tokens, manySenders: true, manyReceivers: true, named: false, coalesces: false,
-    caveat: "holds \(capacity) tokens")
-
-  private static let capacity: UInt32 = 32000
+    caveat: "holds \(tokenCapacity) tokens")
 
   private final class Counter: CounterTransport {
     private let sent: Descriptor
@@ -74,7 +72,9 @@ enum EventfdMechanism: MechanismImplementation {
       try translating(.open, mechanism, "", call)
     }
     let sent = try opening { () throws(SystemError) in try Events.eventfd(semaphore: true) }
-    let free = try opening { () throws(SystemError) in try Events.eventfd(capacity, semaphore: true) }
+    let free = try opening { () throws(SystemError) in
+      try Events.eventfd(UInt32(tokenCapacity), semaphore: true)
+    }
     let sentAgain = try opening { () throws(SystemError) in try sent.duplicate() }
     let freeAgain = try opening { () throws(SystemError) in try free.duplicate() }
     let pipes = try translating(.open, mechanism) { () throws(SystemError) in try LivenessPipe.pair() }
@@ -116,6 +116,6 @@ enum EventfdMechanism: MechanismImplementation {
   }
 
   static func limits() -> [MechanismLimit] {
-    [MechanismLimit("tokens on the way", Int(capacity), "count")]
+    [MechanismLimit("tokens on the way", tokenCapacity, "count")]
   }
 }

@@ -54,7 +54,8 @@ enum MemfdMechanism: MechanismImplementation {
     case .some(let memory): return Mapping(memory)
     case .none:
       throw ChannelError(
-        .notAllowed, .open, mechanism, "the peer's memfd isn't sealed against shrinking: close this channel")
+        .notAllowed, .open, mechanism,
+        "the memfd isn't sealed against shrinking: check the program that receives on this channel")
     }
   }
 
@@ -62,7 +63,9 @@ enum MemfdMechanism: MechanismImplementation {
     _ mapping: Mapping, _ liveness: LivenessPipe
   ) throws(ChannelError) -> RingEndpoint {
     guard let ring = unsafe Ring(mapping.memory.bytes) else {
-      throw .violation(mechanism, "a memfd that holds no ring")
+      throw ChannelError(
+        .protocolViolation, .open, mechanism,
+        "the memfd holds no ring: check the program that receives on this channel")
     }
     return try RingEndpoint(
       mechanism, ring, liveness, descriptors: [mapping.memory.descriptor.raw], attachments: mapping)
@@ -100,14 +103,18 @@ enum MemfdMechanism: MechanismImplementation {
     let mapping = try create(address.options)
     let pipes = try translating(.open, mechanism) { () throws(SystemError) in try LivenessPipe.pair() }
     let offer = Offer(pipes.sender)
+    let receiver = try RingReceiver(try endpoint(mapping, pipes.receiver), address.options)
     let acceptor: Acceptor
     let inode: UInt64?
     do throws(SystemError) {
       let listener = try Sockets.socket(unix: .stream)
-      inode = try SocketPath.listen(listener, at: path)
+      let boundInode = try SocketPath.listen(listener, at: path)
+      var isOpen = false
+      defer { if !isOpen { SocketPath.remove(path, boundInode) } }
+      inode = boundInode
       acceptor = try Acceptor(listener) { (socket) throws(SystemError) in
         guard try Sockets.getsockopt(peerUser: socket) == CurrentProcess.user,
-          try Handshake.receiveAnswer(socket, until: .within(handshakeTime)) == .admitted,
+          try Handshake.receive(socket, until: .within(handshakeTime)) == .received,
           let sender = offer.take()
         else { return }
         for raw in [mapping.memory.descriptor.raw] + sender.descriptors {
@@ -115,10 +122,11 @@ enum MemfdMechanism: MechanismImplementation {
         }
         sender.releaseToChild()
       }
+      isOpen = true
     } catch {
+      receiver.close()
       throw SocketPath.explain(error, path, mechanism)
     }
-    let receiver = try RingReceiver(try endpoint(mapping, pipes.receiver), address.options)
     receiver.onClose = {
       acceptor.close()
       _ = offer.take()
@@ -149,7 +157,7 @@ enum MemfdMechanism: MechanismImplementation {
       try Sockets.socket(unix: .stream)
     }
     try SocketPath.connect(socket, to: path, mechanism)
-    Handshake.admit(socket)
+    Handshake.send(socket)
     let memory = try receive(socket, path)
     let hold = try receive(socket, path)
     let senders = try receive(socket, path)

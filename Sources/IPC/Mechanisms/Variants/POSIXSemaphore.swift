@@ -21,9 +21,8 @@ enum POSIXSemaphoreMechanism: KernelObjectMechanism {
     )
     .adding(LivenessPipe.systemCalls, RegistryEntry.systemCalls),
     carries: .tokens, manySenders: true, manyReceivers: true, coalesces: false, outlivesProcesses: true,
-    caveat: "holds \(capacity) tokens")
+    caveat: "holds \(tokenCapacity) tokens")
 
-  private static let capacity: UInt32 = 32000
   private static let slice: UInt64 = 50_000_000
   private static let segmentBytes = 4096
   private static let sentOffset = 0, freeOffset = 128
@@ -93,7 +92,7 @@ enum POSIXSemaphoreMechanism: KernelObjectMechanism {
     try translating(.open, mechanism) { () throws(SystemError) in
       let segment = try Segment(shmget: segmentBytes)
       try unsafe POSIXSemaphore(segment.bytes, at: sentOffset).semInit(0)
-      try unsafe POSIXSemaphore(segment.bytes, at: freeOffset).semInit(capacity)
+      try unsafe POSIXSemaphore(segment.bytes, at: freeOffset).semInit(UInt32(tokenCapacity))
       return ["segment": String(segment.id)]
     }
   }
@@ -111,6 +110,6 @@ enum POSIXSemaphoreMechanism: KernelObjectMechanism {
   }
 
   static func limits() -> [MechanismLimit] {
-    [MechanismLimit("tokens on the way", Int(capacity), "count")]
+    [MechanismLimit("tokens on the way", tokenCapacity, "count")]
   }
 }

@@ -27,6 +27,10 @@ enum MechanismsCommand: Command {
     let isVariant: Bool
     let summary: String
     let address: String
+    /// The calls that carry a message, for the table.
+    let messageCalls: [String]
+    /// All calls, by phase.
+    let phases: [(name: String, calls: [String])]
     let calls: [String]
     let carries: String
     let manySenders: Bool
@@ -54,7 +58,13 @@ enum MechanismsCommand: Command {
       self.isVariant = isVariant
       summary = traits.summary
       address = traits.addressForm
-      calls = traits.systemCalls.all
+      let calls = traits.systemCalls
+      messageCalls = calls.send + calls.receive.filter { !calls.send.contains($0) }
+      phases = [
+        ("open", calls.open), ("send", calls.send), ("receive", calls.receive), ("wait", calls.wait),
+        ("close", calls.close),
+      ]
+      self.calls = calls.all
       carries = traits.carries.rawValue
       manySenders = traits.manySenders
       manyReceivers = traits.manyReceivers
@@ -80,7 +90,7 @@ enum MechanismsCommand: Command {
       table.add([
         row.name, row.address, row.carries, row.manySenders ? "many" : "one",
         row.manyReceivers ? "many" : "one",
-        row.calls.joined(separator: " "),
+        row.messageCalls.joined(separator: " "),
       ])
     }
     Terminal.print(
@@ -88,7 +98,8 @@ enum MechanismsCommand: Command {
       \(table.text)
 
       carries: messages of any size, tokens (messages without bytes), or integers of four bytes.
-      senders, receivers: how many a channel can have. calls: the system calls that carry a message.
+      senders, receivers: how many a channel can have. calls: the system calls that carry a message; below each mechanism
+      stand all that its channels make, as strace(1) names them.
 
       """)
     for row in rows {
@@ -96,6 +107,22 @@ enum MechanismsCommand: Command {
       if !row.caveat.isEmpty { Terminal.print("  note: \(row.caveat)") }
       let limits = row.limits.map { "\($0.name) \(Figure.grouped($0.value)) \($0.unit)" }
       if !limits.isEmpty { Terminal.print("  limits here: \(limits.joined(separator: ", "))") }
+      for phase in row.phases { Terminal.print(wrapped(phase.calls, after: "  \(phase.name):")) }
     }
+  }
+
+  private static let width = 100
+
+  /// Words behind a heading, in lines that are no longer than ``width``.
+  private static func wrapped(_ words: [String], after heading: String) -> String {
+    let indent = heading.count + 1
+    var lines = [heading]
+    for word in words {
+      if lines[lines.count - 1].count + 1 + word.count > width {
+        lines.append(String(repeating: " ", count: indent - 1))
+      }
+      lines[lines.count - 1] += " " + word
+    }
+    return lines.joined(separator: "\n")
   }
 }

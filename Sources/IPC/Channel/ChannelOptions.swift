@@ -8,7 +8,7 @@ public struct ChannelOptions: Hashable, Sendable {
     case line
   }
 
-  /// Whether other endpoints share this side of the channel.
+  /// Whether a channel has several senders, or several receivers.
   public enum Sharing: String, Hashable, Sendable {
     /// None does: large messages go in large writes, and no lock is needed.
     case one

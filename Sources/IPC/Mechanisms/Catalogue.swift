@@ -1,7 +1,7 @@
 import Synchronization
 
-/// The list of mechanisms. Adding one is a chapter with its implementation, a line here, and a demo: the benchmark, the
-/// conformance suite, the tables and the reports follow from what its traits declare.
+/// The list of mechanisms. Adding one is a chapter with its implementation, a line here, and a demo: the benchmark,
+/// the conformance suite, the tables and the reports follow from what its traits declare.
 package enum Catalogue {
   /// The seven, in the order in which reports list them.
   package static let mechanisms: [any MechanismImplementation.Type] = [

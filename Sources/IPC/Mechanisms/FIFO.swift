@@ -10,11 +10,12 @@ import SystemCalls
 ///   bytes) goes in fragments; `?senders=one` writes it as a stream. A FIFO doesn't know RWF_NOWAIT: for a call that
 ///   must not block, it is opened a second time in non-blocking mode, and writev(2) fails with EAGAIN.
 /// - Receiving: read(2), from either descriptor.
-/// - Waiting with a deadline: ppoll(2). A FIFO that no sender has opened yet reads as ended, so the first receive
-///   waits in ppoll(2) for a sender.
-/// - Dying: when the last sender closes, read(2) returns 0; when the receiver closes, writev(2) fails with EPIPE. The
-///   receiver removes the name with unlink(2). A receiver that finds the senders of a dead one makes a new FIFO under
-///   the name: theirs has no reader any more, and their writes fail.
+/// - Waiting: by default (`?wait=adaptive`) a call first tries without blocking, then spins for up to 60 µs
+///   (``SpinPolicy``), and then makes the call that blocks. With a deadline it sleeps in ppoll(2) instead. A FIFO
+///   that no sender has opened yet reads as ended, so the first receive waits in ppoll(2) for a sender.
+/// - Closing and dying: when the last sender closes, read(2) returns 0; when the receiver closes, writev(2) fails
+///   with EPIPE. A receiver that made the name removes it with unlink(2). A receiver that finds the senders of a dead
+///   one makes a new FIFO under the name: theirs has no reader any more, and their writes fail.
 enum FIFOMechanism: MechanismImplementation {
   static let mechanism = Mechanism.fifo
 
@@ -146,7 +147,7 @@ enum FIFOMechanism: MechanismImplementation {
     // Looked at before it is opened, since opening a device can have effects; and again after, since the path may have
     // changed.
     try check(try explaining { () throws(SystemError) in try Files.stat(path) })
-    // Without O_NONBLOCK the open itself would wait for the other side, and no deadline could end it.
+    // Without O_NONBLOCK the open itself would wait for the other process, and no deadline could end it.
     let fifo = try explaining { () throws(SystemError) in try Files.open(path, access, nonblocking: true) }
     try check(try explaining { () throws(SystemError) in try Files.fstat(fifo) })
     try explaining { () throws(SystemError) in try fifo.setNonblocking(false) }

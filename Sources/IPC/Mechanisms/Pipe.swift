@@ -4,18 +4,20 @@ import SystemCalls
 ///
 /// - Opening: pipe2(2) makes a read end and a write end. An endpoint goes to a child when posix_spawn(3) starts it.
 ///   `pipe:3` is a descriptor that this process inherited under that number: how a program started by another joins.
+///   The endpoint is a duplicate: the pipe ends for the peer once number 3 is closed too.
 /// - Sending: writev(2) writes header and message in one call. It blocks while the pipe is full; where the call must
 ///   not block, pwritev2(2) with RWF_NOWAIT fails with EAGAIN instead. A write of at most PIPE_BUF (4096) bytes isn't
 ///   interleaved with another sender's: with `?senders=many` a larger message goes in fragments of that size.
 /// - Receiving: read(2) takes whatever bytes the pipe has, up to 64 KiB; preadv2(2) with RWF_NOWAIT doesn't block.
-/// - Waiting with a deadline: ppoll(2).
-/// - Dying: when the last write end closes, read(2) returns 0; when the last read end closes, a write fails with EPIPE
-///   (SIGPIPE is ignored). The kernel closes the descriptors of a process that dies.
+/// - Waiting: by default (`?wait=adaptive`) a call first tries without blocking, then spins for up to 60 µs
+///   (``SpinPolicy``), and then makes the call that blocks. With a deadline it sleeps in ppoll(2) instead.
+/// - Closing and dying: when the last write end closes, read(2) returns 0; when the last read end closes, a write
+///   fails with EPIPE (SIGPIPE is ignored). The kernel closes the descriptors of a process that dies.
 enum PipeMechanism: MechanismImplementation {
   static let mechanism = Mechanism.pipe
 
   static let traits = MechanismTraits(
-    summary: "bytes between related processes; the kernel reports to each side when the other is gone",
+    summary: "bytes between related processes; the kernel reports to each process when its peer is gone",
     addressForm: "pipe: or pipe:DESCRIPTOR",
     systemCalls: MechanismTraits.SystemCalls(
       open: ["pipe2", "fcntl"], send: ["writev", "pwritev2"], receive: ["read", "preadv2"],

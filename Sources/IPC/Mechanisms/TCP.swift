@@ -2,17 +2,20 @@ import SystemCalls
 
 /// TCP (tcp(7)), without Nagle's delay: also to another machine.
 ///
-/// - Opening: getaddrinfo(3) resolves the host. The receiver makes a socket(2), binds it with bind(2), SO_REUSEADDR set,
-///   and listens with listen(2); a thread accepts (accept4(2)). A sender connects with connect(2) and sets TCP_NODELAY
-///   with setsockopt(2). On this machine each side checks that the other belongs to the same user: it asks the kernel's
-///   table of sockets over netlink (sock_diag(7)), or reads /proc/net/tcp. The acceptor then sends one byte, which lets
-///   the sender in. Between machines nothing is checked or encrypted: listen on an address that only trusted machines
-///   reach. A channel without a name is a connection over 127.0.0.1.
-/// - Sending: sendmsg(2) with MSG_NOSIGNAL sends header and message in one call, MSG_DONTWAIT where it must not block.
+/// - Opening: getaddrinfo(3) resolves the host. The receiver makes a socket(2) for the first address, binds it with
+///   bind(2), SO_REUSEADDR set, and listens with listen(2); a thread accepts (accept4(2)). A sender connects with
+///   connect(2) and sets TCP_NODELAY with setsockopt(2). On this machine each process checks that its peer belongs to
+///   the same user: it asks the kernel's table of sockets over netlink (sock_diag(7)), or reads /proc/net/tcp. The
+///   acceptor checks and sends one byte, which lets the sender in; the sender checks once it has that byte, since the
+///   table names the peer only after accept4(2). Between machines nothing is checked or encrypted: listen on an
+///   address that only trusted machines reach. A channel without a name is a connection over 127.0.0.1.
+/// - Sending: sendmsg(2) with MSG_NOSIGNAL sends header and message in one call, MSG_DONTWAIT where it must not
+///   block.
 /// - Receiving: recvmsg(2), up to 64 KiB. A receiver with an address polls its connections.
-/// - Waiting with a deadline: ppoll(2).
-/// - Dying: recvmsg(2) returns 0 when the sender has closed, or fails with ECONNRESET; sendmsg(2) fails with EPIPE or
-///   ECONNRESET. The kernel closes the connections of a process that dies.
+/// - Waiting: by default (`?wait=adaptive`) a call first tries without blocking, then spins for up to 60 µs
+///   (``SpinPolicy``), and then makes the call that blocks. With a deadline it sleeps in ppoll(2) instead.
+/// - Closing and dying: recvmsg(2) returns 0 when the sender has closed, or fails with ECONNRESET; sendmsg(2) fails
+///   with EPIPE or ECONNRESET. The kernel closes the connections of a process that dies.
 enum TCPMechanism: MechanismImplementation {
   static let mechanism = Mechanism.tcp
 

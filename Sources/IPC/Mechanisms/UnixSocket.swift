@@ -6,15 +6,18 @@ import SystemCalls
 /// - Opening: socketpair(2) makes both ends of a channel without a name. With a path, the receiver makes a socket(2),
 ///   binds it with bind(2) to a file, which fchmod(2) gives mode 0600, and listens; a thread accepts (accept4(2)) and
 ///   tells the receiver through an eventfd(2). Receivers that make or remove a file take turns: flock(2) on the
-///   directory. A sender connects with connect(2). Each side asks for the other's user with getsockopt(2),
-///   SO_PEERCRED; the acceptor then sends one byte, which lets the sender in.
+///   directory; a connect(2) tells whether a process still listens behind an old file. A sender connects with
+///   connect(2). Each process asks for its peer's user with getsockopt(2), SO_PEERCRED; the acceptor then sends one
+///   byte, which lets the sender in.
 /// - Sending: sendmsg(2) with MSG_NOSIGNAL sends header and message in one call, MSG_DONTWAIT where it must not
-///   block. A packet of up to 64 KiB goes whole; a larger message goes in fragments.
+///   block. A packet of up to 64 KiB goes whole; a larger message goes in fragments. `?capacity=` is SO_SNDBUF, of
+///   which one packet takes at most half.
 /// - Receiving: recvmsg(2), a packet or as many bytes as there are. A receiver with a name polls its connections.
-/// - Waiting with a deadline: ppoll(2).
-/// - Dying: recvmsg(2) returns 0 when the last sender has closed, or ECONNRESET if it died with bytes of ours unread;
-///   sendmsg(2) fails with EPIPE. The receiver removes its file with unlink(2); a file that a killed receiver left is
-///   replaced by the next one.
+/// - Waiting: by default (`?wait=adaptive`) a call first tries without blocking, then spins for up to 60 µs
+///   (``SpinPolicy``), and then makes the call that blocks. With a deadline it sleeps in ppoll(2) instead.
+/// - Closing and dying: recvmsg(2) returns 0 when the last sender has closed, or ECONNRESET if it died with bytes of
+///   ours unread; sendmsg(2) fails with EPIPE. The receiver removes its file with unlink(2); a file that a killed
+///   receiver left is replaced by the next one.
 enum UnixSocketMechanism: MechanismImplementation {
   static let mechanism = Mechanism.unix
 

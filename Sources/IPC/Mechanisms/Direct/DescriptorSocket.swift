@@ -1,7 +1,7 @@
 import SystemCalls
 
-/// One end of a Unix socket pair over which open files travel: the other process gets a descriptor of the same open file,
-/// whatever its own permissions on the path are.
+/// One end of a Unix socket pair over which open files travel: the other process gets a descriptor of the same open
+/// file, whatever its own permissions on the path are.
 ///
 /// System calls: socketpair(2), sendmsg(2) and recvmsg(2) with SCM_RIGHTS (unix(7)).
 public struct DescriptorSocket: ~Copyable, Sendable {

@@ -1,8 +1,8 @@
 import SystemCalls
 
-/// A System V message queue as the kernel has it, without a channel around it: messages with a type each, which the kernel
-/// keeps until a process receives them, also when every process that knows the queue has died. For programs that need
-/// types or persistence; most want ``Channel``.
+/// A System V message queue as the kernel has it, without a channel around it: messages with a type each, which the
+/// kernel keeps until a process receives them, also when every process that knows the queue has died. For programs
+/// that need types or persistence; most want ``Channel``.
 ///
 /// System calls: msgget(2), msgsnd(2), msgrcv(2), msgctl(2). Errors: `system`, with the kernel's error.
 public struct MessageQueue: ~Copyable, Sendable {

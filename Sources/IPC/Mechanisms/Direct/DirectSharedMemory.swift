@@ -1,7 +1,7 @@
 import SystemCalls
 
-/// A System V segment as the kernel has it: memory that several processes see, in words of eight bytes. Each word is read
-/// and written whole; keeping two words consistent is up to the processes.
+/// A System V segment as the kernel has it: memory that several processes see, in words of eight bytes. Each word is
+/// read and written whole; keeping two words consistent is up to the processes.
 ///
 /// System calls: shmget(2), shmat(2), shmctl(2); none to read or write. Errors: `system`, with the kernel's error.
 public struct SharedMemory: ~Copyable, Sendable {

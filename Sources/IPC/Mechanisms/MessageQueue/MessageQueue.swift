@@ -3,7 +3,8 @@ import SystemCalls
 /// System V message queues (sysvipc(7), msgop(2)): many senders, many receivers, messages with a boundary and a type.
 ///
 /// - Opening: msgget(2) makes a private queue; `?capacity=` lowers its msg_qbytes with msgctl(2). Beside it lie two
-///   semaphores (semget(2)), which serve as mutexes, and a segment (shmget(2), shmat(2)) with an event count each way.
+///   semaphores (semget(2)), which serve as mutexes, and a segment (shmget(2), shmat(2)) with an event count each
+///   way: a counter on which a process sleeps and another wakes it (``EventCount``).
 /// - Sending: msgsnd(2), with IPC_NOWAIT where it must not block. Type 1 is a frame, or several small ones; type 2 a
 ///   fragment of a message that is larger than kernel.msgmax. One sender at a time sends fragments: it holds a mutex
 ///   (semtimedop(2) with SEM_UNDO), so that a receiver sees when that sender has died.
@@ -14,9 +15,10 @@ import SystemCalls
 ///   IPC_NOWAIT, and an endpoint waits at an event count (futex(2)), which costs a busy channel no call. Under
 ///   `?wait=block`, a call without a deadline waits in msgrcv(2) itself if there is one receiver (`?receivers=one`),
 ///   or in msgsnd(2) if the channel has no name: one call instead of four.
-/// - Dying: the liveness pipe hangs up. A call that waits in the kernel is ended by this process's own monitor: it
-///   sends the receiver a message of type 3, or takes out what fills the queue. The kernel releases a dead holder's
-///   mutex. The last endpoint removes the queue with msgctl(2), IPC_RMID.
+/// - Closing and dying: the liveness pipe, which carries nothing, hangs up (``LivenessPipe``). A thread of this
+///   process then ends its own call that waits in the kernel: it sends its receiver an empty message of type 3, or
+///   takes out what fills the queue, which no process reads any more. The kernel releases a dead holder's mutex. The
+///   last endpoint removes the queue with msgctl(2), IPC_RMID.
 enum MessageQueueMechanism: KernelObjectMechanism {
   static let mechanism = Mechanism.queue
 

@@ -2,8 +2,8 @@ import SystemCalls
 
 /// Receives framed bytes from a System V queue.
 ///
-/// Several receivers take turns under a mutex. If the one whose turn it is dies, the kernel releases the mutex, and the
-/// next receiver drops what is left of the fragmented message that it had begun.
+/// Several receivers take turns under a mutex. If the one whose turn it is dies, the kernel releases the mutex, and
+/// the next receiver drops what is left of the fragmented message that it had begun.
 final class QueueReader: ByteReader {
   private typealias MessageType = MessageQueueMechanism.MessageType
 

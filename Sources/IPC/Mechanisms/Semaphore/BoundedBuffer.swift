@@ -1,16 +1,17 @@
 import SystemCalls
 
-/// One endpoint's bounded buffer: slots in a System V segment, and a set of System V semaphores that counts the free and
-/// the used ones and lets one sender and one receiver in at a time.
+/// One endpoint's bounded buffer: slots in a System V segment, and a set of System V semaphores that counts the free
+/// and the used ones and lets one sender and one receiver in at a time.
 ///
 /// Every change inside a turn carries SEM_UNDO, so the kernel takes it back if the process dies there: it releases
 /// the mutex, a slot half written is free again, a slot half read is used again. The last semtimedop(2) of a turn
-/// makes the change final: for each semaphore that the turn changed by -1 with SEM_UNDO it adds 1 with SEM_UNDO, which
-/// brings the kernel's adjustment back to 0, and takes 1 without, which restores the value. In the same step it counts the
-/// slot for the peer and moves the position, which is a semaphore too, so that it moves neither before nor after.
+/// makes the change final: for each semaphore that the turn changed by -1 with SEM_UNDO it adds 1 with SEM_UNDO,
+/// which brings the kernel's adjustment back to 0, and takes 1 without, which restores the value. In the same step it
+/// counts the slot for the peer and moves the position, which is a semaphore too, so that it moves neither before nor
+/// after.
 final class BoundedBuffer: @unchecked Sendable {
-  /// The semaphores of the set: a mutex for the senders and one for the receivers, the counts of free and used slots, and
-  /// the positions of the next slot to fill and to read.
+  /// The semaphores of the set: a mutex for the senders and one for the receivers, the counts of free and used slots,
+  /// and the positions of the next slot to fill and to read.
   enum Index {
     static let sendersMutex = 0, receiversMutex = 1, free = 2, used = 3, tail = 4, head = 5
   }
@@ -26,8 +27,8 @@ final class BoundedBuffer: @unchecked Sendable {
   let slots: Int
   private let owner: KernelObjectOwner
   private let attached: AttachedSegment
-  /// How many turns the senders, or the receivers, have had: as long as only this endpoint has them, it need not ask the kernel
-  /// where the next slot is.
+  /// How many turns the senders, or the receivers, have had: as long as only this endpoint has them, it need not ask
+  /// the kernel where the next slot is.
   private let turns: SharedCounter
   private var lastTurn: UInt64 = .max
   // One thread at a time uses an endpoint, and so the position.

@@ -1,7 +1,7 @@
 import SystemCalls
 
-/// System V semaphores (sem_overview(7), semop(2)): the classic bounded buffer, slots in a segment that semaphores count
-/// and guard; with `?type=tokens`, counters alone.
+/// System V semaphores (sem_overview(7), semop(2)): the classic bounded buffer, slots in a segment that semaphores
+/// count and guard; with `?type=tokens`, counters alone.
 ///
 /// - Opening: shmget(2) and shmat(2) give the segment, semget(2) the set, semctl(2) with SETALL its first values.
 /// - Sending: one semtimedop(2) takes a free slot and the senders' mutex, a copy fills the slot, a second
@@ -9,11 +9,11 @@ import SystemCalls
 ///   in fragments, inside one turn.
 /// - Receiving: the same with the used slots and the receivers' mutex.
 /// - Both: a turn that follows another process's first reads with semctl(2), GETVAL, at which slot it is.
-/// - Waiting: semtimedop(2) blocks until the counts allow the change, in slices of 80 ms, after each of which it looks
-///   whether the peer is alive.
-/// - Dying: every change that a process makes inside its turn carries SEM_UNDO, so the kernel undoes it: the mutex is
-///   released, a slot half written is free again, a slot half read is used again. The last semtimedop(2) of a turn
-///   makes it final. The last endpoint removes set and segment with semctl(2) and shmctl(2), IPC_RMID.
+/// - Waiting: semtimedop(2) blocks until the counts allow the change, in slices of 80 ms, after each of which it
+///   looks whether the liveness pipe (``LivenessPipe``) has hung up.
+/// - Closing and dying: every change that a process makes inside its turn carries SEM_UNDO, so the kernel undoes it:
+///   the mutex is released, a slot half written is free again, a slot half read is used again. The last semtimedop(2)
+///   of a turn makes it final. The last endpoint removes set and segment with semctl(2) and shmctl(2), IPC_RMID.
 enum SemaphoreMechanism: KernelObjectMechanism {
   static let mechanism = Mechanism.semaphore
 
@@ -29,7 +29,7 @@ enum SemaphoreMechanism: KernelObjectMechanism {
     .adding(LivenessPipe.systemCalls, RegistryEntry.systemCalls),
     manySenders: true, manyReceivers: true, outlivesProcesses: true, bytesPerCall: BoundedBuffer.slotBytes,
     baseline: .semaphore,
-    caveat: "two calls per message each side; every process that uses one takes an undo entry of kernel.sem's"
+    caveat: "two calls per message in each process, each of which takes an undo entry of kernel.sem's"
   )
 
   // MARK: Options
@@ -130,8 +130,8 @@ enum SemaphoreMechanism: KernelObjectMechanism {
     }
   }
 
-  /// Waits until a count is above 0, and leaves it so: one semtimedop(2) takes one and gives it back. Returns true also
-  /// if the peers are gone, or the set; false if the deadline passes.
+  /// Waits until a count is above 0, and leaves it so: one semtimedop(2) takes one and gives it back. Returns true
+  /// also if the peers are gone, or the set; false if the deadline passes.
   static func waitUntilPositive(
     _ set: Int32, _ index: Int, until deadline: Deadline, _ owner: KernelObjectOwner
   ) -> Bool {

@@ -1,7 +1,7 @@
 import SystemCalls
 
-/// Tokens: two semaphores, one for the tokens that may still be sent, so that a full channel makes its sender wait, and
-/// one for those sent and not taken. Sending and receiving are one semtimedop(2) each.
+/// Tokens: two semaphores, one for the tokens that may still be sent, so that a full channel makes its sender wait,
+/// and one for those sent and not taken. Sending and receiving are one semtimedop(2) each.
 final class SemaphoreCounter: CounterTransport, Sendable {
   private enum Index { static let free = 0, sent = 1 }
 

@@ -1,12 +1,12 @@
 import SystemCalls
 
-/// Lets a receiver fall a little behind a sender that streams. A receiver that looks again after every message takes the
-/// sender's cache line away each time, which costs both far more than the message; one that comes a moment later finds
-/// several at once, and each costs a fraction.
+/// Lets a receiver fall a little behind a sender that streams. A receiver that looks again after every message takes
+/// the sender's cache line away each time, which costs both far more than the message; one that comes a moment later
+/// finds several at once, and each costs a fraction.
 ///
-/// Whether the sender streams can't be known, so it is tried: after a run of looks that each found few bytes, one look
-/// waits a moment first. If that finds many, the following looks wait as well; if not, this was an exchange of question
-/// and answer, which isn't delayed again for a long time.
+/// Whether the sender streams can't be known, so it is tried: after a run of looks that each found few bytes, one
+/// look waits a moment first. If that finds many, the following looks wait as well; if not, this was an exchange of
+/// question and answer, which isn't delayed again for a long time.
 struct BatchingDelay {
   /// In nanoseconds: some dozen small messages of a fast sender.
   private static let moment: UInt64 = 700

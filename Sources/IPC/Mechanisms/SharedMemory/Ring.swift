@@ -17,8 +17,8 @@ import SystemCalls
 /// | 512 | 4 | the event count that the receiver notifies |
 /// | 4096 | capacity | the records |
 ///
-/// What one side writes often has a pair of cache lines of its own. A record is a frame header, the frame's bytes, and
-/// padding up to eight bytes; it never wraps. Where it doesn't fit before the end, a filler record (sender number
+/// What one side writes often has a pair of cache lines of its own. A record is a frame header, the frame's bytes,
+/// and padding up to eight bytes; it never wraps. Where it doesn't fit before the end, a filler record (sender number
 /// 0xFFFFFFFF) takes the rest.
 @safe struct Ring: @unchecked Sendable {
   private static let magic: UInt64 = 0x676E_6972_2D63_7069  // "ipc-ring"

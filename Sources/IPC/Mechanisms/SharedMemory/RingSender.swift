@@ -78,8 +78,8 @@ final class RingSender: SenderTransport, CoalescingTransport, @unchecked Sendabl
     return true
   }
 
-  /// A message larger than half the ring, in fragments. If it is given up between two of them, the next message begins
-  /// anew and the receiver drops what it has of this one.
+  /// A message larger than half the ring, in fragments. If it is given up between two of them, the next message
+  /// begins anew and the receiver drops what it has of this one.
   private func sendFragments(
     _ bytes: UnsafeRawBufferPointer, until deadline: Deadline
   ) throws(ChannelError) -> Bool {

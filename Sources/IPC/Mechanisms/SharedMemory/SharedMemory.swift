@@ -5,16 +5,18 @@ import SystemCalls
 ///
 /// - Opening: shmget(2) makes a segment, shmat(2) attaches it; the ring's layout is in ``Ring``. A segment without a
 ///   name is marked for removal (shmctl(2), IPC_RMID) as soon as both endpoints are attached: Linux lets a child
-///   attach it by its id while a process has it, and removes it with the last one, even if all are killed.
+///   attach it by its id while a process has it, and removes it with the last one, even if all are killed. One with a
+///   name is removed by the last endpoint that closes.
 /// - Sending: the message is written into the ring and published by storing the tail. No call, while the receiver is
 ///   awake: futex(2) wakes it if it sleeps. membarrier(2), which the receiver calls before it sleeps, spares the
-///   sender a fence.
+///   sender a memory fence: its CPU must make the tail visible before it looks for a sleeper.
 /// - Receiving: the message is read where the sender wrote it. The receiver stores the head when it has read a
 ///   quarter of the ring, or everything.
-/// - Waiting: futex(2) on an event count in the ring, in slices of 250 ms.
-/// - Dying: the liveness pipe hangs up, and the process's monitor wakes the waiting endpoint. A killed sender leaves
-///   what it published; a message that it was writing was never published. An endpoint that closes wakes its peer and
-///   detaches the segment with shmdt(2); so does the process's end.
+/// - Waiting: futex(2) on an event count (``EventCount``) in the ring, in slices of 250 ms.
+/// - Closing and dying: the liveness pipe (``LivenessPipe``) hangs up, and the process's monitor wakes the waiting
+///   endpoint. A killed sender leaves what it published; a message that it was writing was never published. An
+///   endpoint that closes says so in the ring, wakes its peer and detaches the segment with shmdt(2); so does the
+///   process's end.
 enum SharedMemoryMechanism: KernelObjectMechanism {
   static let mechanism = Mechanism.memory
 

@@ -1,11 +1,12 @@
 import Synchronization
 import SystemCalls
 
-/// The ring of shared memory, in memory behind a descriptor (memfd_create(2)): it has no name and leaves nothing behind.
+/// The ring of shared memory, in memory behind a descriptor (memfd_create(2)): it has no name and leaves nothing
+/// behind.
 ///
-/// - Opening: memfd_create(2), ftruncate(2), fcntl(2) with F_ADD_SEALS, so that no process can shrink it, and mmap(2). A
-///   spawn passes the descriptor. Under a path the receiver listens on a Unix socket, and sends the one sender that
-///   connects the memory and the liveness pipe: four descriptors, with sendmsg(2) and SCM_RIGHTS.
+/// - Opening: memfd_create(2), ftruncate(2), fcntl(2) with F_ADD_SEALS, so that no process can shrink it, and
+///   mmap(2). A spawn passes the descriptor. Under a path the receiver listens on a Unix socket, and sends the one
+///   sender that connects the memory and the liveness pipe: four descriptors, with sendmsg(2) and SCM_RIGHTS.
 /// - Sending, receiving, waiting and dying: as through shared memory (``SharedMemoryMechanism``).
 enum MemfdMechanism: MechanismImplementation {
   static let mechanism = Mechanism("memfd")

@@ -2,8 +2,8 @@ import SystemCalls
 
 /// POSIX semaphores (sem_overview(7)): counters in shared memory, over futex(2). They carry tokens.
 ///
-/// - Opening: shmget(2) and shmat(2) give a segment, sem_init(3) two semaphores in it, one for the tokens that were sent,
-///   one for those that may still be sent.
+/// - Opening: shmget(2) and shmat(2) give a segment, sem_init(3) two semaphores in it, one for the tokens that were
+///   sent, one for those that may still be sent.
 /// - Sending: sem_timedwait(3) takes one of the free tokens, sem_post(3) adds one to the sent ones; neither makes a
 ///   system call while no process waits. Receiving: the reverse.
 /// - Waiting: sem_timedwait(3) in slices of 50 ms, after each of which it looks whether the peer is alive.

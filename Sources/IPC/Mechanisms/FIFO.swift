@@ -197,23 +197,9 @@ enum FIFOMechanism: MechanismImplementation {
 }
 
 /// What both ends of a FIFO have: a second, non-blocking descriptor of the same FIFO, for calls that must not wait.
-class FIFOTransport: DescriptorTransport {
+class FIFOTransport: PipeTransport {
   private var nonblocking: Descriptor?
   private final var nonblockingNumber: Int32 = -1
-
-  override init(
-    _ mechanism: Mechanism, _ fifo: consuming Descriptor, unitBytes: Int, isStream: Bool,
-    onClose: @escaping () -> Void = {}
-  ) {
-    super.init(mechanism, fifo, unitBytes: unitBytes, isStream: isStream, onClose: onClose)
-    Streams.ignoreSIGPIPE
-  }
-
-  convenience init(
-    _ mechanism: Mechanism, _ fifo: consuming Descriptor, _ senders: ChannelOptions.Sharing
-  ) {
-    self.init(mechanism, fifo, unitBytes: PipeMechanism.unitBytes(senders), isStream: senders == .one)
-  }
 
   @inline(__always) final func rawNonblocking(
     writing: Bool, _ operation: ChannelOperation
@@ -282,36 +268,26 @@ final class FIFOReader: FIFOTransport, ByteReader {
   func read(
     into buffer: UnsafeMutableRawBufferPointer, until deadline: Deadline
   ) throws(ChannelError) -> ReadOutcome {
-    if deadline.isNever, !awaitsFirstSender {
-      let fifo = try raw(.receive)
-      do throws(SystemError) {
-        let count = unsafe try Streams.read(fifo, into: buffer)
-        return count == 0 ? .ended : .bytes(count)
-      } catch {
-        // EAGAIN: another process has put the FIFO in non-blocking mode.
-        guard error.wouldBlock else { return try outcome(of: error) }
+    if awaitsFirstSender {
+      return try waitToRead(until: deadline) { () throws(ChannelError) in
+        awaitsFirstSender = false
+        return unsafe try receive(buffer, wait: false, tries: 1)
       }
     }
-    if !awaitsFirstSender {
-      let first = unsafe try readNow(buffer, tries: 1)
-      guard case .nothing = first, !deadline.isNow else { return first }
-    }
-    return try waitToRead(until: deadline) { () throws(ChannelError) in
-      awaitsFirstSender = false
-      return unsafe try readNow(buffer, tries: 1)
+    return try read(until: deadline) { waits throws(ChannelError) in
+      unsafe try receive(buffer, wait: waits, tries: 1)
     }
   }
 
-  func read(
-    into buffer: UnsafeMutableRawBufferPointer, tries: Int
-  ) throws(ChannelError) -> ReadOutcome {
-    awaitsFirstSender ? unsafe try read(into: buffer, until: .now) : unsafe try readNow(buffer, tries: tries)
+  func read(into buffer: UnsafeMutableRawBufferPointer, tries: Int) throws(ChannelError) -> ReadOutcome {
+    awaitsFirstSender
+      ? unsafe try read(into: buffer, until: .now) : unsafe try receive(buffer, wait: false, tries: tries)
   }
 
-  private func readNow(
-    _ buffer: UnsafeMutableRawBufferPointer, tries: Int
+  private func receive(
+    _ buffer: UnsafeMutableRawBufferPointer, wait: Bool, tries: Int
   ) throws(ChannelError) -> ReadOutcome {
-    let fifo = try rawNonblocking(writing: false, .receive)
+    let fifo = wait ? try raw(.receive) : try rawNonblocking(writing: false, .receive)
     do throws(SystemError) {
       let count = unsafe try Streams.read(fifo, into: buffer, tries: tries)
       return count == 0 ? .ended : .bytes(count)

@@ -113,10 +113,8 @@ enum PipeMechanism: MechanismImplementation {
   }
 }
 
-/// Writes framed bytes into a pipe.
-final class PipeWriter: DescriptorTransport, ByteWriter {
-  let carriesLines = true
-
+/// What both ends of a pipe have.
+class PipeTransport: DescriptorTransport {
   override init(
     _ mechanism: Mechanism, _ pipe: consuming Descriptor, unitBytes: Int, isStream: Bool,
     onClose: @escaping () -> Void = {}
@@ -134,6 +132,11 @@ final class PipeWriter: DescriptorTransport, ByteWriter {
       mechanism, pipe, unitBytes: PipeMechanism.unitBytes(senders), isStream: senders == .one,
       onClose: onClose)
   }
+}
+
+/// Writes framed bytes into a pipe.
+final class PipeWriter: PipeTransport, ByteWriter {
+  let carriesLines = true
 
   func write(
     _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, until deadline: Deadline
@@ -153,50 +156,28 @@ final class PipeWriter: DescriptorTransport, ByteWriter {
 }
 
 /// Reads framed bytes out of a pipe.
-final class PipeReader: DescriptorTransport, ByteReader {
-  override init(
-    _ mechanism: Mechanism, _ pipe: consuming Descriptor, unitBytes: Int, isStream: Bool,
-    onClose: @escaping () -> Void = {}
-  ) {
-    super.init(mechanism, pipe, unitBytes: unitBytes, isStream: isStream, onClose: onClose)
-    Streams.ignoreSIGPIPE
-  }
-
-  convenience init(
-    _ mechanism: Mechanism, _ pipe: consuming Descriptor, _ senders: ChannelOptions.Sharing,
-    onClose: @escaping () -> Void = {}
-  ) {
-    self.init(
-      mechanism, pipe, unitBytes: PipeMechanism.unitBytes(senders), isStream: senders == .one,
-      onClose: onClose)
-  }
-
+final class PipeReader: PipeTransport, ByteReader {
   func read(
     into buffer: UnsafeMutableRawBufferPointer, until deadline: Deadline
   ) throws(ChannelError) -> ReadOutcome {
-    if deadline.isNever {
-      let pipe = try raw(.receive)
-      do throws(SystemError) {
-        let count = unsafe try Streams.read(pipe, into: buffer)
-        return count == 0 ? .ended : .bytes(count)
-      } catch {
-        // EAGAIN: another process has put the pipe in non-blocking mode.
-        guard error.wouldBlock else { return try outcome(of: error) }
-      }
-    }
-    let first = unsafe try read(into: buffer, tries: 1)
-    guard case .nothing = first, !deadline.isNow else { return first }
-    return try waitToRead(until: deadline) { () throws(ChannelError) in
-      unsafe try read(into: buffer, tries: 1)
+    try read(until: deadline) { waits throws(ChannelError) in
+      unsafe try receive(buffer, wait: waits, tries: 1)
     }
   }
 
-  func read(
-    into buffer: UnsafeMutableRawBufferPointer, tries: Int
+  func read(into buffer: UnsafeMutableRawBufferPointer, tries: Int) throws(ChannelError) -> ReadOutcome {
+    unsafe try receive(buffer, wait: false, tries: tries)
+  }
+
+  private func receive(
+    _ buffer: UnsafeMutableRawBufferPointer, wait: Bool, tries: Int
   ) throws(ChannelError) -> ReadOutcome {
     let pipe = try raw(.receive)
     do throws(SystemError) {
-      let count = unsafe try Streams.preadv2(pipe, into: buffer, tries: tries)
+      let count =
+        wait
+        ? unsafe try Streams.read(pipe, into: buffer)
+        : unsafe try Streams.preadv2(pipe, into: buffer, tries: tries)
       return count == 0 ? .ended : .bytes(count)
     } catch {
       return try outcome(of: error)

@@ -182,10 +182,8 @@ final class UnixSocketReader: DescriptorTransport, ByteReader {
   func read(
     into buffer: UnsafeMutableRawBufferPointer, until deadline: Deadline
   ) throws(ChannelError) -> ReadOutcome {
-    let first = unsafe try receive(buffer, wait: deadline.isNever, tries: 1)
-    guard case .nothing = first, !deadline.isNow else { return first }
-    return try waitToRead(until: deadline) { () throws(ChannelError) in
-      unsafe try receive(buffer, wait: false, tries: 1)
+    try read(until: deadline) { waits throws(ChannelError) in
+      unsafe try receive(buffer, wait: waits, tries: 1)
     }
   }
 

@@ -87,6 +87,15 @@ class DescriptorTransport {
     }
   }
 
+  /// Reads: at once, blocking if there is no deadline; else once more after each wait in ppoll(2).
+  final func read(
+    until deadline: Deadline, _ attempt: (_ waits: Bool) throws(ChannelError) -> ReadOutcome
+  ) throws(ChannelError) -> ReadOutcome {
+    let first = try attempt(deadline.isNever)
+    guard case .nothing = first, !deadline.isNow else { return first }
+    return try waitToRead(until: deadline) { () throws(ChannelError) in try attempt(false) }
+  }
+
   /// Waits in ppoll(2) until there are bytes, and reads them.
   @inline(never) final func waitToRead(
     until deadline: Deadline, _ read: () throws(ChannelError) -> ReadOutcome

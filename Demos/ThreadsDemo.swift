@@ -18,6 +18,10 @@ enum ThreadsDemo: Demo {
     let state = Mutex(State())
   }
 
+  private struct NoThread: Error, CustomStringConvertible {
+    let description = "a thread didn't start within 10 s: ulimit -u limits how many this user may have"
+  }
+
   static func run() throws {
     let watch = Stopwatch()
     let board = Board()
@@ -34,7 +38,10 @@ enum ThreadsDemo: Demo {
         }
       }
     }
-    for _ in SlowAnswer.questions { ended.wait() }
+    // Foundation's Thread doesn't report a thread that the kernel refuses.
+    for _ in SlowAnswer.questions where ended.wait(timeout: .now() + .seconds(10)) == .timedOut {
+      throw NoThread()
+    }
     if let failure = board.state.withLock({ $0.failure }) { throw failure }
     say(
       "main",

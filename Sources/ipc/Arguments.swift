@@ -42,7 +42,7 @@ struct Arguments {
     guard let text = try value(name) else { return nil }
     guard let seconds = Double(text), Self.secondsRange.contains(seconds) else {
       throw wrong(
-        "\(name) \(text): choose from \(Self.secondsRange.lowerBound) to \(Self.secondsRange.upperBound) seconds"
+        "\(name) \(text): choose from \(Self.secondsRange.lowerBound) to \(Int(Self.secondsRange.upperBound)) seconds"
       )
     }
     return seconds

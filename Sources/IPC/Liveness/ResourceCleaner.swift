@@ -122,6 +122,7 @@ package enum ResourceCleaner {
   private static let dyingTime: UInt64 = 1_000_000_000
   /// How long a process that this one has just killed may take.
   private static let killedTime: UInt64 = 200_000_000
+  private static let lookInterval: UInt64 = 200_000
 
   /// This process ends: lets go of every endpoint, and removes the objects of channels that no other process has.
   ///
@@ -136,7 +137,7 @@ package enum ResourceCleaner {
       let isLast = Clock.now() >= deadline || parent.map { Processes.parent != $0 } ?? false
       left.removeAll { $0.leave() }
       if left.isEmpty || isLast { return }
-      Clock.sleep(nanoseconds: 200_000)
+      Clock.sleep(nanoseconds: lookInterval)
     }
   }
 }

@@ -3,6 +3,7 @@
 /// Memory grows with the bytes that have arrived, never with a length that the other process announces.
 final class FragmentAssembler {
   private static let maximumSenders = 1024
+  private static let firstBufferBytes = 4096
 
   private let mechanism: Mechanism
   private let limit: Int
@@ -43,7 +44,7 @@ final class FragmentAssembler {
       guard begun.count < Self.maximumSenders || begun[sender] != nil else {
         throw .violation(mechanism, "more than \(Self.maximumSenders) messages begun at once")
       }
-      message = spare ?? ByteBuffer(capacity: max(body.count * 2, 4096))
+      message = spare ?? ByteBuffer(capacity: max(body.count * 2, Self.firstBufferBytes))
       spare = nil
       begun[sender] = message
     }

@@ -72,7 +72,7 @@ final class FrameDecoder {
   private func nextLine() throws(ChannelError) -> UnsafeRawBufferPointer? {
     let bytes = unsafe buffer.bytes
     var index = scanned
-    while index < bytes.count, unsafe bytes[index] != 10 { index += 1 }
+    while index < bytes.count, unsafe bytes[index] != FrameHeader.newline { index += 1 }
     guard index <= limit else { throw .violation(mechanism, "a line of more than \(limit) bytes") }
     guard index < bytes.count else {
       scanned = index

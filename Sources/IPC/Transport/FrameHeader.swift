@@ -5,6 +5,8 @@
 /// decides whether a message is whole is also the byte that is written last.
 package struct FrameHeader: Hashable {
   package static let size = 8
+  /// What ends a message instead of a header under `?framing=line`.
+  static let newline = UInt8(ascii: "\n")
   private static let moreFlag: UInt64 = 1 << 63
   private static let continuesFlag: UInt64 = 1 << 62
   /// The largest length that the 30 bits hold.

@@ -24,12 +24,14 @@ final class FramedReceiver: ReceiverTransport {
     unitBytes = reader.unitBytes
     firstTries = options.wait == .spin ? SpinPolicy.triesAtOnce : 1
     decoder = FrameDecoder(
-      mechanism: mechanism, options: options, bufferBytes: max(unitBytes, 1 << 16))
+      mechanism: mechanism, options: options, bufferBytes: max(unitBytes, Self.bufferBytes))
   }
 
   /// How long past its deadline a receiver waits for the rest of a message that others wait behind: its sender is
   /// writing it.
   private static let grace = Duration.seconds(1)
+  /// A read takes at least so many bytes, if the channel has them.
+  private static let bufferBytes = 1 << 16
 
   @inline(__always) func take(until deadline: Deadline) throws(ChannelError) -> UnsafeRawBufferPointer? {
     var deadline = deadline

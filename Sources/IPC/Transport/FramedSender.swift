@@ -37,14 +37,20 @@ final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Senda
   private var isRegistered = false
   private var reservedLocked = false
 
+  /// A batch of small messages that one write takes has at most so many bytes.
+  private static let maximumBatchBytes = 1 << 16
+  private static let firstBufferBytes = 4096
+  /// The numbers of senders whose fragments can mix.
+  private static let numbers: Range<UInt32> = 2..<(1 << 31)
+
   init(_ mechanism: Mechanism, _ writer: any ByteWriter, _ options: ChannelOptions) {
     self.mechanism = mechanism
     self.writer = writer
     self.options = options
-    stream = !writer.interleavesFragments ? 0 : UInt32.random(in: 2..<(1 << 31))
+    stream = !writer.interleavesFragments ? 0 : UInt32.random(in: Self.numbers)
     spinPolicy = SpinPolicy(options.wait)
-    batchLimit = min(writer.unitBytes, 1 << 16)
-    pending = ByteBuffer(capacity: min(batchLimit, 4096))
+    batchLimit = min(writer.unitBytes, Self.maximumBatchBytes)
+    pending = ByteBuffer(capacity: min(batchLimit, Self.firstBufferBytes))
     batches = options.coalesces
     isStream = writer.isStream
     unitBytes = writer.unitBytes
@@ -275,7 +281,7 @@ final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Senda
   /// Writes the header before, or the newline after, `count` bytes that stand in the room already.
   private func finishFrame(_ room: UnsafeMutableRawBufferPointer, _ count: Int) {
     if !usesFrames {
-      unsafe room[count] = 10
+      unsafe room[count] = FrameHeader.newline
     } else {
       unsafe FrameHeader(stream: stream, count: count).store(at: room.baseAddress!)
     }
@@ -291,7 +297,7 @@ final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Senda
     if !isStream, bytes.count + 1 > unitBytes {
       throw .tooLong(bytes.count, limit: unitBytes - 1, mechanism)
     }
-    if unsafe bytes.contains(10) {
+    if unsafe bytes.contains(FrameHeader.newline) {
       throw ChannelError(
         .invalidMessage, .send, mechanism,
         "the message contains a newline, which ends a message under ?framing=line: send it line by line, or use frames"
@@ -401,7 +407,7 @@ final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Senda
   private func sendLine(
     _ bytes: UnsafeRawBufferPointer, until deadline: Deadline
   ) throws(ChannelError) -> Bool {
-    var newline: UInt8 = 10
+    var newline = FrameHeader.newline
     return unsafe try withUnsafeBytes(of: &newline) { end throws(ChannelError) in
       unsafe try put(bytes, end, deadline)
     }

@@ -28,6 +28,8 @@ final class ReadinessWatch: @unchecked Sendable {
 
   /// How long a thread stays in a wait that no task needs any more.
   private static let slice = Duration.milliseconds(100)
+  /// In nanoseconds.
+  private static let pauseAfterUselessWake: UInt64 = 200_000
 
   private let lock = Lock()
   private let endpoint: Endpoint
@@ -180,7 +182,7 @@ final class ReadinessWatch: @unchecked Sendable {
     let isReady = count.map { endpoint.wait($0, .within(Self.slice)) } ?? true
     // It was ready before, and no task could do anything: another process is in the middle of its turn. Looking a million
     // times a second doesn't help.
-    if isReady, wasUseless { Clock.sleep(nanoseconds: 200_000) }
+    if isReady, wasUseless { Clock.sleep(nanoseconds: Self.pauseAfterUselessWake) }
     lock.acquire()
     if !isReady, !isClosed, !waiters.isEmpty {
       lock.release()

@@ -22,7 +22,13 @@ import SystemCalls
 /// 0xFFFFFFFF) takes the rest.
 @safe struct Ring: @unchecked Sendable {
   private static let magic: UInt64 = 0x676E_6972_2D63_7069  // "ipc-ring"
-  private static let dataOffset = 4096
+  private enum Offset {
+    static let capacity = 8
+    static let tail = 128, senderClosed = 136
+    static let head = 256, receiverClosed = 264, receiverHasBarrier = 268
+    static let messages = 384, room = 512
+    static let data = 4096
+  }
   private static let capacityRange = 4096...(1 << 40)
   static let fillerStream = UInt32.max
 
@@ -39,7 +45,7 @@ import SystemCalls
   private let data: UnsafeMutableRawPointer
 
   /// The bytes of memory that a ring of `capacity` takes.
-  static func bytes(capacity: Int) -> Int { dataOffset + capacity }
+  static func bytes(capacity: Int) -> Int { Offset.data + capacity }
 
   /// The smallest possible capacity for `bytes`: a power of two, at least 4 KiB.
   static func capacity(for bytes: Int) -> Int {
@@ -50,28 +56,28 @@ import SystemCalls
 
   /// Writes the head of a new ring into zeroed memory.
   static func format(_ memory: UnsafeMutableRawBufferPointer, capacity: Int) {
-    unsafe memory.storeBytes(of: UInt64(capacity), toByteOffset: 8, as: UInt64.self)
+    unsafe memory.storeBytes(of: UInt64(capacity), toByteOffset: Offset.capacity, as: UInt64.self)
     unsafe memory.storeBytes(of: magic, as: UInt64.self)
   }
 
   /// The ring in this memory; nil if the memory doesn't hold one of the size it claims.
   init?(_ memory: UnsafeMutableRawBufferPointer) {
-    guard memory.count >= Self.dataOffset, unsafe memory.load(as: UInt64.self) == Self.magic else {
+    guard memory.count >= Offset.data, unsafe memory.load(as: UInt64.self) == Self.magic else {
       return nil
     }
-    let claimed = unsafe memory.load(fromByteOffset: 8, as: UInt64.self)
+    let claimed = unsafe memory.load(fromByteOffset: Offset.capacity, as: UInt64.self)
     guard claimed <= UInt64(Self.capacityRange.upperBound), Self.capacityRange.contains(Int(claimed)),
       claimed.nonzeroBitCount == 1, Self.bytes(capacity: Int(claimed)) <= memory.count
     else { return nil }
     capacity = Int(claimed)
-    tail = unsafe SharedCounter(memory, at: 128)
-    senderClosed = unsafe SharedWord(memory, at: 136)
-    head = unsafe SharedCounter(memory, at: 256)
-    receiverClosed = unsafe SharedWord(memory, at: 264)
-    receiverHasBarrier = unsafe SharedWord(memory, at: 268)
-    messages = unsafe EventCount(SharedWord(memory, at: 384))
-    room = unsafe EventCount(SharedWord(memory, at: 512))
-    unsafe data = memory.baseAddress! + Self.dataOffset
+    tail = unsafe SharedCounter(memory, at: Offset.tail)
+    senderClosed = unsafe SharedWord(memory, at: Offset.senderClosed)
+    head = unsafe SharedCounter(memory, at: Offset.head)
+    receiverClosed = unsafe SharedWord(memory, at: Offset.receiverClosed)
+    receiverHasBarrier = unsafe SharedWord(memory, at: Offset.receiverHasBarrier)
+    messages = unsafe EventCount(SharedWord(memory, at: Offset.messages))
+    room = unsafe EventCount(SharedWord(memory, at: Offset.room))
+    unsafe data = memory.baseAddress! + Offset.data
   }
 
   @inline(__always) func pointer(_ position: UInt64) -> UnsafeMutableRawPointer {

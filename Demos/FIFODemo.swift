@@ -21,26 +21,23 @@ enum FIFODemo: Demo {
     )
 
     say("reader", "makes the FIFO (mkfifo(3), mode 0600) and opens it for reading")
-    var receiver = try Receiver.open("fifo:\(path)")
+    var receiver = try Receiver<String>(at: "fifo:\(path)")
     say("reader", "no writer has opened it yet, so the first receive waits for one")
-    try receiver.forEach(String.self) { line in
-      say("reader", "got \"\(line)\"")
-      return true
-    }
+    while let line = try receiver.next() { say("reader", "got \"\(line)\"") }
     say("reader", "the writer has closed (\(try child.wait())); the reader made the name, and removes it")
     receiver.close()
 
     // With a line for each message, a shell can send: the peer here is /bin/sh.
-    var lines = try Receiver.open("fifo:\(path)?framing=line")
+    var lines = try Receiver<String>(at: "fifo:\(path)?framing=line")
     var shell = Spawn("/bin/sh", arguments: ["-c", "echo hello from the shell > \(path)"])
     shell.inheritsOutput = false
     var echo = try shell.start()
-    say("reader", "sh -c 'echo … > \(path)' sent \"\(try lines.receive(String.self))\"")
+    say("reader", "sh -c 'echo … > \(path)' sent \"\(try lines.receive())\"")
     _ = try echo.wait()
   }
 
   static func other(_ path: String) throws {
-    var sender = try Sender.open("fifo:\(path)", within: .seconds(10))
+    var sender = try Sender<String>(to: "fifo:\(path)", within: .seconds(10))
     say("  writer", "open(2) succeeded: there is a reader")
     for line in ["hello from a process", "that knows the path alone"] {
       say("  writer", "writes \"\(line)\"")

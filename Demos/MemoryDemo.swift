@@ -50,7 +50,7 @@ enum MemoryDemo: Demo {
     try memory.remove()
 
     // A channel over memory holds many messages, and sleeps in futex(2) instead of spinning.
-    var channel = try Channel.make(over: .memory)
+    var channel = try ByteChannel(over: .memory)
     try channel.sender.send(capacity: 64) { output in
       for byte in "written in place".utf8 { output.append(byte) }
     }

@@ -9,42 +9,37 @@ enum PipeDemo: Demo {
   static let summary = "bytes between related processes, and the kernel's report when one of them is gone"
 
   static func run() throws {
-    let channel = try Channel.make(over: .pipe)
-    var sender = channel.sender
+    var channel = try Channel<String>(over: .pipe)
 
     // The child gets the receiver. It is closed here, so that the child alone has it.
-    var spawn = Spawn(arguments: arguments("reader"))
-    try spawn.pass(channel.receiver, as: "lines")
-    var child = try spawn.start()
+    var child = try ChildProcess.spawn(arguments: arguments("reader")) {
+      try $0.pass(&channel.receiver, as: "lines")
+    }
 
     say("writer", "pipe2(2) made a read end and a write end; process \(child.id) has the read end")
     for line in [
       "hello", "a pipe carries bytes without boundaries", "so each message has a header with its length",
     ] {
       say("writer", "writes \"\(line)\"")
-      try sender.send(line)
+      try channel.sender.send(line)
     }
     say("writer", "closes the write end: the reader's next read(2) returns 0, which is the end of file")
-    try sender.close()
+    try channel.sender.close()
     say("writer", "the reader ended with \(try child.wait())")
 
     // The other way round: the reader closes first.
-    let second = try Channel.make(over: .pipe)
-    var remaining = second.sender
+    var second = try Channel<String>(over: .pipe)
     second.receiver.close()
     do {
-      try remaining.send("too late")
+      try second.sender.send("too late")
     } catch {
       say("writer", "a write to a pipe without a reader fails (EPIPE): \(error.message)")
     }
   }
 
   static func other(_ role: String) throws {
-    var receiver = try Receiver.inherited("lines")
-    try receiver.forEach(String.self) { line in
-      say("  reader", "got \"\(line)\"")
-      return true
-    }
+    var receiver = try Receiver<String>(inherited: "lines")
+    while let line = try receiver.next() { say("  reader", "got \"\(line)\"") }
     say("  reader", "end of file: the last writer has closed")
   }
 }

@@ -35,7 +35,7 @@ enum QueueDemo: Demo {
     say("waiter", "removes the queue: ipcs -q no longer lists it")
 
     // A channel over a queue begins empty, and its queue is removed with the last endpoint.
-    var channel = try Channel.make(over: .queue)
+    var channel = try ByteChannel(over: .queue)
     try channel.sender.send("whole, in order, once")
     say("waiter", "receives over a channel: \"\(try channel.receiver.receive(String.self))\"")
   }

@@ -22,10 +22,10 @@ enum SelectDemo: Demo {
     var clocks: [AsyncReceiver] = []
     var children: [Child] = []
     for (number, mechanism) in mechanisms.enumerated() {
-      let channel = try Channel.make(over: mechanism)
+      var channel = try ByteChannel(over: mechanism)
       clocks.append(AsyncReceiver(channel.receiver))
       var spawn = Spawn(arguments: arguments("\(15 + 10 * number)"))
-      try spawn.pass(channel.sender, as: "ticks")
+      try spawn.pass(&channel.sender, as: "ticks")
       children.append(Child(try spawn.start()))
     }
     let tasks = LocalChannel<Int>()
@@ -51,7 +51,7 @@ enum SelectDemo: Demo {
     try await counting.value
 
     // A send is a case too: it completes when its channel has room.
-    let full = try Channel.open("semaphore:?type=tokens")
+    let full = try ByteChannel(at: "semaphore:?type=tokens")
     let sender = AsyncSender(full.sender)
     try await select {
       Send(Token(), to: sender) { say("select", "sent a token over a semaphore") }
@@ -68,7 +68,7 @@ enum SelectDemo: Demo {
   }
 
   static func other(_ pause: String) throws {
-    var ticks = try Sender.inherited("ticks")
+    var ticks = try ByteSender(inherited: "ticks")
     for tick in 1...3 {
       usleep((UInt32(pause) ?? 10) * 1000)
       try ticks.send("tick \(tick), \(pause) ms apart")

@@ -13,7 +13,7 @@ enum TCPDemo: Demo {
   static func run() throws {
     // Below the ports that the kernel assigns by itself (ip_local_port_range, ip(7)).
     let address = "tcp:127.0.0.1:\(Int.random(in: 20000..<32768))"
-    var receiver = try Receiver.open(address)
+    var receiver = try ByteReceiver(at: address)
     say("server", "listens on \(address); from this machine it lets in this user's processes alone")
     var spawn = Spawn(arguments: arguments(address))
     spawn.inheritsOutput = true
@@ -39,7 +39,7 @@ enum TCPDemo: Demo {
   }
 
   static func other(_ address: String) throws {
-    var sender = try Sender.open(address, within: .seconds(10))
+    var sender = try ByteSender(to: address, within: .seconds(10))
     say("  client", "connected; sends a line, then \(count) numbers one by one, then \(count) in batches")
     try sender.send("hello over the network")
     for number in 0..<count { try sender.send(number) }

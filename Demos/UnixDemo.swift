@@ -9,15 +9,15 @@ enum UnixDemo: Demo {
   static let summary = "both directions, packets with boundaries, and an open file sent to another process"
 
   static func run() throws {
-    let pair = try Connection.make(over: .unix)
-    var here = pair.near
-    let files = try DescriptorSocket.pair()
+    var pair = try ByteConnection.Pair(over: .unix)
+    var files = try DescriptorSocket.pair()
 
     var spawn = Spawn(arguments: arguments("answers"))
-    try spawn.pass(pair.far.receiver, as: "questions")
-    try spawn.pass(pair.far.sender, as: "answers")
-    try spawn.pass(files.other, as: "files")
+    try spawn.pass(&pair.far.receiver, as: "questions")
+    try spawn.pass(&pair.far.sender, as: "answers")
+    try spawn.pass(&files.other, as: "files")
     var child = try spawn.start()
+    var here = pair.near
     say(
       "asks",
       "socketpair(2) made a pair of sockets for each direction; process \(child.id) has one of each pair")
@@ -38,9 +38,9 @@ enum UnixDemo: Demo {
   }
 
   static func other(_ role: String) throws {
-    var questions = try Receiver.inherited("questions")
-    var answers = try Sender.inherited("answers")
-    let files = try DescriptorSocket.inherited("files")
+    var questions = try ByteReceiver(inherited: "questions")
+    var answers = try ByteSender(inherited: "answers")
+    let files = try DescriptorSocket(inherited: "files")
     for _ in 0..<2 {
       let question = try questions.receive(String.self)
       say("  \(role)", "got \"\(question)\": the packet arrives whole")
@@ -50,7 +50,7 @@ enum UnixDemo: Demo {
     say("  \(role)", "got an open file, and reads from it")
     try answers.send(String(text.prefix { $0 != "\n" }))
     // Waits until the sender has closed.
-    try questions.forEach(String.self) { _ in true }
+    while try questions.next(String.self) != nil {}
     say("  \(role)", "the sender of the questions has closed")
   }
 }

@@ -32,7 +32,7 @@ final class ActorConnection: @unchecked Sendable {
 
   // Used by the receiving thread only.
   private var hasHandshake = false
-  private var receiver: Receiver?
+  private var receiver: ByteReceiver?
   private let transport: any ReceiverTransport
   private let runQueue = ActorRunQueue()
   private var actors = ReceivedNameTable<String>()
@@ -69,7 +69,7 @@ final class ActorConnection: @unchecked Sendable {
 
   /// - Parameter timeout: how long the handshake may take.
   init(
-    _ connection: consuming Connection, of system: IPCActorSystem, child: consuming ChildProcess?,
+    _ connection: consuming ByteConnection, of system: IPCActorSystem, child: consuming ChildProcess?,
     within timeout: Duration
   ) {
     self.system = system

@@ -18,7 +18,7 @@ final class ActorSendQueue: @unchecked Sendable {
   }
 
   private let state = Mutex(State())
-  private var sender: Sender?
+  private var sender: ByteSender?
   /// Messages since the last flush. Belongs to the thread that sends.
   private var held = 0
   private static let maximumHeld = 16
@@ -34,7 +34,7 @@ final class ActorSendQueue: @unchecked Sendable {
   /// Called when sending fails. Set before the first message is sent.
   var whenClosed: @Sendable (ChannelError) -> Void = { _ in }
 
-  init(_ sender: consuming Sender) {
+  init(_ sender: consuming ByteSender) {
     limit = sender.transport.options.maximumMessageBytes
     mechanism = sender.mechanism
     transport = sender.transport

@@ -30,13 +30,13 @@ extension IPCActorSystem {
     var options = options
     options.senders = .one
     options.receivers = .one
-    let pair = try Connection.make(over: mechanism, options: options)
-    let far = pair.far
+    let pair = try ByteConnection.Pair(over: mechanism, options: options)
+    var far = pair.far
     let near = pair.near
     var spawn = Spawn(executable, arguments: arguments)
     spawn.environment = environment
-    try spawn.pass(far.receiver, as: Self.calls)
-    try spawn.pass(far.sender, as: Self.answers)
+    try spawn.pass(&far.receiver, as: Self.calls)
+    try spawn.pass(&far.sender, as: Self.answers)
     let child = try spawn.start()
     let connection = ActorConnection(near, of: self, child: child, within: Self.startTimeout)
     do throws(ChannelError) {
@@ -55,7 +55,7 @@ extension IPCActorSystem {
   /// complete.
   /// - Throws: `timedOut`; `closed`; `protocolViolation` or `invalidMessage` when the peer isn't an actor system;
   ///   `notSupported` when the connection's limit on messages is too small.
-  public func attach(_ connection: consuming Connection, within timeout: Duration = .seconds(5))
+  public func attach(_ connection: consuming ByteConnection, within timeout: Duration = .seconds(5))
     throws(ChannelError)
     -> ActorPeer
   {
@@ -98,12 +98,12 @@ extension IPCActorSystem {
   /// - Throws: what `setUp` throws; `notSupported` when this process wasn't started by ``spawn(_:arguments:environment:over:options:)``;
   ///   the error that ended the connection, unless it was closed.
   public static func serve(_ setUp: (IPCActorSystem) throws -> Void) throws {
-    let receiver = try Receiver.inherited(calls)
-    let sender = try Sender.inherited(answers)
+    let receiver = try ByteReceiver(inherited: calls)
+    let sender = try ByteSender(inherited: answers)
     let system = IPCActorSystem()
     try setUp(system)
     let connection = ActorConnection(
-      Connection(sender: sender, receiver: receiver), of: system, child: nil, within: startTimeout)
+      ByteConnection(sender: sender, receiver: receiver), of: system, child: nil, within: startTimeout)
     system.register(connection)
     let reason = connection.run()
     system.close()

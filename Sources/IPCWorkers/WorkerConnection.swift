@@ -77,21 +77,21 @@ final class WorkerConnection<Job: Message & Sendable, Output: Message & Sendable
   /// A worker that is ready.
   private struct Worker: ~Copyable {
     var process: ChildProcess
-    var jobs: Sender
-    var results: Receiver
+    var jobs: ByteSender
+    var results: ByteReceiver
     let baseline: Processes.Usage
   }
 
   private func start(first: Bool) throws(ChannelError) -> Worker {
     let options = pool.options
-    let jobs = try Channel.make(over: options.mechanism, options: options.channel)
-    let results = try Channel.make(over: options.mechanism, options: options.channel)
+    var jobs = try ByteChannel(over: options.mechanism, options: options.channel)
+    var results = try ByteChannel(over: options.mechanism, options: options.channel)
     var spawn = Spawn(options.executable, arguments: options.arguments)
     spawn.environment = options.environment
+    try spawn.pass(&jobs.receiver, as: PoolProtocol.jobs)
+    try spawn.pass(&results.sender, as: PoolProtocol.results)
     var sender = jobs.sender
     var receiver = results.receiver
-    try spawn.pass(jobs.receiver, as: PoolProtocol.jobs)
-    try spawn.pass(results.sender, as: PoolProtocol.results)
     let process = try spawn.start()
     let baseline: Processes.Usage
     do throws(ChannelError) {

@@ -10,8 +10,8 @@ enum WorkerService<Job: Message, Output: Message> {
   private static var maximumDelayNanoseconds: UInt64 { 10 * longJobNanoseconds }
 
   static func run(_ work: (Job) throws -> Output) throws(ChannelError) {
-    var jobs = try Receiver.inherited(PoolProtocol.jobs)
-    var results = try Sender.inherited(PoolProtocol.results)
+    var jobs = try ByteReceiver(inherited: PoolProtocol.jobs)
+    var results = try ByteSender(inherited: PoolProtocol.results)
     var writer = MessageWriter()
     PoolProtocol.ResultHeader(id: 0, status: .ready, dispatchNanoseconds: 0, workNanoseconds: 0).encode(
       to: &writer)
@@ -52,7 +52,7 @@ enum WorkerService<Job: Message, Output: Message> {
 
   /// Receives a job.
   private static func next(
-    _ jobs: inout Receiver
+    _ jobs: inout ByteReceiver
   ) throws(ChannelError) -> (PoolProtocol.JobHeader, Result<Job, ChannelError>) {
     let received: Result<(PoolProtocol.JobHeader, Result<Job, ChannelError>), ChannelError> = try jobs.receive
     {

@@ -49,6 +49,11 @@ package enum Files {
     try system(.rmdir) { unsafe Glibc.rmdir(path) }
   }
 
+  /// Whether this process may execute the file, and it isn't a directory: access(2), stat(2).
+  package static func isExecutable(_ path: String) -> Bool {
+    unsafe Glibc.access(path, X_OK) == 0 && (try? stat(path))?.kind != .directory
+  }
+
   /// lstat(2): of the name itself, never of what a link points at.
   package static func stat(_ path: String) throws(SystemError) -> Status {
     var raw = Glibc.stat()

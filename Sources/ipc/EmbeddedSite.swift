@@ -12,15 +12,14 @@ struct EmbeddedSite: ~Copyable {
   }
 
   /// Starts the site, and waits until it serves.
-  static func start(pages: Int, delayMilliseconds: Int, seed: UInt64) throws(ChannelError) -> EmbeddedSite {
-    let channel = try Channel.make(over: .pipe)
-    var receiver = channel.receiver
-    var spawn = Spawn(arguments: [
-      "site", "--embedded", "--pages", String(pages), "--delay", String(delayMilliseconds), "--seed",
-      String(seed),
-    ])
-    try spawn.pass(channel.sender, as: SiteCommand.announcement)
-    let process = try spawn.start()
-    return EmbeddedSite(process, try receiver.receive(String.self, within: startTimeout))
+  static func start(pages: Int, delayMilliseconds: Int, seed: UInt64) throws -> EmbeddedSite {
+    var announcement = try Channel<String>(over: .pipe)
+    let process = try ChildProcess.spawn(
+      arguments: [
+        "site", "--embedded", "--pages", String(pages), "--delay", String(delayMilliseconds), "--seed",
+        String(seed),
+      ]
+    ) { try $0.pass(&announcement.sender, as: SiteCommand.announcement) }
+    return EmbeddedSite(process, try announcement.receiver.receive(within: startTimeout))
   }
 }

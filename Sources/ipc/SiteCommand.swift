@@ -92,7 +92,7 @@ enum SiteCommand: Command {
   }
 
   private static func announce(_ url: String) throws(Failure) {
-    guard var sender = try? Sender.inherited(announcement), (try? sender.send(url)) != nil else {
+    guard var sender = try? Sender<String>(inherited: announcement), (try? sender.send(url)) != nil else {
       throw .work("the site can't be served: the process that started it is gone")
     }
   }

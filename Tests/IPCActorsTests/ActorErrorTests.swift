@@ -166,8 +166,8 @@ extension AllIPCActorsTests {
       // It closes; it says something else.
       for text in [nil, "hello", ""] {
         let system = IPCActorSystem()
-        let pair = try Connection.make(over: mechanism)
-        var far: Connection? = pair.far
+        let pair = try ByteConnection.Pair(over: mechanism)
+        var far: ByteConnection? = pair.far
         if let text { try far?.sender.send(text) } else { far = nil }
         let found = attachCode(system, pair.near, within: .seconds(30))
         #expect(found == (text == nil ? .closed : .invalidMessage))
@@ -178,14 +178,14 @@ extension AllIPCActorsTests {
 
     @Test func attachingToASilentProcess() throws {
       let system = IPCActorSystem()
-      let pair = try Connection.make(over: .memory)
+      let pair = try ByteConnection.Pair(over: .memory)
       let far = pair.far
       #expect(attachCode(system, pair.near, within: .milliseconds(30)) == .timedOut)
       letGo(far)
       system.close()
     }
 
-    private func letGo(_ connection: consuming Connection) {}
+    private func letGo(_ connection: consuming ByteConnection) {}
 
     @Test func bothSidesHostAndCall() async throws {
       let pair = try ActorPair(over: .unix)

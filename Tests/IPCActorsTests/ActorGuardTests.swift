@@ -109,7 +109,7 @@ extension AllIPCActorsTests {
       var options = ChannelOptions()
       options.maximumMessageBytes = 1000
       let system = IPCActorSystem()
-      let pair = try Connection.make(over: .pipe, options: options)
+      let pair = try ByteConnection.Pair(over: .pipe, options: options)
       // Not in a closure: a connection is moved, not copied.
       do throws(ChannelError) {
         _ = try system.attach(pair.near, within: .seconds(5))

@@ -11,12 +11,12 @@ import Testing
 /// What this test writes to an actor system, as if it were one.
 final class FarSystem {
   let system = IPCActorSystem()
-  private var sender: Sender
-  private var receiver: Receiver
+  private var sender: ByteSender
+  private var receiver: ByteReceiver
   let peer: ActorPeer
 
   init(over mechanism: Mechanism = .unix) throws {
-    let pair = try Connection.make(over: mechanism)
+    let pair = try ByteConnection.Pair(over: mechanism)
     let far = pair.far
     sender = far.sender
     receiver = far.receiver
@@ -79,7 +79,7 @@ final class FarSystem {
 
   /// Leaves, and lets the system see to it.
   func leave() {
-    let none = try? Channel.make(over: .pipe)
+    let none = try? ByteChannel(over: .pipe)
     if let none {
       sender = none.sender
       receiver = none.receiver
@@ -119,7 +119,7 @@ extension AllIPCActorsTests {
     @Test func aHelloOfAnotherVersionOrOfItsOwnNumber() throws {
       let system = IPCActorSystem()
       for hello in [FarSystem.hello(version: 2), FarSystem.hello(system.process)] {
-        let pair = try Connection.make(over: .unix)
+        let pair = try ByteConnection.Pair(over: .unix)
         let far = pair.far
         var sender = far.sender
         try sender.send(hello)

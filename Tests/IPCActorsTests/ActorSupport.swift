@@ -42,8 +42,8 @@ struct ActorPair: Sendable {
 
   init(over mechanism: Mechanism = .memory, options: ChannelOptions = ChannelOptions()) throws {
     Watchdog.at(mechanism)
-    let pair = try Connection.make(over: mechanism, options: options)
-    let far = Mutex<Connection?>(pair.far)
+    let pair = try ByteConnection.Pair(over: mechanism, options: options)
+    let far = Mutex<ByteConnection?>(pair.far)
     let found = Mutex<Result<ActorPeer, any Error>?>(nil)
     let end = DispatchSemaphore(value: 0)
     let there = there
@@ -85,7 +85,7 @@ func actorCode<Value>(
 
 /// The code of the error with which attaching a connection ends; nil when it doesn't.
 func attachCode(
-  _ system: IPCActorSystem, _ connection: consuming Connection, within timeout: Duration = .seconds(30)
+  _ system: IPCActorSystem, _ connection: consuming ByteConnection, within timeout: Duration = .seconds(30)
 ) -> ChannelError.Code? {
   do throws(ChannelError) {
     _ = try system.attach(connection, within: timeout)

@@ -29,10 +29,10 @@ enum DirectOrders {
       while memory[numbers[1]] != UInt64(numbers[2]) {}
       return "\(memory.words)"
     case "descriptor-send":
-      try DescriptorSocket.inherited(words[0]).send(opening: words[1])
+      try DescriptorSocket(inherited: words[0]).send(opening: words[1])
       return "ok"
     case "descriptor-receive":
-      return try DescriptorSocket.inherited(words[0]).receiveText()
+      return try DescriptorSocket(inherited: words[0]).receiveText()
     default: return nil
     }
   }

@@ -3,13 +3,13 @@ import SystemCalls
 
 /// Executes orders on the endpoints that it holds.
 final class Peer {
-  var sender: Sender?
-  var receiver: Receiver?
-  private var report: Sender?
+  var sender: ByteSender?
+  var receiver: ByteReceiver?
+  private var report: ByteSender?
   private var family: Family?
   private var phased: PhasedEndpoint?
 
-  init(report: consuming Sender?) { self.report = report }
+  init(report: consuming ByteSender?) { self.report = report }
 
   /// Answers an order. Some orders answer twice: before a wait and after it.
   func answer(_ text: String) throws(ChannelError) {
@@ -62,9 +62,9 @@ final class Peer {
 
   private func inherit(_ role: String, _ name: String) throws(ChannelError) -> String {
     if role == "sender" {
-      sender = try Sender.inherited(name)
+      sender = try ByteSender(inherited: name)
     } else {
-      receiver = try Receiver.inherited(name)
+      receiver = try ByteReceiver(inherited: name)
     }
     return "ok"
   }
@@ -72,16 +72,17 @@ final class Peer {
   private func open(_ role: String, _ address: String) throws(ChannelError) -> String {
     if role == "sender" {
       // The receiver exists already: a short deadline is enough.
-      sender = try Sender.open(address, within: .milliseconds(500))
+      sender = try ByteSender(to: address, within: .milliseconds(500))
     } else {
-      receiver = try Receiver.open(address)
+      receiver = try ByteReceiver(at: address)
     }
     return "ok"
   }
 
   private func close() throws(ChannelError) -> String {
-    try sender.take()?.close()
-    receiver.take()?.close()
+    try sender?.close()
+    sender = nil
+    receiver = nil
     return "ok"
   }
 
@@ -99,7 +100,7 @@ final class Peer {
 
   /// Makes a channel and holds both endpoints.
   private func make(_ mechanism: String) throws(ChannelError) -> String {
-    let channel = try Channel.make(over: Mechanism(named: mechanism))
+    let channel = try ByteChannel(over: Mechanism(named: mechanism))
     sender = consume channel.sender
     receiver = consume channel.receiver
     return "ok"
@@ -121,7 +122,7 @@ final class Peer {
 
   /// Passes the inherited sender to a child, which sends and closes it. Answers the child's process id.
   private func passOn(_ name: String, _ count: Int) throws(ChannelError) -> String {
-    let passing = try Family.passing(Sender.inherited(name), count)
+    let passing = try Family.passing(ByteSender(inherited: name), count)
     let id = passing.childID
     family = consume passing
     return "\(id)"

@@ -4,8 +4,8 @@ import SystemCalls
 /// An endpoint that a traced process uses in phases, each of which it marks in the trace: `open`, `send`, `receive`,
 /// `wait` and `close` are the channel's, and `other` is this program's own.
 final class PhasedEndpoint {
-  private var sender: Sender?
-  private var receiver: Receiver?
+  private var sender: ByteSender?
+  private var receiver: ByteReceiver?
   private var phase = ""
   /// The size of a message: 0 and 4 where the mechanism carries nothing else.
   private let size: Int
@@ -66,42 +66,45 @@ final class PhasedEndpoint {
 
   func make(over mechanism: Mechanism, _ options: ChannelOptions) throws(ChannelError) {
     begin("open")
-    let channel = try Channel.make(over: mechanism, options: options)
+    let channel = try ByteChannel(over: mechanism, options: options)
     sender = consume channel.sender
     receiver = consume channel.receiver
   }
 
   func pass(_ role: Substring, _ spawn: inout Spawn) throws(ChannelError) {
     if role == "sender" {
-      if let sender = sender.take() { try spawn.pass(sender, as: "end") }
-    } else if let receiver = receiver.take() {
-      try spawn.pass(receiver, as: "end")
+      try spawn.pass(&sender!, as: "end")
+      sender = nil
+    } else {
+      try spawn.pass(&receiver!, as: "end")
+      receiver = nil
     }
   }
 
   private func open(_ role: Substring, _ address: Substring) throws(ChannelError) {
     begin("open")
     if role == "sender" {
-      sender = try Sender.open(String(address))
+      sender = try ByteSender(to: String(address))
     } else {
-      receiver = try Receiver.open(String(address))
+      receiver = try ByteReceiver(at: String(address))
     }
   }
 
   private func inherit(_ role: Substring) throws(ChannelError) {
     begin("open")
     if role == "sender" {
-      sender = try Sender.inherited("end")
+      sender = try ByteSender(inherited: "end")
     } else {
-      receiver = try Receiver.inherited("end")
+      receiver = try ByteReceiver(inherited: "end")
     }
   }
 
   private func close() {
     begin("close")
     // What is on its way to a receiver that has closed is lost.
-    try? sender.take()?.close()
-    receiver.take()?.close()
+    try? sender?.close()
+    sender = nil
+    receiver = nil
   }
 
   /// Closes with a message that is held back.
@@ -311,8 +314,8 @@ struct PhasedRun: ~Copyable {
 
   private let local: PhasedEndpoint
   private var child: ChildProcess
-  private var orders: Sender
-  private var report: Receiver
+  private var orders: ByteSender
+  private var report: ByteReceiver
   private let childRole: Substring
 
   /// Ends the process with the error, if there is one.
@@ -330,23 +333,23 @@ struct PhasedRun: ~Copyable {
     let isNamed = arguments[1] != noTarget
     let address = try Address("\(mechanism.name):\(isNamed ? arguments[1] : "")?\(arguments[2])")
     let childRole = arguments[3][...]
-    let isTokens = mechanism.traits.carries == .tokens || address.options.type == "tokens"
+    let isTokens = mechanism.traits.carries == .tokens || address.options.type == .tokens
     let local = PhasedEndpoint(mechanism.traits, isTokens: isTokens)
-    let down = try Channel.make(over: .pipe)
-    let up = try Channel.make(over: .pipe)
+    var down = try ByteChannel(over: .pipe)
+    var up = try ByteChannel(over: .pipe)
     var spawn = Spawn()
     if !isNamed {
       try local.make(over: mechanism, address.options)
       local.begin("other")
       try local.pass(childRole, &spawn)
     }
-    try spawn.pass(down.receiver, as: "orders")
-    try spawn.pass(up.sender, as: "report")
+    try spawn.pass(&down.receiver, as: "orders")
+    try spawn.pass(&up.sender, as: "report")
     var run = PhasedRun(
       local: local, child: try spawn.start(), orders: down.sender, report: up.receiver, childRole: childRole)
     try run.tell("start \(mechanism) \(isTokens)")
     if isNamed {
-      let text = "\(address)?\(arguments[2])"
+      let text = address.description
       try run.by("receiver", "open receiver \(text)")
       try run.by("sender", "open sender \(text)")
     } else {
@@ -361,8 +364,8 @@ struct PhasedRun: ~Copyable {
   }
 
   private init(
-    local: PhasedEndpoint, child: consuming ChildProcess, orders: consuming Sender,
-    report: consuming Receiver, childRole: Substring
+    local: PhasedEndpoint, child: consuming ChildProcess, orders: consuming ByteSender,
+    report: consuming ByteReceiver, childRole: Substring
   ) {
     self.local = local
     self.child = child

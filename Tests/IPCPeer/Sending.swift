@@ -8,7 +8,7 @@ package enum Sending {
 
   /// Sends messages `first`, `first` + 1 and so on, of these sizes.
   package static func send(
-    _ sender: inout Sender, _ mode: String, _ first: Int, _ sizes: [Int]
+    _ sender: inout ByteSender, _ mode: String, _ first: Int, _ sizes: [Int]
   ) throws(ChannelError) {
     switch mode {
     case "place":
@@ -26,7 +26,7 @@ package enum Sending {
   }
 
   /// Sends in place, with more room than is used.
-  private static func place(_ sender: inout Sender, _ bytes: [UInt8]) throws(ChannelError) {
+  private static func place(_ sender: inout ByteSender, _ bytes: [UInt8]) throws(ChannelError) {
     try sender.send(capacity: bytes.count + 100) { output in
       unsafe output.withUnsafeMutableBufferPointer { room, count in
         unsafe bytes.withUnsafeBytes { bytes in
@@ -39,7 +39,7 @@ package enum Sending {
 
   /// Receives these messages and verifies every byte. Returns nil, or what was wrong.
   package static func take(
-    _ receiver: inout Receiver, _ mode: String, _ first: Int, _ sizes: [Int]
+    _ receiver: inout ByteReceiver, _ mode: String, _ first: Int, _ sizes: [Int]
   ) throws(ChannelError) -> String? {
     for (index, size) in sizes.enumerated() {
       let found: (count: Int, matches: Bool)

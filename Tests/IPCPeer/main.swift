@@ -10,8 +10,8 @@ import ToyMechanism
 Catalogue.add(SocketPairMechanism.self)
 let arguments = CommandLine.arguments.dropFirst()
 if arguments.isEmpty {
-  var orders = try Receiver.inherited("orders")
-  let peer = Peer(report: try Sender.inherited("report"))
+  var orders = try ByteReceiver(inherited: "orders")
+  let peer = Peer(report: try ByteSender(inherited: "report"))
   while let order = try? orders.receive(String.self) { try peer.obey(order) }
 } else if arguments.first == TestHost.role {
   try TestHost.serve()

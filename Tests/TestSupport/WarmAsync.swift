@@ -6,7 +6,7 @@ package struct WarmAsync: SuiteTrait, TestTrait, TestScoping {
   private static let started: Task<Void, any Error> = Task {
     // The loop's epoll and eventfd, and the first threads of the scheduler.
     for mechanism in [Mechanism.pipe, .memory] {
-      let channel = try Channel.make(over: mechanism)
+      let channel = try ByteChannel(over: mechanism)
       let receiver = AsyncReceiver(channel.receiver)
       let sender = AsyncSender(channel.sender)
       async let received = receiver.receive(Int.self)

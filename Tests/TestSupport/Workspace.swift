@@ -63,9 +63,9 @@ package enum Workspace {
     _ = directory
     do {
       // The liveness monitor, SIGPIPE's disposition, the locale and resolver files of the C library.
-      _ = try Channel.make(over: .memory)
-      _ = try Channel.make(over: .pipe)
-      _ = try Channel.open("memory:\(name())")
+      _ = try ByteChannel(over: .memory)
+      _ = try ByteChannel(over: .pipe)
+      _ = try ByteChannel(at: "memory:\(name())")
       _ = try port()
       _ = SystemSnapshot()
       return true

@@ -81,7 +81,7 @@ class SocketPairEnd {
   }
 
   /// The socket's number, for a call.
-  final func raw(_ operation: ChannelOperation) throws(ChannelError) -> Int32 {
+  final func raw(_ operation: ChannelError.Operation) throws(ChannelError) -> Int32 {
     guard number >= 0 else { throw .closed(operation, SocketPairMechanism.mechanism) }
     return number
   }

@@ -60,17 +60,17 @@ package enum BenchmarkProcess {
     let twoWay = spec.isTwoWay
     if let address = spec.address {
       if spec.role == .receiver {
-        return ChannelExchange(spec, out: nil, into: try Receiver.open(address))
+        return ChannelExchange(spec, out: nil, into: try ByteReceiver(at: address))
       }
-      return ChannelExchange(spec, out: try Sender.open(address, within: openTimeout), into: nil)
+      return ChannelExchange(spec, out: try ByteSender(to: address, within: openTimeout), into: nil)
     }
     switch spec.role {
     case .sender:
-      let sender = try Sender.inherited(out)
-      return ChannelExchange(spec, out: sender, into: twoWay ? try Receiver.inherited(into) : nil)
+      let sender = try ByteSender(inherited: out)
+      return ChannelExchange(spec, out: sender, into: twoWay ? try ByteReceiver(inherited: into) : nil)
     default:
-      let receiver = try Receiver.inherited(into)
-      return ChannelExchange(spec, out: twoWay ? try Sender.inherited(out) : nil, into: receiver)
+      let receiver = try ByteReceiver(inherited: into)
+      return ChannelExchange(spec, out: twoWay ? try ByteSender(inherited: out) : nil, into: receiver)
     }
   }
 

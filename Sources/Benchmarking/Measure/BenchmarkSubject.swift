@@ -107,24 +107,20 @@ final class BenchmarkSubject {
     let mechanism = benchmark.mechanism
     switch benchmark.workload.topology {
     case _ where benchmark.isTwoWay:
-      let there = try Channel.make(over: mechanism, options: options)
-      let back = try Channel.make(over: mechanism, options: options)
-      var out: Sender? = there.sender
-      var into: Receiver? = back.receiver
-      var farIn: Receiver? = there.receiver
-      var farOut: Sender? = back.sender
+      var there = try ByteChannel(over: mechanism, options: options)
+      var back = try ByteChannel(over: mechanism, options: options)
       children.append(
         try ExchangeProcess(spec(.sender, 0), arguments: arguments) {
           (spawn: inout Spawn) throws(ChannelError) in
           try keep(&spawn)
-          try spawn.pass(out.take()!, as: BenchmarkProcess.out)
-          try spawn.pass(into.take()!, as: BenchmarkProcess.into)
+          try spawn.pass(&there.sender, as: BenchmarkProcess.out)
+          try spawn.pass(&back.receiver, as: BenchmarkProcess.into)
         })
       children.append(
         try ExchangeProcess(spec(.receiver, 1), arguments: arguments) {
           (spawn: inout Spawn) throws(ChannelError) in
-          try spawn.pass(farIn.take()!, as: BenchmarkProcess.into)
-          try spawn.pass(farOut.take()!, as: BenchmarkProcess.out)
+          try spawn.pass(&there.receiver, as: BenchmarkProcess.into)
+          try spawn.pass(&back.sender, as: BenchmarkProcess.out)
         })
     case .manySenders where mechanism.traits.connectsEachSender:
       // Each sender connects to the channel's address.
@@ -141,9 +137,7 @@ final class BenchmarkSubject {
       }
     default:
       let (senders, receivers) = benchmark.counts
-      let channel = try Channel.make(over: mechanism, options: options)
-      var sender: Sender? = channel.sender
-      var receiver: Receiver? = channel.receiver
+      var channel = try ByteChannel(over: mechanism, options: options)
       for index in 0..<receivers {
         var spec = spec(.receiver, index)
         spec.index = index
@@ -151,8 +145,8 @@ final class BenchmarkSubject {
         children.append(
           try ExchangeProcess(spec, arguments: arguments) { (spawn: inout Spawn) throws(ChannelError) in
             if index == 0 { try keep(&spawn) }
-            if isLast { return try spawn.pass(receiver.take()!, as: BenchmarkProcess.into) }
-            try spawn.share(receiver!, as: BenchmarkProcess.into)
+            if isLast { return try spawn.pass(&channel.receiver, as: BenchmarkProcess.into) }
+            try spawn.share(channel.receiver, as: BenchmarkProcess.into)
           })
       }
       for index in 0..<senders {
@@ -161,8 +155,8 @@ final class BenchmarkSubject {
         let isLast = index == senders - 1
         children.append(
           try ExchangeProcess(spec, arguments: arguments) { (spawn: inout Spawn) throws(ChannelError) in
-            if isLast { return try spawn.pass(sender.take()!, as: BenchmarkProcess.out) }
-            try spawn.share(sender!, as: BenchmarkProcess.out)
+            if isLast { return try spawn.pass(&channel.sender, as: BenchmarkProcess.out) }
+            try spawn.share(channel.sender, as: BenchmarkProcess.out)
           })
       }
     }

@@ -4,14 +4,14 @@ import SystemCalls
 
 /// An exchange over the library's channels, through its public interface, as a program of a user does it.
 @safe struct ChannelExchange: ~Copyable, Exchange {
-  var out: Sender?
-  var into: Receiver?
+  var out: ByteSender?
+  var into: ByteReceiver?
   let size: Int
   private let mode: SendMode
   /// The message that is sent, with another number each time.
   let message: UnsafeMutableRawBufferPointer
 
-  init(_ spec: ExchangeSpec, out: consuming Sender?, into: consuming Receiver?) {
+  init(_ spec: ExchangeSpec, out: consuming ByteSender?, into: consuming ByteReceiver?) {
     self.out = consume out
     self.into = consume into
     size = spec.size

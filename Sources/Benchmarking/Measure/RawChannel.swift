@@ -22,7 +22,8 @@ final class RawChannel {
   /// Passes the sender to a process of the library, which removes the kernel objects if they would outlive the exchange.
   func passSender(_ spawn: inout Spawn, _ name: String) throws(ChannelError) {
     guard pair.sender.mechanism.traits.outlivesProcesses else { return }
-    try spawn.pass(Sender(pair.sender), as: name)
+    var sender = ByteSender(pair.sender)
+    try spawn.pass(&sender, as: name)
   }
 
   deinit {

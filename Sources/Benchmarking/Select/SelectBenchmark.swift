@@ -12,7 +12,7 @@ package enum SelectBenchmark {
 
   /// Runs a sending process: numbers, as fast as possible, until the receiver has closed.
   package static func send() throws {
-    var sender = try Sender.inherited(end)
+    var sender = try ByteSender(inherited: end)
     sender.coalesces = true
     do throws(ChannelError) {
       for number in 0..<UInt64.max { try sender.send(number) }
@@ -53,7 +53,7 @@ package enum SelectBenchmark {
       let children = Children()
       defer { children.end() }
       for mechanism in mechanisms {
-        let channel = try Channel.make(over: mechanism)
+        let channel = try ByteChannel(over: mechanism)
         receivers.append(AsyncReceiver(channel.receiver))
         try children.start(channel.sender)
       }
@@ -129,9 +129,10 @@ package enum SelectBenchmark {
     }
     private var boxes: [Box] = []
 
-    func start(_ sender: consuming Sender) throws {
+    func start(_ sender: consuming ByteSender) throws {
       var spawn = Spawn(arguments: [SelectBenchmark.senderArgument])
-      try spawn.pass(sender, as: SelectBenchmark.end)
+      var sender = sender
+      try spawn.pass(&sender, as: SelectBenchmark.end)
       boxes.append(Box(try spawn.start()))
     }
 

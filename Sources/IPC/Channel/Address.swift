@@ -42,8 +42,14 @@ public struct Address: Hashable, Sendable, CustomStringConvertible {
     self.options = options
   }
 
-  /// The mechanism and the target.
-  public var description: String { "\(mechanism.name):\(target)" }
+  /// The address as a string, with the options that aren't at their defaults. ``init(_:)`` reads it back.
+  public var description: String {
+    let parameters = options.addressParameters
+    let place = "\(mechanism.name):\(target)"
+    // The last question mark begins the options.
+    if parameters.isEmpty { return target.contains("?") ? place + "?" : place }
+    return place + "?" + parameters.map { "\($0.key)=\($0.value)" }.joined(separator: "&")
+  }
 
   package func invalid(_ why: String) -> ChannelError {
     ChannelError(.invalidAddress, .open, mechanism, "\"\(description)\": \(why)")

@@ -20,7 +20,7 @@ public final class AsyncReceiver: @unchecked Sendable {
   private let watch: ReadinessWatch
 
   /// Takes over a receiver.
-  public init(_ receiver: consuming Receiver) {
+  public init(_ receiver: consuming ByteReceiver) {
     let owned = OwnedReceiver(receiver)
     self.receiver = owned
     watch = ReadinessWatch(
@@ -30,7 +30,7 @@ public final class AsyncReceiver: @unchecked Sendable {
   }
 
   /// Opens a receiver of the channel with this address, as ``Receiver/open(_:)-(String)`` does.
-  public convenience init(_ address: String) throws(ChannelError) { self.init(try Receiver.open(address)) }
+  public convenience init(_ address: String) throws(ChannelError) { self.init(try ByteReceiver(at: address)) }
 
   deinit { watch.close() }
 
@@ -110,9 +110,9 @@ public final class AsyncReceiver: @unchecked Sendable {
 /// Keeps a receiver until it is closed.
 private final class OwnedReceiver {
   let transport: any ReceiverTransport
-  private var receiver: Receiver?
+  private var receiver: ByteReceiver?
 
-  init(_ receiver: consuming Receiver) {
+  init(_ receiver: consuming ByteReceiver) {
     transport = receiver.transport
     self.receiver = consume receiver
   }
@@ -146,7 +146,7 @@ public struct AsyncMessages<Value: Message>: AsyncSequence {
 
 extension AsyncMessages: Sendable where Value: Sendable {}
 
-extension Receiver {
+extension ByteReceiver {
   /// The messages until the last sender has closed, for a task: `for try await job in receiver.messages(of: Job.self)`.
   /// Takes the receiver over; see ``AsyncReceiver``.
   public consuming func messages<Value: Message>(of type: Value.Type = Value.self) -> AsyncMessages<Value> {

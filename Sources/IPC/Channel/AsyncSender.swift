@@ -19,7 +19,7 @@ public final class AsyncSender: @unchecked Sendable {
   private let large = LocalChannel<Void>(capacity: 1)
 
   /// Takes over a sender, and turns ``Sender/coalesces`` off.
-  public init(_ sender: consuming Sender) {
+  public init(_ sender: consuming ByteSender) {
     sender.coalesces = false
     let owned = OwnedSender(sender)
     self.sender = owned
@@ -31,7 +31,7 @@ public final class AsyncSender: @unchecked Sendable {
   }
 
   /// Opens a sender to the channel with this address, as ``Sender/open(_:within:)-(String,_)`` does.
-  public convenience init(_ address: String) throws(ChannelError) { self.init(try Sender.open(address)) }
+  public convenience init(_ address: String) throws(ChannelError) { self.init(try ByteSender(to: address)) }
 
   deinit { watch.close() }
 
@@ -158,9 +158,9 @@ public final class AsyncSender: @unchecked Sendable {
 /// Keeps a sender until it is closed.
 private final class OwnedSender: @unchecked Sendable {
   let transport: any SenderTransport
-  private var sender: Sender?
+  private var sender: ByteSender?
 
-  init(_ sender: consuming Sender) {
+  init(_ sender: consuming ByteSender) {
     transport = sender.transport
     self.sender = consume sender
   }

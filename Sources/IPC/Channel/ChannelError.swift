@@ -15,7 +15,7 @@ public struct ChannelError: Error, Hashable, Sendable, CustomStringConvertible {
     public static let timedOut = Code(rawValue: "timedOut")
     /// The message is larger than the channel declares; ``ChannelError/limit`` says how large it may be.
     public static let messageTooLong = Code(rawValue: "messageTooLong")
-    /// The address is malformed, or an option in it is unknown.
+    /// The address is malformed, or an option is unknown or out of its range.
     public static let invalidAddress = Code(rawValue: "invalidAddress")
     /// No mechanism has this name.
     public static let unknownMechanism = Code(rawValue: "unknownMechanism")
@@ -33,14 +33,43 @@ public struct ChannelError: Error, Hashable, Sendable, CustomStringConvertible {
     public static let protocolViolation = Code(rawValue: "protocolViolation")
     /// The message arrived whole, but isn't a value of the type that the caller asked for.
     public static let invalidMessage = Code(rawValue: "invalidMessage")
+    /// A child process did what its parent does, instead of serving, and would have started processes without end.
+    public static let notServed = Code(rawValue: "notServed")
     /// A system call failed; ``ChannelError/errno`` has its error.
     public static let system = Code(rawValue: "system")
   }
 
+  /// What a process was doing.
+  public enum Operation: String, Hashable, Sendable, CustomStringConvertible {
+    /// Opening an endpoint, or making a channel.
+    case open
+    /// Sending a message.
+    case send
+    /// Receiving a message.
+    case receive
+    /// Writing the messages that a sender held back.
+    case flush
+    /// Passing an endpoint to a child process, or taking one.
+    case pass
+    /// Starting a process.
+    case spawn
+    /// Turning a value into a message's bytes.
+    case encode
+    /// Turning a message's bytes into a value.
+    case decode
+    /// Listing what exists.
+    case list
+    /// Waiting for a process, or for a channel.
+    case wait
+
+    /// The operation as a word: `send`.
+    public var description: String { rawValue }
+  }
+
   /// The kind of error.
   public let code: Code
-  /// What failed: `send`, `receive`, `open`.
-  public let operation: String
+  /// What failed.
+  public let operation: Operation
   /// The mechanism; nil if none was involved.
   public let mechanism: Mechanism?
   /// The kernel's error number, if the kernel refused.
@@ -54,11 +83,11 @@ public struct ChannelError: Error, Hashable, Sendable, CustomStringConvertible {
   public var description: String { mechanism.map { "\($0.name): \(message)" } ?? message }
 
   package init(
-    _ code: Code, _ operation: ChannelOperation, _ mechanism: Mechanism? = nil, _ message: String,
+    _ code: Code, _ operation: Operation, _ mechanism: Mechanism? = nil, _ message: String,
     errno: Int32? = nil, limit: Int? = nil
   ) {
     self.code = code
-    self.operation = operation.rawValue
+    self.operation = operation
     self.mechanism = mechanism
     self.message = message
     self.errno = errno
@@ -66,12 +95,8 @@ public struct ChannelError: Error, Hashable, Sendable, CustomStringConvertible {
   }
 }
 
-package enum ChannelOperation: String, Sendable {
-  case open, send, receive, flush, pass, spawn, encode, decode, list, wait
-}
-
 extension ChannelError {
-  package static func closed(_ operation: ChannelOperation, _ mechanism: Mechanism) -> ChannelError {
+  package static func closed(_ operation: Operation, _ mechanism: Mechanism) -> ChannelError {
     ChannelError(
       .closed, operation, mechanism,
       operation == .receive
@@ -79,7 +104,7 @@ extension ChannelError {
         : "closed: the last receiver has closed or died")
   }
 
-  package static func timedOut(_ operation: ChannelOperation, _ mechanism: Mechanism) -> ChannelError {
+  package static func timedOut(_ operation: Operation, _ mechanism: Mechanism) -> ChannelError {
     ChannelError(
       .timedOut, operation, mechanism,
       operation == .receive
@@ -97,7 +122,7 @@ extension ChannelError {
   package static func named(_ mechanism: Mechanism) -> ChannelError {
     ChannelError(
       .notSupported, .pass, mechanism,
-      "an endpoint with a name can't be passed: open the address in the other process, or pass an endpoint of Channel.make"
+      "an endpoint with a name can't be passed: open the address in the other process, or pass an endpoint of a channel without a name"
     )
   }
 
@@ -121,7 +146,7 @@ extension ChannelError {
 
   /// An error of the kernel, as a channel reports it.
   package init(
-    _ error: SystemError, _ operation: ChannelOperation, _ mechanism: Mechanism?, _ subject: String = ""
+    _ error: SystemError, _ operation: Operation, _ mechanism: Mechanism?, _ subject: String = ""
   ) {
     let about = subject.isEmpty ? "" : "\(subject): "
     if error.meansClosed, operation == .send || operation == .receive || operation == .flush, let mechanism {
@@ -139,7 +164,7 @@ extension ChannelError {
 /// Runs system calls and throws their error as a ``ChannelError``.
 @inline(__always)
 package func translating<Result: ~Copyable>(
-  _ operation: ChannelOperation, _ mechanism: Mechanism?, _ subject: @autoclosure () -> String = "",
+  _ operation: ChannelError.Operation, _ mechanism: Mechanism?, _ subject: @autoclosure () -> String = "",
   _ body: () throws(SystemError) -> Result
 ) throws(ChannelError) -> Result {
   do {

@@ -16,13 +16,26 @@ public struct ChannelOptions: Hashable, Sendable {
     case many
   }
 
+  /// A form of one mechanism's channels.
+  public enum Kind: String, Hashable, Sendable, CaseIterable {
+    /// A Unix socket that keeps the boundaries of packets (SOCK_SEQPACKET): its usual form.
+    case packet
+    /// A Unix socket that carries a byte stream (SOCK_STREAM).
+    case stream
+    /// A bounded buffer that a semaphore set guards: its usual form.
+    case messages
+    /// A semaphore set that counts, without messages: a channel of ``Token``.
+    case tokens
+  }
+
+  /// The largest value of ``maximumMessageBytes``: 512 MiB.
+  public static let largestMaximum = 1 << 29
+
   /// What a call does while it waits. `?wait=block|spin|adaptive`
   public var wait: WaitStrategy = .adaptive
   /// The largest message that this endpoint sends or receives, in bytes. `?max=1M`
-  /// At most 512 MiB; a larger value is reduced to that.
-  public var maximumMessageBytes: Int = 16 << 20 {
-    didSet { maximumMessageBytes = min(max(0, maximumMessageBytes), 1 << 29) }
-  }
+  /// At most ``largestMaximum``; opening an endpoint with a larger one throws `invalidAddress`.
+  public var maximumMessageBytes: Int = 16 << 20
   /// How much the channel holds before `send` waits, in bytes; nil: the mechanism's default. `?capacity=64K`
   public var capacityBytes: Int?
   /// Whether several senders share the channel; nil: the mechanism's default. `?senders=one|many`
@@ -39,8 +52,11 @@ public struct ChannelOptions: Hashable, Sendable {
   /// Whether small messages wait in the sender until its buffer is full, it is flushed, or the process waits for a
   /// message. `?coalesce=yes|no`
   public var coalesces = false
-  /// An option of one mechanism, such as `stream` or `packet` of a Unix socket. `?type=`
-  public var type: String?
+  /// What one mechanism has beside its usual form; nil: the usual form. `?type=packet|stream|messages|tokens`
+  public var type: Kind?
+
+  /// What the channel's messages are; nil: untyped, which joins a channel of any type. Not part of an address.
+  package var messageType: MessageType?
 
   /// The defaults.
   public init() {}
@@ -56,7 +72,7 @@ public struct ChannelOptions: Hashable, Sendable {
       guard let wait = WaitStrategy(rawValue: value) else { throw bad("block, spin or adaptive") }
       self.wait = wait
     case "max":
-      guard let bytes = Self.bytes(value), bytes <= 1 << 29 else {
+      guard let bytes = Self.bytes(value), bytes <= Self.largestMaximum else {
         throw bad("a size up to 512M, such as 1M")
       }
       maximumMessageBytes = bytes
@@ -76,7 +92,8 @@ public struct ChannelOptions: Hashable, Sendable {
       guard value == "yes" || value == "no" else { throw bad("yes or no") }
       coalesces = value == "yes"
     case "type":
-      type = value
+      guard let type = Kind(rawValue: value) else { throw bad("packet, stream, messages or tokens") }
+      self.type = type
     default:
       throw ChannelError(
         .invalidAddress, .open, nil,
@@ -85,7 +102,40 @@ public struct ChannelOptions: Hashable, Sendable {
     }
   }
 
-  /// The options as an address has them, without those at their defaults.
+  /// Refuses what is out of its range, and a type that the mechanism doesn't have.
+  package func check(_ mechanism: Mechanism) throws(ChannelError) {
+    let types = mechanism.traits.types
+    if let type, !types.contains(type) {
+      let choice =
+        types.isEmpty
+        ? "leave it out" : "write " + types.map { "type=\($0.rawValue)" }.joined(separator: " or ")
+      throw ChannelError(
+        .invalidAddress, .open, mechanism,
+        "a \(mechanism.name) channel has no type=\(type.rawValue): \(choice)")
+    }
+    guard (0...Self.largestMaximum).contains(maximumMessageBytes) else {
+      throw ChannelError(
+        .invalidAddress, .open, mechanism,
+        "maximumMessageBytes is \(maximumMessageBytes): choose one from 0 to \(Self.largestMaximum)",
+        limit: Self.largestMaximum)
+    }
+    if let capacityBytes, capacityBytes <= 0 {
+      throw ChannelError(
+        .invalidAddress, .open, mechanism,
+        "capacityBytes is \(capacityBytes): choose more than 0, or nil for the mechanism's default")
+    }
+  }
+
+  /// The options as an address has them: those that aren't at their defaults.
+  var addressParameters: [(key: String, value: String)] {
+    let defaults = Dictionary(uniqueKeysWithValues: ChannelOptions().parameters.map { ($0.key, $0.value) })
+    var list = parameters.filter { defaults[$0.key] != $0.value }
+    if framing == .frames, framingWasChosen { list.append(("framing", framing.rawValue)) }
+    return list
+  }
+
+  /// The options as a child's environment has them: those that both processes could disagree on, and the rest where they
+  /// aren't at their defaults.
   package var parameters: [(key: String, value: String)] {
     var list: [(key: String, value: String)] = [
       ("wait", wait.rawValue), ("max", String(maximumMessageBytes)),
@@ -95,7 +145,7 @@ public struct ChannelOptions: Hashable, Sendable {
     if let receivers { list.append(("receivers", receivers.rawValue)) }
     if framing != .frames { list.append(("framing", framing.rawValue)) }
     if coalesces { list.append(("coalesce", "yes")) }
-    if let type { list.append(("type", type)) }
+    if let type { list.append(("type", type.rawValue)) }
     return list
   }
 

@@ -82,6 +82,8 @@ public struct MechanismTraits: Hashable, Sendable {
   public let systemCalls: SystemCalls
   /// What a channel carries.
   public let carries: Carries
+  /// The forms that a channel can have (``ChannelOptions/type``), the usual one first; empty where there is one form.
+  public let types: [ChannelOptions.Kind]
   /// Whether several senders can share a channel.
   public let manySenders: Bool
   /// Whether several receivers can share a channel, each message going to exactly one.
@@ -114,6 +116,7 @@ public struct MechanismTraits: Hashable, Sendable {
 
   package init(
     summary: String, addressForm: String, systemCalls: SystemCalls, carries: Carries = .messages,
+    types: [ChannelOptions.Kind] = [],
     manySenders: Bool, manyReceivers: Bool, anonymous: Bool = true, named: Bool = true,
     crossesMachines: Bool = false, coalesces: Bool = true, writesInPlace: Bool = false,
     outlivesProcesses: Bool = false, atomicWriteBytes: Int? = nil, bytesPerCall: Int? = nil,
@@ -124,6 +127,7 @@ public struct MechanismTraits: Hashable, Sendable {
     self.addressForm = addressForm
     self.systemCalls = systemCalls
     self.carries = carries
+    self.types = types
     self.manySenders = manySenders
     self.manyReceivers = manyReceivers
     self.anonymous = anonymous

@@ -1,138 +1,98 @@
 /// A process's receiving endpoint of a channel. It owns what the mechanism gave it: going out of scope closes it, and
 /// removes the channel's name if this endpoint made it.
 ///
-/// One thread at a time uses it; it may move to another. Every call can throw ``ChannelError``: `closed` when the last
-/// sender has closed or died and everything is received, `protocolViolation` if the peer sends bytes that aren't a
-/// message.
+/// ```swift
+/// var jobs = try Receiver<Job>(at: "queue:jobs")
+/// while let job = try jobs.next() { print(job) }
+/// ```
+///
+/// One thread at a time uses it; it may move to another. ``shared()`` makes one for several threads and tasks.
+///
+/// Every call can throw ``ChannelError``: `closed` when the last sender has closed or died and everything is received, or
+/// this endpoint was closed or passed on; `invalidMessage` if a message isn't an `Element`, and `protocolViolation` if the
+/// peer sends bytes that aren't a message; `typeMismatch` once for a sender of other messages, which is then ignored.
 ///
 /// System calls: those that ``MechanismTraits/systemCalls`` names. Byte streams are read ahead, so that many small
 /// messages cost one read; poll(2) or futex(2) to wait.
-public struct Receiver: ~Copyable, @unchecked Sendable {
-  // Safe to send to another thread: the only reference to the transport, and every use of it is mutating.
-  @usableFromInline package let transport: any ReceiverTransport
-  private var isPassed = false
+public struct Receiver<Element: Message>: ~Copyable, Sendable {
+  /// The untyped core: receives an `Element`'s bytes.
+  public var bytes: ByteReceiver
 
-  package init(_ transport: any ReceiverTransport) { self.transport = transport }
-
-  deinit { if !isPassed { transport.close() } }
-
-  /// The endpoint is on its way to a child: going out of scope must not close it.
-  consuming func forget() { isPassed = true }
+  init(_ bytes: consuming ByteReceiver) { self.bytes = bytes }
 
   /// Opens a receiver of the channel with this address, and makes its name where there is none, for this user alone. The
   /// name is removed when the last endpoint closes.
-  /// - Throws: `invalidAddress`, `unknownMechanism`, `wrongKind`, `notAllowed`, `busy`, `notSupported`.
-  public static func open(_ address: String) throws(ChannelError) -> Receiver {
-    try open(Address(address))
-  }
+  /// - Throws: `typeMismatch` if the channel has messages of another type; `invalidAddress`, `unknownMechanism`,
+  ///   `wrongKind`, `notAllowed`, `busy`, `notSupported`, `versionMismatch`.
+  public init(at address: String) throws(ChannelError) { try self.init(at: Address(address)) }
 
   /// Opens a receiver of the channel with this address.
-  public static func open(_ address: Address) throws(ChannelError) -> Receiver {
-    let implementation = try Catalogue.implementation(of: address.mechanism)
-    return Receiver(try implementation.openReceiver(address))
+  public init(at address: Address) throws(ChannelError) {
+    self.init(try ByteReceiver(at: try address.carrying(Element.self)))
+  }
+
+  /// Takes the receiver that the parent process passed under this name.
+  /// - Throws: `notSupported` if there is none, `busy` if it is taken already, `typeMismatch` if it was passed as a
+  ///   receiver of another type, `versionMismatch`.
+  public init(inherited name: String) throws(ChannelError) {
+    self.init(try ByteReceiver(inherited: name, type: try MessageType(of: Element.self)))
   }
 
   /// The channel's mechanism.
-  public var mechanism: Mechanism { transport.mechanism }
+  public var mechanism: Mechanism { bytes.mechanism }
 
   /// Bytes taken from the mechanism so far, framing included.
-  public var bytesCarried: Int { transport.bytesCarried }
+  public var bytesCarried: Int { bytes.bytesCarried }
 
-  @usableFromInline var timedOut: ChannelError { .timedOut(.receive, mechanism) }
+  // MARK: Values
 
-  // MARK: In place
-
-  /// Waits for a message and lends it to `body`, where it lies: in the read-ahead buffer, or in shared memory, where a
-  /// hostile sender could still change it, so read it once. The message is taken, whatever `body` does with it.
-  @inlinable public mutating func receive<Result>(
-    _ body: (Span<UInt8>) -> Result
-  ) throws(ChannelError) -> Result {
-    guard let result = try attempt(until: .never, body) else { throw timedOut }
-    return result
+  /// Waits for the next message.
+  /// - Returns: nil once the last sender has closed or died and everything is received.
+  @inlinable public mutating func next() throws(ChannelError) -> Element? {
+    do throws(ChannelError) {
+      return try receive()
+    } catch {
+      if error.code == .closed, !bytes.isClosed { return nil }
+      throw error
+    }
   }
 
-  /// Lends `body` a message if there is one.
+  /// Waits for a message.
+  /// - Throws: `closed` once the last sender has closed or died and everything is received.
+  @inlinable public mutating func receive() throws(ChannelError) -> Element {
+    guard let value = try bytes.receive(Element.self, until: .never) else { throw bytes.timedOut }
+    return value
+  }
+
+  /// Receives a message if there is one.
   /// - Returns: nil if there is none.
-  @inlinable public mutating func tryReceive<Result>(
-    _ body: (Span<UInt8>) -> Result
-  ) throws(ChannelError) -> Result? {
-    try attempt(until: .now, body)
+  @inlinable public mutating func tryReceive() throws(ChannelError) -> Element? {
+    try bytes.receive(Element.self, until: .now)
   }
 
   /// Waits for a message, at most for a duration.
   /// - Throws: `timedOut`, having taken nothing.
+  @inlinable public mutating func receive(within duration: Duration) throws(ChannelError) -> Element {
+    guard let value = try bytes.receive(Element.self, until: .within(duration)) else { throw bytes.timedOut }
+    return value
+  }
+
+  // MARK: In place
+
+  /// Waits for a message and lends its bytes to `body`, where they lie; see ``ByteReceiver/receive(_:)``.
   @inlinable public mutating func receive<Result>(
-    within duration: Duration, _ body: (Span<UInt8>) -> Result
-  ) throws(ChannelError) -> Result {
-    guard let result = try attempt(until: .within(duration), body) else {
-      throw timedOut
-    }
-    return result
+    _ body: (Span<UInt8>) -> Result
+  ) throws(ChannelError) -> Result { try bytes.receive(body) }
+
+  /// As the form above, for a body that may throw. The message is taken all the same.
+  /// - Throws: ``ChannelError``, or what `body` throws.
+  @inlinable public mutating func receive<Result>(_ body: (Span<UInt8>) throws -> Result) throws -> Result {
+    try bytes.receive(body)
   }
 
-  @inlinable mutating func attempt<Result>(
-    until deadline: Deadline, _ body: (Span<UInt8>) -> Result
-  ) throws(ChannelError) -> Result? {
-    guard let bytes = unsafe try transport.take(until: deadline) else { return nil }
-    defer { transport.release() }
-    let span = unsafe Span<UInt8>(_unsafeBytes: bytes)
-    return body(span)
-  }
+  // MARK: Closing
 
-  // MARK: Messages
-
-  /// Waits for a message and reads it as a value: `receive(String.self)`.
-  /// - Throws: `invalidMessage` if its bytes aren't such a value; the message is taken.
-  public mutating func receive<Value: Message>(_ type: Value.Type) throws(ChannelError) -> Value {
-    guard let value = try attempt(type, until: .never) else { throw timedOut }
-    return value
-  }
-
-  /// Reads a message as a value if there is one.
-  /// - Returns: nil if there is none.
-  public mutating func tryReceive<Value: Message>(_ type: Value.Type) throws(ChannelError) -> Value? {
-    try attempt(type, until: .now)
-  }
-
-  /// Waits for a message, at most for a duration, and reads it as a value.
-  /// - Throws: `timedOut`, having taken nothing.
-  public mutating func receive<Value: Message>(
-    _ type: Value.Type, within duration: Duration
-  ) throws(ChannelError) -> Value {
-    guard let value = try attempt(type, until: .within(duration)) else {
-      throw timedOut
-    }
-    return value
-  }
-
-  private mutating func attempt<Value: Message>(
-    _ type: Value.Type, until deadline: Deadline
-  ) throws(ChannelError) -> Value? {
-    guard let bytes = unsafe try transport.take(until: deadline) else { return nil }
-    defer { transport.release() }
-    if transport.lendsSharedMemory {
-      // Copied once: the bytes that are checked must be the bytes that are used.
-      let copy = unsafe Array(bytes)
-      return try Value(decoding: copy.span)
-    }
-    let span = unsafe Span<UInt8>(_unsafeBytes: bytes)
-    return try Value(decoding: span)
-  }
-
-  /// Receives messages until the last sender has closed, and calls `body` with each; `body` returns false to stop.
-  public mutating func forEach<Value: Message>(
-    _ type: Value.Type = Value.self, _ body: (Value) -> Bool
-  ) throws(ChannelError) {
-    while true {
-      do throws(ChannelError) {
-        guard body(try receive(type)) else { return }
-      } catch {
-        if error.code == .closed { return }
-        throw error
-      }
-    }
-  }
-
-  /// Closes the receiver now. Going out of scope does the same.
-  public consuming func close() { transport.close() }
+  /// Closes the receiver now; closing it again does nothing. Going out of scope does the same. A variable at the top level
+  /// of `main.swift` never goes out of scope.
+  public mutating func close() { bytes.close() }
 }

@@ -17,8 +17,6 @@ protocol KernelObjectMechanism: MechanismImplementation {
     _ ids: KernelObjectIDs, _ liveness: LivenessPipe, _ options: ChannelOptions
   ) throws(ChannelError) -> any ReceiverTransport
 
-  /// Refuses options that the mechanism doesn't know, before any object is created.
-  static func check(_ options: ChannelOptions) throws(ChannelError)
   /// Whether a name may have several receivers.
   static func sharesReceiving(_ options: ChannelOptions) -> Bool
   /// Both endpoints of a channel without a name are open, in this process.
@@ -26,12 +24,10 @@ protocol KernelObjectMechanism: MechanismImplementation {
 }
 
 extension KernelObjectMechanism {
-  static func check(_ options: ChannelOptions) throws(ChannelError) {}
   static func sharesReceiving(_ options: ChannelOptions) -> Bool { traits.manyReceivers }
   static func didOpenPair(_ ids: KernelObjectIDs) {}
 
   static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
-    try check(options)
     ResourceCleaner.prepare()
     let ids = KernelObjectIDs(mechanism, try create(options))
     do throws(ChannelError) {
@@ -49,7 +45,6 @@ extension KernelObjectMechanism {
   static func openSender(
     _ address: Address, until deadline: Deadline
   ) throws(ChannelError) -> any SenderTransport {
-    try check(address.options)
     let (entry, liveness) = try RegistryEntry.joinSending(
       mechanism, address.target, sharesSending: traits.manySenders, until: deadline)
     return try sender(KernelObjectIDs(mechanism, entry.ids), liveness, address.options)
@@ -57,7 +52,6 @@ extension KernelObjectMechanism {
 
   static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
     let options = address.options
-    try check(options)
     let (entry, liveness) = try RegistryEntry.joinReceiving(
       mechanism, address.target, sharesReceiving: sharesReceiving(options)
     ) { () throws(ChannelError) in

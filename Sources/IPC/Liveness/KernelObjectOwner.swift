@@ -44,7 +44,7 @@ final class KernelObjectOwner: Sendable {
   /// - Returns: false if the deadline passes.
   func poll(
     _ descriptor: Int32, read: Bool = false, write: Bool = false, until deadline: Deadline,
-    _ operation: ChannelOperation
+    _ operation: ChannelError.Operation
   ) throws(ChannelError) -> Bool {
     if deadline.hasPassed { return false }
     var entries = [PollEntry(descriptor, read: read, write: write), PollEntry(liveness.pollable)]

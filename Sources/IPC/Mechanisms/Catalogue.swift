@@ -44,6 +44,14 @@ package enum Catalogue {
     try implementation(named: mechanism.name)
   }
 
+  /// The implementation, once the options are checked.
+  static func implementation(
+    of mechanism: Mechanism, _ options: ChannelOptions
+  ) throws(ChannelError) -> any MechanismImplementation.Type {
+    try options.check(mechanism)
+    return try implementation(of: mechanism)
+  }
+
   static func implementation(named name: String) throws(ChannelError) -> any MechanismImplementation.Type {
     let all = all
     guard let found = all.first(where: { $0.mechanism.name == name }) else {

@@ -202,13 +202,13 @@ class FIFOTransport: PipeTransport {
   private final var nonblockingNumber: Int32 = -1
 
   @inline(__always) final func rawNonblocking(
-    writing: Bool, _ operation: ChannelOperation
+    writing: Bool, _ operation: ChannelError.Operation
   ) throws(ChannelError) -> Int32 {
     nonblockingNumber >= 0 ? nonblockingNumber : try openNonblocking(writing: writing, operation)
   }
 
   @inline(never) private func openNonblocking(
-    writing: Bool, _ operation: ChannelOperation
+    writing: Bool, _ operation: ChannelError.Operation
   ) throws(ChannelError) -> Int32 {
     let second = try reopenNonblocking(writing: writing, operation)
     nonblockingNumber = second.raw

@@ -32,21 +32,14 @@ enum UnixSocketMechanism: MechanismImplementation {
       ], send: ["sendmsg"], receive: ["recvmsg", "ppoll", "read"],
       wait: ["ppoll", "recvmsg", "sendmsg", "close"],
       close: ["sendmsg", "close", "shutdown", "newfstatat", "unlink"]),
-    manySenders: true, manyReceivers: false, baseline: .socket,
+    types: [.packet, .stream], manySenders: true, manyReceivers: false, baseline: .socket,
     caveat: "passing one anonymous endpoint to several senders needs packets")
 
   private static let unitBytes = 1 << 16
   private static let smallestUnitBytes = 512
 
-  private static func kind(_ options: ChannelOptions) throws(ChannelError) -> Sockets.Kind {
-    switch options.type {
-    case nil, "packet": return options.framing == .line ? .stream : .packet
-    case "stream": return .stream
-    case .some(let other):
-      throw ChannelError(
-        .invalidAddress, .open, mechanism,
-        "unknown type \"\(other)\" of Unix socket: write type=packet or type=stream")
-    }
+  private static func kind(_ options: ChannelOptions) -> Sockets.Kind {
+    options.type == .stream || options.framing == .line ? .stream : .packet
   }
 
   /// `capacity` is what the sender may have on its way (SO_SNDBUF; the kernel doubles it for its own needs).
@@ -69,7 +62,7 @@ enum UnixSocketMechanism: MechanismImplementation {
   // MARK: Opening
 
   static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
-    let kind = try kind(options)
+    let kind = kind(options)
     if kind == .stream, options.senders == .many {
       throw ChannelError(
         .notSupported, .open, mechanism, "a stream has one sender: use packets (the default) for several")
@@ -94,7 +87,7 @@ enum UnixSocketMechanism: MechanismImplementation {
     _ address: Address, until deadline: Deadline
   ) throws(ChannelError) -> any SenderTransport {
     let path = try address.path()
-    let kind = try kind(address.options)
+    let kind = kind(address.options)
     var backoff = Backoff(deadline)
     repeat {
       do throws(ChannelError) {
@@ -122,7 +115,7 @@ enum UnixSocketMechanism: MechanismImplementation {
 
   static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
     let path = try address.path()
-    let kind = try kind(address.options)
+    let kind = kind(address.options)
     do throws(SystemError) {
       let listener = try Sockets.socket(unix: kind)
       let inode = try SocketPath.listen(listener, at: path)

@@ -28,6 +28,40 @@ public struct ChildProcess: ~Copyable, @unchecked Sendable {
   private var kept: [AnyObject]
   private var ended: (exit: Processes.Exit, usage: Processes.Usage)?
 
+  /// Starts a process and passes it endpoints.
+  ///
+  /// ```swift
+  /// var jobs = try Channel<String>(over: .memory)
+  /// var child = try ChildProcess.spawn(arguments: ["worker"]) { try $0.pass(&jobs.receiver, as: "jobs") }
+  /// // The child calls Receiver<String>(inherited: "jobs").
+  /// ```
+  ///
+  /// The child leads a process group of its own. If it is built with this library, it dies with this process: it holds a
+  /// pipe that the kernel hangs up when this process ends, however it ends. A program that is passed endpoints must take
+  /// one of them for that.
+  ///
+  /// System calls: pipe2(2), posix_spawn(3), pidfd_open(2).
+  ///
+  /// - Parameters:
+  ///   - executable: the program's path, or its name, which is searched in PATH; nil: this program again.
+  ///   - arguments: its arguments, without its own name.
+  ///   - configure: passes endpoints, and sets what else the child gets.
+  /// - Throws: ``ChannelError``: `system`, with the error of posix_spawn(3), such as "No such file or directory";
+  ///   `notServed` if this process was itself started by this library, hasn't taken any of its endpoints, and would start
+  ///   its program again: processes without end. What `configure` throws.
+  public static func spawn(
+    _ executable: String? = nil, arguments: [String] = [], _ configure: (inout Spawn) throws -> Void
+  ) throws -> ChildProcess {
+    var spawn = Spawn(executable, arguments: arguments)
+    try configure(&spawn)
+    return try spawn.start()
+  }
+
+  /// Starts a process without endpoints; see ``spawn(_:arguments:_:)``.
+  public static func spawn(
+    _ executable: String? = nil, arguments: [String] = []
+  ) throws(ChannelError) -> ChildProcess { try Spawn(executable, arguments: arguments).start() }
+
   init(_ id: Int32, parentDeathPipe: consuming Descriptor, keeping kept: [AnyObject]) {
     self.id = id
     self.parentDeathPipe = parentDeathPipe

@@ -6,7 +6,26 @@ import SystemCalls
 enum Inheritance {
   private static let endpointPrefix = Spawn.prefix + "END_"
 
+  /// What was passed: an endpoint of a channel, or a socket that descriptors travel over.
+  enum Role: String {
+    case sender, receiver, descriptors
+  }
+
   private static let taken = Mutex<Set<String>>([])
+
+  /// A process that was started with endpoints and hasn't taken any is about to do what its parent did: a program that
+  /// forgot to look which of the two it is, and would start processes without end.
+  /// - Parameter isSameProgram: whether it is about to start its own program.
+  static func checkServes(_ isSameProgram: Bool) throws(ChannelError) {
+    guard isSameProgram, taken.withLock({ $0.isEmpty }) else { return }
+    let passed = Processes.environment.filter { $0.hasPrefix(endpointPrefix) }
+      .map { $0.dropFirst(endpointPrefix.count).prefix { $0 != "=" } }.sorted()
+    guard !passed.isEmpty else { return }
+    throw ChannelError(
+      .notServed, .spawn, nil,
+      "this process was started as a child, with \(passed.joined(separator: ", ")), and takes nothing of that before it starts its own program again, which would go on without end: look at CommandLine.arguments first, and serve, or take an endpoint with Receiver(inherited:) or Sender(inherited:)"
+    )
+  }
 
   /// A line of the environment: role, mechanism, options, parameters, descriptors.
   private struct Line {
@@ -42,12 +61,14 @@ enum Inheritance {
   // MARK: Taking an endpoint
 
   /// The endpoint with this name. Each can be taken once.
-  static func endpoint(_ name: String, role: String) throws(ChannelError) -> InheritedEndpoint {
+  static func endpoint(
+    _ name: String, _ role: Role, _ type: MessageType?
+  ) throws(ChannelError) -> InheritedEndpoint {
     if Processes.variable(Spawn.outlivingVariable) != nil { _ = ParentDeathPipe.isWatched }
     guard let text = Processes.variable(endpointPrefix + name) else {
       throw ChannelError(
         .notSupported, .pass, nil,
-        "the parent passed no endpoint \"\(name)\" to this process: pass one with Spawn.pass(_:as: \"\(name)\")"
+        "the parent passed no endpoint \"\(name)\" to this process: pass one in ChildProcess.spawn, with pass(_:as: \"\(name)\")"
       )
     }
     guard let line = Line(text[...]) else {
@@ -56,16 +77,18 @@ enum Inheritance {
         "the description of the passed endpoint \"\(name)\" is malformed: build both processes with the same version of this library"
       )
     }
-    guard line.role == role else {
+    guard line.role == role.rawValue else {
       throw ChannelError(
         .notSupported, .pass, nil,
-        "the passed endpoint \"\(name)\" is a \(line.role), not a \(role): take it as a \(line.role)")
+        "the passed endpoint \"\(name)\" is a \(line.role), not a \(role.rawValue): take it as a \(line.role)"
+      )
     }
     guard taken.withLock({ $0.insert(name).inserted }) else {
       throw ChannelError(
         .busy, .pass, nil, "the passed endpoint \"\(name)\" is taken already: each can be taken once")
     }
     var options = ChannelOptions()
+    options.messageType = type
     for (key, value) in line.options { try options.set(key, value, in: name) }
     for descriptor in line.descriptors {
       try translating(.pass, nil) { () throws(SystemError) in try closeOnExec(descriptor) }
@@ -97,25 +120,5 @@ enum Inheritance {
   /// The endpoint is taken: its owner looks after its objects.
   static func wasTaken(_ name: String) {
     if let endpoint = untaken.withLock({ $0.removeValue(forKey: name) }) { ResourceCleaner.forget(endpoint) }
-  }
-}
-
-extension Sender {
-  /// The sender that the parent process passed under this name.
-  /// - Throws: `notSupported` if there is none, `busy` if it is taken already.
-  public static func inherited(_ name: String) throws(ChannelError) -> Sender {
-    let endpoint = try Inheritance.endpoint(name, role: "sender")
-    defer { Inheritance.wasTaken(name) }
-    return Sender(try Catalogue.implementation(of: endpoint.mechanism).adoptSender(endpoint))
-  }
-}
-
-extension Receiver {
-  /// The receiver that the parent process passed under this name.
-  /// - Throws: `notSupported` if there is none, `busy` if it is taken already.
-  public static func inherited(_ name: String) throws(ChannelError) -> Receiver {
-    let endpoint = try Inheritance.endpoint(name, role: "receiver")
-    defer { Inheritance.wasTaken(name) }
-    return Receiver(try Catalogue.implementation(of: endpoint.mechanism).adoptReceiver(endpoint))
   }
 }

@@ -1,19 +1,11 @@
+import Glibc
 import SystemCalls
 
-/// Starts a process and passes it endpoints of channels.
+/// A process that is about to be started: its program, its environment, and the endpoints that it gets.
+/// ``ChildProcess/spawn(_:arguments:_:)`` lends one to its closure.
 ///
-/// ```swift
-/// let channel = try Channel.make(over: .memory)
-/// var spawn = Spawn(arguments: ["worker"])
-/// try spawn.pass(channel.receiver, as: "jobs")
-/// let child = try spawn.start()                  // the child calls Receiver.inherited("jobs")
-/// ```
-///
-/// The child leads a process group of its own. If it is built with this library, it dies with this process: it holds a
-/// pipe that the kernel hangs up when this process ends, however it ends. A program that is passed endpoints must take
-/// one of them for that (`inherited`).
-///
-/// System calls: pipe2(2), posix_spawn(3), pidfd_open(2).
+/// Passing an endpoint closes it here, once the child has it; the child takes it by its name, with `Sender(inherited:)`
+/// or `Receiver(inherited:)`. Sharing one keeps it here too.
 public struct Spawn: ~Copyable {
   /// Of the environment variables through which a child finds its endpoints.
   static let prefix = "SWIFT_IPC_"
@@ -25,8 +17,8 @@ public struct Spawn: ~Copyable {
   /// The child's number of the parent-death pipe; the endpoints' descriptors follow.
   private static let parentDeathDescriptor: Int32 = 3
 
-  /// The program's path.
-  public var executable: String
+  /// The program's path, or its name, which is searched in PATH; nil: this program again.
+  public var executable: String?
   /// Its arguments, without its own name.
   public var arguments: [String]
   /// Variables added to this process's environment, or replacing its own.
@@ -52,59 +44,83 @@ public struct Spawn: ~Copyable {
 
   private var passed: [Passed] = []
 
-  /// A process of the same program, or of another.
-  public init(_ executable: String? = nil, arguments: [String] = []) {
-    self.executable = executable ?? Processes.executable
+  package init(_ executable: String? = nil, arguments: [String] = []) {
+    self.executable = executable
     self.arguments = arguments
   }
 
   // MARK: Passing endpoints
 
-  /// Passes a sender to the child: it is closed here once the child has it.
-  public mutating func pass(_ sender: consuming Sender, as name: String) throws(ChannelError) {
+  /// Passes a sender to the child: it is closed here.
+  /// - Parameter name: what the child calls it: a word without spaces.
+  /// - Throws: `notSupported` if the endpoint has a name in the system (the child opens that itself); `closed`.
+  public mutating func pass<Element: Message>(
+    _ sender: inout Sender<Element>, as name: String
+  ) throws(ChannelError) { try pass(&sender.bytes, as: name) }
+
+  /// Passes a receiver to the child: it is closed here.
+  /// - Parameter name: what the child calls it: a word without spaces.
+  /// - Throws: `notSupported` if the endpoint has a name in the system (the child opens that itself), or has received
+  ///   already; `closed`.
+  public mutating func pass<Element: Message>(
+    _ receiver: inout Receiver<Element>, as name: String
+  ) throws(ChannelError) { try pass(&receiver.bytes, as: name) }
+
+  /// Passes an untyped sender to the child: it is closed here.
+  public mutating func pass(_ sender: inout ByteSender, as name: String) throws(ChannelError) {
     let transport = sender.transport
-    try add(name, "sender", transport.mechanism, transport.options, try transport.transfer()) {
+    try add(name, .sender, transport.mechanism, transport.options, try transport.transfer()) {
       transport.finishTransfer()
     }
     // Its deinitializer would end the channel; the transport closes after the spawn.
-    sender.forget()
+    _ = sender.take()
   }
 
-  /// Passes a receiver to the child: it is closed here once the child has it.
-  public mutating func pass(_ receiver: consuming Receiver, as name: String) throws(ChannelError) {
+  /// Passes an untyped receiver to the child: it is closed here.
+  public mutating func pass(_ receiver: inout ByteReceiver, as name: String) throws(ChannelError) {
     let transport = receiver.transport
-    try add(name, "receiver", transport.mechanism, transport.options, try transport.transfer()) {
+    try add(name, .receiver, transport.mechanism, transport.options, try transport.transfer()) {
       transport.finishTransfer()
     }
-    receiver.forget()
+    _ = receiver.take()
   }
 
   /// Gives the child a sender into the same channel, and keeps this one too.
   /// - Throws: `notSupported` if the channel has one sender only.
-  public mutating func share(_ sender: borrowing Sender, as name: String) throws(ChannelError) {
+  public mutating func share<Element: Message>(
+    _ sender: borrowing Sender<Element>, as name: String
+  ) throws(ChannelError) { try share(sender.bytes, as: name) }
+
+  /// Gives the child a receiver of the same channel, and keeps this one too: each message goes to one of them.
+  /// - Throws: `notSupported` if the channel has one receiver only.
+  public mutating func share<Element: Message>(
+    _ receiver: borrowing Receiver<Element>, as name: String
+  ) throws(ChannelError) { try share(receiver.bytes, as: name) }
+
+  /// Gives the child an untyped sender into the same channel, and keeps this one too.
+  public mutating func share(_ sender: borrowing ByteSender, as name: String) throws(ChannelError) {
     let transport = sender.transport
     guard transport.mechanism.traits.manySenders, transport.admitsMoreSenders else {
       throw ChannelError(
         .notSupported, .pass, transport.mechanism,
         "this channel has one sender: pass it, or open the channel with ?senders=many")
     }
-    try add(name, "sender", transport.mechanism, transport.options, try transport.transfer(), finish: nil)
+    try add(name, .sender, transport.mechanism, transport.options, try transport.transfer(), finish: nil)
   }
 
-  /// Gives the child a receiver of the same channel, and keeps this one too: each message goes to one of them.
-  /// - Throws: `notSupported` if the channel has one receiver only.
-  public mutating func share(_ receiver: borrowing Receiver, as name: String) throws(ChannelError) {
+  /// Gives the child an untyped receiver of the same channel, and keeps this one too.
+  public mutating func share(_ receiver: borrowing ByteReceiver, as name: String) throws(ChannelError) {
     let transport = receiver.transport
     guard transport.mechanism.traits.manyReceivers, transport.options.receivers != .one else {
       throw ChannelError(
         .notSupported, .pass, transport.mechanism,
         "this channel has one receiver: pass it, or use a queue or a semaphore")
     }
-    try add(name, "receiver", transport.mechanism, transport.options, try transport.transfer(), finish: nil)
+    try add(name, .receiver, transport.mechanism, transport.options, try transport.transfer(), finish: nil)
   }
 
   mutating func add(
-    _ name: String, _ role: String, _ mechanism: Mechanism, _ options: ChannelOptions,
+    _ name: String, _ role: Inheritance.Role, _ mechanism: Mechanism, _ options: ChannelOptions,
     _ transfer: EndpointTransfer, finish: (() -> AnyObject?)?
   ) throws(ChannelError) {
     // A name is part of an environment variable's.
@@ -115,7 +131,8 @@ public struct Spawn: ~Copyable {
         .notSupported, .pass, mechanism,
         "invalid endpoint name \"\(name)\": use a word without spaces that no other endpoint has")
     }
-    let line = "\(role) \(mechanism.name) \(Self.join(options.parameters)) \(Self.join(transfer.parameters))"
+    let line =
+      "\(role.rawValue) \(mechanism.name) \(Self.join(options.parameters)) \(Self.join(transfer.parameters))"
     passed.append(Passed(name: name, line: line, transfer: transfer, finish: finish))
   }
 
@@ -126,16 +143,32 @@ public struct Spawn: ~Copyable {
   // MARK: Starting
 
   /// Starts the process.
-  /// - Throws: `system`, with the error of posix_spawn(3), such as "No such file or directory".
-  public consuming func start() throws(ChannelError) -> ChildProcess {
+  package consuming func start() throws(ChannelError) -> ChildProcess {
+    let path = try path()
+    try Inheritance.checkServes(executable == nil || path == Processes.executable)
     do throws(SystemError) {
-      return try spawn()
+      return try spawn(path)
     } catch {
-      throw ChannelError(error, .spawn, nil, executable)
+      throw ChannelError(error, .spawn, nil, path)
     }
   }
 
-  private func spawn() throws(SystemError) -> ChildProcess {
+  /// The program's path: execvp(3) searches in the same way.
+  private func path() throws(ChannelError) -> String {
+    guard let executable else { return Processes.executable }
+    if executable.contains("/") { return executable }
+    let folders = environment["PATH"] ?? Processes.variable("PATH") ?? "/bin:/usr/bin"
+    for folder in folders.split(separator: ":", omittingEmptySubsequences: false) {
+      let path = (folder.isEmpty ? "." : folder) + "/" + executable
+      if Files.isExecutable(path) { return path }
+    }
+    throw ChannelError(
+      .system, .spawn, nil,
+      "no program \"\(executable)\" in the folders of PATH (\(folders)): write its path, with a slash",
+      errno: ENOENT)
+  }
+
+  private func spawn(_ executable: String) throws(SystemError) -> ChildProcess {
     let parentDeathPipe = try PipeEnds.pipe2()
     let null = try Files.open("/dev/null", .readWrite)
     var descriptors: [Int32] = [

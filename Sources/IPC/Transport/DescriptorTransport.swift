@@ -38,14 +38,14 @@ class DescriptorTransport {
 
   /// The descriptor's number.
   /// - Throws: `closed` once this endpoint has closed.
-  @inline(__always) final func raw(_ operation: ChannelOperation) throws(ChannelError) -> Int32 {
+  @inline(__always) final func raw(_ operation: ChannelError.Operation) throws(ChannelError) -> Int32 {
     guard number >= 0 else { throw .closed(operation, mechanism) }
     return number
   }
 
   /// The descriptor opened once more in non-blocking mode (`/proc/self/fd`), for calls that must not wait.
   final func reopenNonblocking(
-    writing: Bool, _ operation: ChannelOperation
+    writing: Bool, _ operation: ChannelError.Operation
   ) throws(ChannelError) -> Descriptor {
     switch descriptor {
     case .some(let descriptor):

@@ -19,8 +19,8 @@ extension AllTests {
       #expect(address.options.senders == .many)
       #expect(address.options.framing == .line)
       #expect(address.options.coalesces)
-      #expect(address.options.type == "stream")
-      #expect(address.description == "unix:/tmp/a b")
+      #expect(address.options.type == .stream)
+      #expect(try Address(address.description) == address)
       #expect(address == Address(.unix, "/tmp/a b", options: address.options))
     }
 
@@ -128,6 +128,41 @@ extension AllTests {
       }
     }
 
+    @Test("an address with typed options converts to text and back")
+    func bothWays() throws {
+      var options = ChannelOptions()
+      for change: (inout ChannelOptions) -> Void in [
+        { _ in }, { $0.wait = .block }, { $0.maximumMessageBytes = 0 }, { $0.capacityBytes = 4096 },
+        { $0.senders = .one }, { $0.receivers = .many }, { $0.framing = .frames }, { $0.framing = .line },
+        { $0.coalesces = true }, { $0.type = .tokens },
+      ] {
+        change(&options)
+        for target in ["", "jobs", "/tmp/a?b", "/tmp/a?max=1", "a&b=c"] {
+          let address = Address(.semaphore, target, options: options)
+          #expect(try Address(address.description) == address, "\(address)")
+        }
+      }
+      #expect(Address(.queue, "jobs").description == "queue:jobs")
+    }
+
+    @Test("a maximum out of its range is refused wherever a channel is opened", arguments: Mechanism.all)
+    func maximumOutOfRange(mechanism: Mechanism) {
+      var options = ChannelOptions()
+      for maximum in [-1, ChannelOptions.largestMaximum + 1, .max] {
+        options.maximumMessageBytes = maximum
+        let address = Address(mechanism, "nowhere", options: options)
+        let codes = [
+          code { () throws(ChannelError) in _ = try ByteChannel(over: mechanism, options: options) },
+          code { () throws(ChannelError) in _ = try Channel<Int>(over: mechanism, options: options) },
+          code { () throws(ChannelError) in _ = try Receiver<Int>(at: address) },
+          code { () throws(ChannelError) in _ = try Sender<Int>(to: address) },
+        ]
+        #expect(codes == Array(repeating: .invalidAddress, count: codes.count))
+      }
+      #expect(
+        code { () throws(ChannelError) in _ = try Address("\(mechanism):x?max=513M") } == .invalidAddress)
+    }
+
     @Test("options are equal to those read from their parameters")
     func parameters() throws {
       var options = ChannelOptions()
@@ -136,7 +171,7 @@ extension AllTests {
       options.senders = .many
       options.framing = .line
       options.coalesces = true
-      options.type = "packet"
+      options.type = .packet
       for original in [options, ChannelOptions()] {
         var copy = ChannelOptions()
         for (key, value) in original.parameters { try copy.set(key, value, in: "test") }

@@ -207,11 +207,11 @@ extension AllTests {
     func spuriousWakeUpsDoNotDelayTheTimeout(_ subject: Subject) async throws {
       Watchdog.at(subject)
       let address = try subject.address()
-      let receiver = AsyncReceiver(try Receiver.open(address))
+      let receiver = AsyncReceiver(try ByteReceiver(at: address))
       let other = try PeerProcess()
       try other.must("open receiver \(address.text)")
       try other.order("collect 0")
-      let sender = AsyncSender(try Sender.open(address))
+      let sender = AsyncSender(try ByteSender(to: address))
       let size = subject.size(30)
       let sending = Task {
         var count = 0

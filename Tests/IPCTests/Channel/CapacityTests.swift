@@ -13,7 +13,7 @@ extension AllTests {
       await #expect(processExitsWith: .success) { [mechanism = mechanism as String, bytes = bytes as Int] in
         alarm(60)
         do throws(ChannelError) {
-          var channel = try Channel.open("\(mechanism):?capacity=\(bytes)")
+          var channel = try ByteChannel(at: "\(mechanism):?capacity=\(bytes)")
           if try channel.sender.trySend([1, 2, 3] as [UInt8]) {
             guard try channel.receiver.receive([UInt8].self) == [1, 2, 3] else { exit(1) }
           }

@@ -13,7 +13,7 @@ extension AllTests {
     private static let sizes = [0, 1, 7, 8, 100, 4096, 5000]
 
     /// Fills every buffer that is reused with bytes of earlier messages.
-    private func fillBuffers(_ channel: inout Channel) throws {
+    private func fillBuffers(_ channel: inout ByteChannel) throws {
       for size in Self.sizes {
         try channel.sender.send([UInt8](repeating: 0xFF, count: size))
         #expect(try channel.receiver.receive([UInt8].self).count == size)
@@ -28,7 +28,7 @@ extension AllTests {
 
     @Test("a message that is filled completely arrives", arguments: Mechanism.all)
     func whole(_ mechanism: Mechanism) throws {
-      var channel = try Channel.make(over: mechanism)
+      var channel = try ByteChannel(over: mechanism)
       try fillBuffers(&channel)
       for (sequence, size) in Self.sizes.enumerated() {
         try channel.sender.send(count: size) { room in
@@ -41,7 +41,7 @@ extension AllTests {
 
     @Test("bytes that aren't written are zero", arguments: Mechanism.all.filter { $0 != .memory })
     func zeros(_ mechanism: Mechanism) throws {
-      var channel = try Channel.make(over: mechanism)
+      var channel = try ByteChannel(over: mechanism)
       for coalesces in [false, true] {
         channel.sender.coalesces = coalesces
         for (sequence, size) in Self.sizes.enumerated() {
@@ -62,7 +62,7 @@ extension AllTests {
 
     @Test("in shared memory the written bytes arrive, and the count is exact")
     func memory() throws {
-      var channel = try Channel.make(over: .memory)
+      var channel = try ByteChannel(over: .memory)
       try fillBuffers(&channel)
       for (sequence, size) in Self.sizes.enumerated() {
         try channel.sender.send(count: size) { fill(&$0, sequence, upTo: size / 3) }
@@ -76,7 +76,7 @@ extension AllTests {
     func largeInMemory() throws {
       var options = ChannelOptions()
       options.capacityBytes = 1 << 16
-      var channel = try Channel.make(over: .memory, options: options)
+      var channel = try ByteChannel(over: .memory, options: options)
       for round in 0..<20 {
         try channel.sender.send([UInt8](repeating: 0xFF, count: 30_000))
         #expect(try channel.receiver.receive([UInt8].self).count == 30_000)
@@ -91,7 +91,7 @@ extension AllTests {
     func tooLong(_ mechanism: Mechanism) throws {
       var options = ChannelOptions()
       options.maximumMessageBytes = 1000
-      var channel = try Channel.make(over: mechanism, options: options)
+      var channel = try ByteChannel(over: mechanism, options: options)
       var hasRun = false
       let refused = code { () throws(ChannelError) in
         try channel.sender.send(count: 1001) { _ in hasRun = true }
@@ -105,7 +105,7 @@ extension AllTests {
     @Test(
       "messages sent in different ways arrive in order", arguments: [Mechanism.pipe, .memory, .unix])
     func order(_ mechanism: Mechanism) throws {
-      var channel = try Channel.make(over: mechanism)
+      var channel = try ByteChannel(over: mechanism)
       for round in 0..<50 {
         channel.sender.coalesces = round % 3 == 0
         try channel.sender.send(Pattern.bytes(1, 50))
@@ -127,11 +127,11 @@ extension AllTests {
       for wait in WaitStrategy.allCases {
         var options = ChannelOptions()
         options.wait = wait
-        let channel = try Channel.make(over: mechanism, options: options)
+        let channel = try ByteChannel(over: mechanism, options: options)
         var sender = channel.sender
-        var receiver: Receiver? = channel.receiver
+        var receiver: ByteReceiver? = channel.receiver
         let peer = try PeerProcess { (spawn) throws(ChannelError) in
-          try spawn.pass(receiver.take()!, as: "end")
+          try spawn.pass(&receiver!, as: "end")
         }
         try peer.must("inherit receiver end")
         // More than the channel holds: a send has to wait for the receiver.

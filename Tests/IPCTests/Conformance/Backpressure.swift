@@ -57,7 +57,7 @@ extension AllTests {
       try expect(line.peer, subject, count)
     }
 
-    private func fill(_ sender: inout Sender, _ subject: Subject, _ size: Int) throws -> Int {
+    private func fill(_ sender: inout ByteSender, _ subject: Subject, _ size: Int) throws -> Int {
       var count = 0
       while try sender.trySend(Numbered.bytes(id: 1, count, subject.size(size))) {
         count += 1

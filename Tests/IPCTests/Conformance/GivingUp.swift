@@ -119,9 +119,9 @@ extension AllTests {
       var random = SeededRandom(seed: seed)
       let channel =
         if subject.form == .named {
-          try Channel.open(subject.address())
+          try ByteChannel(at: subject.address())
         } else {
-          try Channel.make(over: subject.mechanism, options: subject.options)
+          try ByteChannel(over: subject.mechanism, options: subject.options)
         }
       var sender = channel.sender
       var receiver = channel.receiver
@@ -186,9 +186,9 @@ extension AllTests {
     func noReceiverGetsAnAbandonedMessage(_ subject: Subject) throws {
       Watchdog.at(subject)
       let address = try subject.address()
-      var one = try Receiver.open(address)
-      var other = try Receiver.open(address)
-      var sender = try Sender.open(address)
+      var one = try ByteReceiver(at: address)
+      var other = try ByteReceiver(at: address)
+      var sender = try ByteSender(to: address)
       #expect(try sender.trySend(Pattern.bytes(1, 1 << 20)) == false)
       #expect(try one.tryReceive { $0.count } == nil)
       // In fragments again: the receiver that takes the first gets all of them.

@@ -72,7 +72,7 @@ extension AllTests {
       var narrow = subject
       narrow.options.maximumMessageBytes = 1000
       let address = try narrow.address()
-      var receiver = try Receiver.open(address)
+      var receiver = try ByteReceiver(at: address)
       var wide = address
       wide.options.maximumMessageBytes = 1 << 20
       let peer = try PeerProcess()

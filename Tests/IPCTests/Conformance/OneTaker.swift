@@ -27,7 +27,7 @@ extension AllTests {
     @Test(arguments: Subject.manyReceivers)
     func withSeveralSendersEachMessageGoesToOneReceiver(_ subject: Subject) throws {
       Watchdog.at(subject)
-      let group = try ReceiverGroup.make(subject, 2)
+      var group = try ReceiverGroup.make(subject, 2)
       let senders = [try group.anotherSender(), try group.anotherSender()]
       for receiver in group.receivers { try receiver.order("collect 0") }
       let sizes = subject.sizes(Self.sizes)

@@ -13,12 +13,12 @@ extension AllTests {
     func aSecondReceiverIsRefused(_ subject: Subject) throws {
       Watchdog.at(subject)
       let address = try subject.address()
-      var receiver = try Receiver.open(address)
+      var receiver = try ByteReceiver(at: address)
       let peer = try PeerProcess()
-      #expect(code { () throws(ChannelError) in _ = try Receiver.open(address) } == .busy)
+      #expect(code { () throws(ChannelError) in _ = try ByteReceiver(at: address) } == .busy)
       #expect(try peer.ask("open receiver \(address.text)").hasPrefix("error busy"))
       // The first is unaffected.
-      var sender = try Sender.open(address)
+      var sender = try ByteSender(to: address)
       let bytes = Pattern.bytes(1, subject.size(10))
       try sender.send(bytes)
       #expect(try receiver.receive([UInt8].self) == bytes)
@@ -35,8 +35,8 @@ extension AllTests {
     func aSecondSenderIsRefused(_ subject: Subject) throws {
       Watchdog.at(subject)
       let address = try subject.address()
-      var receiver = try Receiver.open(address)
-      var sender = try Sender.open(address)
+      var receiver = try ByteReceiver(at: address)
+      var sender = try ByteSender(to: address)
       let peer = try PeerProcess()
       #expect(try peer.ask("open sender \(address.text)").hasPrefix("error busy"))
       let bytes = Pattern.bytes(1, subject.size(10))
@@ -52,9 +52,9 @@ extension AllTests {
         $0.form == .anonymous && !$0.traits.manySenders && !$0.traits.manyReceivers
       })
     func anEndpointOfOneProcessIsNotShared(_ subject: Subject) throws {
-      let channel = try Channel.make(over: subject.mechanism, options: subject.options)
-      let sender = channel.sender
-      let receiver = channel.receiver
+      let channel = try ByteChannel(over: subject.mechanism, options: subject.options)
+      var sender = channel.sender
+      var receiver = channel.receiver
       var spawn = Spawn(Workspace.peer)
       #expect(code { () throws(ChannelError) in try spawn.share(sender, as: "end") } == .notSupported)
       #expect(code { () throws(ChannelError) in try spawn.share(receiver, as: "end") } == .notSupported)
@@ -67,14 +67,15 @@ extension AllTests {
       Watchdog.at(subject)
       let address = try subject.address()
       #expect(
-        code { () throws(ChannelError) in _ = try Sender.open(address, within: .milliseconds(20)) }
+        code { () throws(ChannelError) in _ = try ByteSender(to: address, within: .milliseconds(20)) }
           == .noReceiver)
-      #expect(code { () throws(ChannelError) in _ = try Sender.open(address, within: .zero) } == .noReceiver)
+      #expect(
+        code { () throws(ChannelError) in _ = try ByteSender(to: address, within: .zero) } == .noReceiver)
       // Also after a receiver that has closed.
-      let receiver = try Receiver.open(address)
+      var receiver = try ByteReceiver(at: address)
       receiver.close()
       #expect(
-        code { () throws(ChannelError) in _ = try Sender.open(address, within: .milliseconds(20)) }
+        code { () throws(ChannelError) in _ = try ByteSender(to: address, within: .milliseconds(20)) }
           == .noReceiver)
     }
 
@@ -85,7 +86,7 @@ extension AllTests {
       let address = try subject.address()
       let peer = try PeerProcess()
       try peer.order("open-soon receiver \(address.text)")
-      let sender = try Sender.open(address, within: .seconds(40))
+      var sender = try ByteSender(to: address, within: .seconds(40))
       try peer.mustSucceed()
       try sender.close()
       try peer.must("close")

@@ -25,8 +25,8 @@ extension AllTests {
       let mask = umask(0)
       defer { umask(mask) }
       let address = try subject.address()
-      let receiver = try Receiver.open(address)
-      let sender = try Sender.open(address)
+      var receiver = try ByteReceiver(at: address)
+      var sender = try ByteSender(to: address)
       if subject.traits.addressForm.contains("/") {
         #expect(try Files.stat(address.target).mode == 0o600)
       }
@@ -44,9 +44,9 @@ extension AllTests {
       let address = try subject.address()
       do { _ = try Files.open(address.target, .write, create: true) }
       defer { try? Files.unlink(address.target) }
-      #expect(code { () throws(ChannelError) in _ = try Receiver.open(address) } == .wrongKind)
+      #expect(code { () throws(ChannelError) in _ = try ByteReceiver(at: address) } == .wrongKind)
       #expect(
-        code { () throws(ChannelError) in _ = try Sender.open(address, within: .milliseconds(30)) }
+        code { () throws(ChannelError) in _ = try ByteSender(to: address, within: .milliseconds(30)) }
           == .wrongKind)
       #expect(try Files.stat(address.target).kind == .regular)
     }
@@ -55,21 +55,21 @@ extension AllTests {
     func aSymbolicLinkIsNotFollowed(_ subject: Subject) throws {
       Watchdog.at(subject)
       let real = try subject.address()
-      let receiver = try Receiver.open(real)
+      var receiver = try ByteReceiver(at: real)
       let link = try subject.address()
       try #require(unsafe symlink(real.target, link.target) == 0)
       defer { try? Files.unlink(link.target) }
       let refusals: [ChannelError.Code?] = [.wrongKind, .notAllowed]
       #expect(
         refusals.contains(
-          code { () throws(ChannelError) in _ = try Sender.open(link, within: .milliseconds(30)) }))
-      #expect(refusals.contains(code { () throws(ChannelError) in _ = try Receiver.open(link) }))
+          code { () throws(ChannelError) in _ = try ByteSender(to: link, within: .milliseconds(30)) }))
+      #expect(refusals.contains(code { () throws(ChannelError) in _ = try ByteReceiver(at: link) }))
       // Also a link to a path without a file: none is created there.
       let dangling = try subject.address()
       let nowhere = Workspace.path()
       try #require(unsafe symlink(nowhere, dangling.target) == 0)
       defer { try? Files.unlink(dangling.target) }
-      #expect(refusals.contains(code { () throws(ChannelError) in _ = try Receiver.open(dangling) }))
+      #expect(refusals.contains(code { () throws(ChannelError) in _ = try ByteReceiver(at: dangling) }))
       #expect((try? Files.stat(nowhere)) == nil)
       receiver.close()
     }
@@ -90,7 +90,7 @@ extension AllTests {
       if subject.traits.addressForm.contains("/") {
         address = Address(subject.mechanism, directory + "/" + Workspace.name(), options: subject.options)
       }
-      var receiver = try Receiver.open(address)
+      var receiver = try ByteReceiver(at: address)
       let answer = try Self.asOther(directory, "open sender \(address.text)")
       let refusals = ["error notAllowed", "error noReceiver"]
       #expect(refusals.contains { answer.hasPrefix($0) }, "\(answer)")
@@ -98,7 +98,7 @@ extension AllTests {
       #expect(
         code { () throws(ChannelError) in try receiver.receive(within: .milliseconds(10)) { _ in } }
           == .timedOut)
-      var sender = try Sender.open(address)
+      var sender = try ByteSender(to: address)
       try sender.send(Pattern.bytes(0, subject.size(9)))
       try receiver.receive { _ in }
       try sender.close()
@@ -110,7 +110,7 @@ extension AllTests {
     func bytesOfAnotherUserAreNoMessage(_ subject: Subject) throws {
       Watchdog.at(subject)
       let address = try subject.address()
-      var receiver = try Receiver.open(address)
+      var receiver = try ByteReceiver(at: address)
       let place = address.target.replacingColons
       try Self.run([
         "/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/bin/bash", "-c",

@@ -20,31 +20,29 @@ extension GoldenDump {
     for address in options {
       for role in ["sender", "receiver"] {
         dump.title("\(address), \(role)")
-        let channel = try Channel.open(address)
-        var sender: Sender? = channel.sender
-        var receiver: Receiver? = channel.receiver
+        var channel = try ByteChannel(at: address)
         var spawn = Spawn("/bin/sleep", arguments: ["60"])
         if role == "sender" {
-          if let sender = sender.take() { try spawn.pass(sender, as: "end") }
+          try spawn.pass(&channel.sender, as: "end")
         } else {
-          if let receiver = receiver.take() { try spawn.pass(receiver, as: "end") }
+          try spawn.pass(&channel.receiver, as: "end")
         }
         try dump.child(spawn)
         // The other endpoint goes after its peer, as it would in a program.
-        sender = nil
-        receiver = nil
+        try channel.sender.close()
+        channel.receiver.close()
       }
     }
     dump.title("four endpoints, and a variable of its own")
-    let queue = try Channel.open("queue:")
-    let memory = try Channel.open("memory:")
-    let pipe = try Channel.open("pipe:")
-    let packets = try Channel.open("unix:")
+    var queue = try ByteChannel(at: "queue:")
+    var memory = try ByteChannel(at: "memory:")
+    var pipe = try ByteChannel(at: "pipe:")
+    let packets = try ByteChannel(at: "unix:")
     var spawn = Spawn("/bin/sleep", arguments: ["60"])
     spawn.environment["SWIFT_IPC_OTHER"] = "kept"
-    try spawn.pass(queue.sender, as: "first")
-    try spawn.pass(memory.receiver, as: "second")
-    try spawn.pass(pipe.receiver, as: "third-1")
+    try spawn.pass(&queue.sender, as: "first")
+    try spawn.pass(&memory.receiver, as: "second")
+    try spawn.pass(&pipe.receiver, as: "third-1")
     try spawn.share(packets.sender, as: "fourth")
     try dump.child(spawn)
     return dump.lines

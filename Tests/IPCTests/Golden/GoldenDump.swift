@@ -125,7 +125,7 @@ struct GoldenDump {
   /// Does something with a sender, and writes down all that arrives of it.
   mutating func send(
     _ what: String, _ sender: HeldSender, _ arrivals: Arrivals,
-    _ body: @escaping @Sendable (inout Sender) throws -> Void
+    _ body: @escaping @Sendable (inout ByteSender) throws -> Void
   ) {
     line(what)
     let work = BackgroundWork { try sender.use(body) }
@@ -165,16 +165,16 @@ struct GoldenDump {
 
 /// A sender that two threads hold: one at a time uses it.
 final class HeldSender: @unchecked Sendable {
-  private var sender: Sender?
-  init(_ sender: consuming Sender) { self.sender = consume sender }
-  func use(_ body: (inout Sender) throws -> Void) throws { try body(&sender!) }
+  private var sender: ByteSender?
+  init(_ sender: consuming ByteSender) { self.sender = consume sender }
+  func use(_ body: (inout ByteSender) throws -> Void) throws { try body(&sender!) }
   func close() { sender = nil }
 }
 
 /// A receiver that two threads hold: one at a time uses it.
 final class HeldReceiver: @unchecked Sendable {
-  private var receiver: Receiver?
-  init(_ receiver: consuming Receiver) { self.receiver = consume receiver }
+  private var receiver: ByteReceiver?
+  init(_ receiver: consuming ByteReceiver) { self.receiver = consume receiver }
   func take() throws { try receiver!.receive { _ in } }
   func takeAll() throws { while try receiver!.tryReceive({ _ in true }) != nil {} }
   func close() { receiver = nil }

@@ -39,7 +39,7 @@ extension GoldenDump {
   ) throws {
     title("pipe\(options)\(packets ? "" : ", as a stream")")
     let pipe = try Self.pipe(packets: packets, capacity: 1 << 20)
-    let sender = HeldSender(try Sender.open("pipe:\(pipe.writing)\(options)"))
+    let sender = HeldSender(try ByteSender(to: "pipe:\(pipe.writing)\(options)"))
     close(pipe.writing)
     body(&self, sender, pipe.reading)
     sender.close()
@@ -86,7 +86,7 @@ extension GoldenDump {
       title("fifo\(options)")
       let path = places.path("fifo")
       let end = try Self.checked("fifo", unsafe probe_fifo(path))
-      let sender = HeldSender(try Sender.open("fifo:\(path)\(options)"))
+      let sender = HeldSender(try ByteSender(to: "fifo:\(path)\(options)"))
       if options == "?framing=line" {
         send(sizes: [0, 5, 40], sender, .text(end))
       } else {
@@ -105,8 +105,8 @@ extension GoldenDump {
   private mutating func queues(_ places: Places) throws {
     // Its unit is what a queue of 4096 bytes holds, whatever kernel.msgmax says.
     title("queue?capacity=4096")
-    let receiver = HeldReceiver(try Receiver.open("queue:golden?capacity=4096"))
-    let sender = HeldSender(try Sender.open("queue:golden"))
+    let receiver = HeldReceiver(try ByteReceiver(at: "queue:golden?capacity=4096"))
+    let sender = HeldSender(try ByteSender(to: "queue:golden"))
     let queue = try Int32(Self.registered("queue.golden", places)["queue"] ?? "").unwrapped("queue")
     send(sizes: [0, 5, 4088, 4089, 10_000], sender, .queue(queue))
     sendGathered(sender, .queue(queue))
@@ -114,8 +114,8 @@ extension GoldenDump {
     receiver.close()
 
     title("posix-queue")
-    let posixReceiver = HeldReceiver(try Receiver.open("posix-queue:golden"))
-    let posixSender = HeldSender(try Sender.open("posix-queue:golden"))
+    let posixReceiver = HeldReceiver(try ByteReceiver(at: "posix-queue:golden"))
+    let posixSender = HeldSender(try ByteSender(to: "posix-queue:golden"))
     let name = try Self.registered("posix-queue.golden", places)["name"].unwrapped("name")
     let posixQueue = try Self.checked("mq_open", unsafe probe_mq_open(name))
     var (messages, size) = (0, 0)
@@ -133,7 +133,9 @@ extension GoldenDump {
     sender: HeldSender, socket: Int32
   ) {
     let opened = Opened()
-    let work = BackgroundWork { opened.sender = HeldSender(try Sender.open(address, within: .seconds(30))) }
+    let work = BackgroundWork {
+      opened.sender = HeldSender(try ByteSender(to: address, within: .seconds(30)))
+    }
     let socket = try checked("accept", probe_accept(listener, 30_000))
     _ = try checked("write", unsafe probe_write(socket, [1], 1))
     if let error = work.join() { throw ProbeFailure("\(address): \(error)") }
@@ -190,7 +192,7 @@ extension GoldenDump {
     for options in ["", "?framing=frames"] {
       title("popen\(options)")
       let path = places.path("output")
-      let sender = HeldSender(try Sender.open("popen:cat > \(path)\(options)"))
+      let sender = HeldSender(try ByteSender(to: "popen:cat > \(path)\(options)"))
       try sender.use { sender in for size in [0, 5, 40] { try sender.send(Self.message(size).span) } }
       sender.close()
       let bytes = try Self.contents(path)
@@ -218,7 +220,7 @@ extension GoldenDump {
     title("pipe\(options): a message given up \(place)")
     let pipe = try Self.pipe(packets: false, capacity: 4096)
     if filled > 0 { _ = try Self.checked("fill", probe_fill(pipe.writing, filled)) }
-    let sender = HeldSender(try Sender.open("pipe:\(pipe.writing)\(options)"))
+    let sender = HeldSender(try ByteSender(to: "pipe:\(pipe.writing)\(options)"))
     close(pipe.writing)
     line("send \(size) bytes within a moment, and 5 bytes")
     let first = BackgroundWork {
@@ -247,14 +249,14 @@ extension GoldenDump {
   static func handshakes(_ places: Places) throws -> [String] {
     var dump = GoldenDump()
     dump.title("fifo: a receiver")
-    let fifo = HeldReceiver(try Receiver.open("fifo:\(places.path("fifo"))"))
+    let fifo = HeldReceiver(try ByteReceiver(at: "fifo:\(places.path("fifo"))"))
     dump.mode(of: places.path("fifo"))
     fifo.close()
     dump.mode(of: places.path("fifo"))
     for (options, isStream) in [("", Int32(0)), ("?type=stream", 1), ("?framing=line", 1)] {
       let path = places.path("socket")
       dump.title("unix\(options): a receiver")
-      let receiver = HeldReceiver(try Receiver.open("unix:\(path)\(options)"))
+      let receiver = HeldReceiver(try ByteReceiver(at: "unix:\(path)\(options)"))
       dump.mode(of: path)
       try dump.greeting(try checked("connect", unsafe probe_unix_connect(path, isStream)))
       receiver.close()
@@ -271,7 +273,7 @@ extension GoldenDump {
     dump.title("tcp: a receiver")
     let probe = try checked("listen", unsafe probe_tcp_listen(&port))
     close(probe)
-    let receiver = HeldReceiver(try Receiver.open("tcp:127.0.0.1:\(port)"))
+    let receiver = HeldReceiver(try ByteReceiver(at: "tcp:127.0.0.1:\(port)"))
     try dump.greeting(try checked("connect", probe_tcp_connect(port)))
     receiver.close()
     try dump.descriptors(places)
@@ -298,7 +300,9 @@ extension GoldenDump {
   private mutating func senderSays(_ address: String, _ listener: Int32) throws {
     var bytes = [UInt8](repeating: 0, count: 100)
     let opened = Opened()
-    let work = BackgroundWork { opened.sender = HeldSender(try Sender.open(address, within: .seconds(30))) }
+    let work = BackgroundWork {
+      opened.sender = HeldSender(try ByteSender(to: address, within: .seconds(30)))
+    }
     let socket = try Self.checked("accept", probe_accept(listener, 30_000))
     var count = unsafe probe_read(socket, &bytes, bytes.count, 50)
     line("before it is greeted it says \(count == -2 ? "nothing" : "\(count) bytes")")
@@ -312,7 +316,9 @@ extension GoldenDump {
     line("closing it says \(count == 0 ? "the end" : "\(count)")")
     close(socket)
     for (what, greeting) in [("02", [UInt8]([2])), ("the end", [])] {
-      let work = BackgroundWork { opened.sender = HeldSender(try Sender.open(address, within: .seconds(30))) }
+      let work = BackgroundWork {
+        opened.sender = HeldSender(try ByteSender(to: address, within: .seconds(30)))
+      }
       let socket = try Self.checked("accept", probe_accept(listener, 30_000))
       if !greeting.isEmpty { _ = try Self.checked("write", unsafe probe_write(socket, greeting, 1)) }
       close(socket)
@@ -325,7 +331,7 @@ extension GoldenDump {
   private mutating func descriptors(_ places: Places) throws {
     let path = places.path("memfd")
     title("memfd: a receiver")
-    let receiver = HeldReceiver(try Receiver.open("memfd:\(path)?capacity=4096"))
+    let receiver = HeldReceiver(try ByteReceiver(at: "memfd:\(path)?capacity=4096"))
     mode(of: path)
     let socket = try Self.checked("connect", unsafe probe_unix_connect(path, 1))
     var bytes = [UInt8](repeating: 0, count: 100)
@@ -360,7 +366,7 @@ extension GoldenDump {
 
     title("memfd: a sender")
     let listener = try Self.checked("listen", unsafe probe_unix_listen(path, 1))
-    let work = BackgroundWork { _ = HeldSender(try Sender.open("memfd:\(path)", within: .seconds(30))) }
+    let work = BackgroundWork { _ = HeldSender(try ByteSender(to: "memfd:\(path)", within: .seconds(30))) }
     let connection = try Self.checked("accept", probe_accept(listener, 30_000))
     count = unsafe probe_receive(connection, &bytes, bytes.count, &numbers, &found, 5000)
     line("it says \(Self.hex(bytes[..<max(0, count)])) with \(found) descriptors")

@@ -58,11 +58,11 @@ extension GoldenDump {
 
   private mutating func ring(_ places: Places) throws {
     title("memory?capacity=4096")
-    let receiver = HeldReceiver(try Receiver.open("memory:golden?capacity=4096"))
+    let receiver = HeldReceiver(try ByteReceiver(at: "memory:golden?capacity=4096"))
     let attached = try Attached(Self.registered("memory.golden", places)["segment"])
     line(attached.size)
     unsafe words(attached.bytes)
-    let sender = HeldSender(try Sender.open("memory:golden?capacity=4096"))
+    let sender = HeldSender(try ByteSender(to: "memory:golden?capacity=4096"))
     line("with a sender")
     unsafe words(attached.bytes)
     for sizes in [[0, 1, 5, 8, 100], [2000], [1500], [600], [3000], [7]] {
@@ -130,15 +130,15 @@ extension GoldenDump {
 
   private mutating func boundedBuffer(_ places: Places) throws {
     title("semaphore?capacity=16384")
-    let receiver = HeldReceiver(try Receiver.open("semaphore:golden?capacity=16384"))
+    let receiver = HeldReceiver(try ByteReceiver(at: "semaphore:golden?capacity=16384"))
     let entry = try Self.registered("semaphore.golden", places)
     let attached = try Attached(entry["segment"])
     let set = try entry["set"].flatMap { Int32($0) }.unwrapped("set")
     line(attached.size)
     line("semaphores \(Self.values(set))")
-    let sender = HeldSender(try Sender.open("semaphore:golden"))
+    let sender = HeldSender(try ByteSender(to: "semaphore:golden"))
     unsafe words(attached.bytes, ring: false)
-    let batches: [(what: String, body: @Sendable (inout Sender) throws -> Void)] = [
+    let batches: [(what: String, body: @Sendable (inout ByteSender) throws -> Void)] = [
       ("send 0 and 5 bytes", { for size in [0, 5] { try $0.send(Self.message(size).span) } }),
       (
         "gather 3, 0 and 5 bytes, and flush",
@@ -187,7 +187,7 @@ extension GoldenDump {
 
   private mutating func queueObjects(_ places: Places) throws {
     title("queue?capacity=4096: the objects beside it")
-    let receiver = HeldReceiver(try Receiver.open("queue:golden?capacity=4096"))
+    let receiver = HeldReceiver(try ByteReceiver(at: "queue:golden?capacity=4096"))
     let entry = try Self.registered("queue.golden", places)
     let attached = try Attached(entry["segment"])
     let set = try entry["mutexes"].flatMap { Int32($0) }.unwrapped("mutexes")
@@ -195,7 +195,7 @@ extension GoldenDump {
     line("a queue of mode \(String(probe_queue_mode(queue), radix: 8))")
     line(attached.size)
     line("semaphores \(Self.values(set))")
-    let sender = HeldSender(try Sender.open("queue:golden"))
+    let sender = HeldSender(try ByteSender(to: "queue:golden"))
     unsafe words(attached.bytes, ring: false)
     line("a receiver sleeps")
     let taking = BackgroundWork { try receiver.take() }
@@ -219,8 +219,8 @@ extension GoldenDump {
 
   private mutating func tokens(_ places: Places) throws {
     title("semaphore?type=tokens")
-    let receiver = HeldReceiver(try Receiver.open("semaphore:golden?type=tokens"))
-    let sender = HeldSender(try Sender.open("semaphore:golden?type=tokens"))
+    let receiver = HeldReceiver(try ByteReceiver(at: "semaphore:golden?type=tokens"))
+    let sender = HeldSender(try ByteSender(to: "semaphore:golden?type=tokens"))
     let set = try Self.registered("semaphore.golden", places)["set"].flatMap { Int32($0) }.unwrapped("set")
     line("semaphores \(Self.values(set))")
     try sender.use { for _ in 0..<3 { try $0.send(Token()) } }
@@ -231,8 +231,8 @@ extension GoldenDump {
     receiver.close()
 
     title("posix-semaphore")
-    let posixReceiver = HeldReceiver(try Receiver.open("posix-semaphore:golden"))
-    let posixSender = HeldSender(try Sender.open("posix-semaphore:golden"))
+    let posixReceiver = HeldReceiver(try ByteReceiver(at: "posix-semaphore:golden"))
+    let posixSender = HeldSender(try ByteSender(to: "posix-semaphore:golden"))
     let attached = try Attached(Self.registered("posix-semaphore.golden", places)["segment"])
     line(attached.size)
     unsafe words(attached.bytes, ring: false)
@@ -250,7 +250,7 @@ extension GoldenDump {
 
   private mutating func signals(_ places: Places) throws {
     title("signal")
-    let receiver = HeldReceiver(try Receiver.open("signal:golden"))
+    let receiver = HeldReceiver(try ByteReceiver(at: "signal:golden"))
     let attached = try Attached(Self.registered("signal.golden", places)["segment"])
     line(attached.size)
     let (thread, process) = (attached.word(0), attached.word(4))
@@ -259,7 +259,7 @@ extension GoldenDump {
     line(
       "  0: \(isThread ? "a thread" : "no thread"), \(process == UInt32(getpid()) ? "the process" : "other")")
     unsafe words(attached.bytes, except: [0, 4], ring: false)
-    let sender = HeldSender(try Sender.open("signal:golden"))
+    let sender = HeldSender(try ByteSender(to: "signal:golden"))
     // From here on the signals come to this thread.
     probe_signals_block(1)
     unsafe attached.memory.baseAddress!.storeBytes(of: UInt32(probe_thread_id()), as: UInt32.self)
@@ -283,7 +283,7 @@ extension GoldenDump {
     title("eventfd")
     // The one that the directory was read with is closed by now.
     let before = Set(Self.names(in: "/proc/self/fd").filter { !Self.target("/proc/self/fd/\($0)").isEmpty })
-    var channel = try Channel.make(over: Mechanism(named: "eventfd"))
+    var channel = try ByteChannel(over: Mechanism(named: "eventfd"))
     let new = Self.names(in: "/proc/self/fd").filter { !before.contains($0) }
     let counters = new.filter { Self.target("/proc/self/fd/\($0)").contains("[eventfd]") }
     func counts() -> String {
@@ -311,9 +311,9 @@ extension GoldenDump {
     for address in addresses {
       dump.title(address)
       let prefix = address.prefix { $0 != ":" } + ".golden"
-      let receiver = HeldReceiver(try Receiver.open(address))
+      let receiver = HeldReceiver(try ByteReceiver(at: address))
       dump.entry(String(prefix), places)
-      let sender = HeldSender(try Sender.open(address))
+      let sender = HeldSender(try ByteSender(to: address))
       dump.line("with a sender")
       dump.entry(String(prefix), places)
       sender.close()

@@ -120,8 +120,8 @@ extension AllTests {
       // In a separate process: the alarm ends it if it waits forever.
       await #expect(processExitsWith: .success) { [name = name as String] in
         alarm(30)
-        let first = try Receiver.open("memory:jobs")
-        let found = code { () throws(ChannelError) in _ = try Receiver.open("memory:\(name)") }
+        var first = try ByteReceiver(at: "memory:jobs")
+        let found = code { () throws(ChannelError) in _ = try ByteReceiver(at: "memory:\(name)") }
         first.close()
         exit(found == .invalidAddress ? 0 : 1)
       }
@@ -184,7 +184,7 @@ extension AllTests {
         "semaphore:jobs?capacity=1G", "memory:jobs?capacity=1000000G", "queue:jobs?capacity=2147483647",
       ])
     func failedCreation(address: String) {
-      #expect(code { () throws(ChannelError) in _ = try Receiver.open(address) } != nil)
+      #expect(code { () throws(ChannelError) in _ = try ByteReceiver(at: address) } != nil)
       #expect(directory.names() == [])
     }
 
@@ -209,7 +209,7 @@ extension AllTests {
     @Test("an entry that is a symbolic link isn't followed")
     func linkedEntry() throws {
       unsafe symlink("/tmp/nowhere-\(getpid())", directory.path + "/queue.jobs")
-      #expect(code { () throws(ChannelError) in _ = try Receiver.open("queue:jobs") } == .system)
+      #expect(code { () throws(ChannelError) in _ = try ByteReceiver(at: "queue:jobs") } == .system)
       #expect((try? Files.stat("/tmp/nowhere-\(getpid())")) == nil)
     }
 
@@ -219,8 +219,8 @@ extension AllTests {
       defer { try? Segment.shmctl(remove: segment) }
       try directory.leave("memory.jobs", "swift-ipc 1\nrun abc\nsegment \(segment)\n")
       do {
-        var receiver = try Receiver.open("memory:jobs")
-        var sender = try Sender.open("memory:jobs", within: .zero)
+        var receiver = try ByteReceiver(at: "memory:jobs")
+        var sender = try ByteSender(to: "memory:jobs", within: .zero)
         try sender.send("hello")
         #expect(try receiver.receive(String.self) == "hello")
       }

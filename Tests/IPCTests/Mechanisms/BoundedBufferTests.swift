@@ -168,7 +168,7 @@ extension AllTests {
 
     @Test("tokens are counted, and a full channel refuses one more")
     func tokens() throws {
-      var channel = try Channel.open("semaphore:?type=tokens")
+      var channel = try ByteChannel(at: "semaphore:?type=tokens")
       for _ in 0..<tokenCapacity { #expect(try channel.sender.trySend(Token())) }
       #expect(try !channel.sender.trySend(Token()))
       #expect(code { () throws(ChannelError) in try channel.sender.send([1] as [UInt8]) } == .messageTooLong)

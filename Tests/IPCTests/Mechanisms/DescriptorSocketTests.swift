@@ -49,8 +49,8 @@ extension AllTests {
       var passedDown: DescriptorSocket? = down.other
       var passedUp: DescriptorSocket? = up.other
       let peer = try PeerProcess { (spawn) throws(ChannelError) in
-        try spawn.pass(passedDown.take()!, as: "down")
-        try spawn.pass(passedUp.take()!, as: "up")
+        try spawn.pass(&passedDown!, as: "down")
+        try spawn.pass(&passedUp!, as: "up")
       }
       try peer.order("descriptor-receive down")
       peer.untilAsleep()
@@ -94,7 +94,7 @@ extension AllTests {
       let mine = pair.one
       var passed: DescriptorSocket? = pair.other
       let peer = try PeerProcess { (spawn) throws(ChannelError) in
-        try spawn.pass(passed.take()!, as: "files")
+        try spawn.pass(&passed!, as: "files")
       }
       try peer.order("descriptor-receive files")
       peer.untilAsleep()

@@ -81,7 +81,7 @@ extension AllTests {
     func largerThanTheRing(wait: WaitStrategy) throws {
       var random = SeededRandom.printed()
       let messages = (0..<30).map { _ in random.bytes(0...30_000) }
-      let channel = try Channel.open("memory:?capacity=4K&wait=\(wait.rawValue)")
+      let channel = try ByteChannel(at: "memory:?capacity=4K&wait=\(wait.rawValue)")
       let box = Handed(messages, channel.sender)
       var receiver = channel.receiver
       try Threads.start(name: "sender") { box.run() }
@@ -91,10 +91,10 @@ extension AllTests {
 
     /// Moves a sender to the thread that uses it.
     private final class Handed: Sendable {
-      private let sender: Mutex<Sender?>
+      private let sender: Mutex<ByteSender?>
       private let messages: [[UInt8]]
 
-      init(_ messages: [[UInt8]], _ sender: consuming sending Sender) {
+      init(_ messages: [[UInt8]], _ sender: consuming sending ByteSender) {
         self.messages = messages
         self.sender = Mutex(consume sender)
       }

@@ -32,11 +32,11 @@ extension AllTests {
     @Test(arguments: ["queue", "semaphore", "memory"])
     func messagesOfAnEndedGrandchildArrive(_ mechanism: String) throws {
       Watchdog.at(mechanism)
-      let channel = try Channel.make(over: Mechanism(named: mechanism))
+      let channel = try ByteChannel(over: Mechanism(named: mechanism))
       var receiver = channel.receiver
-      var sender: Sender? = channel.sender
+      var sender: ByteSender? = channel.sender
       let parent = try PeerProcess { (spawn: inout Spawn) throws(ChannelError) in
-        try spawn.pass(sender.take()!, as: "end")
+        try spawn.pass(&sender!, as: "end")
       }
       let child = try #require(Int32(try parent.ask("pass-on end 9")))
       try parent.kill()

@@ -29,13 +29,13 @@ extension Subject {
   }
 
   /// Both endpoints in this process, for threads.
-  func plainPair() throws -> Channel {
-    guard form == .named else { return try Channel.make(over: mechanism, options: options) }
+  func plainPair() throws -> ByteChannel {
+    guard form == .named else { return try ByteChannel(over: mechanism, options: options) }
     // Another program may have taken a port that was free a moment ago.
     for _ in 0..<3 where mechanism == .tcp {
-      if let channel = try? Channel.open(address()) { return channel }
+      if let channel = try? ByteChannel(at: address()) { return channel }
     }
-    return try Channel.open(address())
+    return try ByteChannel(at: address())
   }
 
   /// Whether a full channel can have room again although nothing was received: a socket moves bytes between buffers.

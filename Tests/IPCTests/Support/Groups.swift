@@ -3,7 +3,7 @@ import Testing
 
 /// Several sending processes, and the receiver here.
 struct SenderGroup: ~Copyable {
-  var receiver: Receiver
+  var receiver: ByteReceiver
   let senders: [PeerProcess]
 
   /// Nil if this form of the mechanism has one sender.
@@ -14,7 +14,7 @@ struct SenderGroup: ~Copyable {
 
   private static func named(_ subject: Subject, _ count: Int) throws -> SenderGroup {
     let address = try subject.address()
-    let receiver = try Receiver.open(address)
+    let receiver = try ByteReceiver(at: address)
     var list: [PeerProcess] = []
     for _ in 0..<count {
       let peer = try PeerProcess()
@@ -27,15 +27,15 @@ struct SenderGroup: ~Copyable {
   private static func anonymous(_ subject: Subject, _ count: Int) throws -> SenderGroup? {
     var options = subject.options
     options.senders = .many
-    let channel: Channel
+    let channel: ByteChannel
     do throws(ChannelError) {
-      channel = try Channel.make(over: subject.mechanism, options: options)
+      channel = try ByteChannel(over: subject.mechanism, options: options)
     } catch {
       // Only if the mechanism's caveat says so.
       try #require(error.code == .notSupported && subject.traits.caveat.contains("sender"))
       return nil
     }
-    let sender = channel.sender
+    var sender = channel.sender
     let receiver = channel.receiver
     var list: [PeerProcess] = []
     for _ in 0..<count {
@@ -51,7 +51,7 @@ struct SenderGroup: ~Copyable {
 
 /// Several receiving processes, and the sender here.
 struct ReceiverGroup: ~Copyable {
-  var sender: Sender
+  var sender: ByteSender
   let receivers: [PeerProcess]
   /// The channel's address, if it has a name.
   let address: Address?
@@ -65,10 +65,10 @@ struct ReceiverGroup: ~Copyable {
         try peer.must("open receiver \(address.text)")
         list.append(peer)
       }
-      return ReceiverGroup(sender: try Sender.open(address), receivers: list, address: address)
+      return ReceiverGroup(sender: try ByteSender(to: address), receivers: list, address: address)
     }
-    let channel = try Channel.make(over: subject.mechanism, options: subject.options)
-    let receiver = channel.receiver
+    let channel = try ByteChannel(over: subject.mechanism, options: subject.options)
+    var receiver = channel.receiver
     let sender = channel.sender
     for _ in 0..<count {
       let peer = try PeerProcess { (spawn) throws(ChannelError) in try spawn.share(receiver, as: "end") }

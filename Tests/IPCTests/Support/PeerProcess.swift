@@ -8,8 +8,8 @@ import Testing
 /// The other process of a test: executes orders and answers them.
 final class PeerProcess {
   private var child: ChildProcess
-  private var orders: Sender
-  private var report: Receiver
+  private var orders: ByteSender
+  private var report: ByteReceiver
   let id: Int32
 
   /// Starts one, with the endpoints that `give` passes.
@@ -17,14 +17,14 @@ final class PeerProcess {
     var options = ChannelOptions()
     options.wait = .block
     var spawn = Spawn(Workspace.peer)
-    let down = try Channel.make(over: .pipe, options: options)
-    let up = try Channel.make(over: .pipe, options: options)
-    orders = down.sender
-    report = up.receiver
-    try spawn.pass(down.receiver, as: "orders")
-    try spawn.pass(up.sender, as: "report")
+    var down = try ByteChannel(over: .pipe, options: options)
+    var up = try ByteChannel(over: .pipe, options: options)
+    try spawn.pass(&down.receiver, as: "orders")
+    try spawn.pass(&up.sender, as: "report")
     try give(&spawn)
     child = try spawn.start()
+    orders = down.sender
+    report = up.receiver
     id = child.id
   }
 
@@ -80,7 +80,7 @@ final class PeerProcess {
   /// Lets the process end, and checks its exit code.
   func finish(at location: SourceLocation = #_sourceLocation) throws {
     // Closing the orders ends its main.
-    let none = try Channel.make(over: .pipe)
+    let none = try ByteChannel(over: .pipe)
     orders = none.sender
     let exit = try child.wait(within: .seconds(40))
     #expect(exit == .code(0), sourceLocation: location)

@@ -28,7 +28,7 @@ struct Subject: Sendable, CustomTestStringConvertible, CustomStringConvertible {
   var traits: MechanismTraits { mechanism.traits }
 
   /// Whether messages have no bytes.
-  var isTokens: Bool { traits.carries == .tokens || options.type == "tokens" }
+  var isTokens: Bool { traits.carries == .tokens || options.type == .tokens }
 
   /// The size of a message that should have so many bytes: that many, 4 for integers, 0 for tokens.
   func size(_ bytes: Int) -> Int { isTokens ? 0 : traits.carries == .integers ? 4 : bytes }
@@ -77,8 +77,8 @@ struct Subject: Sendable, CustomTestStringConvertible, CustomStringConvertible {
     switch (mechanism, form) {
     case (.pipe, _): [{ $0.senders = .many }]
     case (.fifo, _): [{ $0.senders = .one }]
-    case (.unix, _): [{ $0.type = "stream" }]
-    case (.semaphore, _): [{ $0.type = "tokens" }]
+    case (.unix, _): [{ $0.type = .stream }]
+    case (.semaphore, _): [{ $0.type = .tokens }]
     case (.queue, _): [{ $0.receivers = .one }]
     default: []
     }
@@ -115,7 +115,7 @@ struct Subject: Sendable, CustomTestStringConvertible, CustomStringConvertible {
   func toPeer() throws -> Outward {
     switch form {
     case .anonymous:
-      let channel = try Channel.make(over: mechanism, options: options)
+      let channel = try ByteChannel(over: mechanism, options: options)
       let receiver = channel.receiver
       let peer = try Self.peer(receiver)
       return Outward(sender: channel.sender, peer: peer)
@@ -123,7 +123,7 @@ struct Subject: Sendable, CustomTestStringConvertible, CustomStringConvertible {
       let address = try address()
       let peer = try PeerProcess()
       try peer.must("open receiver \(address.text)")
-      return Outward(sender: try Sender.open(address), peer: peer)
+      return Outward(sender: try ByteSender(to: address), peer: peer)
     }
   }
 
@@ -131,12 +131,12 @@ struct Subject: Sendable, CustomTestStringConvertible, CustomStringConvertible {
   func fromPeer() throws -> Inward {
     switch form {
     case .anonymous:
-      let channel = try Channel.make(over: mechanism, options: options)
+      let channel = try ByteChannel(over: mechanism, options: options)
       let peer = try Self.peer(channel.sender)
       return Inward(receiver: channel.receiver, peer: peer)
     case .named:
       let address = try address()
-      let receiver = try Receiver.open(address)
+      let receiver = try ByteReceiver(at: address)
       let peer = try PeerProcess()
       try peer.must("open sender \(address.text)")
       return Inward(receiver: receiver, peer: peer)
@@ -147,7 +147,7 @@ struct Subject: Sendable, CustomTestStringConvertible, CustomStringConvertible {
   func betweenPeers() throws -> (sender: PeerProcess, receiver: PeerProcess) {
     switch form {
     case .anonymous:
-      let channel = try Channel.make(over: mechanism, options: options)
+      let channel = try ByteChannel(over: mechanism, options: options)
       return (try Self.peer(channel.sender), try Self.peer(channel.receiver))
     case .named:
       let address = try address()
@@ -159,20 +159,16 @@ struct Subject: Sendable, CustomTestStringConvertible, CustomStringConvertible {
     }
   }
 
-  static func peer(_ sender: consuming Sender) throws -> PeerProcess {
-    var given: Sender? = sender
-    let peer = try PeerProcess { (spawn) throws(ChannelError) in
-      if let sender = given.take() { try spawn.pass(sender, as: "end") }
-    }
+  static func peer(_ sender: consuming ByteSender) throws -> PeerProcess {
+    var sender = sender
+    let peer = try PeerProcess { (spawn) throws(ChannelError) in try spawn.pass(&sender, as: "end") }
     try peer.must("inherit sender end")
     return peer
   }
 
-  static func peer(_ receiver: consuming Receiver) throws -> PeerProcess {
-    var given: Receiver? = receiver
-    let peer = try PeerProcess { (spawn) throws(ChannelError) in
-      if let receiver = given.take() { try spawn.pass(receiver, as: "end") }
-    }
+  static func peer(_ receiver: consuming ByteReceiver) throws -> PeerProcess {
+    var receiver = receiver
+    let peer = try PeerProcess { (spawn) throws(ChannelError) in try spawn.pass(&receiver, as: "end") }
     try peer.must("inherit receiver end")
     return peer
   }
@@ -180,17 +176,19 @@ struct Subject: Sendable, CustomTestStringConvertible, CustomStringConvertible {
 
 /// A sender here, its receiver there.
 struct Outward: ~Copyable {
-  var sender: Sender
+  var sender: ByteSender
   let peer: PeerProcess
 }
 
 /// A receiver here, its sender there.
 struct Inward: ~Copyable {
-  var receiver: Receiver
+  var receiver: ByteReceiver
   let peer: PeerProcess
 }
 
 extension Address {
   /// The address with its options, as another program reads it.
-  var text: String { "\(self)?" + options.parameters.map { "\($0.key)=\($0.value)" }.joined(separator: "&") }
+  var text: String {
+    "\(mechanism.name):\(target)?" + options.parameters.map { "\($0.key)=\($0.value)" }.joined(separator: "&")
+  }
 }

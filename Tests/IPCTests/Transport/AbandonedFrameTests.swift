@@ -36,7 +36,7 @@ import TestSupport
 
       private func pair(_ mechanism: Mechanism) throws -> (TransportPair, SystemCall) {
         var options = ChannelOptions()
-        if mechanism == .unix { options.type = "stream" }
+        if mechanism == .unix { options.type = .stream }
         let implementation = try Catalogue.implementation(of: mechanism)
         return (try implementation.pair(options), mechanism == .pipe ? .pwritev2 : .sendmsg)
       }

@@ -33,9 +33,9 @@ extension AllTests {
     /// Senders of a named socket connect and close, and their descriptor numbers are reused.
     @Test(arguments: [0, 1, 2]) func aSenderWithAReusedDescriptorNumberWakes(_ held: Int) async throws {
       let address = "unix:" + Workspace.path()
-      let receiver = AsyncReceiver(try Receiver.open(address))
-      var first = try Sender.open(address)
-      var second = try Sender.open(address)
+      let receiver = AsyncReceiver(try ByteReceiver(at: address))
+      var first = try ByteSender(to: address)
+      var second = try ByteSender(to: address)
       for text in ["a", "b"] {
         if text == "a" { try first.send(text) } else { try second.send(text) }
         #expect(try await receiver.receive(String.self) == text)
@@ -50,10 +50,10 @@ extension AllTests {
       // Other endpoints take the number before the next sender's connection does.
       var others: [AsyncReceiver] = []
       for _ in 0..<held {
-        let channel = try Channel.make(over: .pipe)
+        let channel = try ByteChannel(over: .pipe)
         others.append(AsyncReceiver(channel.receiver))
       }
-      var third = try Sender.open(address)
+      var third = try ByteSender(to: address)
       let last = Task { try await receiver.receive(String.self) }
       await settle()
       let before = Processes.getrusage()
@@ -70,7 +70,7 @@ extension AllTests {
     /// Two messages arrive in one read, for two waiting tasks.
     @Test(arguments: [Mechanism.pipe, .unix, .queue, .semaphore, .memory])
     func messagesReadAheadAreDelivered(_ mechanism: Mechanism) async throws {
-      let channel = try Channel.make(over: mechanism)
+      let channel = try ByteChannel(over: mechanism)
       let receiver = AsyncReceiver(channel.receiver)
       var sender = channel.sender
       sender.coalesces = true
@@ -92,7 +92,7 @@ extension AllTests {
     /// A large message over a channel from which no process reads.
     @Test(arguments: [Mechanism.pipe, .queue, .memory, .unix, .tcp, .semaphore], [false, true])
     func aLargeSendEndsWhenCancelledOrClosed(_ mechanism: Mechanism, _ byCancelling: Bool) async throws {
-      let channel = try Channel.make(over: mechanism)
+      var channel = try ByteChannel(over: mechanism)
       let sender = AsyncSender(channel.sender)
       let task = Task { try await sender.send([UInt8](repeating: 1, count: 15 << 20)) }
       await settle()
@@ -106,8 +106,8 @@ extension AllTests {
     /// A sender that coalesces requests, and a task that waits for the answer.
     @Test(arguments: [Mechanism.pipe, .memory, .unix, .queue])
     func waitingFlushesCoalescedMessages(_ mechanism: Mechanism) async throws {
-      let there = try Channel.make(over: mechanism)
-      let back = try Channel.make(over: mechanism)
+      let there = try ByteChannel(over: mechanism)
+      let back = try ByteChannel(over: mechanism)
       var request = there.sender
       request.coalesces = true
       let answers = AsyncReceiver(back.receiver)
@@ -129,7 +129,7 @@ extension AllTests {
     /// A message is found while a thread still waits on behalf of a cancelled task.
     @Test(arguments: [Mechanism.memory, .queue, .semaphore])
     func anAbandonedWaitHidesNoMessage(_ mechanism: Mechanism) async throws {
-      let channel = try Channel.make(over: mechanism)
+      let channel = try ByteChannel(over: mechanism)
       let receiver = AsyncReceiver(channel.receiver)
       var sender = channel.sender
       for number in 0..<50 {
@@ -146,7 +146,7 @@ extension AllTests {
     /// Room for the smaller of two messages wakes a select.
     @Test(arguments: [Mechanism.queue, .semaphore, .pipe])
     func theSmallerMessageGoesFirst(_ mechanism: Mechanism) async throws {
-      let channel = try Channel.make(over: mechanism)
+      let channel = try ByteChannel(over: mechanism)
       var receiver = channel.receiver
       let sender = AsyncSender(channel.sender)
       while try sender.trySend([UInt8](repeating: 1, count: 100)) {}

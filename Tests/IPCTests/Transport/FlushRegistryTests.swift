@@ -8,8 +8,8 @@ extension AllTests {
     /// The mechanisms that coalesce small messages, each as a channel within this process.
     static let addresses = ["pipe:", "unix:", "unix:?type=stream", "tcp:", "queue:", "semaphore:"]
 
-    private func coalescing(_ address: String) throws(ChannelError) -> Channel {
-      var channel = try Channel.open(address)
+    private func coalescing(_ address: String) throws(ChannelError) -> ByteChannel {
+      var channel = try ByteChannel(at: address)
       channel.sender.coalesces = true
       return channel
     }
@@ -28,7 +28,7 @@ extension AllTests {
     @Test("a coalesced message is sent before a wait on another channel that times out", arguments: addresses)
     func flushedBeforeWaitingElsewhere(address: String) throws {
       var channel = try coalescing(address)
-      var other = try Channel.open("memory:")
+      var other = try ByteChannel(at: "memory:")
       try channel.sender.send("held back")
       #expect(
         code { () throws(ChannelError) in
@@ -50,8 +50,8 @@ extension AllTests {
     }
 
     private func close(
-      _ channel: consuming Channel, after messages: [String]
-    ) throws(ChannelError) -> Receiver {
+      _ channel: consuming ByteChannel, after messages: [String]
+    ) throws(ChannelError) -> ByteReceiver {
       for message in messages { try channel.sender.send(message) }
       try channel.sender.close()
       return channel.receiver
@@ -62,13 +62,13 @@ extension AllTests {
       var options = ChannelOptions()
       options.capacityBytes = 4096
       options.coalesces = true
-      var full = try Channel.make(over: .pipe, options: options)
+      var full = try ByteChannel(over: .pipe, options: options)
       let block = [UInt8](repeating: 1, count: 4000)
       var accepted = 0
       while accepted < 1000, try full.sender.trySend(block) { accepted += 1 }
       #expect(accepted > 0 && accepted < 1000)
       #expect(!FlushRegistry.flushBeforeWaiting())
-      var other = try Channel.open("pipe:")
+      var other = try ByteChannel(at: "pipe:")
       #expect(
         code { () throws(ChannelError) in
           try other.receiver.receive([UInt8].self, within: .milliseconds(10))

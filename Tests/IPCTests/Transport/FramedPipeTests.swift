@@ -44,7 +44,7 @@
       @Test("messages survive any fault at any call on a socket", arguments: effects, 1...6)
       func stream(effect: Faults.Effect, at: Int) throws {
         var options = ChannelOptions()
-        options.type = "stream"
+        options.type = .stream
         for deadline in [Deadline.never, .within(.seconds(3600))] {
           let ends = try UnixSocketMechanism.pair(options)
           var found: [[UInt8]] = []
@@ -81,7 +81,7 @@
 
       @Test("a reserved message survives short writes", arguments: effects)
       func reserved(effect: Faults.Effect) throws {
-        var channel = try Channel.make(over: .pipe)
+        var channel = try ByteChannel(over: .pipe)
         _ = try Faults.with([Faults.Plan(.pwritev2, at: 1, effect)]) { () throws(ChannelError) in
           try channel.sender.send(capacity: 3000) { output in
             for index in 0..<2500 { output.append(UInt8(truncatingIfNeeded: index)) }
@@ -103,7 +103,7 @@
           } catch {
             #expect(error.code == expected)
             #expect(error.errno == number)
-            #expect(error.mechanism == .pipe && error.operation == "send")
+            #expect(error.mechanism == .pipe && error.operation == .send)
           }
           ends.sender.close()
           ends.receiver.close()

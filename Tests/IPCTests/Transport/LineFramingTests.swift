@@ -60,7 +60,7 @@ extension AllTests {
       options.framing = .line
       for coalesces in [false, true] {
         options.coalesces = coalesces
-        var channel = try Channel.make(over: .pipe, options: options)
+        var channel = try ByteChannel(over: .pipe, options: options)
         #expect(code { () throws(ChannelError) in try channel.sender.send("a\nb") } == .invalidMessage)
         #expect(
           code { () throws(ChannelError) in
@@ -79,20 +79,17 @@ extension AllTests {
     func endToEnd() throws {
       var options = ChannelOptions()
       options.framing = .line
-      let channel = try Channel.make(over: .pipe, options: options)
+      let channel = try ByteChannel(over: .pipe, options: options)
       var receiver = try sendAll(channel, ["", "grün", String(repeating: "x", count: 9000)])
       var found: [String] = []
-      try receiver.forEach(String.self) { (line: String) in
-        found.append(line)
-        return true
-      }
+      while let line = try receiver.next(String.self) { found.append(line) }
       #expect(found == ["", "grün", String(repeating: "x", count: 9000)])
     }
 
     /// Sends, closes, and returns the receiver.
     private func sendAll(
-      _ channel: consuming Channel, _ lines: [String]
-    ) throws(ChannelError) -> Receiver {
+      _ channel: consuming ByteChannel, _ lines: [String]
+    ) throws(ChannelError) -> ByteReceiver {
       for line in lines { try channel.sender.send(line) }
       try channel.sender.close()
       return channel.receiver

@@ -5,11 +5,23 @@ import SystemCalls
 ///
 /// System calls: socketpair(2), sendmsg(2) and recvmsg(2) with SCM_RIGHTS (unix(7)).
 public struct DescriptorSocket: ~Copyable, Sendable {
-  let descriptor: Descriptor
+  /// Nil once it is closed, or passed to a child.
+  private var descriptor: Descriptor?
 
-  fileprivate static let role = "descriptors"
+  private init(_ descriptor: consuming Descriptor) { self.descriptor = consume descriptor }
 
-  private init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
+  /// Closes the socket now; closing it again does nothing. Going out of scope does the same.
+  public mutating func close() { descriptor = nil }
+
+  fileprivate mutating func take() throws(ChannelError) -> Descriptor {
+    guard let taken = descriptor.take() else { throw Self.closed(.pass) }
+    return taken
+  }
+
+  private static func closed(_ operation: ChannelError.Operation) -> ChannelError {
+    ChannelError(
+      .closed, operation, .unix, "closed: this process has closed this socket, or passed it to a child")
+  }
 
   /// Both sockets.
   @frozen public struct Pair: ~Copyable, Sendable {
@@ -30,48 +42,57 @@ public struct DescriptorSocket: ~Copyable, Sendable {
   }
 
   /// The socket that the parent process passed under this name.
-  public static func inherited(_ name: String) throws(ChannelError) -> DescriptorSocket {
-    let endpoint = try Inheritance.endpoint(name, role: role)
-    return DescriptorSocket(Descriptor(owning: try endpoint.descriptor(0)))
+  public init(inherited name: String) throws(ChannelError) {
+    let endpoint = try Inheritance.endpoint(name, .descriptors, nil)
+    self.init(Descriptor(owning: try endpoint.descriptor(0)))
   }
 
   /// Opens a file for reading, and sends its descriptor.
   public func send(opening path: String) throws(ChannelError) {
-    try translating(.send, .unix, path) { () throws(SystemError) in
-      let file = try Files.open(path, .read)
-      try Sockets.sendmsg(descriptor: file, over: descriptor)
+    switch descriptor {
+    case .some(let socket):
+      do throws(SystemError) {
+        let file = try Files.open(path, .read)
+        try Sockets.sendmsg(descriptor: file, over: socket)
+      } catch {
+        throw ChannelError(error, .send, .unix, path)
+      }
+    case .none: throw Self.closed(.send)
     }
   }
 
   /// Receives an open file, and reads its contents as text, at most 4 MiB.
   public func receiveText() throws(ChannelError) -> String {
-    let text = try translating(.receive, .unix) { () throws(SystemError) -> String? in
-      guard let file = try Sockets.recvmsgDescriptor(over: descriptor) else { return nil }
-      return try Files.readText(file)
+    switch descriptor {
+    case .some(let socket):
+      do throws(SystemError) {
+        if let file = try Sockets.recvmsgDescriptor(over: socket) { return try Files.readText(file) }
+      } catch {
+        throw ChannelError(error, .receive, .unix)
+      }
+      throw .closed(.receive, .unix)
+    case .none: throw Self.closed(.receive)
     }
-    guard let text else { throw .closed(.receive, .unix) }
-    return text
   }
 }
 
 extension Spawn {
-  /// Passes a socket to the child: it is closed here once the child has it.
-  public mutating func pass(_ socket: consuming DescriptorSocket, as name: String) throws(ChannelError) {
-    let passed = Passed(socket)
-    try add(name, DescriptorSocket.role, .unix, ChannelOptions(), EndpointTransfer(descriptors: [passed.raw]))
-    {
-      passed.socket = nil
+  /// Passes a socket to the child: it is closed here.
+  public mutating func pass(_ socket: inout DescriptorSocket, as name: String) throws(ChannelError) {
+    let passed = Passed(try socket.take())
+    try add(name, .descriptors, .unix, ChannelOptions(), EndpointTransfer(descriptors: [passed.raw])) {
+      passed.descriptor = nil
       return nil
     }
   }
 
   /// Keeps the socket open until the child has it.
   private final class Passed {
-    var socket: DescriptorSocket?
+    var descriptor: Descriptor?
     let raw: Int32
-    init(_ socket: consuming DescriptorSocket) {
-      raw = socket.descriptor.raw
-      self.socket = consume socket
+    init(_ descriptor: consuming Descriptor) {
+      raw = descriptor.raw
+      self.descriptor = consume descriptor
     }
   }
 }

@@ -77,7 +77,7 @@ final class QueueEndpoint: Sendable {
 
   /// Takes a mutex, or waits for it in slices. Returns false if the deadline passes, or the peers are gone.
   func lock(
-    _ mutex: Mutex, until deadline: Deadline, _ operation: ChannelOperation
+    _ mutex: Mutex, until deadline: Deadline, _ operation: ChannelError.Operation
   ) throws(ChannelError) -> Bool {
     let steps = Semaphores.Steps(Semaphores.Operation(mutex.rawValue, -1, undo: true))
     while true {

@@ -65,7 +65,7 @@ final class BoundedBuffer: @unchecked Sendable {
   /// One semtimedop(2), waiting in slices. Returns false if the deadline passes, or the peers are gone.
   @inline(__always) func semtimedop(
     _ steps: borrowing Semaphores.Steps, until deadline: Deadline, tries: Int = 1,
-    _ operation: ChannelOperation
+    _ operation: ChannelError.Operation
   ) throws(ChannelError) -> Bool {
     try SemaphoreMechanism.semtimedopInSlices(set, steps, until: deadline, tries: tries, owner, operation)
   }
@@ -75,7 +75,8 @@ final class BoundedBuffer: @unchecked Sendable {
   }
 
   /// The slot of this turn, whose position the semaphore at `index` has. Call it inside the turn.
-  func slot(_ index: Int, _ operation: ChannelOperation) throws(ChannelError) -> UnsafeMutableRawBufferPointer
+  func slot(_ index: Int, _ operation: ChannelError.Operation) throws(ChannelError)
+    -> UnsafeMutableRawBufferPointer
   {
     let turn = turns.load()
     turns.store(turn &+ 1)
@@ -118,7 +119,7 @@ final class BoundedBuffer: @unchecked Sendable {
 
   /// Ends this endpoint's turn at its slot, and moves to the next. Returns false if the set is gone.
   func endTurn(
-    _ end: borrowing TurnEnd, staysInside: Bool, _ operation: ChannelOperation
+    _ end: borrowing TurnEnd, staysInside: Bool, _ operation: ChannelError.Operation
   ) throws(ChannelError) -> Bool {
     let wraps = position == slots - 1
     position = wraps ? 0 : position + 1

@@ -27,24 +27,14 @@ enum SemaphoreMechanism: KernelObjectMechanism {
       close: ["semtimedop", "semctl", "shmctl", "shmdt"]
     )
     .adding(LivenessPipe.systemCalls, RegistryEntry.systemCalls),
-    manySenders: true, manyReceivers: true, outlivesProcesses: true, bytesPerCall: BoundedBuffer.slotBytes,
+    types: [.messages, .tokens], manySenders: true, manyReceivers: true, outlivesProcesses: true,
+    bytesPerCall: BoundedBuffer.slotBytes,
     baseline: .semaphore,
     caveat: "two calls per message in each process, each of which takes an undo entry of kernel.sem's"
   )
 
   // MARK: Options
 
-  static func check(_ options: ChannelOptions) throws(ChannelError) {
-    switch options.type {
-    case nil, "messages", tokens: return
-    case .some(let other):
-      throw ChannelError(
-        .invalidAddress, .open, mechanism,
-        "unknown type \"\(other)\" of semaphore: write type=messages or type=tokens")
-    }
-  }
-
-  private static let tokens = "tokens"
   private static let defaultSlots = 64
 
   private static func slots(_ options: ChannelOptions) throws(ChannelError) -> Int {
@@ -62,7 +52,7 @@ enum SemaphoreMechanism: KernelObjectMechanism {
   // MARK: Opening
 
   static func create(_ options: ChannelOptions) throws(ChannelError) -> [String: String] {
-    if options.type == tokens {
+    if options.type == .tokens {
       let set = try translating(.open, mechanism) { () throws(SystemError) in
         try Semaphores.semget(SemaphoreCounter.values)
       }
@@ -84,7 +74,7 @@ enum SemaphoreMechanism: KernelObjectMechanism {
   static func sender(
     _ ids: KernelObjectIDs, _ liveness: LivenessPipe, _ options: ChannelOptions
   ) throws(ChannelError) -> any SenderTransport {
-    options.type == tokens
+    options.type == .tokens
       ? CounterSender(mechanism, try SemaphoreCounter(ids, liveness), options)
       : FramedSender(mechanism, BoundedBufferWriter(try BoundedBuffer(ids, liveness)), options)
   }
@@ -92,7 +82,7 @@ enum SemaphoreMechanism: KernelObjectMechanism {
   static func receiver(
     _ ids: KernelObjectIDs, _ liveness: LivenessPipe, _ options: ChannelOptions
   ) throws(ChannelError) -> any ReceiverTransport {
-    options.type == tokens
+    options.type == .tokens
       ? CounterReceiver(mechanism, try SemaphoreCounter(ids, liveness), options)
       : FramedReceiver(mechanism, BoundedBufferReader(try BoundedBuffer(ids, liveness)), options)
   }
@@ -116,7 +106,7 @@ enum SemaphoreMechanism: KernelObjectMechanism {
   /// One semtimedop(2), waiting in slices. Returns false if the deadline passes, or the peers are gone.
   static func semtimedopInSlices(
     _ set: Int32, _ steps: borrowing Semaphores.Steps, until deadline: Deadline, tries: Int = 1,
-    _ owner: KernelObjectOwner, _ operation: ChannelOperation
+    _ owner: KernelObjectOwner, _ operation: ChannelError.Operation
   ) throws(ChannelError) -> Bool {
     while true {
       do throws(SystemError) {

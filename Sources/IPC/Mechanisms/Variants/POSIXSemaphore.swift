@@ -42,7 +42,7 @@ enum POSIXSemaphoreMechanism: KernelObjectMechanism {
     }
 
     private func semTimedwait(
-      _ semaphore: POSIXSemaphore, until deadline: Deadline, _ operation: ChannelOperation
+      _ semaphore: POSIXSemaphore, until deadline: Deadline, _ operation: ChannelError.Operation
     ) throws(ChannelError) -> Bool {
       while true {
         let took = try translating(operation, mechanism) { () throws(SystemError) in

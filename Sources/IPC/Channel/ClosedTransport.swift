@@ -1,0 +1,48 @@
+/// What is behind an endpoint that was closed, passed to a child, or taken over by a shared one: every call throws `closed`.
+final class ClosedTransport: SenderTransport, ReceiverTransport {
+  let mechanism: Mechanism
+  let options: ChannelOptions
+  let bytesCarried = 0
+  var coalesces: Bool {
+    get { false }
+    set {}
+  }
+  let admitsMoreSenders = false
+  let atomicMessageBytes = 0
+  var readiness: Readiness { .descriptors([], nil) }
+
+  init(_ mechanism: Mechanism, _ options: ChannelOptions) {
+    self.mechanism = mechanism
+    self.options = options
+  }
+
+  private func closed(_ operation: ChannelError.Operation) -> ChannelError {
+    ChannelError(
+      .closed, operation, mechanism,
+      "closed: this process has closed this endpoint, passed it to a child, or made a shared one of it")
+  }
+
+  func send(_ bytes: UnsafeRawBufferPointer, until deadline: Deadline) throws(ChannelError) -> Bool {
+    throw closed(.send)
+  }
+
+  func reserve(
+    _ capacity: Int, until deadline: Deadline
+  ) throws(ChannelError) -> UnsafeMutableRawBufferPointer? { throw closed(.send) }
+
+  func commit(_ count: Int, until deadline: Deadline) throws(ChannelError) -> Bool { throw closed(.send) }
+
+  func take(until deadline: Deadline) throws(ChannelError) -> UnsafeRawBufferPointer? {
+    throw closed(.receive)
+  }
+
+  /// There is nothing to flush, so that closing twice is no error.
+  func flush(until deadline: Deadline) throws(ChannelError) -> Bool { true }
+
+  func release() {}
+  func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool { true }
+  func waitUntilReady(until deadline: Deadline) -> Bool { true }
+  func close() {}
+  func transfer() throws(ChannelError) -> EndpointTransfer { throw closed(.pass) }
+  func finishTransfer() -> AnyObject? { nil }
+}

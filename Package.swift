@@ -31,7 +31,10 @@ let package = Package(
     .target(name: "Measurement", dependencies: ["SystemCalls"], swiftSettings: strict),
     .target(
       name: "ConcurrencyModels", dependencies: ["SystemCalls", "Measurement"], swiftSettings: strict),
-    .target(name: "IPC", dependencies: ["SystemCalls", "ConcurrencyModels"], swiftSettings: strict),
+    .target(
+      name: "IPC", dependencies: ["SystemCalls", "ConcurrencyModels"],
+      // For MessageReader, which holds a span. A client needs no such setting.
+      swiftSettings: strict + [.enableExperimentalFeature("Lifetimes")]),
     // Apart from IPC, which needs no Foundation.
     .target(name: "IPCJSON", dependencies: ["IPC"], swiftSettings: strict),
     .target(name: "IPCWorkers", dependencies: ["IPC", "SystemCalls", "Measurement"], swiftSettings: strict),

@@ -9,8 +9,8 @@ struct ActorAnswer: Sendable {
   var outcome: ActorFrame.Outcome? {
     start < frame.count ? ActorFrame.Outcome(rawValue: frame[start]) : nil
   }
-  /// Reads what follows the outcome.
-  var reader: MessageReader { MessageReader(at: start + 1) }
+  /// The offset of what follows the outcome.
+  var contents: Int { start + 1 }
 }
 
 /// A task that waits for an answer.

@@ -188,8 +188,8 @@ final class ActorConnection: @unchecked Sendable {
       writer.write(id)
     }
     guard answer.outcome == .returned else { throw system.failure(answer, nil) }
-    var reader = answer.reader
-    return try [HostedActor](from: &reader, answer.frame.span)
+    var reader = MessageReader(answer.frame.span, at: answer.contents)
+    return try [HostedActor](from: &reader)
   }
 
   // MARK: Receiving
@@ -239,32 +239,32 @@ final class ActorConnection: @unchecked Sendable {
   }
 
   private func handle(_ frame: [UInt8]) throws(ChannelError) {
-    var reader = MessageReader()
-    let raw: UInt8 = try reader.integer(frame.span)
+    var reader = MessageReader(frame.span)
+    let raw: UInt8 = try reader.integer()
     guard let kind = ActorFrame.Kind(rawValue: raw) else {
       throw .invalid("a frame of the unknown kind \(raw)")
     }
     guard hasHandshake || kind == .hello else { throw .invalid("a frame before the greeting") }
     switch kind {
-    case .hello: try handleHello(&reader, frame.span)
+    case .hello: try handleHello(&reader)
     case .reply: try handleReply(&reader, frame)
     case .call: try handleCall(&reader, frame)
     case .list:
-      let id: UInt64 = try reader.integer(frame.span)
-      guard reader.remaining(frame.span) == 0 else { throw .invalid("a list request with extra bytes") }
+      let id: UInt64 = try reader.integer()
+      guard reader.remaining == 0 else { throw .invalid("a list request with extra bytes") }
       try admit()
       reply(id, returned: system.hosted)
     }
   }
 
-  private func handleHello(_ reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
-    let version: UInt16 = try reader.integer(bytes)
+  private func handleHello(_ reader: inout MessageReader) throws(ChannelError) {
+    let version: UInt16 = try reader.integer()
     guard version == ActorFrame.version else {
       throw .invalid(
         "version \(version) of the actors' protocol where version \(ActorFrame.version) is expected")
     }
-    let process: UInt64 = try reader.integer(bytes)
-    guard reader.remaining(bytes) == 0, self.process == nil else {
+    let process: UInt64 = try reader.integer()
+    guard reader.remaining == 0, self.process == nil else {
       throw .invalid("a second handshake, or one with extra bytes")
     }
     try system.connected(self, to: process)
@@ -273,7 +273,7 @@ final class ActorConnection: @unchecked Sendable {
   }
 
   private func handleReply(_ reader: inout MessageReader, _ frame: [UInt8]) throws(ChannelError) {
-    let id: UInt64 = try reader.integer(frame.span)
+    let id: UInt64 = try reader.integer()
     let answer = ActorAnswer(frame: frame, start: reader.offset)
     guard let (caller, next) = table.withLock({ $0.complete(id) }) else {
       throw .invalid("an answer to a call that wasn't made")
@@ -298,14 +298,13 @@ final class ActorConnection: @unchecked Sendable {
   func callAnswered() { openCalls.subtract(1, ordering: .relaxed) }
 
   private func handleCall(_ reader: inout MessageReader, _ frame: [UInt8]) throws(ChannelError) {
-    let bytes = frame.span
-    let id: UInt64 = try reader.integer(bytes)
-    let depth: UInt8 = try reader.integer(bytes)
+    let id: UInt64 = try reader.integer()
+    let depth: UInt8 = try reader.integer()
     guard depth <= ActorFrame.maximumDepth else { throw .invalid("a call nested in \(depth) others") }
     var ancestors: [UInt64] = []
-    for _ in 0..<depth { ancestors.append(try reader.integer(bytes)) }
-    let name = try actors.read(&reader, bytes) { $0 }
-    let received = try targets.read(&reader, bytes) { ReceivedTarget($0) }
+    for _ in 0..<depth { ancestors.append(try reader.integer()) }
+    let name = try actors.read(&reader) { $0 }
+    let received = try targets.read(&reader) { ReceivedTarget($0) }
     try admit()
     guard let actor = system.record(name), let instance = actor.instance else {
       return refuseUnknown(id, name)

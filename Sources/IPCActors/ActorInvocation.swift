@@ -37,13 +37,14 @@ public struct ActorInvocationDecoder: DistributedTargetInvocationDecoder, @unche
   public typealias SerializationRequirement = Message
 
   private let bytes: [UInt8]
-  private var reader: MessageReader
+  /// The offset of the next argument.
+  private var next: Int
   private let generics: [any Any.Type]
 
   /// - Parameter start: the offset of the first argument.
   init(_ bytes: [UInt8], from start: Int, generics: [any Any.Type]) {
     self.bytes = bytes
-    reader = MessageReader(at: start)
+    next = start
     self.generics = generics
   }
 
@@ -54,7 +55,10 @@ public struct ActorInvocationDecoder: DistributedTargetInvocationDecoder, @unche
   public mutating func decodeNextArgument<Argument: Message>() throws -> Argument {
     let bytes = self.bytes
     do throws(ChannelError) {
-      return try reader.message(bytes.span)
+      var reader = MessageReader(bytes.span, at: next)
+      let argument: Argument = try reader.message()
+      next = reader.offset
+      return argument
     } catch {
       throw ActorArgumentError(error: error, type: "\(Argument.self)")
     }

@@ -6,7 +6,7 @@ final class CarriedErrors: Sendable {
   private struct Codec {
     let name: String
     let encode: @Sendable (any Error, inout MessageWriter) throws(ChannelError) -> Void
-    let decode: @Sendable (inout MessageReader, Span<UInt8>) throws(ChannelError) -> any Error
+    let decode: @Sendable (inout MessageReader) throws(ChannelError) -> any Error
   }
   private struct Known {
     var byType: [ObjectIdentifier: Codec] = [:]
@@ -17,8 +17,8 @@ final class CarriedErrors: Sendable {
   func add<Failure: Error & Message>(_ type: Failure.Type) {
     let codec = Codec(name: String(reflecting: type)) { error, writer throws(ChannelError) in
       if let error = error as? Failure { try error.encode(to: &writer) }
-    } decode: { reader, bytes throws(ChannelError) in
-      try Failure(decoding: bytes.extracting(reader.offset...))
+    } decode: { reader throws(ChannelError) in
+      try Failure(decoding: reader.rest())
     }
     known.withLock { known in
       known.byType[ObjectIdentifier(type)] = codec
@@ -39,15 +39,15 @@ final class CarriedErrors: Sendable {
   }
 
   func decode(
-    _ reader: inout MessageReader, _ bytes: Span<UInt8>, _ id: IPCActorID?
+    _ reader: inout MessageReader, _ id: IPCActorID?
   ) throws(ChannelError) -> any Error {
-    let name = try reader.string(bytes)
+    let name = try reader.string()
     guard let codec = known.withLock({ $0.byName[name] }) else {
       return IPCActorError(
         .threw, id,
         "it threw \(name), a type that this process can't decode: call carry(_:) with it here too",
         errorType: name)
     }
-    return try codec.decode(&reader, bytes)
+    return try codec.decode(&reader)
   }
 }

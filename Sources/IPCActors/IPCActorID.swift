@@ -26,9 +26,9 @@ public struct IPCActorID: Hashable, Sendable, Codable, Message, CustomStringConv
   }
 
   /// Reads both parts.
-  public init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
-    process = try reader.integer(bytes)
-    name = try reader.string(bytes)
+  public init(from reader: inout MessageReader) throws(ChannelError) {
+    process = try reader.integer()
+    name = try reader.string()
   }
 }
 
@@ -51,8 +51,8 @@ public struct HostedActor: Hashable, Sendable, Message {
   }
 
   /// Reads both parts.
-  public init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
-    id = try IPCActorID(from: &reader, bytes)
-    type = try reader.string(bytes)
+  public init(from reader: inout MessageReader) throws(ChannelError) {
+    id = try IPCActorID(from: &reader)
+    type = try reader.string()
   }
 }

@@ -303,18 +303,18 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
 
   /// The error in an answer that isn't a result.
   func failure(_ answer: ActorAnswer, _ id: IPCActorID?) -> any Error {
-    var reader = answer.reader
-    let bytes = answer.frame
+    let frame = answer.frame
+    var reader = MessageReader(frame.span, at: answer.contents)
     do throws(ChannelError) {
       switch answer.outcome {
-      case .threwValue: return try errors.decode(&reader, bytes.span, id)
+      case .threwValue: return try errors.decode(&reader, id)
       case .threwDescription:
-        let type = try reader.string(bytes.span)
+        let type = try reader.string()
         return IPCActorError(
-          .threw, id, "it threw \(type): \(try reader.string(bytes.span))", errorType: type)
+          .threw, id, "it threw \(type): \(try reader.string())", errorType: type)
       case .refused:
-        let code = try reader.string(bytes.span)
-        return IPCActorError(.init(rawValue: code), id, try reader.string(bytes.span))
+        let code = try reader.string()
+        return IPCActorError(.init(rawValue: code), id, try reader.string())
       case .returned, nil: throw .invalid("an unknown outcome")
       }
     } catch {

@@ -7,11 +7,11 @@ struct ReceivedNameTable<Value> {
   /// Reads a name. Returns the value that was stored for it, or what `make` returns for a new name.
   /// - Throws: `invalidMessage`, for a number that is neither known nor the next one.
   mutating func read(
-    _ reader: inout MessageReader, _ bytes: Span<UInt8>, _ make: (String) -> Value
+    _ reader: inout MessageReader, _ make: (String) -> Value
   ) throws(ChannelError) -> Value {
-    let number: UInt16 = try reader.integer(bytes)
+    let number: UInt16 = try reader.integer()
     if Int(number) < values.count { return values[Int(number)] }
-    let name = try reader.string(bytes)
+    let name = try reader.string()
     let value = make(name)
     if number == ActorFrame.unnumberedName { return value }
     guard Int(number) == values.count, values.count < ActorFrame.maximumNames,

@@ -12,6 +12,11 @@ public import IPC
 public protocol JSONMessage: Message, Codable {}
 
 extension JSONMessage {
+  /// The type's name without its module.
+  public static var messageName: String { unqualifiedName(of: Self.self) }
+  /// `json`.
+  public static var messageCoding: MessageCoding { MessageCoding("json") }
+
   /// Writes the value as JSON.
   /// - Throws: `invalidMessage`, when the value can't be encoded.
   public func encode(to writer: inout MessageWriter) throws(ChannelError) {
@@ -25,8 +30,8 @@ extension JSONMessage {
 
   /// Reads the value from the rest of the message, which must be JSON.
   /// - Throws: `invalidMessage`.
-  public init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
-    let data = Data(try reader.array(bytes, count: reader.remaining(bytes)))
+  public init(from reader: inout MessageReader) throws(ChannelError) {
+    let data = Data(try reader.array(count: reader.remaining))
     do {
       self = try JSONDecoder().decode(Self.self, from: data)
     } catch {

@@ -31,9 +31,9 @@ enum PoolProtocol {
       self.sentAt = sentAt
     }
 
-    init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
-      id = try reader.integer(bytes)
-      sentAt = try reader.integer(bytes)
+    init(from reader: inout MessageReader) throws(ChannelError) {
+      id = try reader.integer()
+      sentAt = try reader.integer()
     }
   }
 
@@ -59,15 +59,15 @@ enum PoolProtocol {
       writer.write(workNanoseconds)
     }
 
-    init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
-      id = try reader.integer(bytes)
-      let raw: UInt8 = try reader.integer(bytes)
+    init(from reader: inout MessageReader) throws(ChannelError) {
+      id = try reader.integer()
+      let raw: UInt8 = try reader.integer()
       guard let status = Status(rawValue: raw) else {
         throw .invalid("a result with the unknown status \(raw)")
       }
       self.status = status
-      dispatchNanoseconds = try reader.integer(bytes)
-      workNanoseconds = try reader.integer(bytes)
+      dispatchNanoseconds = try reader.integer()
+      workNanoseconds = try reader.integer()
     }
   }
 }
@@ -81,11 +81,11 @@ extension Processes.Usage: Message {
     writer.write(involuntarySwitches)
   }
 
-  package init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
+  package init(from reader: inout MessageReader) throws(ChannelError) {
     self.init()
-    userNanoseconds = try reader.integer(bytes)
-    systemNanoseconds = try reader.integer(bytes)
-    voluntarySwitches = try reader.integer(bytes)
-    involuntarySwitches = try reader.integer(bytes)
+    userNanoseconds = try reader.integer()
+    systemNanoseconds = try reader.integer()
+    voluntarySwitches = try reader.integer()
+    involuntarySwitches = try reader.integer()
   }
 }

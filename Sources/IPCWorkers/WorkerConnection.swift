@@ -98,12 +98,12 @@ final class WorkerConnection<Job: Message & Sendable, Output: Message & Sendable
       let ready: Result<Processes.Usage, ChannelError> = try receiver.receive(within: Self.startTimeout) {
         bytes in
         do throws(ChannelError) {
-          var reader = MessageReader()
-          let header = try PoolProtocol.ResultHeader(from: &reader, bytes)
+          var reader = MessageReader(bytes)
+          let header = try PoolProtocol.ResultHeader(from: &reader)
           guard header.status == .ready else {
             throw .invalid("the first message of a worker must say that it is ready")
           }
-          return .success(try Processes.Usage(from: &reader, bytes))
+          return .success(try Processes.Usage(from: &reader))
         } catch {
           return .failure(error)
         }
@@ -222,8 +222,8 @@ final class WorkerConnection<Job: Message & Sendable, Output: Message & Sendable
     _ bytes: Span<UInt8>
   ) -> Result<(ticket: Pool.Ticket, outcome: JobOutcome<Job, Output>), ChannelError> {
     do throws(ChannelError) {
-      var reader = MessageReader()
-      let header = try PoolProtocol.ResultHeader(from: &reader, bytes)
+      var reader = MessageReader(bytes)
+      let header = try PoolProtocol.ResultHeader(from: &reader)
       // A worker answers in the order of the jobs.
       guard header.status != .ready, open > 0, header.id == nextID &- UInt64(open) else {
         throw .invalid("an output for a job that the worker doesn't have")
@@ -237,7 +237,7 @@ final class WorkerConnection<Job: Message & Sendable, Output: Message & Sendable
         inFlight.removeFirst(answered)
         answered = 0
       }
-      let rest = bytes.extracting(reader.offset...)
+      let rest = reader.rest()
       let result: Result<Output, JobFailure> =
         header.status == .done
         ? .success(try Output(decoding: rest)) : .failure(.failed(try String(decoding: rest)))

@@ -58,10 +58,10 @@ enum WorkerService<Job: Message, Output: Message> {
     {
       bytes in
       do throws(ChannelError) {
-        var reader = MessageReader()
-        let header = try PoolProtocol.JobHeader(from: &reader, bytes)
+        var reader = MessageReader(bytes)
+        let header = try PoolProtocol.JobHeader(from: &reader)
         do throws(ChannelError) {
-          let rest = bytes.extracting(reader.offset...)
+          let rest = reader.rest()
           return .success((header, .success(try Job(decoding: rest))))
         } catch {
           return .success((header, .failure(error)))

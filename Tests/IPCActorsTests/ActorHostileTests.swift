@@ -57,12 +57,12 @@ final class FarSystem {
   /// The next answer: to which call, the outcome, and its code if it was refused.
   func answer() throws -> (id: UInt64, outcome: ActorFrame.Outcome?, code: String) {
     let bytes = try receiver.receive([UInt8].self, within: .seconds(30))
-    var reader = MessageReader()
-    let kind: UInt8 = try reader.integer(bytes.span)
+    var reader = MessageReader(bytes.span)
+    let kind: UInt8 = try reader.integer()
     #expect(kind == ActorFrame.Kind.reply.rawValue)
-    let id: UInt64 = try reader.integer(bytes.span)
-    let outcome = ActorFrame.Outcome(rawValue: try reader.integer(bytes.span))
-    return (id, outcome, outcome == .refused ? try reader.string(bytes.span) : "")
+    let id: UInt64 = try reader.integer()
+    let outcome = ActorFrame.Outcome(rawValue: try reader.integer())
+    return (id, outcome, outcome == .refused ? try reader.string() : "")
   }
 
   /// Waits until the system has closed the connection, whatever it says before.

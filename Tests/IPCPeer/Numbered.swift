@@ -21,13 +21,13 @@ package enum Numbered {
 
   /// The sender's number and the sequence number; nil if the bytes aren't that message.
   package static func read(_ span: Span<UInt8>) -> (id: Int, sequence: Int)? {
-    var reader = MessageReader()
+    var reader = MessageReader(span)
     if span.count == 4 {
-      guard let both = try? reader.integer(span, as: UInt32.self) else { return nil }
+      guard let both = try? reader.integer(as: UInt32.self) else { return nil }
       return (Int(both >> 24), Int(both & 0xFF_FFFF))
     }
-    guard let id = try? reader.integer(span, as: UInt32.self),
-      let sequence = try? reader.integer(span, as: UInt32.self),
+    guard let id = try? reader.integer(as: UInt32.self),
+      let sequence = try? reader.integer(as: UInt32.self),
       Pattern.matches(span.extracting(droppingFirst: headerBytes), Int(sequence) &+ Int(id))
     else { return nil }
     return (Int(id), Int(sequence))

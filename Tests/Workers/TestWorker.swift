@@ -21,10 +21,10 @@ package struct TestJob: Message, Hashable, Sendable {
     writer.write(payload)
   }
 
-  package init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
-    number = try reader.integer(bytes)
-    port = try reader.integer(bytes)
-    payload = try reader.string(bytes)
+  package init(from reader: inout MessageReader) throws(ChannelError) {
+    number = try reader.integer()
+    port = try reader.integer()
+    payload = try reader.string()
   }
 }
 

@@ -20,10 +20,10 @@ package struct CrawlJob: Message, Sendable, Hashable {
     writer.write(url)
   }
 
-  package init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
-    depth = try reader.integer(bytes)
-    hops = try reader.integer(bytes)
-    url = try reader.string(bytes)
+  package init(from reader: inout MessageReader) throws(ChannelError) {
+    depth = try reader.integer()
+    hops = try reader.integer()
+    url = try reader.string()
   }
 }
 
@@ -58,17 +58,17 @@ package struct CrawlPage: Message, Sendable, Hashable {
     for link in links { writer.write(link) }
   }
 
-  package init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
-    status = try reader.integer(bytes)
-    self.bytes = try reader.integer(bytes)
-    isHTML = try reader.bool(bytes)
-    isRedirect = try reader.bool(bytes)
-    microseconds = try reader.integer(bytes)
-    title = try reader.string(bytes)
-    failure = try reader.string(bytes)
-    let count: UInt32 = try reader.integer(bytes)
+  package init(from reader: inout MessageReader) throws(ChannelError) {
+    status = try reader.integer()
+    self.bytes = try reader.integer()
+    isHTML = try reader.bool()
+    isRedirect = try reader.bool()
+    microseconds = try reader.integer()
+    title = try reader.string()
+    failure = try reader.string()
+    let count: UInt32 = try reader.integer()
     // Reserves nothing: the count may be false.
-    for _ in 0..<count { links.append(try reader.string(bytes)) }
+    for _ in 0..<count { links.append(try reader.string()) }
   }
 }
 
@@ -92,9 +92,9 @@ struct FetchedPage: Message, Sendable {
     page.encode(to: &writer)
   }
 
-  init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
-    dispatch = try reader.integer(bytes)
-    took = try reader.integer(bytes)
-    page = try CrawlPage(from: &reader, bytes)
+  init(from reader: inout MessageReader) throws(ChannelError) {
+    dispatch = try reader.integer()
+    took = try reader.integer()
+    page = try CrawlPage(from: &reader)
   }
 }

@@ -1,5 +1,51 @@
-/// What a channel's messages are, as the two ends compare it.
+/// What a channel's messages are, as its two ends compare it when they meet.
 package struct MessageType: Hashable, Sendable {
+  /// A hash of coding, size and name.
   package let fingerprint: UInt64
+  /// What an error calls the type.
   package let name: String
+
+  /// The most bytes of a name that travels; the fingerprint is of the whole name.
+  package static let longestName = 200
+
+  /// FNV-1a of the coding's name, the size, and the type's name, with a zero byte between them.
+  package init(coding: String, size: Int, name: String) {
+    let text = Array("\(coding)\0\(size)\0\(name)".utf8)
+    fingerprint = text.reduce(14_695_981_039_346_656_037) { ($0 ^ UInt64($1)) &* 1_099_511_628_211 }
+    self.name = Self.readable(name)
+  }
+
+  /// A type as another process describes it.
+  package init(fingerprint: UInt64, name: String) {
+    self.fingerprint = fingerprint
+    self.name = Self.readable(name)
+  }
+
+  /// Without what a terminal or a line of text would take for more than a character, and of a bounded length.
+  private static func readable(_ name: String) -> String {
+    var text = ""
+    for scalar in name.unicodeScalars {
+      let fits = text.utf8.count + String(scalar).utf8.count <= longestName
+      guard fits else { break }
+      text.unicodeScalars.append(scalar.value < 32 || scalar.value == 127 ? "?" : scalar)
+    }
+    return text
+  }
+
+  package static func == (one: MessageType, other: MessageType) -> Bool {
+    one.fingerprint == other.fingerprint
+  }
+  package func hash(into hasher: inout Hasher) { hasher.combine(fingerprint) }
+
+  // MARK: As text
+
+  /// `8c1f0a52b7e3d914 Job`, as a registry entry has it.
+  package var text: String { String(fingerprint, radix: 16) + " " + name }
+
+  /// Reads ``text``; nil if it is something else.
+  package init?(text: some StringProtocol) {
+    let words = text.split(separator: " ", maxSplits: 1)
+    guard let first = words.first, let fingerprint = UInt64(first, radix: 16) else { return nil }
+    self.init(fingerprint: fingerprint, name: words.count > 1 ? String(words[1]) : "")
+  }
 }

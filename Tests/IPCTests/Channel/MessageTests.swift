@@ -32,13 +32,13 @@ private struct Sample: Message, Hashable {
     writer.write(wide)
   }
 
-  init(from reader: inout MessageReader, _ bytes: Span<UInt8>) throws(ChannelError) {
-    number = try reader.integer(bytes)
-    flag = try reader.bool(bytes)
-    text = try reader.string(bytes)
-    list = try reader.array(bytes)
-    ratio = try reader.double(bytes)
-    wide = try reader.integer(bytes)
+  init(from reader: inout MessageReader) throws(ChannelError) {
+    number = try reader.integer()
+    flag = try reader.bool()
+    text = try reader.string()
+    list = try reader.array()
+    ratio = try reader.double()
+    wide = try reader.integer()
   }
 }
 
@@ -63,11 +63,11 @@ extension AllTests {
 
     /// The code with which a field is refused, and how far the reader has moved.
     private func read<Value>(
-      _ bytes: [UInt8], _ body: (inout MessageReader, Span<UInt8>) throws(ChannelError) -> Value
+      _ bytes: [UInt8], _ body: (inout MessageReader) throws(ChannelError) -> Value
     ) -> (code: ChannelError.Code?, offset: Int) {
-      var reader = MessageReader()
+      var reader = MessageReader(bytes.span)
       do throws(ChannelError) {
-        _ = try body(&reader, bytes.span)
+        _ = try body(&reader)
         return (nil, reader.offset)
       } catch {
         return (error.code, reader.offset)
@@ -152,16 +152,16 @@ extension AllTests {
       }
       for length in [UInt32.max, 1 << 31, 5] {
         let bytes = try encode(length)
-        let text = read(bytes) { (reader, bytes) throws(ChannelError) in try reader.string(bytes) }
-        let list = read(bytes) { (reader, bytes) throws(ChannelError) in try reader.array(bytes) }
+        let text = read(bytes) { (reader) throws(ChannelError) in try reader.string() }
+        let list = read(bytes) { (reader) throws(ChannelError) in try reader.array() }
         #expect(text.code == .invalidMessage && list.code == .invalidMessage)
       }
       for count in [-1, 5, Int.max, Int.min] {
-        let text = read([1, 2, 3, 4]) { (reader, bytes) throws(ChannelError) in
-          try reader.text(bytes, count: count)
+        let text = read([1, 2, 3, 4]) { (reader) throws(ChannelError) in
+          try reader.text(count: count)
         }
-        let list = read([1, 2, 3, 4]) { (reader, bytes) throws(ChannelError) in
-          try reader.array(bytes, count: count)
+        let list = read([1, 2, 3, 4]) { (reader) throws(ChannelError) in
+          try reader.array(count: count)
         }
         #expect(text == (.invalidMessage, 0), "a refused read takes nothing")
         #expect(list == (.invalidMessage, 0))

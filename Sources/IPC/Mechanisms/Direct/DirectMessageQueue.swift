@@ -65,8 +65,8 @@ public struct MessageQueue: ~Copyable, Sendable {
       let count = unsafe try span.withUnsafeMutableBytes { raw throws(SystemError) in
         unsafe try MessageQueues.msgrcv(id, raw.baseAddress!, capacity: capacity, type: type, wait: wait)
       }
-      var reader = MessageReader()
-      guard let found: Int = try? reader.integer(buffer.span) else { return nil }
+      var reader = MessageReader(buffer.span)
+      guard let found: Int = try? reader.integer() else { return nil }
       return Entry(type: found, bytes: Array(buffer[8..<(8 + count)]))
     } catch {
       if error.meansNoMessage { return nil }

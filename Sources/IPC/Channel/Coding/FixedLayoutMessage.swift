@@ -1,0 +1,108 @@
+/// A value that is sent as it lies in memory: no encoder, one copy. For integers, floating-point numbers, SIMD vectors, and
+/// structs of them.
+///
+/// ```swift
+/// struct Sample: FixedLayoutMessage {
+///   var time: UInt64
+///   var value: Double
+/// }
+/// ```
+///
+/// Every bit pattern must be valid, and there must be no padding, since padding would send bytes of other values. The
+/// first endpoint that is opened for such a type checks both, and throws `notSupported` with the member at fault: a Bool,
+/// an enumeration and a reference are not allowed (write a UInt8, a raw value); members are ordered from the largest to
+/// the smallest, with a UInt8, UInt16 or UInt32 more where bytes are missing.
+///
+/// Numbers are in the machine's byte order, which is little-endian wherever this library runs.
+public protocol FixedLayoutMessage: Message {}
+
+extension FixedLayoutMessage {
+  /// ``MessageCoding/fixed``.
+  public static var messageCoding: MessageCoding { .fixed }
+
+  /// The value's memory.
+  @inlinable public func encode(to writer: inout MessageWriter) {
+    unsafe withUnsafeBytes(of: self) { unsafe writer.storage.append(contentsOf: $0) }
+  }
+
+  /// The value's memory.
+  @inlinable public init(from reader: inout MessageReader) throws(ChannelError) {
+    let at = try reader.skip(MemoryLayout<Self>.size)
+    // The layout was checked when the endpoint was opened: any bytes are a value.
+    self = unsafe reader.bytes.withUnsafeBytes { bytes in
+      unsafe withUnsafeTemporaryAllocation(of: Self.self, capacity: 1) { value in
+        unsafe UnsafeMutableRawBufferPointer(value).copyMemory(
+          from: UnsafeRawBufferPointer(rebasing: bytes[at..<(at + MemoryLayout<Self>.size)]))
+        return unsafe value.moveElement(from: 0)
+      }
+    }
+  }
+}
+
+extension Int: FixedLayoutMessage {}
+extension Int8: FixedLayoutMessage {}
+extension Int16: FixedLayoutMessage {}
+extension Int32: FixedLayoutMessage {}
+extension Int64: FixedLayoutMessage {}
+extension UInt: FixedLayoutMessage {}
+extension UInt8: FixedLayoutMessage {}
+extension UInt16: FixedLayoutMessage {}
+extension UInt32: FixedLayoutMessage {}
+extension UInt64: FixedLayoutMessage {}
+extension Float: FixedLayoutMessage {}
+extension Double: FixedLayoutMessage {}
+// SIMD3 has padding.
+extension SIMD2: Message, FixedLayoutMessage where Scalar: FixedLayoutMessage {}
+extension SIMD4: Message, FixedLayoutMessage where Scalar: FixedLayoutMessage {}
+extension SIMD8: Message, FixedLayoutMessage where Scalar: FixedLayoutMessage {}
+extension SIMD16: Message, FixedLayoutMessage where Scalar: FixedLayoutMessage {}
+extension SIMD32: Message, FixedLayoutMessage where Scalar: FixedLayoutMessage {}
+extension SIMD64: Message, FixedLayoutMessage where Scalar: FixedLayoutMessage {}
+
+/// Looks whether a type's memory can be sent as it is.
+enum FixedLayout {
+  /// - Throws: `notSupported`, with the member that can't be sent.
+  static func check<Element: FixedLayoutMessage>(_ type: Element.Type) throws(ChannelError) {
+    func refuse(_ why: String) -> ChannelError {
+      ChannelError(
+        .notSupported, .open, nil,
+        "\(type) can't be a FixedLayoutMessage: \(why); or make it Codable, Message")
+    }
+    guard _isPOD(type) else { throw refuse("it contains a reference: use numbers alone") }
+    // All bits zero are a value, if the type is what it says.
+    let zero = unsafe withUnsafeTemporaryAllocation(of: Element.self, capacity: 1) { value in
+      unsafe UnsafeMutableRawBufferPointer(value).initializeMemory(as: UInt8.self, repeating: 0)
+      return unsafe value.moveElement(from: 0)
+    }
+    var fault: String?
+    let used = size(of: zero, "", &fault)
+    if let fault { throw refuse(fault) }
+    guard used == MemoryLayout<Element>.size else {
+      throw refuse(
+        "it has \(MemoryLayout<Element>.size) bytes, and its members have \(used), so that the rest is padding: order the members from the largest to the smallest, and fill up with UInt8 members"
+      )
+    }
+  }
+
+  /// The bytes of the numbers in a value.
+  private static func size<Value>(of value: Value, _ path: String, _ fault: inout String?) -> Int {
+    if Value.self is any FixedWidthInteger.Type || Value.self is any BinaryFloatingPoint.Type
+      || Value.self is any SIMD.Type
+    {
+      return MemoryLayout<Value>.size
+    }
+    let mirror = Mirror(reflecting: value)
+    guard mirror.displayStyle == .struct || mirror.displayStyle == .tuple, !mirror.children.isEmpty else {
+      if MemoryLayout<Value>.size > 0, fault == nil {
+        fault = "its member \(path.isEmpty ? "" : "\(path) ")is a \(Value.self), which is no number"
+      }
+      return 0
+    }
+    var used = 0
+    for child in mirror.children {
+      let name = path.isEmpty ? child.label ?? "?" : "\(path).\(child.label ?? "?")"
+      used += size(of: child.value, name, &fault)
+    }
+    return used
+  }
+}

@@ -32,6 +32,7 @@ final class Peer {
   private func run(_ verb: String, _ words: [String]) throws(ChannelError) -> String {
     switch verb {
     case "inherit": try inherit(words[0], words[1])
+    case "inherit-typed": try inheritTyped(words[0], words[1])
     case "open": try open(words[0], words[1])
     case "open-soon": try openSoon(words[0], words[1])
     case "close": try close()
@@ -67,6 +68,30 @@ final class Peer {
       receiver = try ByteReceiver(inherited: name)
     }
     return "ok"
+  }
+
+  /// Takes an endpoint of a `Channel<String>` as another type, and then as what it is: answers the code of the first error,
+  /// and what the right one received, or "sent".
+  private func inheritTyped(_ role: String, _ name: String) throws(ChannelError) -> String {
+    var first = "none"
+    if role == "sender" {
+      do throws(ChannelError) {
+        _ = try Sender<Int>(inherited: name)
+      } catch {
+        first = error.code.rawValue
+      }
+      var right = try Sender<String>(inherited: name)
+      try right.send("from the child")
+      try right.close()
+      return "\(first) sent"
+    }
+    do throws(ChannelError) {
+      _ = try Receiver<Int>(inherited: name)
+    } catch {
+      first = error.code.rawValue
+    }
+    var right = try Receiver<String>(inherited: name)
+    return "\(first) \(try right.receive())"
   }
 
   private func open(_ role: String, _ address: String) throws(ChannelError) -> String {

@@ -33,6 +33,10 @@ public struct ChannelError: Error, Hashable, Sendable, CustomStringConvertible {
     public static let protocolViolation = Code(rawValue: "protocolViolation")
     /// The message arrived whole, but isn't a value of the type that the caller asked for.
     public static let invalidMessage = Code(rawValue: "invalidMessage")
+    /// The other end of the channel has messages of another type.
+    public static let typeMismatch = Code(rawValue: "typeMismatch")
+    /// The other end is built with another version of the wire formats.
+    public static let versionMismatch = Code(rawValue: "versionMismatch")
     /// A child process did what its parent does, instead of serving, and would have started processes without end.
     public static let notServed = Code(rawValue: "notServed")
     /// A system call failed; ``ChannelError/errno`` has its error.

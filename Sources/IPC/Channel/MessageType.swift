@@ -42,6 +42,40 @@ package struct MessageType: Hashable, Sendable {
   /// `8c1f0a52b7e3d914 Job`, as a registry entry has it.
   package var text: String { String(fingerprint, radix: 16) + " " + name }
 
+  /// `8c1f0a52b7e3d914:Job`, as an environment has it: percent-encoded, without spaces.
+  package var word: String {
+    let digits = Array("0123456789ABCDEF".utf8)
+    var bytes: [UInt8] = []
+    for byte in name.utf8 {
+      if byte > 32, byte < 127, byte != UInt8(ascii: "%") {
+        bytes.append(byte)
+      } else {
+        bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+      }
+    }
+    return String(fingerprint, radix: 16) + ":" + String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// Reads ``word``; nil if it is something else.
+  package init?(word: some StringProtocol) {
+    guard let colon = word.firstIndex(of: ":"), let fingerprint = UInt64(word[..<colon], radix: 16) else {
+      return nil
+    }
+    var bytes: [UInt8] = []
+    var rest = word[word.index(after: colon)...].utf8[...]
+    while let byte = rest.popFirst() {
+      if byte == UInt8(ascii: "%"),
+        let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
+      {
+        bytes.append(value)
+        rest = rest.dropFirst(2)
+      } else {
+        bytes.append(byte)
+      }
+    }
+    self.init(fingerprint: fingerprint, name: String(decoding: bytes, as: UTF8.self))
+  }
+
   /// Reads ``text``; nil if it is something else.
   package init?(text: some StringProtocol) {
     let words = text.split(separator: " ", maxSplits: 1)

@@ -46,14 +46,15 @@ extension KernelObjectMechanism {
     _ address: Address, until deadline: Deadline
   ) throws(ChannelError) -> any SenderTransport {
     let (entry, liveness) = try RegistryEntry.joinSending(
-      mechanism, address.target, sharesSending: traits.manySenders, until: deadline)
+      mechanism, address.target, sharesSending: traits.manySenders, type: address.options.messageType,
+      until: deadline)
     return try sender(KernelObjectIDs(mechanism, entry.ids), liveness, address.options)
   }
 
   static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
     let options = address.options
     let (entry, liveness) = try RegistryEntry.joinReceiving(
-      mechanism, address.target, sharesReceiving: sharesReceiving(options)
+      mechanism, address.target, sharesReceiving: sharesReceiving(options), type: options.messageType
     ) { () throws(ChannelError) in
       ResourceCleaner.prepare()
       return try create(options)

@@ -21,13 +21,19 @@ final class RegistryEntry: Sendable {
   let ids: [String: String]
   private let path: String
   private let run: String
+  /// What the channel's messages are; nil: any.
+  private let type: MessageType?
 
-  private init(_ mechanism: Mechanism, _ name: String, path: String, ids: [String: String], run: String) {
+  private init(
+    _ mechanism: Mechanism, _ name: String, path: String, ids: [String: String], run: String,
+    type: MessageType?
+  ) {
     self.mechanism = mechanism
     self.name = name
     self.path = path
     self.ids = ids
     self.run = run
+    self.type = type
   }
 
   // MARK: The directory
@@ -87,19 +93,20 @@ final class RegistryEntry: Sendable {
   ///   - sharesReceiving: whether another receiver may have the name too.
   ///   - create: creates the kernel objects and returns their ids.
   static func joinReceiving(
-    _ mechanism: Mechanism, _ name: String, sharesReceiving: Bool,
+    _ mechanism: Mechanism, _ name: String, sharesReceiving: Bool, type: MessageType? = nil,
     create: () throws(ChannelError) -> [String: String]
   ) throws(ChannelError) -> (RegistryEntry, LivenessPipe) {
     let path = try path(mechanism, name)
     let file = try lockedFile(path, create: true, mechanism)!
     let found = parse(try read(file, path, mechanism))
     if let found, isHeld(path + sendersSuffix) || isHeld(path + receiversSuffix) {
+      try found.check(type, mechanism)
       guard sharesReceiving || !isHeld(path + receiversSuffix) else {
         throw ChannelError(
           .busy, .open, mechanism,
           "\"\(name)\" already has its one receiver: close that receiver, or use another name")
       }
-      let entry = RegistryEntry(mechanism, name, path: path, ids: found.ids, run: found.run)
+      let entry = RegistryEntry(mechanism, name, path: path, ids: found.ids, run: found.run, type: found.type)
       return (entry, try entry.liveness(.receiver))
     }
     if let found { ResourceCleaner.remove(found.ids) }
@@ -111,7 +118,7 @@ final class RegistryEntry: Sendable {
       try? Files.unlink(path)
       throw error
     }
-    let entry = RegistryEntry(mechanism, name, path: path, ids: ids, run: run)
+    let entry = RegistryEntry(mechanism, name, path: path, ids: ids, run: run, type: type)
     do throws(ChannelError) {
       return try translating(.open, mechanism, path) { () throws(SystemError) in
         for suffix in [sendersSuffix, receiversSuffix] {
@@ -133,7 +140,8 @@ final class RegistryEntry: Sendable {
   ///
   /// - Parameter sharesSending: whether another sender may have the name too.
   static func joinSending(
-    _ mechanism: Mechanism, _ name: String, sharesSending: Bool, until deadline: Deadline
+    _ mechanism: Mechanism, _ name: String, sharesSending: Bool, type: MessageType? = nil,
+    until deadline: Deadline
   ) throws(ChannelError) -> (RegistryEntry, LivenessPipe) {
     let path = try path(mechanism, name)
     var backoff = Backoff(deadline)
@@ -142,12 +150,13 @@ final class RegistryEntry: Sendable {
       guard let found = parse(try read(file, path, mechanism)), isHeld(path + receiversSuffix) else {
         continue
       }
+      try found.check(type, mechanism)
       guard sharesSending || !isHeld(path + sendersSuffix) else {
         throw ChannelError(
           .busy, .open, mechanism,
           "\"\(name)\" already has its one sender: close that sender, or use another name")
       }
-      let entry = RegistryEntry(mechanism, name, path: path, ids: found.ids, run: found.run)
+      let entry = RegistryEntry(mechanism, name, path: path, ids: found.ids, run: found.run, type: found.type)
       let liveness = try entry.liveness(.sender)
       if liveness.hasNoReceiver { continue }
       return (entry, liveness)
@@ -223,24 +232,45 @@ final class RegistryEntry: Sendable {
     }
   }
 
-  private static let firstLine = "swift-ipc 1"
+  private static let firstWord = "swift-ipc"
+  private static let runKey = "run", typeKey = "type"
 
   private var text: String {
     let lines =
-      [Self.firstLine, "run \(run)"] + ids.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+      ["\(Self.firstWord) \(WireFormat.version)", "\(Self.runKey) \(run)"]
+      + (type.map { ["\(Self.typeKey) \($0.text)"] } ?? [])
+      + ids.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
     return lines.joined(separator: "\n") + "\n"
   }
 
-  private static func parse(_ text: String) -> (run: String, ids: [String: String])? {
+  /// An entry's content.
+  private struct Content {
+    let version: Int
+    let run: String
+    let type: MessageType?
+    let ids: [String: String]
+
+    /// Compares with what this process is about to open.
+    func check(_ mine: MessageType?, _ mechanism: Mechanism) throws(ChannelError) {
+      guard version == WireFormat.version else { throw .versionMismatch(version, .open, mechanism) }
+      try MessageType.check(mine, type, .open, mechanism)
+    }
+  }
+
+  /// Nil: the text isn't an entry. One of another version says its version and, as far as they have the same form, its
+  /// objects.
+  private static func parse(_ text: String) -> Content? {
     let lines = text.split(separator: "\n")
-    guard lines.first?.elementsEqual(firstLine) == true else { return nil }
+    let first = lines.first?.split(separator: " ") ?? []
+    guard first.count == 2, first[0].elementsEqual(firstWord), let version = Int(first[1]) else { return nil }
     var fields: [String: String] = [:]
     for line in lines.dropFirst() {
       let words = line.split(separator: " ", maxSplits: 1)
       if words.count == 2 { fields[String(words[0])] = String(words[1]) }
     }
-    guard let run = fields.removeValue(forKey: "run") else { return nil }
-    return (run, fields)
+    guard let run = fields.removeValue(forKey: runKey) else { return nil }
+    let type = fields.removeValue(forKey: typeKey).flatMap { MessageType(text: $0) }
+    return Content(version: version, run: run, type: type, ids: fields)
   }
 
   /// Runs `body` while no process can join or leave.

@@ -141,31 +141,65 @@ enum TCPMechanism: MechanismImplementation {
     throw .noReceiver(mechanism, address.target)
   }
 
+  /// A connection whose receiver has answered.
+  private struct Answered: ~Copyable {
+    let socket: Descriptor
+    let answer: Handshake.Answer
+    let isAdmitted: Bool
+
+    init(_ socket: consuming Descriptor, _ answer: Handshake.Answer, isAdmitted: Bool) {
+      self.socket = socket
+      self.answer = answer
+      self.isAdmitted = isAdmitted
+    }
+
+    /// The sender, if the receiver is this user's and has the same messages.
+    consuming func sender(_ address: Address) throws(ChannelError) -> any SenderTransport {
+      switch answer {
+      case .received(let type) where isAdmitted:
+        do throws(ChannelError) {
+          try MessageType.check(address.options.messageType, type, .open, mechanism)
+        } catch {
+          Handshake.sendHello(socket, address.options.messageType)
+          throw error
+        }
+      // Version 1; any other byte is another program's.
+      case .otherVersion(1) where isAdmitted: throw .versionMismatch(1, .open, mechanism)
+      default:
+        throw ChannelError(
+          .notAllowed, .open, mechanism,
+          "another user, or a program that isn't a channel, listens on \(address.target): choose another port"
+        )
+      }
+      return FramedSender(
+        mechanism, TCPWriter(mechanism, socket, unitBytes: unitBytes, isStream: true), address.options,
+        saysHello: true)
+    }
+  }
+
   /// Returns nil if no process receives there now.
   private static func connect(
     to target: Internet.Address, _ address: Address, until deadline: Deadline
   ) throws(ChannelError) -> (any SenderTransport)? {
+    try answered(target, address, until: deadline)?.sender(address)
+  }
+
+  private static func answered(
+    _ target: Internet.Address, _ address: Address, until deadline: Deadline
+  ) throws(ChannelError) -> Answered? {
     do throws(SystemError) {
       let socket = try Internet.socket(target)
       guard try Internet.connect(socket, target, nanoseconds: deadline.remaining) else { return nil }
       try setOptions(socket, address.options)
-      switch try Handshake.receive(socket, until: deadline) {
-      case .received:
-        // Now that it is accepted: before, the kernel's table doesn't say which user's the peer is.
-        if try admits(socket) {
-          return FramedSender(
-            mechanism, TCPWriter(mechanism, socket, unitBytes: unitBytes, isStream: true), address.options)
-        }
-      case .refused: break
-      case .timedOut: return nil
-      }
+      let answer = try Handshake.receive(socket, isStream: true, until: deadline)
+      if case .timedOut = answer { return nil }
+      // Now that it is accepted: before, the kernel's table doesn't say which user's the peer is.
+      let isAdmitted = try admits(socket)
+      return Answered(socket, answer, isAdmitted: isAdmitted)
     } catch {
       if error.meansTimedOut || error.meansRefused { return nil }
       throw ChannelError(error, .open, mechanism, address.target)
     }
-    throw ChannelError(
-      .notAllowed, .open, mechanism,
-      "another user, or a program that isn't a channel, listens on \(address.target): choose another port")
   }
 
   static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {

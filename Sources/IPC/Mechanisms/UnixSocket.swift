@@ -97,12 +97,22 @@ enum UnixSocketMechanism: MechanismImplementation {
           return socket
         }
         try SocketPath.connect(socket, to: path, mechanism)
-        switch try translating(
+        let answer = try translating(
           .open, mechanism, path,
-          { () throws(SystemError) in try Handshake.receive(socket, until: deadline) })
-        {
-        case .received:
-          return FramedSender(mechanism, writer(socket, kind, address.options), address.options)
+          { () throws(SystemError) in
+            try Handshake.receive(socket, isStream: kind == .stream, until: deadline)
+          })
+        switch answer {
+        case .received(let type):
+          do throws(ChannelError) {
+            try MessageType.check(address.options.messageType, type, .open, mechanism)
+          } catch {
+            Handshake.sendHello(socket, address.options.messageType)
+            throw error
+          }
+          return FramedSender(
+            mechanism, writer(socket, kind, address.options), address.options, saysHello: true)
+        case .otherVersion(let version): throw .versionMismatch(version, .open, mechanism)
         case .refused: throw SocketPath.anotherUser(path, mechanism)
         case .timedOut: break
         }

@@ -27,22 +27,27 @@ enum Inheritance {
     )
   }
 
-  /// A line of the environment: role, mechanism, options, parameters, descriptors.
+  /// A line of the environment: role, mechanism, options, parameters, descriptors, type.
   private struct Line {
     let role: String
     let mechanism: String
     let options: [(String, String)]
     let parameters: [String: String]
     let descriptors: [Int32]
+    /// Nil: the parent didn't say.
+    let type: MessageType?
 
     init?(_ text: Substring) {
       let fields = text.split(separator: " ").map(String.init)
-      guard fields.count == 5 else { return nil }
+      // A parent in another language may leave the type out.
+      guard fields.count == 5 || fields.count == 6 else { return nil }
       role = fields[0]
       mechanism = fields[1]
       options = Self.pairs(fields[2])
       parameters = Dictionary(Self.pairs(fields[3]), uniquingKeysWith: { first, _ in first })
       descriptors = fields[4] == "-" ? [] : fields[4].split(separator: ",").compactMap { Int32($0) }
+      type = fields.count == 6 && fields[5] != "-" ? MessageType(word: fields[5]) : nil
+      if fields.count == 6, fields[5] != "-", type == nil { return nil }
     }
 
     private static func pairs(_ text: String) -> [(String, String)] {
@@ -71,6 +76,9 @@ enum Inheritance {
         "the parent passed no endpoint \"\(name)\" to this process: pass one in ChildProcess.spawn, with pass(_:as: \"\(name)\")"
       )
     }
+    // Version 1 had no such variable.
+    let version = Processes.variable(Spawn.versionVariable).flatMap { Int($0) } ?? 1
+    guard version == WireFormat.version else { throw .versionMismatch(version, .pass, nil) }
     guard let line = Line(text[...]) else {
       throw ChannelError(
         .notSupported, .pass, nil,
@@ -83,6 +91,9 @@ enum Inheritance {
         "the passed endpoint \"\(name)\" is a \(line.role), not a \(role.rawValue): take it as a \(line.role)"
       )
     }
+    let mechanism = try Mechanism(named: line.mechanism)
+    // Before it is taken: the right type can still be.
+    try MessageType.check(type, line.type, .pass, mechanism)
     guard taken.withLock({ $0.insert(name).inserted }) else {
       throw ChannelError(
         .busy, .pass, nil, "the passed endpoint \"\(name)\" is taken already: each can be taken once")
@@ -94,7 +105,7 @@ enum Inheritance {
       try translating(.pass, nil) { () throws(SystemError) in try closeOnExec(descriptor) }
     }
     return InheritedEndpoint(
-      mechanism: try Mechanism(named: line.mechanism), options: options, descriptors: line.descriptors,
+      mechanism: mechanism, options: options, descriptors: line.descriptors,
       parameters: line.parameters)
   }
 

@@ -14,6 +14,8 @@ public struct Spawn: ~Copyable {
   static let parentDeathVariable = prefix + "LEASH"
   /// How many passed endpoints have objects that outlive processes.
   static let outlivingVariable = prefix + "ENDS"
+  /// The version of the wire formats.
+  static let versionVariable = prefix + "VERSION"
   /// The child's number of the parent-death pipe; the endpoints' descriptors follow.
   private static let parentDeathDescriptor: Int32 = 3
 
@@ -35,8 +37,10 @@ public struct Spawn: ~Copyable {
 
   private struct Passed {
     let name: String
-    /// The environment's description, but for the descriptors.
+    /// The environment's description, but for the descriptors and the type.
     let line: String
+    /// What the channel's messages are, as the environment has it.
+    let type: String
     let transfer: EndpointTransfer
     /// Closes this process's copies; nil where it keeps the endpoint.
     let finish: (() -> AnyObject?)?
@@ -133,7 +137,8 @@ public struct Spawn: ~Copyable {
     }
     let line =
       "\(role.rawValue) \(mechanism.name) \(Self.join(options.parameters)) \(Self.join(transfer.parameters))"
-    passed.append(Passed(name: name, line: line, transfer: transfer, finish: finish))
+    let type = options.messageType?.word ?? "-"
+    passed.append(Passed(name: name, line: line, type: type, transfer: transfer, finish: finish))
   }
 
   private static func join(_ pairs: [(key: String, value: String)]) -> String {
@@ -180,6 +185,7 @@ public struct Spawn: ~Copyable {
       !entry.hasPrefix(Self.prefix) && !environment.keys.contains { entry.hasPrefix($0 + "=") }
     }
     variables += environment.map { "\($0.key)=\($0.value)" }
+    variables.append("\(Self.versionVariable)=\(WireFormat.version)")
     variables.append("\(Self.parentDeathVariable)=\(Self.parentDeathDescriptor)")
     // Objects that the kernel doesn't remove with their last user: the child removes them if this process dies.
     let outliving = passed.filter { ResourceCleaner.outliveProcess($0.transfer.parameters.map(\.key)) }
@@ -187,7 +193,7 @@ public struct Spawn: ~Copyable {
     for endpoint in passed {
       let numbers = endpoint.transfer.descriptors.indices.map { String(descriptors.count + $0) }
       variables.append(
-        "\(Self.prefix)END_\(endpoint.name)=\(endpoint.line) \(numbers.isEmpty ? "-" : numbers.joined(separator: ","))"
+        "\(Self.prefix)END_\(endpoint.name)=\(endpoint.line) \(numbers.isEmpty ? "-" : numbers.joined(separator: ",")) \(endpoint.type)"
       )
       descriptors += endpoint.transfer.descriptors
     }

@@ -38,43 +38,72 @@ final class Acceptor: Sendable {
   }
 }
 
-/// The byte that opens a connection to a named socket. The acceptor sends it to a sender that it lets in; over `memfd` the
-/// sender sends it, and the acceptor answers with the memory.
+/// What an acceptor says to a sender that it lets in: the version of the wire formats in one byte, and the type of the
+/// channel's messages. The sender compares both before it sends anything. Over `memfd` the sender speaks first.
 enum Handshake {
-  private static let byte: UInt8 = 1
-
   enum Answer {
-    case received
+    /// The peer is of the same version; what its messages are.
+    case received(MessageType?)
+    /// The peer has another version.
+    case otherVersion(Int)
     /// The peer has closed the connection, or sent something else.
     case refused
     case timedOut
   }
 
-  /// Sends the byte.
-  static func send(_ socket: borrowing Descriptor) {
-    var byte = Self.byte
-    unsafe withUnsafeBytes(of: &byte) { bytes in
+  private static let headBytes = 1 + MessageType.headBytes
+
+  /// Sends version and type. Never waits.
+  static func send(_ socket: borrowing Descriptor, _ type: MessageType?) {
+    let bytes = [UInt8(WireFormat.version)] + MessageType.bytes(type)
+    unsafe bytes.withUnsafeBytes { bytes in
       _ = unsafe try? Sockets.sendmsg(
         socket.raw, bytes, UnsafeRawBufferPointer(start: nil, count: 0), wait: false)
     }
   }
 
-  /// Waits for the byte.
-  static func receive(
-    _ socket: borrowing Descriptor, until deadline: Deadline
-  ) throws(SystemError) -> Answer {
-    guard try ppoll(socket.raw, read: true, nanoseconds: deadline.remaining) else { return .timedOut }
-    let raw = socket.raw
-    do throws(SystemError) {
-      return try unsafe withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) {
-        buffer throws(SystemError) in
-        var truncated = false
-        let count = unsafe try Sockets.recvmsg(raw, into: buffer, wait: false, truncated: &truncated)
-        return unsafe count == 1 && buffer[0] == byte ? .received : .refused
-      }
-    } catch {
-      if error.meansClosed { return .refused }
-      throw error
+  /// Sends a sender's hello on a connection that it gives up, so that the receiver can say why.
+  static func sendHello(_ socket: borrowing Descriptor, _ type: MessageType?) {
+    unsafe Hello(number: 0, type: type).frame.withUnsafeBytes { bytes in
+      _ = unsafe try? Sockets.sendmsg(
+        socket.raw, bytes, UnsafeRawBufferPointer(start: nil, count: 0), wait: false)
     }
+  }
+
+  /// Waits for version and type.
+  /// - Parameter isStream: whether the bytes may arrive in pieces, and others may follow.
+  static func receive(
+    _ socket: borrowing Descriptor, isStream: Bool, until deadline: Deadline
+  ) throws(SystemError) -> Answer {
+    var bytes: [UInt8] = []
+    // A packet comes whole. In a stream the version comes first: an older peer sends nothing else.
+    var wanted = isStream ? 1 : headBytes + MessageType.longestName
+    while bytes.count < wanted {
+      guard try ppoll(socket.raw, read: true, nanoseconds: deadline.remaining) else { return .timedOut }
+      do throws(SystemError) {
+        var piece = [UInt8](repeating: 0, count: wanted - bytes.count)
+        let raw = socket.raw
+        var span = piece.mutableSpan
+        let count = unsafe try span.withUnsafeMutableBytes { buffer throws(SystemError) in
+          var truncated = false
+          return unsafe try Sockets.recvmsg(raw, into: buffer, wait: false, truncated: &truncated)
+        }
+        if count == 0 { return .refused }
+        bytes += piece.prefix(count)
+      } catch {
+        if error.meansClosed { return .refused }
+        if error.wouldBlock { continue }
+        throw error
+      }
+      if Int(bytes[0]) != WireFormat.version { return .otherVersion(Int(bytes[0])) }
+      if !isStream { break }
+      if bytes.count == 1 { wanted = headBytes }
+      if bytes.count == headBytes {
+        guard let name = MessageType.nameBytes(bytes.span.extracting(1...)) else { return .refused }
+        wanted = headBytes + name
+      }
+    }
+    guard let described = MessageType.Described(bytes.span.extracting(1...)) else { return .refused }
+    return .received(described.type)
   }
 }

@@ -12,6 +12,13 @@ final class FrameDecoder {
   private var assembled: ByteBuffer?
   /// The bytes at the front of the buffer that the message returned last still occupies.
   private var taken = 0
+  /// The senders of other messages, whose frames are dropped.
+  private var rejected: Set<UInt32> = [] {
+    didSet { rejectsAny = !rejected.isEmpty }
+  }
+  private var rejectsAny = false
+  private let type: MessageType?
+  private static let maximumRejected = 1024
   /// How far a search for a newline has come.
   private var scanned = 0
 
@@ -19,6 +26,7 @@ final class FrameDecoder {
     self.mechanism = mechanism
     limit = options.maximumMessageBytes
     usesLines = options.framing == .line
+    type = options.messageType
     buffer = ByteBuffer(capacity: bufferBytes)
     assembler = FragmentAssembler(mechanism, limit: options.maximumMessageBytes)
   }
@@ -86,15 +94,32 @@ final class FrameDecoder {
   private func nextFrame() throws(ChannelError) -> UnsafeRawBufferPointer? {
     // The common case: a whole message, lent in place.
     let available = buffer.count
-    if available >= FrameHeader.size, assembler.isEmpty {
+    if available >= FrameHeader.size, assembler.isEmpty, !rejectsAny {
       let front = unsafe buffer.front
       let header = unsafe FrameHeader(at: front)
-      if header.isWhole, header.count <= limit, header.count <= available - FrameHeader.size {
+      if header.isWhole, header.stream != FrameHeader.helloStream, header.count <= limit,
+        header.count <= available - FrameHeader.size
+      {
         taken = FrameHeader.size + header.count
         return unsafe UnsafeRawBufferPointer(start: front + FrameHeader.size, count: header.count)
       }
     }
     return unsafe try nextFragment()
+  }
+
+  /// Takes in what a sender says first. A sender of other messages is reported once, and dropped from then on.
+  private func greet(_ bytes: Span<UInt8>) throws(ChannelError) {
+    guard let hello = Hello(bytes) else { throw .violation(mechanism, "a hello of \(bytes.count) bytes") }
+    do throws(ChannelError) {
+      try hello.check(type, mechanism)
+      if rejectsAny { rejected.remove(hello.number) }
+    } catch {
+      assembler.drop(hello.number)
+      // Any of them has probably ended by then.
+      if rejected.count >= Self.maximumRejected { rejected.removeFirst() }
+      rejected.insert(hello.number)
+      throw error
+    }
   }
 
   @inline(never) private func nextFragment() throws(ChannelError) -> UnsafeRawBufferPointer? {
@@ -108,6 +133,15 @@ final class FrameDecoder {
       guard bytes.count >= FrameHeader.size + header.count else { return nil }
       let body = unsafe UnsafeRawBufferPointer(
         rebasing: bytes[FrameHeader.size..<(FrameHeader.size + header.count)])
+      if header.stream == FrameHeader.helloStream {
+        defer { buffer.dropFirst(FrameHeader.size + header.count) }
+        try greet(unsafe Span<UInt8>(_unsafeBytes: body))
+        continue
+      }
+      if rejectsAny, rejected.contains(header.stream) {
+        buffer.dropFirst(FrameHeader.size + header.count)
+        continue
+      }
       if header.isWhole {
         assembler.drop(header.stream)
         taken = FrameHeader.size + header.count

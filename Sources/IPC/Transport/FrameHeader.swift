@@ -7,6 +7,8 @@ package struct FrameHeader: Hashable {
   package static let size = 8
   /// What ends a message instead of a header under `?framing=line`.
   static let newline = UInt8(ascii: "\n")
+  /// The sender's number in the header of a ``Hello``. Those of senders are 0, or 2 and more.
+  static let helloStream: UInt32 = 1
   private static let moreFlag: UInt64 = 1 << 63
   private static let continuesFlag: UInt64 = 1 << 62
   /// The largest length that the 30 bits hold.

@@ -24,7 +24,7 @@ final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Senda
   private let blocks: Bool
   private let limit: Int
   private var spinPolicy: SpinPolicy
-  /// Small messages that wait to be written together, or a reserved message.
+  /// Small messages that wait to be written together, or a reserved message; at first the ``Hello``, if there is one.
   private let pending: ByteBuffer
   private let batchLimit: Int
   private var reserved = 0
@@ -36,6 +36,8 @@ final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Senda
   private let lockOfOwner = OwnerLock()
   private var isRegistered = false
   private var reservedLocked = false
+  /// The bytes of a hello that wait to be written with the first message.
+  private var helloBytes = 0
 
   /// A batch of small messages that one write takes has at most so many bytes.
   private static let maximumBatchBytes = 1 << 16
@@ -43,7 +45,10 @@ final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Senda
   /// The numbers of senders whose fragments can mix.
   private static let numbers: Range<UInt32> = 2..<(1 << 31)
 
-  init(_ mechanism: Mechanism, _ writer: any ByteWriter, _ options: ChannelOptions) {
+  /// - Parameter saysHello: whether the receiver can't know otherwise what this sender sends.
+  init(
+    _ mechanism: Mechanism, _ writer: any ByteWriter, _ options: ChannelOptions, saysHello: Bool = false
+  ) {
     self.mechanism = mechanism
     self.writer = writer
     self.options = options
@@ -57,6 +62,11 @@ final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Senda
     usesFrames = options.framing == .frames
     blocks = options.wait == .block
     limit = options.maximumMessageBytes
+    if saysHello, usesFrames {
+      let hello = Hello(number: stream, type: options.messageType).frame
+      unsafe hello.withUnsafeBytes { unsafe pending.append($0) }
+      helloBytes = hello.count
+    }
   }
 
   // MARK: Sending
@@ -200,6 +210,7 @@ final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Senda
       let count = unsafe try write(pending.bytes, Self.none, deadline)
       if count == 0 { return false }
       pending.dropFirst(count)
+      helloBytes = max(0, helloBytes - count)
     }
     pending.removeAll()
     if isRegistered {
@@ -218,7 +229,8 @@ final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Senda
   func close() {
     if isClosed { return }
     // The rest of an abandoned frame matters only to messages behind it.
-    if pending.count > 0 { _ = try? flush(until: .never) }
+    // A hello alone isn't worth waiting for.
+    if pending.count > helloBytes { _ = try? flush(until: .never) }
     end()
     writer.close()
   }

@@ -30,7 +30,8 @@ final class ListeningReceiver: ReceiverTransport {
   /// turn.
   private var current: Connection?
   private var turn = 0
-  private var hadSender = false
+  /// How many senders have come, but for those of other messages.
+  private var senders = 0
   private var reads = 0
   /// A last line that no newline ended.
   private var lastLine: [UInt8]?
@@ -63,7 +64,7 @@ final class ListeningReceiver: ReceiverTransport {
     acceptor = try Acceptor(listener) { (socket) throws(SystemError) in
       guard try admits(socket) else { return }
       // In the list before it is answered: this receiver must not overlook a sender that was let in.
-      if arrivals.add(try socket.duplicate()) { Handshake.send(socket) }
+      if arrivals.add(try socket.duplicate()) { Handshake.send(socket, options.messageType) }
     }
   }
 
@@ -78,7 +79,7 @@ final class ListeningReceiver: ReceiverTransport {
         return unsafe lastLineBuffer.bytes
       }
       if try acceptAndRead(until: .now) { continue }
-      if hadSender, connections.isEmpty { throw .closed(.receive, mechanism) }
+      if senders > 0, connections.isEmpty { throw .closed(.receive, mechanism) }
       if deadline.isNow { return nil }
       let changed = try FlushRegistry.waiting(until: deadline) { limit throws(ChannelError) -> Bool? in
         if try spinPolicy.spin(until: limit, { () throws(ChannelError) in try acceptAndRead(until: .now) }) {
@@ -102,8 +103,9 @@ final class ListeningReceiver: ReceiverTransport {
           return unsafe message
         }
       } catch {
-        // One sender's garbage ends that sender alone, with one error.
+        // One sender's garbage ends that sender alone, with one error. One of other messages was none of this channel's.
         connections.remove(at: index)
+        if error.code == .typeMismatch || error.code == .versionMismatch { senders -= 1 }
         throw error
       }
     }
@@ -164,7 +166,7 @@ final class ListeningReceiver: ReceiverTransport {
       let connection = Connection(makeReader(socket), decoder)
       connections.append(connection)
       watch(connection)
-      hadSender = true
+      senders += 1
       came = true
     }
     return came

@@ -17,25 +17,33 @@ extension AllTests {
     @Test("memory whose header doesn't fit its size is refused")
     func invalidHeaders() throws {
       let ring = try TestRing()
-      func isRing() -> Bool { unsafe Ring(ring.memory.bytes) != nil }
-      #expect(isRing())
+      func isRing() throws -> Bool { try unsafe Ring(ring.memory.bytes, .memory) != nil }
+      #expect(try isRing())
       for capacity: UInt64 in [
         0, 1, 8, 2048, 4095, 4097, 6144, 8192, 1 << 40, 1 << 41, 1 << 62, 1 << 63, .max,
       ] {
         ring.overwrite(8, capacity)
-        #expect(!isRing(), "\(capacity)")
+        #expect(try !isRing(), "\(capacity)")
       }
       ring.overwrite(8, 4096)
-      #expect(isRing())
+      #expect(try isRing())
+      // A ring of version 1 had zeros there.
+      for version: UInt64 in [0, 1, 3, 0xFFFF_FFFF] {
+        ring.overwrite(16, version)
+        #expect(
+          code { () throws(ChannelError) in _ = try unsafe Ring(ring.memory.bytes, .memory) }
+            == .versionMismatch)
+      }
+      ring.overwrite(16, UInt64(WireFormat.version))
       let right = ring.word(Offset.magic)
       for magic: UInt64 in [0, .max, right + 1] {
         ring.overwrite(0, magic)
-        #expect(!isRing())
+        #expect(try !isRing())
       }
       for count in [0, 7, 8, 16, 4095, 4096, 8191] {
         let small = TestRing.Memory(count: count)
-        if count >= 16 { unsafe Ring.format(small.bytes, capacity: 4096) }
-        let found = unsafe Ring(small.bytes) != nil
+        if count >= 24 { unsafe Ring.format(small.bytes, capacity: 4096) }
+        let found = try unsafe Ring(small.bytes, .memory) != nil
         #expect(!found)
       }
     }

@@ -32,7 +32,7 @@ final class TestRing {
     self.capacity = capacity
     memory = Memory(count: Ring.bytes(capacity: capacity))
     unsafe Ring.format(memory.bytes, capacity: capacity)
-    let ring = unsafe try #require(Ring(memory.bytes))
+    let ring = try #require(try unsafe Ring(memory.bytes, .memory))
     let livenessPipes = try LivenessPipe.pair()
     senderEndpoint = try RingEndpoint(.memory, ring, livenessPipes.sender, attachments: memory)
     receiverEndpoint = try RingEndpoint(.memory, ring, livenessPipes.receiver, attachments: memory)

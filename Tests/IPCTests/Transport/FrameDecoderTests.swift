@@ -147,7 +147,7 @@ extension AllTests {
     @Test("1024 messages can be incomplete at once; one more is refused")
     func tooManyStreams() throws {
       let decoder = FrameDecoder()
-      for stream in 0..<1024 {
+      for stream in 2..<1026 {
         decoder.feed(frame([1], stream: UInt32(stream), more: true))
       }
       #expect(try decoder.drain() == [])
@@ -155,7 +155,7 @@ extension AllTests {
       // Incomplete messages can begin again, and whole messages of others pass.
       decoder.feed(frame([2], stream: 7, more: true) + frame([3], stream: 5000))
       #expect(try decoder.drain() == [[3]])
-      decoder.feed(frame([1], stream: 1024, more: true))
+      decoder.feed(frame([1], stream: 1026, more: true))
       #expect(code { () throws(ChannelError) in try decoder.drain() } == .protocolViolation)
     }
 
@@ -188,7 +188,8 @@ extension AllTests {
             let found = try decoder.drain()
             #expect(found.allSatisfy { $0.count <= 256 })
           } catch {
-            #expect(error.code == .protocolViolation)
+            // Some bytes are a hello of another version.
+            #expect(error.code == .protocolViolation || error.code == .versionMismatch)
             isRefused = true
           }
         }

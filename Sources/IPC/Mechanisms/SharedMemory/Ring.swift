@@ -8,6 +8,7 @@ import SystemCalls
 /// | ---: | ---: | --- |
 /// | 0 | 8 | a magic number |
 /// | 8 | 8 | the capacity |
+/// | 16 | 4 | the version of the wire formats |
 /// | 128 | 8 | the tail: how many bytes were ever written |
 /// | 136 | 4 | whether the sender has closed |
 /// | 256 | 8 | the head: how many bytes were ever read |
@@ -23,7 +24,7 @@ import SystemCalls
 @safe struct Ring: @unchecked Sendable {
   private static let magic: UInt64 = 0x676E_6972_2D63_7069  // "ipc-ring"
   private enum Offset {
-    static let capacity = 8
+    static let capacity = 8, version = 16
     static let tail = 128, senderClosed = 136
     static let head = 256, receiverClosed = 264, receiverHasBarrier = 268
     static let messages = 384, room = 512
@@ -57,13 +58,20 @@ import SystemCalls
   /// Writes the head of a new ring into zeroed memory.
   static func format(_ memory: UnsafeMutableRawBufferPointer, capacity: Int) {
     unsafe memory.storeBytes(of: UInt64(capacity), toByteOffset: Offset.capacity, as: UInt64.self)
+    unsafe memory.storeBytes(of: UInt32(WireFormat.version), toByteOffset: Offset.version, as: UInt32.self)
     unsafe memory.storeBytes(of: magic, as: UInt64.self)
   }
 
   /// The ring in this memory; nil if the memory doesn't hold one of the size it claims.
-  init?(_ memory: UnsafeMutableRawBufferPointer) {
+  /// - Throws: `versionMismatch`.
+  init?(_ memory: UnsafeMutableRawBufferPointer, _ mechanism: Mechanism) throws(ChannelError) {
     guard memory.count >= Offset.data, unsafe memory.load(as: UInt64.self) == Self.magic else {
       return nil
+    }
+    let version = unsafe memory.load(fromByteOffset: Offset.version, as: UInt32.self)
+    guard version == WireFormat.version else {
+      // Version 1 had no such field.
+      throw .versionMismatch(version == 0 ? 1 : Int(version), .open, mechanism)
     }
     let claimed = unsafe memory.load(fromByteOffset: Offset.capacity, as: UInt64.self)
     guard claimed <= UInt64(Self.capacityRange.upperBound), Self.capacityRange.contains(Int(claimed)),

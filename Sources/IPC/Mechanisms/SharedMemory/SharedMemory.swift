@@ -64,7 +64,7 @@ enum SharedMemoryMechanism: KernelObjectMechanism {
   ) throws(ChannelError) -> RingEndpoint {
     let attached = try ids.attach("segment", atLeast: 0)
     let id = attached.segment.id
-    guard let ring = unsafe Ring(attached.segment.bytes) else {
+    guard let ring = unsafe try Ring(attached.segment.bytes, mechanism) else {
       throw ChannelError(
         .protocolViolation, .open, mechanism,
         "segment \(id) holds no ring: remove the name if no process uses it")

@@ -63,7 +63,7 @@ enum MemfdMechanism: MechanismImplementation {
   private static func endpoint(
     _ mapping: Mapping, _ liveness: LivenessPipe
   ) throws(ChannelError) -> RingEndpoint {
-    guard let ring = unsafe Ring(mapping.memory.bytes) else {
+    guard let ring = unsafe try Ring(mapping.memory.bytes, mechanism) else {
       throw ChannelError(
         .protocolViolation, .open, mechanism,
         "the memfd holds no ring: check the program that receives on this channel")
@@ -105,6 +105,7 @@ enum MemfdMechanism: MechanismImplementation {
     let pipes = try translating(.open, mechanism) { () throws(SystemError) in try LivenessPipe.pair() }
     let offer = Offer(pipes.sender)
     let receiver = try RingReceiver(try endpoint(mapping, pipes.receiver), address.options)
+    let messageType = address.options.messageType
     let acceptor: Acceptor
     let inode: UInt64?
     do throws(SystemError) {
@@ -115,9 +116,14 @@ enum MemfdMechanism: MechanismImplementation {
       inode = boundInode
       acceptor = try Acceptor(listener) { (socket) throws(SystemError) in
         guard try Sockets.getsockopt(peerUser: socket) == CurrentProcess.user,
-          try Handshake.receive(socket, until: .within(handshakeTime)) == .received,
-          let sender = offer.take()
+          case .received(let type) = try Handshake.receive(
+            socket, isStream: true, until: .within(handshakeTime))
         else { return }
+        // The sender finds a mismatch by itself, and is answered in any case.
+        Handshake.send(socket, messageType)
+        guard type == nil || messageType == nil || type == messageType, let sender = offer.take() else {
+          return
+        }
         for raw in [mapping.memory.descriptor.raw] + sender.descriptors {
           try Sockets.sendmsg(raw: raw, over: socket)
         }
@@ -158,7 +164,16 @@ enum MemfdMechanism: MechanismImplementation {
       try Sockets.socket(unix: .stream)
     }
     try SocketPath.connect(socket, to: path, mechanism)
-    Handshake.send(socket)
+    Handshake.send(socket, options.messageType)
+    let answer = try translating(.open, mechanism, path) { () throws(SystemError) in
+      try Handshake.receive(socket, isStream: true, until: .within(handshakeTime))
+    }
+    switch answer {
+    case .received(let type): try MessageType.check(options.messageType, type, .open, mechanism)
+    // A receiver of version 1 answers with memory, and a zero byte.
+    case .otherVersion(let version): throw .versionMismatch(max(1, version), .open, mechanism)
+    case .refused, .timedOut: throw .noReceiver(mechanism, path)
+    }
     let memory = try receive(socket, path)
     let hold = try receive(socket, path)
     let senders = try receive(socket, path)

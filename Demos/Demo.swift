@@ -1,0 +1,47 @@
+import Glibc
+
+/// A demo: a mechanism or a model of concurrency, explained by a run.
+///
+/// A demo of a mechanism has two processes: `run` is the one that the reader starts, and it starts this program again to
+/// run `other`.
+package protocol Demo: SendableMetatype {
+  /// The name in `ipc demo NAME`.
+  static var name: String { get }
+  /// The line in the list of demos.
+  static var summary: String { get }
+  /// What the process does that the reader starts.
+  static func run() throws
+  /// What the other process does; `role` is the argument that ``arguments(_:)`` was called with.
+  static func other(_ role: String) throws
+}
+
+extension Demo {
+  /// A demo of a model has one process.
+  package static func other(_ role: String) throws {}
+
+  /// The arguments with which this program is the demo's other process: `ipc demo NAME ROLE`, and the same where a
+  /// demo is a program of its own (``runDemo(_:)``).
+  static func arguments(_ role: String) -> [String] { ["demo", name, role] }
+}
+
+/// The main of a program that consists of one demo and this file.
+package func runDemo<Chosen: Demo>(_ demo: Chosen.Type) {
+  let arguments = CommandLine.arguments.dropFirst()
+  do {
+    if arguments.starts(with: ["demo", demo.name]), let role = arguments.dropFirst(2).first {
+      try demo.other(role)
+    } else {
+      try demo.run()
+    }
+  } catch {
+    print("\(demo.name): \(error)")
+    exit(1)
+  }
+}
+
+/// Prints what a process does, after its role and its id: two processes write to the same terminal.
+func say(_ role: String, _ text: String) {
+  print("\(role) \(getpid())  \(text)")
+  // At once, so that the lines of both processes appear in the order in which they were printed.
+  fflush(nil)
+}

@@ -19,14 +19,16 @@ enum SelectDemo: Demo {
 
   private static func conversation() async throws {
     // Each child sends a line every few milliseconds, over a mechanism of its own.
-    var clocks: [AsyncReceiver] = []
+    var clocks: [SharedReceiver<String>] = []
     var children: [Child] = []
     for (number, mechanism) in mechanisms.enumerated() {
-      var channel = try ByteChannel(over: mechanism)
-      clocks.append(AsyncReceiver(channel.receiver))
-      var spawn = Spawn(arguments: arguments("\(15 + 10 * number)"))
-      try spawn.pass(&channel.sender, as: "ticks")
-      children.append(Child(try spawn.start()))
+      var channel = try Channel<String>(over: mechanism)
+      clocks.append(channel.receiver.shared())
+      children.append(
+        Child(
+          try ChildProcess.spawn(arguments: arguments("\(15 + 10 * number)")) {
+            try $0.pass(&channel.sender, as: "ticks")
+          }))
     }
     let tasks = LocalChannel<Int>()
     let counting = Task { for number in 1...3 { try await tasks.send(number) } }
@@ -35,7 +37,7 @@ enum SelectDemo: Demo {
     while !open.isEmpty {
       try await select {
         for index in open {
-          Receive(String.self, from: clocks[index]) { text in
+          Receive(clocks[index]) { text in
             if let text {
               say("select", "\(mechanisms[index]): \(text)")
             } else {
@@ -51,8 +53,8 @@ enum SelectDemo: Demo {
     try await counting.value
 
     // A send is a case too: it completes when its channel has room.
-    let full = try ByteChannel(at: "semaphore:?type=tokens")
-    let sender = AsyncSender(full.sender)
+    var counter = try Channel<Token>(at: "semaphore:?type=tokens")
+    let sender = counter.sender.shared()
     try await select {
       Send(Token(), to: sender) { say("select", "sent a token over a semaphore") }
       After(.seconds(1)) { say("select", "the semaphore had no room for 1 s") }
@@ -68,7 +70,7 @@ enum SelectDemo: Demo {
   }
 
   static func other(_ pause: String) throws {
-    var ticks = try ByteSender(inherited: "ticks")
+    var ticks = try Sender<String>(inherited: "ticks")
     for tick in 1...3 {
       usleep((UInt32(pause) ?? 10) * 1000)
       try ticks.send("tick \(tick), \(pause) ms apart")

@@ -7,8 +7,8 @@ package struct WarmAsync: SuiteTrait, TestTrait, TestScoping {
     // The loop's epoll and eventfd, and the first threads of the scheduler.
     for mechanism in [Mechanism.pipe, .memory] {
       let channel = try ByteChannel(over: mechanism)
-      let receiver = AsyncReceiver(channel.receiver)
-      let sender = AsyncSender(channel.sender)
+      let receiver = SharedByteReceiver(channel.receiver)
+      let sender = SharedByteSender(channel.sender)
       async let received = receiver.receive(Int.self)
       try await Task.sleep(for: .milliseconds(20))
       try await sender.send(1)

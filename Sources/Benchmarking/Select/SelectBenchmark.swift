@@ -49,12 +49,12 @@ package enum SelectBenchmark {
     isOver: @escaping @Sendable () -> Bool
   ) throws -> SelectReport {
     try EventLoop().run {
-      var receivers: [AsyncReceiver] = []
+      var receivers: [SharedByteReceiver] = []
       let children = Children()
       defer { children.end() }
       for mechanism in mechanisms {
         let channel = try ByteChannel(over: mechanism)
-        receivers.append(AsyncReceiver(channel.receiver))
+        receivers.append(SharedByteReceiver(channel.receiver))
         try children.start(channel.sender)
       }
       return try await run(receivers, seconds, progress, isOver)
@@ -62,7 +62,7 @@ package enum SelectBenchmark {
   }
 
   private static func run(
-    _ receivers: [AsyncReceiver], _ seconds: Double, _ progress: @Sendable (Double) -> Void,
+    _ receivers: [SharedByteReceiver], _ seconds: Double, _ progress: @Sendable (Double) -> Void,
     _ isOver: @Sendable () -> Bool
   ) async throws -> SelectReport {
     var channels = receivers.map { SelectReport.Line(mechanism: $0.mechanism.name) }

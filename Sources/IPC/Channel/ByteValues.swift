@@ -1,3 +1,5 @@
+import ConcurrencyModels
+
 extension ByteSender {
   /// Sends a value's bytes. Waits while the channel is full.
   package mutating func send<Value: Message>(_ message: borrowing Value) throws(ChannelError) {
@@ -56,5 +58,51 @@ extension ByteReceiver {
   ) throws(ChannelError) -> Value {
     guard let value = try receive(type, until: .within(duration)) else { throw timedOut }
     return value
+  }
+}
+
+extension SharedByteReceiver {
+  /// The messages until the last sender has closed, as values.
+  package func messages<Value: Message>(of type: Value.Type) -> Messages<Value> {
+    SharedReceiver<Value>(self).messages
+  }
+
+  /// Waits for a message and reads it as a value.
+  package nonisolated(nonsending) func receive<Value: Message>(_ type: Value.Type) async throws -> Value {
+    let bytes = try await receive()
+    return try Value(decoding: bytes.span)
+  }
+
+  /// Waits for a message, at most for a duration, and reads it as a value.
+  package nonisolated(nonsending) func receive<Value: Message & Sendable>(
+    _ type: Value.Type, within duration: Duration
+  ) async throws -> Value {
+    let value: Value? = try await select {
+      Receive(type, from: self) { value -> Value? in
+        guard let value else { throw ChannelError.closed(.receive, self.mechanism) }
+        return value
+      }
+      After(duration) { nil }
+    }
+    guard let value else { throw ChannelError.timedOut(.receive, mechanism) }
+    return value
+  }
+
+  /// Reads a message as a value if there is one.
+  package func tryReceive<Value: Message>(_ type: Value.Type) throws(ChannelError) -> Value? {
+    guard let bytes = try receive(until: .now) else { return nil }
+    return try Value(decoding: bytes.span)
+  }
+}
+
+extension SharedByteSender {
+  /// Sends a value's bytes.
+  package nonisolated(nonsending) func send<Value: Message>(_ message: borrowing Value) async throws {
+    try await send(try Self.bytes(message))
+  }
+
+  /// Sends a value's bytes if the channel has room.
+  package func trySend<Value: Message>(_ message: borrowing Value) throws(ChannelError) -> Bool {
+    try trySend(try Self.bytes(message))
   }
 }

@@ -7,8 +7,13 @@ extension Receive where Value: Message {
   /// A message that isn't a `Value`, or a channel that fails, makes the select throw ``ChannelError``.
   ///
   /// - Parameter body: runs after the select has chosen this case.
-  public init(
-    _ type: Value.Type, from receiver: AsyncReceiver?, _ body: @escaping (Value?) async throws -> Outcome
+  public init(_ receiver: SharedReceiver<Value>?, _ body: @escaping (Value?) async throws -> Outcome) {
+    self.init(Value.self, from: receiver?.core, body)
+  }
+
+  /// Receives a value from an untyped channel.
+  package init(
+    _ type: Value.Type, from receiver: SharedByteReceiver?, _ body: @escaping (Value?) async throws -> Outcome
   ) {
     self.init { () -> SelectArm<Outcome> in
       let source = ReceivingSource(receiver)
@@ -24,12 +29,17 @@ extension Send where Value: Message {
   /// Sends to a channel to another process. A channel that is nil is never ready; one whose last receiver has closed makes
   /// the select throw `closed`.
   ///
-  /// A large message (see ``AsyncSender``) is chosen once it can begin to go, and is sent before the closure runs.
+  /// A large message (see ``SharedSender``) is chosen once it can begin to go, and is sent before the closure runs.
   ///
   /// - Parameter body: runs after the value was sent.
-  public init(_ value: Value, to sender: AsyncSender?, _ body: @escaping () async throws -> Outcome) {
+  public init(
+    _ value: Value, to sender: SharedSender<Value>?, _ body: @escaping () async throws -> Outcome
+  ) { self.init(value, to: sender?.core, body) }
+
+  /// Sends a value to an untyped channel.
+  package init(_ value: Value, to sender: SharedByteSender?, _ body: @escaping () async throws -> Outcome) {
     self.init { () -> SelectArm<Outcome> in
-      let source = SendingSource(sender, Result { try AsyncSender.bytes(value) })
+      let source = SendingSource(sender, Result { try SharedByteSender.bytes(value) })
       return SourceArm(source) {
         try await source.finish()
         return try await body()
@@ -39,21 +49,19 @@ extension Send where Value: Message {
 }
 
 private final class ReceivingSource: SelectSource {
-  private let receiver: AsyncReceiver?
+  private let receiver: SharedByteReceiver?
   private var found: Result<[UInt8]?, any Error> = .success(nil)
   private var seen = ReadinessWatch.SeenState()
 
-  init(_ receiver: AsyncReceiver?) { self.receiver = receiver }
+  init(_ receiver: SharedByteReceiver?) { self.receiver = receiver }
 
   func attempt() -> Bool {
     guard let receiver else { return false }
-    do {
+    do throws(ChannelError) {
       guard let bytes = try receiver.take(&seen) else { return false }
       found = .success(bytes)
-    } catch let error as ChannelError where error.code == .closed {
-      found = .success(nil)
     } catch {
-      found = .failure(error)
+      found = error.code == .closed ? .success(nil) : .failure(error)
     }
     return true
   }
@@ -65,13 +73,13 @@ private final class ReceivingSource: SelectSource {
 }
 
 private final class SendingSource: SelectSource {
-  private let sender: AsyncSender?
+  private let sender: SharedByteSender?
   private let bytes: Result<[UInt8], any Error>
   private var failure: (any Error)?
   private var isSent = false
   private var seen = ReadinessWatch.SeenState()
 
-  init(_ sender: AsyncSender?, _ bytes: Result<[UInt8], any Error>) {
+  init(_ sender: SharedByteSender?, _ bytes: Result<[UInt8], any Error>) {
     self.sender = sender
     self.bytes = bytes
   }

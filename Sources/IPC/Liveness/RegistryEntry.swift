@@ -93,7 +93,7 @@ final class RegistryEntry: Sendable {
   ///   - sharesReceiving: whether another receiver may have the name too.
   ///   - create: creates the kernel objects and returns their ids.
   static func joinReceiving(
-    _ mechanism: Mechanism, _ name: String, sharesReceiving: Bool, type: MessageType? = nil,
+    _ mechanism: Mechanism, _ name: String, sharesReceiving: Bool, type: MessageType?,
     create: () throws(ChannelError) -> [String: String]
   ) throws(ChannelError) -> (RegistryEntry, LivenessPipe) {
     let path = try path(mechanism, name)
@@ -140,7 +140,7 @@ final class RegistryEntry: Sendable {
   ///
   /// - Parameter sharesSending: whether another sender may have the name too.
   static func joinSending(
-    _ mechanism: Mechanism, _ name: String, sharesSending: Bool, type: MessageType? = nil,
+    _ mechanism: Mechanism, _ name: String, sharesSending: Bool, type: MessageType?,
     until deadline: Deadline
   ) throws(ChannelError) -> (RegistryEntry, LivenessPipe) {
     let path = try path(mechanism, name)

@@ -1,4 +1,4 @@
-/// How to wait for an endpoint without a thread of one's own: for ``AsyncReceiver``, ``AsyncSender`` and `select`.
+/// How to wait for an endpoint without a thread of one's own: for ``SharedReceiver``, ``SharedSender`` and `select`.
 @usableFromInline package enum Readiness {
   /// epoll(7) reports when one of the descriptors is ready for what the endpoint does, or hung up; the liveness pipe,
   /// when the last peer is gone.

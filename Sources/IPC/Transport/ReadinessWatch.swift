@@ -1,7 +1,40 @@
 import ConcurrencyModels
 import SystemCalls
 
-/// The tasks that wait for an endpoint of a channel, and what wakes them.
+/// What a readiness watch wakes: a task, or a thread.
+protocol ReadinessWaiter: AnyObject, Sendable {
+  func wakeUp()
+}
+
+extension SelectWaker: ReadinessWaiter {
+  func wakeUp() { wake() }
+}
+
+/// A thread that sleeps until it is woken: futex(2).
+@safe private final class SleepingThread: ReadinessWaiter, @unchecked Sendable {
+  // The memory is this object's alone.
+  private let memory: UnsafeMutableRawBufferPointer
+  private let word: SharedWord
+
+  init() {
+    unsafe memory = .allocate(byteCount: 4, alignment: 4)
+    unsafe memory.initializeMemory(as: UInt8.self, repeating: 0)
+    word = unsafe SharedWord(memory, at: 0)
+  }
+
+  deinit { unsafe memory.deallocate() }
+
+  func wakeUp() {
+    word.store(1)
+    word.futexWake()
+  }
+
+  func sleep(until deadline: Deadline) {
+    while word.load() == 0, !deadline.hasPassed { word.futexWait(while: 0, nanoseconds: deadline.remaining) }
+  }
+}
+
+/// The tasks and threads that wait for an endpoint of a channel, and what wakes them.
 ///
 /// A task uses the endpoint under the lock. Where no poll can see its readiness, a thread waits beside that, in memory or
 /// on objects that the endpoint shares with other processes anyway; it takes nothing. When the endpoint may be ready, all
@@ -22,7 +55,7 @@ final class ReadinessWatch: @unchecked Sendable {
   }
 
   private struct Waiter {
-    let waker: SelectWaker
+    let waker: any ReadinessWaiter
     let count: Int
   }
 
@@ -53,7 +86,9 @@ final class ReadinessWatch: @unchecked Sendable {
   init(_ endpoint: Endpoint) { self.endpoint = endpoint }
 
   /// Uses the endpoint. Returns nil if a thread has it for itself, or if `body` returns nil.
-  func attempt<Result>(_ seen: inout SeenState, _ body: () throws -> Result?) throws -> Result? {
+  func attempt<Result>(
+    _ seen: inout SeenState, _ body: () throws(ChannelError) -> Result?
+  ) throws(ChannelError) -> Result? {
     lock.acquire()
     seen.version = version
     if isClosed {
@@ -69,7 +104,7 @@ final class ReadinessWatch: @unchecked Sendable {
       lock.release()
       return nil
     }
-    do {
+    do throws(ChannelError) {
       guard let result = try body() else {
         lock.release()
         return nil
@@ -93,7 +128,7 @@ final class ReadinessWatch: @unchecked Sendable {
     return waiters
   }
 
-  private func wake(_ waiters: [Waiter]) { for waiter in waiters { waiter.waker.wake() } }
+  private func wake(_ waiters: [Waiter]) { for waiter in waiters { waiter.waker.wakeUp() } }
 
   private func wakeAll() {
     lock.acquire()
@@ -105,13 +140,13 @@ final class ReadinessWatch: @unchecked Sendable {
   // MARK: Waiting
 
   /// - Parameter count: the size of the message to be sent.
-  func register(_ waker: SelectWaker, _ seen: SeenState, count: Int) {
+  func register(_ waker: any ReadinessWaiter, _ seen: SeenState, count: Int) {
     // Two processes could each wait for messages that the other's buffer holds.
     AsyncRuntime.flush()
     lock.acquire()
     guard !isClosed, seen.version == version else {
       lock.release()
-      waker.wake()
+      waker.wakeUp()
       return
     }
     waiters.append(Waiter(waker: waker, count: count))
@@ -126,7 +161,15 @@ final class ReadinessWatch: @unchecked Sendable {
     }
   }
 
-  func unregister(_ waker: SelectWaker) { lock.with { waiters.removeAll { $0.waker === waker } } }
+  func unregister(_ waker: any ReadinessWaiter) { lock.with { waiters.removeAll { $0.waker === waker } } }
+
+  /// Blocks the calling thread until an attempt may succeed, or the deadline passes.
+  func wait(_ seen: SeenState, count: Int, until deadline: Deadline) {
+    let thread = SleepingThread()
+    register(thread, seen, count: count)
+    thread.sleep(until: deadline)
+    unregister(thread)
+  }
 
   /// Under the lock: makes the loop or a thread watch the endpoint.
   private func arm() throws(SystemError) {
@@ -216,15 +259,26 @@ final class ReadinessWatch: @unchecked Sendable {
     return value
   }
 
-  private func borrow(_ seen: inout SeenState) throws -> Bool {
-    let isMine: Void? = try attempt(&seen) {
+  /// Has the endpoint for the calling thread alone. Returns false if the deadline passes.
+  func borrow(until deadline: Deadline) throws(ChannelError) -> Bool {
+    while true {
+      var seen = SeenState()
+      if try borrow(&seen) { return true }
+      if deadline.hasPassed { return false }
+      wait(seen, count: 0, until: deadline)
+    }
+  }
+
+  private func borrow(_ seen: inout SeenState) throws(ChannelError) -> Bool {
+    let isMine: Void? = try attempt(&seen) { () throws(ChannelError) in
       isBorrowed = true
       return ()
     }
     return isMine != nil
   }
 
-  private func returnBorrowed() {
+  /// After ``borrow(until:)``.
+  func returnBorrowed() {
     lock.acquire()
     isBorrowed = false
     let woken = change()

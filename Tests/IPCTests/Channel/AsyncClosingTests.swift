@@ -51,7 +51,7 @@ extension AllTests {
     /// No call closes the endpoint: the last waiting task is cancelled, and then nothing refers to it.
     @Test(arguments: Subject.once) func releasingAnEndpointClosesIt(_ subject: Subject) async throws {
       Watchdog.at(subject)
-      var (sender, receiver): (AsyncSender?, AsyncReceiver?) = try subject.asyncPair()
+      var (sender, receiver): (SharedByteSender?, SharedByteReceiver?) = try subject.asyncPair()
       let task = Task { [receiver] in try await isCancelled { _ = try await receiver?.receive() } }
       await settle()
       task.cancel()

@@ -212,7 +212,7 @@ extension AllTests {
     /// Bytes that another process writes to the path of a FIFO: an error for each waiting task and for a select.
     @Test func invalidBytesAreAnError() async throws {
       let path = Workspace.path()
-      let receiver = AsyncReceiver(try ByteReceiver(at: "fifo:\(path)"))
+      let receiver = SharedByteReceiver(try ByteReceiver(at: "fifo:\(path)"))
       let writing = unsafe open(path, O_WRONLY | O_NONBLOCK)
       try #require(writing >= 0)
       defer { close(writing) }

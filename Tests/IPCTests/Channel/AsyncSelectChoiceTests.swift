@@ -17,7 +17,7 @@ extension AllTests {
       if: seven.count == Mechanism.all.count, "IPC_TEST_SUBJECT leaves some out")
 
     /// A channel of each of the seven mechanisms.
-    private static func pairs() throws -> (senders: [AsyncSender], receivers: [AsyncReceiver]) {
+    private static func pairs() throws -> (senders: [SharedByteSender], receivers: [SharedByteReceiver]) {
       let pairs = try seven.map { try $0.asyncPair() }
       return (pairs.map { $0.0 }, pairs.map { $0.1 })
     }
@@ -163,7 +163,7 @@ extension AllTests {
         for id in 0..<8 {
           group.addTask {
             var random = SeededRandom(seed: seed &+ UInt64(id))
-            var open: [AsyncReceiver?] = receivers
+            var open: [SharedByteReceiver?] = receivers
             for _ in 0..<1_000_000 where open.contains(where: { $0 != nil }) {
               let hurry = Duration.microseconds(Int.random(in: 0..<500, using: &random))
               let isImpatient = Int.random(in: 0..<4, using: &random) == 0

@@ -17,7 +17,7 @@ extension AllTests {
       if: seven.count == Mechanism.all.count, "IPC_TEST_SUBJECT leaves some out")
 
     /// A channel from another process over each of the seven.
-    private func lines() throws -> (receivers: [AsyncReceiver], peers: [PeerProcess]) {
+    private func lines() throws -> (receivers: [SharedByteReceiver], peers: [PeerProcess]) {
       let lines = try Self.seven.map { try $0.asyncFromPeer() }
       return (lines.map(\.receiver), lines.map(\.peer))
     }
@@ -36,7 +36,7 @@ extension AllTests {
         for number in 0..<count { try await local.send(number) }
         try local.close()
       }
-      var open: [AsyncReceiver?] = receivers
+      var open: [SharedByteReceiver?] = receivers
       var tallies = [Tally](repeating: Tally(), count: open.count)
       var numbers: [Int] = []
       var source: LocalChannel<Int>? = local
@@ -71,8 +71,8 @@ extension AllTests {
     @Test(arguments: Subject.once) func otherwiseRunsWhenNothingIsReady(_ subject: Subject) async throws {
       Watchdog.at(subject)
       let (sender, receiver) = try subject.asyncPair()
-      let none: AsyncReceiver? = nil
-      let noSender: AsyncSender? = nil
+      let none: SharedByteReceiver? = nil
+      let noSender: SharedByteSender? = nil
       for _ in 0..<20 {
         let chosen = try await select {
           Receive([UInt8].self, from: receiver) { _ in "received" }
@@ -207,11 +207,11 @@ extension AllTests {
     func spuriousWakeUpsDoNotDelayTheTimeout(_ subject: Subject) async throws {
       Watchdog.at(subject)
       let address = try subject.address()
-      let receiver = AsyncReceiver(try ByteReceiver(at: address))
+      let receiver = SharedByteReceiver(try ByteReceiver(at: address))
       let other = try PeerProcess()
       try other.must("open receiver \(address.text)")
       try other.order("collect 0")
-      let sender = AsyncSender(try ByteSender(to: address))
+      let sender = SharedByteSender(try ByteSender(to: address))
       let size = subject.size(30)
       let sending = Task {
         var count = 0

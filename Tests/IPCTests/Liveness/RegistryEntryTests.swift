@@ -54,14 +54,14 @@ extension AllTests {
       func join(
         _ name: String, _ mechanism: Mechanism = .memory
       ) throws(ChannelError) -> (RegistryEntry, LivenessPipe) {
-        try RegistryEntry.joinReceiving(mechanism, name, sharesReceiving: manyReceivers) {
+        try RegistryEntry.joinReceiving(mechanism, name, sharesReceiving: manyReceivers, type: nil) {
           self.created += 1
           return ["number": String(self.created)]
         }
       }
 
       func send(_ name: String) throws(ChannelError) -> (RegistryEntry, LivenessPipe) {
-        try RegistryEntry.joinSending(.memory, name, sharesSending: manySenders, until: .now)
+        try RegistryEntry.joinSending(.memory, name, sharesSending: manySenders, type: nil, until: .now)
       }
     }
 
@@ -141,7 +141,7 @@ extension AllTests {
       #expect(rules.created == 1)
       #expect(entry.ids == ["number": "1"])
       let text = try Files.readText(directory.path + "/memory.jobs")
-      #expect(text.hasPrefix("swift-ipc 1\nrun ") && !text.contains("abc") && text.hasSuffix("number 1\n"))
+      #expect(text.hasPrefix("swift-ipc 2\nrun ") && !text.contains("abc") && text.hasSuffix("number 1\n"))
       liveness.leave {}
       #expect(directory.names() == [])
     }

@@ -9,23 +9,23 @@ import Testing
 
 extension Subject {
   /// The other process sends, tasks of this one receive.
-  func asyncFromPeer() throws -> (receiver: AsyncReceiver, peer: PeerProcess) {
+  func asyncFromPeer() throws -> (receiver: SharedByteReceiver, peer: PeerProcess) {
     let line = try fromPeer()
     let peer = line.peer
-    return (AsyncReceiver(line.receiver), peer)
+    return (SharedByteReceiver(line.receiver), peer)
   }
 
   /// Tasks of this process send, the other receives.
-  func asyncToPeer() throws -> (sender: AsyncSender, peer: PeerProcess) {
+  func asyncToPeer() throws -> (sender: SharedByteSender, peer: PeerProcess) {
     let line = try toPeer()
     let peer = line.peer
-    return (AsyncSender(line.sender), peer)
+    return (SharedByteSender(line.sender), peer)
   }
 
   /// Both endpoints in this process.
-  func asyncPair() throws -> (sender: AsyncSender, receiver: AsyncReceiver) {
+  func asyncPair() throws -> (sender: SharedByteSender, receiver: SharedByteReceiver) {
     let channel = try plainPair()
-    return (AsyncSender(channel.sender), AsyncReceiver(channel.receiver))
+    return (SharedByteSender(channel.sender), SharedByteReceiver(channel.receiver))
   }
 
   /// Both endpoints in this process, for threads.

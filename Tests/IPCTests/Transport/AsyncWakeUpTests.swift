@@ -33,7 +33,7 @@ extension AllTests {
     /// Senders of a named socket connect and close, and their descriptor numbers are reused.
     @Test(arguments: [0, 1, 2]) func aSenderWithAReusedDescriptorNumberWakes(_ held: Int) async throws {
       let address = "unix:" + Workspace.path()
-      let receiver = AsyncReceiver(try ByteReceiver(at: address))
+      let receiver = SharedByteReceiver(try ByteReceiver(at: address))
       var first = try ByteSender(to: address)
       var second = try ByteSender(to: address)
       for text in ["a", "b"] {
@@ -48,10 +48,10 @@ extension AllTests {
       await settle()
       for _ in 0..<3 { #expect(try receiver.tryReceive(String.self) == nil) }
       // Other endpoints take the number before the next sender's connection does.
-      var others: [AsyncReceiver] = []
+      var others: [SharedByteReceiver] = []
       for _ in 0..<held {
         let channel = try ByteChannel(over: .pipe)
-        others.append(AsyncReceiver(channel.receiver))
+        others.append(SharedByteReceiver(channel.receiver))
       }
       var third = try ByteSender(to: address)
       let last = Task { try await receiver.receive(String.self) }
@@ -71,7 +71,7 @@ extension AllTests {
     @Test(arguments: [Mechanism.pipe, .unix, .queue, .semaphore, .memory])
     func messagesReadAheadAreDelivered(_ mechanism: Mechanism) async throws {
       let channel = try ByteChannel(over: mechanism)
-      let receiver = AsyncReceiver(channel.receiver)
+      let receiver = SharedByteReceiver(channel.receiver)
       var sender = channel.sender
       sender.coalesces = true
       for round in 0..<1500 {
@@ -93,7 +93,7 @@ extension AllTests {
     @Test(arguments: [Mechanism.pipe, .queue, .memory, .unix, .tcp, .semaphore], [false, true])
     func aLargeSendEndsWhenCancelledOrClosed(_ mechanism: Mechanism, _ byCancelling: Bool) async throws {
       var channel = try ByteChannel(over: mechanism)
-      let sender = AsyncSender(channel.sender)
+      let sender = SharedByteSender(channel.sender)
       let task = Task { try await sender.send([UInt8](repeating: 1, count: 15 << 20)) }
       await settle()
       if byCancelling { task.cancel() } else { sender.close() }
@@ -110,9 +110,9 @@ extension AllTests {
       let back = try ByteChannel(over: mechanism)
       var request = there.sender
       request.coalesces = true
-      let answers = AsyncReceiver(back.receiver)
-      let server = AsyncReceiver(there.receiver)
-      let answering = AsyncSender(back.sender)
+      let answers = SharedByteReceiver(back.receiver)
+      let server = SharedByteReceiver(there.receiver)
+      let answering = SharedByteSender(back.sender)
       let serving = Task { try await answering.send(try await server.receive(Int.self) + 1) }
       await settle()
       try request.send(1)
@@ -130,7 +130,7 @@ extension AllTests {
     @Test(arguments: [Mechanism.memory, .queue, .semaphore])
     func anAbandonedWaitHidesNoMessage(_ mechanism: Mechanism) async throws {
       let channel = try ByteChannel(over: mechanism)
-      let receiver = AsyncReceiver(channel.receiver)
+      let receiver = SharedByteReceiver(channel.receiver)
       var sender = channel.sender
       for number in 0..<50 {
         let task = Task { try await receiver.receive(Int.self) }
@@ -148,7 +148,7 @@ extension AllTests {
     func theSmallerMessageGoesFirst(_ mechanism: Mechanism) async throws {
       let channel = try ByteChannel(over: mechanism)
       var receiver = channel.receiver
-      let sender = AsyncSender(channel.sender)
+      let sender = SharedByteSender(channel.sender)
       while try sender.trySend([UInt8](repeating: 1, count: 100)) {}
       while try sender.trySend([UInt8]()) {}
       let task = Task {

@@ -115,13 +115,13 @@ enum POSIXQueueMechanism: MechanismImplementation {
     _ address: Address, until deadline: Deadline
   ) throws(ChannelError) -> any SenderTransport {
     let (entry, liveness) = try RegistryEntry.joinSending(
-      mechanism, address.target, sharesSending: true, until: deadline)
+      mechanism, address.target, sharesSending: true, type: address.options.messageType, until: deadline)
     return FramedSender(mechanism, try open(entry, liveness), address.options)
   }
 
   static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
     let (entry, liveness) = try RegistryEntry.joinReceiving(
-      mechanism, address.target, sharesReceiving: false
+      mechanism, address.target, sharesReceiving: false, type: address.options.messageType
     ) { () throws(ChannelError) in
       let name = newName()
       _ = try create(name)

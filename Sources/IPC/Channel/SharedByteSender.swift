@@ -2,24 +2,16 @@ import ConcurrencyModels
 import Synchronization
 import SystemCalls
 
-/// A sender for tasks: it waits for room without holding a thread of the cooperative pool, for any number of tasks, and in
-/// a ``/ConcurrencyModels/select(_:)``. ``AsyncReceiver`` says how it waits.
-///
-/// A message that is larger than what goes at once (4 KiB on byte streams, half the ring in shared memory, else a unit of
-/// the mechanism's) is sent by a thread that may block. After a second, after two more, after four, and at last every
-/// minute, that thread looks whether the task was cancelled or this endpoint closed; then it takes the message back, and
-/// nothing is sent.
-///
-/// System calls: those of ``Sender``; epoll_wait(2), futex(2) or semtimedop(2) to wait.
-public final class AsyncSender: @unchecked Sendable {
+/// The untyped core of a ``SharedSender``.
+package final class SharedByteSender: @unchecked Sendable {
   // The transport is used under the watch's lock.
   private let sender: OwnedSender
   private let watch: ReadinessWatch
   /// One large message at a time.
   private let large = LocalChannel<Void>(capacity: 1)
 
-  /// Takes over a sender, and turns ``Sender/coalesces`` off.
-  public init(_ sender: consuming ByteSender) {
+  /// Takes over a sender, and turns ``ByteSender/coalesces`` off.
+  package init(_ sender: consuming ByteSender) {
     sender.coalesces = false
     let owned = OwnedSender(sender)
     self.sender = owned
@@ -30,29 +22,29 @@ public final class AsyncSender: @unchecked Sendable {
         close: { owned.close() }))
   }
 
-  /// Opens a sender to the channel with this address, as ``Sender/open(_:within:)-(String,_)`` does.
-  public convenience init(_ address: String) throws(ChannelError) { self.init(try ByteSender(to: address)) }
-
   deinit { watch.close() }
 
   /// The channel's mechanism.
-  public var mechanism: Mechanism { sender.transport.mechanism }
+  package var mechanism: Mechanism { sender.transport.mechanism }
 
   // MARK: Sending
 
-  /// Sends a value. Waits while the channel is full.
-  /// - Throws: ``ChannelError`` as ``Sender`` does: `closed`, `messageTooLong`; `CancellationError` if the task is
-  ///   cancelled while it waits; nothing is sent then.
-  public nonisolated(nonsending) func send<Value: Message>(_ message: borrowing Value) async throws {
-    try await send(try Self.bytes(message))
-  }
-
-  /// Sends a value if the channel has room.
-  /// - Returns: false if the call would wait; nothing is sent then.
-  public func trySend<Value: Message>(_ message: borrowing Value) throws -> Bool {
-    let bytes = try Self.bytes(message)
+  /// Sends a message if the channel has room.
+  func trySend(_ bytes: [UInt8]) throws(ChannelError) -> Bool {
     var seen = ReadinessWatch.SeenState()
     return try isWhole(bytes) ? put(bytes, &seen) : false
+  }
+
+  /// Sends a message, as a thread.
+  /// - Returns: false if the deadline passes; nothing is sent then.
+  package func send(_ bytes: [UInt8], until deadline: Deadline) throws(ChannelError) -> Bool {
+    if !isWhole(bytes) { return try sendLarge(bytes, until: deadline) }
+    while true {
+      var seen = ReadinessWatch.SeenState()
+      if try put(bytes, &seen) { return true }
+      if deadline.hasPassed { return false }
+      watch.wait(seen, count: bytes.count, until: deadline)
+    }
   }
 
   static func bytes<Value: Message>(_ message: borrowing Value) throws(ChannelError) -> [UInt8] {
@@ -61,7 +53,8 @@ public final class AsyncSender: @unchecked Sendable {
     return writer.bytes
   }
 
-  nonisolated(nonsending) func send(_ bytes: [UInt8]) async throws {
+  /// Sends a message, as a task.
+  package nonisolated(nonsending) func send(_ bytes: [UInt8]) async throws {
     if !isWhole(bytes) { return try await sendLarge(bytes) }
     while true {
       try Task.checkCancellation()
@@ -71,8 +64,8 @@ public final class AsyncSender: @unchecked Sendable {
     }
   }
 
-  /// Closes the sender. A waiting task gets `closed`.
-  public func close() { watch.close() }
+  /// Closes the sender. A task or thread that waits gets `closed`.
+  package func close() { watch.close() }
 
   // MARK: For the watch
 
@@ -83,19 +76,21 @@ public final class AsyncSender: @unchecked Sendable {
   }
 
   /// Sends a message that goes at once or not at all. Returns false if there is no room.
-  func put(_ bytes: [UInt8], _ seen: inout ReadinessWatch.SeenState) throws -> Bool {
+  func put(_ bytes: [UInt8], _ seen: inout ReadinessWatch.SeenState) throws(ChannelError) -> Bool {
     let sender = self.sender
-    let sent: Void? = try watch.attempt(&seen) {
-      let sent = unsafe try bytes.withUnsafeBytes { unsafe try sender.transport.send($0, until: .now) }
+    let sent: Void? = try watch.attempt(&seen) { () throws(ChannelError) in
+      let sent = unsafe try bytes.span.withUnsafeBytes { bytes throws(ChannelError) in
+        unsafe try sender.transport.send(bytes, until: .now)
+      }
       return sent ? () : nil
     }
     return sent != nil
   }
 
   /// Whether a large message can begin to go.
-  func hasRoom(_ seen: inout ReadinessWatch.SeenState) throws -> Bool {
+  func hasRoom(_ seen: inout ReadinessWatch.SeenState) throws(ChannelError) -> Bool {
     let end = sender.transport
-    let found: Void? = try watch.attempt(&seen) {
+    let found: Void? = try watch.attempt(&seen) { () throws(ChannelError) in
       switch end.readiness {
       case .thread: end.waitUntilReady(1, until: .now) ? () : nil
       case .descriptors(let descriptors, let liveness):
@@ -130,6 +125,24 @@ public final class AsyncSender: @unchecked Sendable {
     try result.get()
   }
 
+  /// Sends a message of any size, from the calling thread.
+  private func sendLarge(_ bytes: [UInt8], until deadline: Deadline) throws(ChannelError) -> Bool {
+    guard try watch.borrow(until: deadline) else { return false }
+    defer { watch.returnBorrowed() }
+    var pause = Duration.milliseconds(100)
+    while true {
+      // To look whether the endpoint was closed, it has to take the message back.
+      let slice = min(deadline, .within(pause))
+      let sent = unsafe try bytes.span.withUnsafeBytes { bytes throws(ChannelError) in
+        unsafe try sender.transport.send(bytes, until: slice)
+      }
+      if sent { return true }
+      if watch.isClosing { throw .closed(.send, mechanism) }
+      if deadline.hasPassed { return false }
+      pause = min(pause * 2, .seconds(60))
+    }
+  }
+
   private final class Flag: Sendable {
     private let flag = Atomic<Bool>(false)
     var isSet: Bool { flag.load(ordering: .acquiring) }
@@ -149,10 +162,10 @@ public final class AsyncSender: @unchecked Sendable {
     }
   }
 
-  func register(_ waker: SelectWaker, _ seen: ReadinessWatch.SeenState, _ bytes: [UInt8]) {
+  func register(_ waker: any ReadinessWaiter, _ seen: ReadinessWatch.SeenState, _ bytes: [UInt8]) {
     watch.register(waker, seen, count: isWhole(bytes) ? bytes.count : 1)
   }
-  func unregister(_ waker: SelectWaker) { watch.unregister(waker) }
+  func unregister(_ waker: any ReadinessWaiter) { watch.unregister(waker) }
 }
 
 /// Keeps a sender until it is closed.

@@ -56,6 +56,9 @@ package enum Sockets {
     }
   }
 
+  /// The longest path of a socket, in bytes: `sun_path` of unix(7) without the zero byte at its end.
+  package static let longestPath = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
+
   /// bind(2) to a path. The file gets mode 0600: Linux gives it the mode of the socket's own inode, which fchmod(2) sets
   /// first.
   package static func bind(_ socket: borrowing Descriptor, path: String) throws(SystemError) {

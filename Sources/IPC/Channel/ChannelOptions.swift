@@ -61,6 +61,10 @@ public struct ChannelOptions: Hashable, Sendable {
   /// The defaults.
   public init() {}
 
+  private static let keys = [
+    "wait", "max", "capacity", "senders", "receivers", "framing", "coalesce", "type",
+  ]
+
   package mutating func set(_ key: String, _ value: String, in address: String) throws(ChannelError) {
     func bad(_ expected: String) -> ChannelError {
       ChannelError(
@@ -97,8 +101,7 @@ public struct ChannelOptions: Hashable, Sendable {
     default:
       throw ChannelError(
         .invalidAddress, .open, nil,
-        "\"\(address)\": unknown option \"\(key)\": choose one of wait, max, capacity, senders, receivers, framing, coalesce and type"
-      )
+        "\"\(address)\": \(Suggestion.unknown("option", key, among: Self.keys))")
     }
   }
 

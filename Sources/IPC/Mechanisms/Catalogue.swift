@@ -55,9 +55,9 @@ package enum Catalogue {
   static func implementation(named name: String) throws(ChannelError) -> any MechanismImplementation.Type {
     let all = all
     guard let found = all.first(where: { $0.mechanism.name == name }) else {
-      let names = all.map { $0.mechanism.name }.joined(separator: ", ")
+      let names = all.map { $0.mechanism.name }
       throw ChannelError(
-        .unknownMechanism, .open, nil, "unknown mechanism \"\(name)\": choose one of \(names)")
+        .unknownMechanism, .open, nil, Suggestion.unknown("mechanism", name, among: names))
     }
     return found
   }

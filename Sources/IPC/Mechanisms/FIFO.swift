@@ -84,7 +84,7 @@ enum FIFOMechanism: MechanismImplementation {
         guard error.meansNoReceiver else { throw error }
       }
     } while backoff.pause()
-    throw .noReceiver(mechanism, path)
+    throw .noReceiver(mechanism, at: path)
   }
 
   static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
@@ -122,7 +122,7 @@ enum FIFOMechanism: MechanismImplementation {
       return true
     } catch {
       if error.meansTaken { return false }
-      throw ChannelError(error, .open, mechanism, path)
+      throw ChannelError(error, at: path, mechanism)
     }
   }
 
@@ -134,7 +134,7 @@ enum FIFOMechanism: MechanismImplementation {
       do {
         return try call()
       } catch {
-        throw error.meansLink ? notFIFO(path) : ChannelError(error, .open, mechanism, path)
+        throw error.meansLink ? notFIFO(path) : ChannelError(error, at: path, mechanism)
       }
     }
     func check(_ status: Files.Status) throws(ChannelError) {

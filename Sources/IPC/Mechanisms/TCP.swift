@@ -39,14 +39,50 @@ enum TCPMechanism: MechanismImplementation {
 
   private static let portRange = 0...65535
 
+  private static let examplePort = 7000
+
+  /// `host:port`, or `[host]:port`: an IPv6 address has colons of its own.
   private static func hostAndPort(_ address: Address) throws(ChannelError) -> (String, Int) {
-    guard let colon = address.target.lastIndex(of: ":"),
-      let port = Int(address.target[address.target.index(after: colon)...]), portRange.contains(port)
-    else { throw address.invalid("host and port are missing: write tcp:localhost:7000") }
-    var host = String(address.target[..<colon])
-    if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
+    let target = address.target
+    guard !target.isEmpty else {
+      throw address.invalid("host and port are missing: write tcp:localhost:\(examplePort)")
+    }
+    guard !target.utf8.contains(0) else { throw address.invalid("a host can't contain a zero byte") }
+    let inBrackets = target.hasPrefix("[")
+    // Of "[::1]" without a port, no colon ends the host.
+    let end = inBrackets ? target.firstIndex(of: "]") : target.startIndex
+    guard let end else { throw address.invalid("the bracket isn't closed: write tcp:[::1]:\(examplePort)") }
+    guard let colon = target[end...].lastIndex(of: ":") else {
+      throw address.invalid("the port is missing: write tcp:\(target):\(examplePort)")
+    }
+    let host = inBrackets ? target[..<colon].dropFirst().dropLast() : target[..<colon]
+    let port = try port(target[target.index(after: colon)...], address)
     guard !host.isEmpty else { throw address.invalid("the host is missing: write tcp:localhost:\(port)") }
-    return (host, port)
+    guard inBrackets ? target.index(after: end) == colon : !host.contains(":") else {
+      throw address.invalid(
+        "expected one host and one port, an IPv6 address in brackets: write tcp:localhost:\(port) or tcp:[::1]:\(port)"
+      )
+    }
+    return (String(host), port)
+  }
+
+  private static func port(_ text: Substring, _ address: Address) throws(ChannelError) -> Int {
+    guard !text.isEmpty else {
+      throw address.invalid(
+        "the port is missing: write one from \(portRange.lowerBound) to \(portRange.upperBound)")
+    }
+    // Digits and nothing else: a sign is part of no port.
+    guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
+      throw address.invalid(
+        "the port \"\(text)\" isn't a number: write one from \(portRange.lowerBound) to \(portRange.upperBound)"
+      )
+    }
+    guard let port = Int(text), portRange.contains(port) else {
+      throw address.invalid(
+        "the port \(text) is out of range: choose one from \(portRange.lowerBound) to \(portRange.upperBound)"
+      )
+    }
+    return port
   }
 
   private static func resolve(

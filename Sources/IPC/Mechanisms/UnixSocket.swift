@@ -120,7 +120,7 @@ enum UnixSocketMechanism: MechanismImplementation {
         guard error.meansNoReceiver else { throw error }
       }
     } while backoff.pause()
-    throw .noReceiver(mechanism, path)
+    throw .noReceiver(mechanism, at: path)
   }
 
   static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {

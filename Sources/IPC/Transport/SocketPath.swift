@@ -53,7 +53,7 @@ enum SocketPath {
           .wrongKind, .open, mechanism,
           "\(path) is a socket of another type: write ?type=stream or ?type=packet")
       }
-      throw ChannelError(error, .open, mechanism, path)
+      throw ChannelError(error, at: path, mechanism)
     }
     guard user == CurrentProcess.user else { throw anotherUser(path, mechanism) }
   }
@@ -69,7 +69,7 @@ enum SocketPath {
 
   /// Why a receiver can't have a path.
   static func explain(_ error: SystemError, _ path: String, _ mechanism: Mechanism) -> ChannelError {
-    guard error.meansTaken else { return ChannelError(error, .open, mechanism, path) }
+    guard error.meansTaken else { return ChannelError(error, at: path, mechanism) }
     if let status = try? Files.stat(path), status.kind != .socket { return wrongKind(path, mechanism) }
     return ChannelError(
       .busy, .open, mechanism,

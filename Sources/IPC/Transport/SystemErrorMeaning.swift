@@ -22,6 +22,13 @@ extension SystemError {
   var meansTimedOut: Bool { number == ETIMEDOUT }
   var meansNoMessage: Bool { number == ENOMSG }
   var meansTooBig: Bool { number == E2BIG || number == EMSGSIZE }
+  /// Something on the way of a path isn't a folder.
+  var meansNotFolder: Bool { number == ENOTDIR }
+  var meansTooLong: Bool { number == ENAMETOOLONG }
+  /// The call would have made a file.
+  var meansMaking: Bool { call == .mkfifo || call == .bind }
+  /// The call takes a path as a socket's address, which is shorter than other paths.
+  var meansSocketPath: Bool { call == .bind || call == .connect }
   /// A symbolic link where none is followed.
   var meansLink: Bool { number == ELOOP }
 

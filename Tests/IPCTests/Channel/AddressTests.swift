@@ -98,6 +98,21 @@ extension AllTests {
       }
     }
 
+    @Test(
+      "the mechanism or the option that was probably meant is suggested",
+      arguments: [
+        ("pipes:", "did you mean pipe?"), ("Pipe:", "did you mean pipe?"),
+        ("tpc:host:80", "did you mean tcp?"),
+        ("sem:x", "did you mean semaphore?"),
+        ("mem:x", "unknown mechanism \"mem\": choose from"),
+        ("msgqueue:x", "unknown mechanism \"msgqueue\": choose from"), ("evenfd:", "did you mean eventfd?"),
+        ("x:", "unknown mechanism \"x\": choose from"), ("pipe:?Wait=block", "did you mean wait?"),
+        ("pipe:?recievers=one", "did you mean receivers?"), ("pipe:?colour=red", "\"colour\": choose from"),
+      ])
+    func suggestions(text: String, says: String) {
+      #expect(sentence { () throws(ChannelError) in try Address(text) }.contains(says))
+    }
+
     @Test("every mechanism is found by its name")
     func names() throws {
       #expect(Mechanism.all.count == 7)

@@ -11,7 +11,7 @@ extension AllTests {
   @Suite(.guarded) struct OwnerOnly {
     /// The subjects with a name, and those with a name in the file system.
     static let named = Subject.named.filter { $0.options.wait == .adaptive }
-    private static let canBeOther = ConditionTrait.enabled(
+    static let canBeOther: ConditionTrait = ConditionTrait.enabled(
       if: getuid() == 0 && canRun("/usr/bin/setpriv") && canRun("/bin/bash"),
       "it needs root, setpriv and bash")
     private static func canRun(_ path: String) -> Bool { unsafe access(path, X_OK) == 0 }
@@ -135,7 +135,7 @@ extension AllTests {
 
     /// Gives one order to the other program, run as user 65534. Runs a copy, because that user may not reach the program's
     /// own directory.
-    private static func asOther(_ directory: String, _ order: String) throws -> String {
+    static func asOther(_ directory: String, _ order: String) throws -> String {
       let program = directory + "/ipc-peer"
       let output = directory + "/answer"
       var arguments = ["/bin/cp", Workspace.peer, program]

@@ -154,7 +154,7 @@ enum MemfdMechanism: MechanismImplementation {
         guard error.meansNoReceiver else { throw error }
       }
     } while backoff.pause()
-    throw .noReceiver(mechanism, path)
+    throw .noReceiver(mechanism, at: path)
   }
 
   private static func connect(

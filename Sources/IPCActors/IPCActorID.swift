@@ -19,6 +19,9 @@ public struct IPCActorID: Hashable, Sendable, Codable, Message, CustomStringConv
   /// The name and the system's number.
   public var description: String { "\(name)@\(String(process, radix: 16))" }
 
+  /// Written by its own functions, although it is Codable.
+  public static var messageCoding: MessageCoding { .custom }
+
   /// Writes both parts.
   public func encode(to writer: inout MessageWriter) {
     writer.write(process)

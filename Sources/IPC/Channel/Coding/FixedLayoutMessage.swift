@@ -21,18 +21,33 @@ extension FixedLayoutMessage {
   public static var messageCoding: MessageCoding { .fixed }
 
   /// The value's memory.
-  @inlinable public func encode(to writer: inout MessageWriter) {
-    unsafe withUnsafeBytes(of: self) { unsafe writer.storage.append(contentsOf: $0) }
-  }
+  @inlinable public func encode(to writer: inout MessageWriter) { writer.append(memoryOf: self) }
 
   /// The value's memory.
   @inlinable public init(from reader: inout MessageReader) throws(ChannelError) {
-    let at = try reader.skip(MemoryLayout<Self>.size)
+    self = try reader.memory(of: Self.self)
+  }
+}
+
+extension MessageWriter {
+  @inlinable mutating func append<Value: FixedLayoutMessage>(memoryOf value: Value) {
+    // The compiler knows: this costs nothing. References are addresses, which mean nothing in another process.
+    precondition(_isPOD(Value.self), "a FixedLayoutMessage has numbers only")
+    unsafe withUnsafeBytes(of: value) { unsafe storage.append(contentsOf: $0) }
+  }
+}
+
+extension MessageReader {
+  @inlinable mutating func memory<Value: FixedLayoutMessage>(
+    of type: Value.Type
+  ) throws(ChannelError) -> Value {
+    precondition(_isPOD(Value.self), "a FixedLayoutMessage has numbers only")
+    let at = try skip(MemoryLayout<Value>.size)
     // The layout was checked when the endpoint was opened: any bytes are a value.
-    self = unsafe reader.bytes.withUnsafeBytes { bytes in
-      unsafe withUnsafeTemporaryAllocation(of: Self.self, capacity: 1) { value in
+    return unsafe bytes.withUnsafeBytes { bytes in
+      unsafe withUnsafeTemporaryAllocation(of: Value.self, capacity: 1) { value in
         unsafe UnsafeMutableRawBufferPointer(value).copyMemory(
-          from: UnsafeRawBufferPointer(rebasing: bytes[at..<(at + MemoryLayout<Self>.size)]))
+          from: UnsafeRawBufferPointer(rebasing: bytes[at..<(at + MemoryLayout<Value>.size)]))
         return unsafe value.moveElement(from: 0)
       }
     }

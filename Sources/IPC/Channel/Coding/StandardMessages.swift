@@ -116,6 +116,9 @@ extension Optional: Message where Wrapped: Message {
 }
 
 extension Bool: Message {
+  /// ``MessageCoding/custom``.
+  public static var messageCoding: MessageCoding { .custom }
+
   /// One byte, 0 or 1.
   public func encode(to writer: inout MessageWriter) { writer.write(self) }
 

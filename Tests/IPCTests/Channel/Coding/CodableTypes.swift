@@ -203,7 +203,7 @@ struct Reordered: Codable, Hashable, Message {
     c = try container.decode(Plain.self, forKey: .c)
     a = try container.decode(Int.self, forKey: .a)
     b = try container.decode([String].self, forKey: .b)
-    guard try container.decode(Int.self, forKey: .a) == a, container.allKeys == [.a, .b, .c] else {
+    guard try container.decode(Int.self, forKey: .a) == a, Set(container.allKeys) == [.a, .b, .c] else {
       throw DecodingError.dataCorruptedError(
         forKey: .a, in: container, debugDescription: "read twice, it differs")
     }

@@ -14,6 +14,19 @@ enum PoolProtocol {
     case failed = 1
     /// The worker's first message, before any job: what the process has used so far follows.
     case ready = 2
+    /// The worker's only message: it serves other types, and what follows is its ``type(_:_:)`` as text.
+    case otherTypes = 3
+  }
+
+  /// What both processes compare: the types of jobs and outputs.
+  static func type<Job: Message, Output: Message>(
+    _ job: Job.Type, _ output: Output.Type
+  ) throws(ChannelError) -> MessageType {
+    let job = try MessageType(of: job)
+    let output = try MessageType(of: output)
+    return MessageType(
+      coding: "pool \(job.fingerprint) \(output.fingerprint)", size: 0,
+      name: "WorkerPool<\(job.name), \(output.name)>")
   }
 
   /// The header of a job: its number, and the time at which it was sent.

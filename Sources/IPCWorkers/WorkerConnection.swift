@@ -84,8 +84,11 @@ final class WorkerConnection<Job: Message & Sendable, Output: Message & Sendable
 
   private func start(first: Bool) throws(ChannelError) -> Worker {
     let options = pool.options
-    var jobs = try ByteChannel(over: options.mechanism, options: options.channel)
-    var results = try ByteChannel(over: options.mechanism, options: options.channel)
+    let type = try PoolProtocol.type(Job.self, Output.self)
+    var channel = options.channel
+    channel.messageType = type
+    var jobs = try ByteChannel(over: options.mechanism, options: channel)
+    var results = try ByteChannel(over: options.mechanism, options: channel)
     var spawn = Spawn(options.executable, arguments: options.arguments)
     spawn.environment = options.environment
     try spawn.pass(&jobs.receiver, as: PoolProtocol.jobs)
@@ -100,6 +103,10 @@ final class WorkerConnection<Job: Message & Sendable, Output: Message & Sendable
         do throws(ChannelError) {
           var reader = MessageReader(bytes)
           let header = try PoolProtocol.ResultHeader(from: &reader)
+          if header.status == .otherTypes {
+            let theirs = MessageType(text: try reader.text(count: reader.remaining))
+            try MessageType.check(type, theirs, .spawn, options.mechanism)
+          }
           guard header.status == .ready else {
             throw .invalid("the first message of a worker must say that it is ready")
           }

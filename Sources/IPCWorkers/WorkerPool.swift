@@ -23,14 +23,16 @@ public final class WorkerPool<Job: Message & Sendable, Output: Message & Sendabl
 
   /// Starts the workers, and waits until each is ready.
   /// - Throws: `notSupported` for a mechanism that carries no messages or a number of workers under 1; `system` when the
-  ///   program can't be started; `closed` when it ends before it is ready.
+  ///   program can't be started; `closed` when it ends before it is ready; `typeMismatch` when it serves other types;
+  ///   `notServed` when this process is a worker itself and doesn't serve.
   public init(_ options: WorkerPoolOptions) throws(ChannelError) { core = try PoolCore(options) }
 
   deinit { core.close() }
 
   /// Executes jobs in a worker process until the coordinator closes the pool or dies. Call it first in `main`.
   /// An error that `work` throws is sent to the coordinator as its description: ``JobFailure/failed(_:)``.
-  /// - Throws: `notSupported` when no pool started this process; `invalidMessage` when the coordinator sends something
+  /// - Throws: `notSupported` when no pool started this process; `typeMismatch` when the pool has other types;
+  ///   `invalidMessage` when the coordinator sends something
   ///   else than jobs; `system`.
   public static func serve(_ work: (Job) throws -> Output) throws(ChannelError) {
     try WorkerService<Job, Output>.run(work)

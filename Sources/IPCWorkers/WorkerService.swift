@@ -10,8 +10,9 @@ enum WorkerService<Job: Message, Output: Message> {
   private static var maximumDelayNanoseconds: UInt64 { 10 * longJobNanoseconds }
 
   static func run(_ work: (Job) throws -> Output) throws(ChannelError) {
-    var jobs = try ByteReceiver(inherited: PoolProtocol.jobs)
-    var results = try ByteSender(inherited: PoolProtocol.results)
+    let type = try PoolProtocol.type(Job.self, Output.self)
+    var jobs = try jobs(type)
+    var results = try ByteSender(inherited: PoolProtocol.results, type: type)
     var writer = MessageWriter()
     PoolProtocol.ResultHeader(id: 0, status: .ready, dispatchNanoseconds: 0, workNanoseconds: 0).encode(
       to: &writer)
@@ -48,6 +49,27 @@ enum WorkerService<Job: Message, Output: Message> {
       // The coordinator has closed the pool, or died.
       if error.code != .closed { throw error }
     }
+  }
+
+  /// The receiver of the jobs.
+  private static func jobs(_ type: MessageType) throws(ChannelError) -> ByteReceiver {
+    do throws(ChannelError) {
+      return try ByteReceiver(inherited: PoolProtocol.jobs, type: type)
+    } catch {
+      if error.code == .typeMismatch { try? reportOtherTypes(type) }
+      throw error
+    }
+  }
+
+  /// Tells the coordinator what this process serves.
+  private static func reportOtherTypes(_ type: MessageType) throws(ChannelError) {
+    var results = try ByteSender(inherited: PoolProtocol.results)
+    var writer = MessageWriter()
+    PoolProtocol.ResultHeader(id: 0, status: .otherTypes, dispatchNanoseconds: 0, workNanoseconds: 0).encode(
+      to: &writer)
+    writer.append(type.text.utf8)
+    try results.send(writer.bytes.span)
+    try results.close()
   }
 
   /// Receives a job.

@@ -1,3 +1,4 @@
+import Glibc
 import IPC
 import TestActors
 import TestWorkers
@@ -17,6 +18,8 @@ if arguments.isEmpty {
   try TestHost.serve()
 } else if arguments.first == TestWorker.role {
   try TestWorker.serve()
+} else if arguments.first == TestWorker.forgetfulRole {
+  exit(TestWorker.forget() == .notServed ? 42 : 1)
 } else if arguments.first == PhasedRun.role {
   PhasedRun.main(Array(arguments.dropFirst()))
 } else {

@@ -148,10 +148,9 @@ extension AllIPCWorkersTests {
     }
 
     @Test func aJobThatFailsHasADescription() async throws {
-      // A worker can't read these as jobs.
-      let pool = try WorkerPool<String, Int>(options(1))
+      let pool = try Pool(options(1))
       for _ in 0..<3 {
-        let failure = await #expect(throws: JobFailure.self) { try await pool.run("no") }
+        let failure = await #expect(throws: JobFailure.self) { try await pool.run(TestJob(number: -1)) }
         guard case .failed(let words) = failure else {
           Issue.record("\(String(describing: failure))")
           continue
@@ -231,6 +230,31 @@ extension AllIPCWorkersTests {
       }
       #expect(workers.count == 2)
       #expect(comesTrue { !workers.contains(where: isAlive) })
+    }
+
+    @Test("a worker that serves other types is refused, and both say why", arguments: mechanisms)
+    func otherTypes(mechanism: Mechanism) throws {
+      do throws(ChannelError) {
+        _ = try WorkerPool<TestJob, String>(options(2, mechanism))
+        Issue.record("the pool was built")
+      } catch {
+        #expect(error.code == .typeMismatch)
+        #expect(error.message.contains("WorkerPool<TestJob, String>"))
+        #expect(error.message.contains("WorkerPool<TestJob, Int>"))
+      }
+    }
+
+    @Test("a program that forgets to serve starts no second generation")
+    func forgottenServe() throws {
+      var jobs = try Channel<Int>(over: .pipe)
+      var child = try ChildProcess.spawn(Workspace.peer, arguments: [TestWorker.forgetfulRole]) {
+        try $0.pass(&jobs.receiver, as: "anything")
+      }
+      #expect(try child.wait() == .code(42))
+      // What the pool that started it says.
+      var options = options(2)
+      options.arguments = [TestWorker.forgetfulRole]
+      #expect(code { () throws(ChannelError) in _ = try Pool(options) } == .closed)
     }
   }
 }

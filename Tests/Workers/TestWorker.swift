@@ -33,11 +33,29 @@ package enum TestWorker {
   /// The argument that makes a program a worker.
   package static let role = "worker"
 
-  /// Does jobs: the output of each is its number.
+  private struct NegativeNumber: Error {}
+
+  /// Does jobs: the output of each is its number; a negative one fails.
   package static func serve() throws(ChannelError) {
     try WorkerPool<TestJob, Int>.serve { job in
+      if job.number < 0 { throw NegativeNumber() }
       if job.port > 0 { try wait(at: job.port) }
       return job.number
+    }
+  }
+
+  /// The argument that makes a program a worker that forgets to serve, and builds a pool of its own kind.
+  package static let forgetfulRole = "forgetful"
+
+  /// Builds a pool in a process that a pool, or a host of actors, has started. Returns the error.
+  package static func forget() -> ChannelError.Code? {
+    var options = WorkerPoolOptions(workers: 2, over: .pipe)
+    options.arguments = [forgetfulRole]
+    do throws(ChannelError) {
+      _ = try WorkerPool<TestJob, Int>(options)
+      return nil
+    } catch {
+      return error.code
     }
   }
 

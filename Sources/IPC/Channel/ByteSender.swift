@@ -43,7 +43,7 @@ public struct ByteSender: ~Copyable, @unchecked Sendable {
   /// - Throws: `notSupported` if there is none, `busy` if it is taken already, `versionMismatch`.
   public init(inherited name: String) throws(ChannelError) { try self.init(inherited: name, type: nil) }
 
-  init(inherited name: String, type: MessageType?) throws(ChannelError) {
+  package init(inherited name: String, type: MessageType?) throws(ChannelError) {
     let endpoint = try Inheritance.endpoint(name, .sender, type)
     defer { Inheritance.wasTaken(name) }
     self.init(try Catalogue.implementation(of: endpoint.mechanism).adoptSender(endpoint))

@@ -99,7 +99,7 @@ extension MessageType {
   }
 
   /// Compares the types of two ends that meet. One that doesn't say its type fits any.
-  static func check(
+  package static func check(
     _ mine: MessageType?, _ theirs: MessageType?, _ operation: ChannelError.Operation, _ mechanism: Mechanism?
   ) throws(ChannelError) {
     guard let mine, let theirs, mine != theirs else { return }

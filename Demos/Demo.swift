@@ -19,16 +19,19 @@ extension Demo {
   /// A demo of a model has one process.
   package static func other(_ role: String) throws {}
 
-  /// The arguments with which this program is the demo's other process: `ipc demo NAME ROLE`, and the same where a
-  /// demo is a program of its own (``runDemo(_:)``).
-  static func arguments(_ role: String) -> [String] { ["demo", name, role] }
+  /// The arguments with which this program is the demo's other process: of `ipc`, and of a demo that is a program of its
+  /// own (``runDemo(_:)``).
+  static func arguments(_ role: String) -> [String] { [demoRoleArgument, name, role] }
 }
+
+/// The argument with which a program is the other process of a demo.
+package let demoRoleArgument = "--demo-role"
 
 /// The main of a program that consists of one demo and this file.
 package func runDemo<Chosen: Demo>(_ demo: Chosen.Type) {
   let arguments = CommandLine.arguments.dropFirst()
   do {
-    if arguments.starts(with: ["demo", demo.name]), let role = arguments.dropFirst(2).first {
+    if arguments.starts(with: [demoRoleArgument, demo.name]), let role = arguments.dropFirst(2).first {
       try demo.other(role)
     } else {
       try demo.run()

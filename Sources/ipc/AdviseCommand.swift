@@ -26,21 +26,22 @@ enum AdviseCommand: Command {
   private static let seconds = 0.15
 
   static func run(_ arguments: inout Arguments) throws {
-    guard let sizeText = try arguments.value("--size"), let size = ChannelOptions.bytes(sizeText),
-      size <= BenchmarkCase.largestSize
-    else { throw Failure.call("advise needs the size of your messages: --size 4K (up to 16M)") }
-    guard let word = try arguments.choice("--pattern", Advice.Pattern.allCases.map(\.rawValue)),
-      let pattern = Advice.Pattern(rawValue: word)
-    else {
-      throw Failure.call(
-        "advise needs to know how your processes communicate: --pattern stream, request or jobs")
-    }
+    let sizeText = try arguments.value("--size")
+    let word = try arguments.choice("--pattern", Advice.Pattern.allCases.map(\.rawValue))
     let processes = try arguments.number("--processes", 2...64) ?? 2
     let crosses = try arguments.choice("--crosses", ["machines"]) != nil
     let pin = try arguments.value("--pin")
     let seed = try arguments.number("--seed", 0...Int.max) ?? 1
     let json = arguments.flag("--json")
+    // A misspelt option is told before one that is missing for it.
     try arguments.end()
+    guard let size = sizeText.flatMap({ ChannelOptions.bytes($0) }), size <= BenchmarkCase.largestSize else {
+      throw Failure.call("advise needs the size of your messages: --size 4K (up to 16M)")
+    }
+    guard let pattern = word.flatMap({ Advice.Pattern(rawValue: $0) }) else {
+      throw Failure.call(
+        "advise needs to know how your processes communicate: --pattern stream, request or jobs")
+    }
 
     let workload = pattern.workload(processes: processes)
     let cases = Mechanism.all.filter { !crosses || $0.traits.crossesMachines }.map { mechanism in

@@ -6,6 +6,10 @@ struct Arguments {
 
   private let command: String
   private var list: [String]
+  /// The options that the command has asked for, which are all of its own once it asks for the rest.
+  private var known = Self.help
+
+  private static let help = ["--help"]
 
   init(command: String, _ list: [String]) {
     self.command = command
@@ -15,10 +19,14 @@ struct Arguments {
   var wantsHelp: Bool { list.contains("--help") || list.contains("-h") }
 
   /// A wrong call, with a hint at the help.
-  func wrong(_ what: String) -> Failure { .call("\(what); ipc \(command) --help explains the options") }
+  func wrong(_ what: String) -> Failure {
+    let isQuestion = what.hasSuffix("?")
+    return .call("\(what)\(isQuestion ? " " : "; ")ipc \(command) --help explains the options")
+  }
 
   /// Whether `--name` is there.
   mutating func flag(_ name: String) -> Bool {
+    known.append(name)
     guard let index = list.firstIndex(of: name) else { return false }
     list.remove(at: index)
     return true
@@ -26,6 +34,7 @@ struct Arguments {
 
   /// The value of `--name VALUE` or `--name=VALUE`.
   mutating func value(_ name: String) throws -> String? {
+    known.append(name)
     if let index = list.firstIndex(where: { $0.hasPrefix(name + "=") }) {
       return String(list.remove(at: index).dropFirst(name.count + 1))
     }
@@ -72,7 +81,7 @@ struct Arguments {
   mutating func choice(_ name: String, _ words: [String]) throws -> String? {
     guard let text = try value(name) else { return nil }
     guard words.contains(text) else {
-      throw wrong("\(name) \(text): choose from \(words.joined(separator: ", "))")
+      throw wrong("\(name) \(text): \(Suggestion.choice(for: text, among: words))")
     }
     return text
   }
@@ -80,6 +89,11 @@ struct Arguments {
   /// What is left, in which no option may be.
   mutating func rest() throws -> [String] {
     if let option = list.first(where: { $0.hasPrefix("-") && $0 != "-" }) {
+      // Without the value of "--name=VALUE".
+      let name = option.prefix { $0 != "=" }
+      if let meant = Suggestion.nearest(to: name, among: known) {
+        throw wrong("unknown option \(name): did you mean \(meant)?")
+      }
       throw wrong("unknown option \(option)")
     }
     defer { list = [] }

@@ -88,7 +88,7 @@ enum BenchSession {
     }
     defer { Terminal.endProgress() }
     do {
-      return try Benchmark(plan, tool: CommandLineTool.version, control: control).run { progress in
+      return try Benchmark(plan, tool: packageVersion, control: control).run { progress in
         let left = progress.done == 0 ? "" : ", about \(Int(progress.secondsLeft.rounded(.up))) s left"
         Terminal.progress("[\(progress.done + 1)/\(progress.total)] \(progress.label)\(left)")
       }

@@ -123,8 +123,11 @@ struct BenchOptions {
   private static func workloads(_ word: String?) throws -> [Workload] {
     guard let word, word != "all" else { return Workload.all }
     guard let workload = Workload(named: word) else {
-      let names = Workload.all.map(\.name) + ["all"] + BenchCommand.subcommands.map { $0.name }
-      throw Failure.unknown("workload", word, names)
+      let subcommands = BenchCommand.subcommands.map { $0.name }
+      guard !subcommands.contains(word) else {
+        throw Failure.call("\(word) is a subcommand, which comes before the options: ipc bench \(word) …")
+      }
+      throw Failure.unknown("workload", word, Workload.all.map(\.name) + ["all"] + subcommands)
     }
     return [workload]
   }
@@ -143,8 +146,8 @@ struct BenchOptions {
     let possible =
       switch option {
       case "--size": "expected sizes such as 64,1K,64K,1M"
-      case "--wait": "choose from \(WaitStrategy.allCases.map(\.rawValue).joined(separator: ", "))"
-      default: "choose from \(SendMode.allCases.map(\.rawValue).joined(separator: ", "))"
+      case "--wait": Suggestion.choice(for: word, among: WaitStrategy.allCases.map(\.rawValue))
+      default: Suggestion.choice(for: word, among: SendMode.allCases.map(\.rawValue))
       }
     return "\(option) \(word): \(possible)"
   }

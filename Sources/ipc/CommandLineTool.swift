@@ -1,20 +1,20 @@
 import IPC
 
 enum CommandLineTool {
-  static let version = "0.1.0"
-
   static let help = """
     example: ipc crawl                      the same crawl over every mechanism, and what each costs
              ipc crawl --work slow --model all --workers 10     the same in every model of concurrency
              ipc demo pipe                  what a pipe is
 
     usage: ipc COMMAND [options]
+           ipc help [COMMAND…]
+           ipc --version
 
     Channels between processes, over every mechanism of the system.
 
     \(HelpText.list(Commands.all))
 
-    ipc COMMAND --help explains a command.
+    ipc COMMAND --help, or ipc help COMMAND, explains a command.
     """
 
   /// Runs a command; returns the exit code.
@@ -41,20 +41,46 @@ enum CommandLineTool {
       throw Failure(kind: .call, message: "")
     }
     switch first {
-    case "--help", "-h", "help": return Terminal.print(help)
-    case "--version": return Terminal.print("ipc \(version)")
+    case "--help", "-h": return Terminal.print(help)
+    case "help": return try explain(Array(list.dropFirst()))
+    case "--version": return Terminal.print("ipc \(packageVersion)")
     default: break
     }
     let rest = Array(list.dropFirst())
     if let process = Commands.processes.first(where: { $0.argument == first }) {
       return try process.run(rest)
     }
-    guard let command = Commands.all.first(where: { $0.name == first }) else {
-      throw Failure.call(
-        "unknown command \"\(first)\": choose from \(Commands.all.map { $0.name }.joined(separator: ", ")); ipc --help explains them"
-      )
+    try run(try command(named: first), called: first, rest)
+  }
+
+  private static func command(named name: String) throws -> any Command.Type {
+    if let command = Commands.all.first(where: { $0.name == name }) { return command }
+    guard name.hasPrefix("-") else {
+      let words = Commands.all.map { $0.name } + ["help"]
+      throw Failure.call("\(Suggestion.unknown("command", name, among: words)); ipc --help explains them")
     }
-    try run(command, called: first, rest)
+    throw Failure.call(
+      "\(Suggestion.unknown("option", name, among: ["--help", "--version"])); a command's options come after it"
+    )
+  }
+
+  /// `ipc help bench steps`: what `ipc bench steps --help` prints.
+  private static func explain(_ words: [String]) throws {
+    guard let first = words.first, !["--help", "-h", "help"].contains(first) else {
+      return Terminal.print(help)
+    }
+    var chosen = try command(named: first)
+    for (index, word) in words.enumerated().dropFirst() where !["--help", "-h"].contains(word) {
+      guard let subcommand = chosen.subcommands.first(where: { $0.name == word }) else {
+        let called = words[..<index].joined(separator: " ")
+        guard !chosen.subcommands.isEmpty else {
+          throw Failure.call("\(called) has no subcommands, such as \"\(word)\": write ipc help \(called)")
+        }
+        throw Failure.unknown("subcommand of \(called)", word, chosen.subcommands.map { $0.name })
+      }
+      chosen = subcommand
+    }
+    Terminal.print(chosen.help)
   }
 
   /// Runs a command, or the subcommand that its first argument chooses.

@@ -16,5 +16,6 @@ enum Commands {
     PoolWorkerProcess.self,
     ActorHostProcess.self,
     SelectSenderProcess.self,
+    DemoRoleProcess.self,
   ]
 }

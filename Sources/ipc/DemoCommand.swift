@@ -1,15 +1,16 @@
 import Demos
 
-/// `ipc demo NAME`: a mechanism explained by two processes, or a model of concurrency explained by one.
+/// `ipc demo NAME…`: a mechanism explained by two processes, or a model of concurrency explained by one.
 enum DemoCommand: Command {
   static let name = "demo"
   static let summary = "what each mechanism is, shown by two processes, and each model of concurrency in one"
   static let example = "ipc demo pipe"
-  static let usage = "ipc demo NAME | --all | --json"
+  static let usage = "ipc demo NAME… | --all | --json"
   static let details = """
     Runs a demo: two processes, or the tasks of one, print what they do. Each is one short file in Demos/.
+    Several run in turn, each under a heading; the first that fails ends it, with exit code 1.
 
-      --all     runs every demo in turn, each under a heading; stops at the first that fails, with exit code 1
+      --all     runs every demo in turn
       --json    runs nothing: prints the list of demos as one JSON document. A demo itself prints text only,
                 so --json can't be combined with NAME or --all
 
@@ -25,20 +26,26 @@ enum DemoCommand: Command {
     let runsAll = arguments.flag("--all")
     let json = arguments.flag("--json")
     let words = try arguments.rest()
-    let names = DemoCatalogue.all.map { $0.name }
     guard [runsAll, json, !words.isEmpty].count(where: { $0 }) < 2 else {
       throw Failure.call("demo: give a demo's name, --all or --json, only one of them")
     }
     if json { return try JSONOutput.print(DemoCatalogue.all.map { Row(name: $0.name, summary: $0.summary) }) }
     if runsAll { return try run(DemoCatalogue.all) }
-    guard let first = words.first else {
+    guard !words.isEmpty else {
       throw Failure.call("demo: a name is missing: choose from \(names.joined(separator: ", "))")
     }
-    guard let demo = DemoCatalogue.all.first(where: { $0.name == first }) else {
-      throw Failure.unknown("demo", first, names)
+    // All of them are known before the first one runs.
+    let demos = try words.map { try demo(named: $0) }
+    if demos.count == 1 { try demos[0].run() } else { try run(demos) }
+  }
+
+  private static var names: [String] { DemoCatalogue.all.map { $0.name } }
+
+  static func demo(named name: String) throws -> any Demo.Type {
+    guard let demo = DemoCatalogue.all.first(where: { $0.name == name }) else {
+      throw Failure.unknown("demo", name, names)
     }
-    // The other process of a demo is this program again, with a word behind the name.
-    if words.count > 1 { try demo.other(words[1]) } else { try demo.run() }
+    return demo
   }
 
   /// Runs demos in turn, each under a heading; the first that fails ends it.

@@ -1,4 +1,5 @@
 import Benchmarking
+import IPC
 
 /// Why a command ends without success: one line, and an exit code.
 struct Failure: Error {
@@ -17,9 +18,9 @@ struct Failure: Error {
   static func work(_ message: String) -> Failure { Failure(kind: .work, message: message) }
   static let interrupted = Failure(kind: .interrupted, message: "")
 
-  /// What to do about a word that isn't among these: `unknown model "x": choose from a, b`.
+  /// What to do about a word that isn't among these: `unknown model "Threads": did you mean threads? Choose from …`.
   static func unknown(_ what: String, _ word: some StringProtocol, _ names: [String]) -> Failure {
-    call("unknown \(what) \"\(word)\": choose from \(names.joined(separator: ", "))")
+    call(Suggestion.unknown(what, word, among: names))
   }
 }
 

@@ -1,5 +1,6 @@
 import Benchmarking
 import Crawling
+import Demos
 
 /// A process that the tool starts of itself: this program with an argument that isn't a command.
 protocol ToolProcess: SendableMetatype {
@@ -41,6 +42,17 @@ enum PoolWorkerProcess: ToolProcess {
 enum ActorHostProcess: ToolProcess {
   static var argument: String { BenchmarkProcess.actorArgument }
   static func run(_ arguments: [String]) throws { try BenchmarkProcess.hostActor() }
+}
+
+/// The other process of a demo.
+enum DemoRoleProcess: ToolProcess {
+  static var argument: String { demoRoleArgument }
+  static func run(_ arguments: [String]) throws {
+    guard arguments.count == 2 else {
+      throw Failure.call("\(argument) is for the demos' own processes: use ipc demo")
+    }
+    try DemoCommand.demo(named: arguments[0]).other(arguments[1])
+  }
 }
 
 /// A sender of `ipc bench select`.

@@ -31,6 +31,9 @@ extension AllCommandTests {
       }
     }
 
+    /// The package's folder.
+    private let repository = #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 }
+
     private struct DemoRow: Decodable {
       let name: String
       let summary: String
@@ -52,6 +55,16 @@ extension AllCommandTests {
       let result = try Tool.run("demo", "pipe")
       #expect(result.code == 0, "\(result.errors)")
       #expect(result.output.split(separator: "\n").count > 1)
+    }
+
+    /// Several run in turn, each under its heading.
+    @Test func demosRunByTheirNames() throws {
+      let result = try Tool.run("demo", "sequential", "pipe")
+      #expect(result.code == 0, "\(result.errors)")
+      let lines = result.output.split(separator: "\n")
+      let headings = lines.filter { $0.hasPrefix("== ") }
+      #expect(headings.map { $0.prefix { $0 != ":" } } == ["== sequential", "== pipe"])
+      #expect(lines.count > 4)
     }
 
     /// Every demo runs, in the catalogue's order, and prints something under its heading.
@@ -102,19 +115,27 @@ extension AllCommandTests {
           #expect(result.errors.isEmpty)
           #expect(result.output.hasPrefix("example: ipc \(words)"))
           #expect(result.output.contains("\nusage: ipc \(words)"))
+          let asked = try Tool.run(["help"] + command)
+          #expect(asked.code == 0)
+          #expect(asked.errors.isEmpty)
+          #expect(asked.output == result.output, "ipc help \(words)")
         }
       }
     }
 
     @Test func theToolItselfExplains() throws {
-      for word in ["--help", "-h", "help"] {
-        let result = try Tool.run(word)
+      for words in [["--help"], ["-h"], ["help"], ["help", "help"], ["help", "--help"]] {
+        let result = try Tool.run(words)
         #expect(result.code == 0)
         for command in ["crawl", "bench", "mechanisms", "demo", "site"] {
           #expect(result.output.contains(command))
         }
       }
-      #expect(try Tool.run("--version").output.hasPrefix("ipc "))
+      // The version is that of the newest section of the changelog.
+      let changelog = try String(contentsOfFile: repository + "/CHANGELOG.md", encoding: .utf8)
+      let section = try #require(changelog.split(separator: "\n").first { $0.hasPrefix("## [") })
+      let release = section.dropFirst(4).prefix { $0 != "]" }
+      #expect(try Tool.run("--version").output == "ipc \(release)\n")
       let bare = try Tool(.init()).wait()
       #expect(bare.code == 2)
       #expect(bare.output.contains("usage:"))

@@ -82,13 +82,16 @@ let package = Package(
       name: "ipc-peer", dependencies: ["IPC", "SystemCalls", "TestActors", "TestWorkers", "ToyMechanism"],
       path: "Tests/IPCPeer",
       swiftSettings: strict),
+    // A program whose top level waits, as the tests run it.
+    .executableTarget(
+      name: "ipc-async-program", dependencies: ["IPC"], path: "Tests/AsyncProgram", swiftSettings: strict),
     // What the golden tests look at kernel objects with, without the library.
     .target(name: "CProbe", path: "Tests/CProbe"),
     .testTarget(
       name: "IPCTests",
       dependencies: [
         "IPC", "ConcurrencyModels", "SystemCalls", "Measurement", "TestSupport", "CProbe", "ToyMechanism",
-        "ipc-peer",
+        "ipc-peer", "ipc-async-program",
       ],
       // The formats, as the tests compare them: read where they lie.
       exclude: [

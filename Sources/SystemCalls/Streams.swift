@@ -57,6 +57,22 @@ package enum Streams {
     }
   }
 
+  /// Whether a descriptor is open: fcntl(2) with F_GETFD.
+  package static func isOpen(_ descriptor: Int32) -> Bool { Glibc.fcntl(descriptor, F_GETFD) >= 0 }
+
+  /// Writes a text as far as it can be written: for the last words of a program, which nobody hears of if they fail.
+  /// write(2).
+  package static func write(_ descriptor: Int32, _ text: String) {
+    var rest = Array(text.utf8)[...]
+    while !rest.isEmpty {
+      let count = try? system(.write) {
+        unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+      }
+      guard let count, count > 0 else { return }
+      rest = rest.dropFirst(count)
+    }
+  }
+
   /// fcntl(2) with F_GETPIPE_SZ: how many bytes a pipe holds.
   package static func fcntl(pipeSize descriptor: borrowing Descriptor) throws(SystemError) -> Int {
     Int(try system(.fcntl) { Glibc.fcntl(descriptor.raw, CSYSTEM_F_GETPIPE_SZ) })

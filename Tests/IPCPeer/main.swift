@@ -7,7 +7,8 @@ import ToyMechanism
 // The other process of the tests. It executes the orders that arrive over `orders`, one per message, and answers each
 // over `report`. Without these endpoints it executes one order, its arguments, and answers on standard output: a process
 // of another user is asked that way, because it couldn't use what it inherits. With the argument `actors` it hosts
-// actors; with `worker` it is the worker of a pool; with `phases` it takes a channel through its phases under strace(1).
+// actors; with `worker` it is the worker of a pool; with `phases` it takes a channel through its phases under strace(1);
+// with `program` it is a program that `runProgram` runs.
 Catalogue.add(SocketPairMechanism.self)
 let arguments = CommandLine.arguments.dropFirst()
 if arguments.isEmpty {
@@ -22,6 +23,13 @@ if arguments.isEmpty {
   exit(TestWorker.forget() == .notServed ? 42 : 1)
 } else if arguments.first == PhasedRun.role {
   PhasedRun.main(Array(arguments.dropFirst()))
+} else if arguments.first == ProgramRun.role {
+  runProgram {
+    var channel = try Channel<String>(over: .pipe)
+    try channel.sender.send(try ProgramRun.work(arguments.dropFirst()))
+    print(try channel.receiver.receive())
+  }
+  print("and on")
 } else {
   let peer = Peer(report: nil)
   try peer.obey(arguments.joined(separator: " "))

@@ -28,7 +28,8 @@ struct BinaryDecoder: Decoder {
     let (start, end) = try contents(BinaryFormat.Tag.object, [String: Any].self)
     return KeyedDecodingContainer(
       BinaryKeyedDecoder<Key>(
-        decoding: decoding, object: try decoding.object(start, end), depth: depth + 1, path: path))
+        reader: BinaryObjectReader(
+          decoding: decoding, object: try decoding.object(start, end), depth: depth + 1, path: path)))
   }
 
   func unkeyedContainer() throws -> any UnkeyedDecodingContainer {
@@ -54,122 +55,191 @@ struct BinaryDecoder: Decoder {
   }
 }
 
-/// An object being read.
-struct BinaryKeyedDecoder<Key: CodingKey>: KeyedDecodingContainerProtocol {
+/// An object being read, whatever its type of keys: what it does isn't generic, so that it needs no type information at run
+/// time.
+struct BinaryObjectReader {
   let decoding: BinaryDecoding
   let object: BinaryDecoding.Object
   let depth: Int
   let path: Int
 
   var codingPath: [any CodingKey] { decoding.codingPath(path) }
-  var allKeys: [Key] { decoding.keys(of: object).compactMap { Key(stringValue: decoding.keys[$0]) } }
 
-  func contains(_ key: Key) -> Bool { (try? decoding.find(key.stringValue, in: object)) ?? nil != nil }
+  func find(_ key: String) throws(ChannelError) -> (
+    place: BinaryDecoding.Place, context: BinaryDecoding.Context
+  )? {
+    guard let (place, number) = try decoding.find(key, in: object) else { return nil }
+    return (place, .init(path: path, key: number))
+  }
 
-  private func found(_ key: any CodingKey) throws -> (place: BinaryDecoding.Place, key: Int) {
-    guard let found = try decoding.find(key.stringValue, in: object) else {
-      throw DecodingError.keyNotFound(
-        key,
-        .init(codingPath: codingPath, debugDescription: "there is no value for the key \(key.stringValue)"))
+  func found(_ key: String) throws -> (place: BinaryDecoding.Place, context: BinaryDecoding.Context) {
+    if let found = try find(key) { return found }
+    throw DecodingError.keyNotFound(
+      BinaryKey(stringValue: key),
+      .init(codingPath: codingPath, debugDescription: "there is no value for the key \(key)"))
+  }
+
+  func advance(_ place: BinaryDecoding.Place) throws { decoding.advance(object, to: try decoding.end(place)) }
+
+  func bool(_ key: String) throws -> Bool {
+    let (place, context) = try found(key)
+    let value = try decoding.bool(place, context)
+    try advance(place)
+    return value
+  }
+  func string(_ key: String) throws -> String {
+    let (place, context) = try found(key)
+    let value = try decoding.string(place, context)
+    try advance(place)
+    return value
+  }
+  func double(_ key: String) throws -> Double {
+    let (place, context) = try found(key)
+    let value = try decoding.double(place, context)
+    try advance(place)
+    return value
+  }
+  func float(_ key: String) throws -> Float {
+    let (place, context) = try found(key)
+    let value = try decoding.float(place, context)
+    try advance(place)
+    return value
+  }
+  func integer<Value: FixedWidthInteger>(_ key: String) throws -> Value {
+    let (place, context) = try found(key)
+    let value: Value = try decoding.integer(place, context)
+    try advance(place)
+    return value
+  }
+
+  func value<Value: Decodable>(_ type: Value.Type, _ key: String) throws -> Value {
+    let (place, context) = try found(key)
+    let value = try decoding.value(type, place, depth: depth, context)
+    try advance(place)
+    return value
+  }
+
+  /// Whether there is a value that isn't null; reads past a null.
+  func hasValue(_ key: String) throws -> Bool {
+    guard let (place, _) = try find(key) else { return false }
+    guard decoding.isNull(place) else { return true }
+    try advance(place)
+    return false
+  }
+
+  func decoder(_ key: String) throws -> BinaryDecoder {
+    let (place, context) = try found(key)
+    return decoder(place, context)
+  }
+
+  func superDecoder(_ key: String) throws -> any Decoder {
+    // As JSONDecoder: where there is none, it is null.
+    guard let (place, context) = try find(key) else {
+      return BinaryDecoder(decoding: decoding, place: .nowhere, depth: depth, path: path)
     }
-    return found
+    return decoder(place, context)
   }
 
-  private func read<Value>(
-    _ key: Key, _ body: (BinaryDecoding.Place, BinaryDecoding.Context) throws -> Value
-  ) throws -> Value {
-    let (place, _) = try found(key)
-    let value = try body(place, .init(path: path, key: key))
-    decoding.advance(object, to: try decoding.end(place))
-    return value
+  private func decoder(_ place: BinaryDecoding.Place, _ context: BinaryDecoding.Context) -> BinaryDecoder {
+    BinaryDecoder(decoding: decoding, place: place, depth: depth, path: decoding.enter(context))
+  }
+}
+
+/// An object being read.
+struct BinaryKeyedDecoder<Key: CodingKey>: KeyedDecodingContainerProtocol {
+  let reader: BinaryObjectReader
+
+  var codingPath: [any CodingKey] { reader.codingPath }
+  var allKeys: [Key] {
+    let decoding = reader.decoding
+    return decoding.keys(of: reader.object).compactMap { Key(stringValue: decoding.keys[$0]) }
   }
 
-  private func readIfPresent<Value>(
-    _ key: Key, _ body: (BinaryDecoding.Place, BinaryDecoding.Context) throws -> Value
-  ) throws -> Value? {
-    guard let (place, _) = try decoding.find(key.stringValue, in: object) else { return nil }
-    let value = decoding.isNull(place) ? nil : try body(place, .init(path: path, key: key))
-    decoding.advance(object, to: try decoding.end(place))
-    return value
-  }
-
+  func contains(_ key: Key) -> Bool { (try? reader.find(key.stringValue)) ?? nil != nil }
   func decodeNil(forKey key: Key) throws -> Bool {
-    let (place, _) = try found(key)
-    return decoding.isNull(place)
+    reader.decoding.isNull(try reader.found(key.stringValue).place)
   }
 
-  func decode(_ type: Bool.Type, forKey key: Key) throws -> Bool { try read(key, decoding.bool) }
-  func decode(_ type: String.Type, forKey key: Key) throws -> String { try read(key, decoding.string) }
-  func decode(_ type: Double.Type, forKey key: Key) throws -> Double { try read(key, decoding.double) }
-  func decode(_ type: Float.Type, forKey key: Key) throws -> Float { try read(key, decoding.float) }
-  func decode(_ type: Int.Type, forKey key: Key) throws -> Int { try read(key, decoding.integer) }
-  func decode(_ type: Int8.Type, forKey key: Key) throws -> Int8 { try read(key, decoding.integer) }
-  func decode(_ type: Int16.Type, forKey key: Key) throws -> Int16 { try read(key, decoding.integer) }
-  func decode(_ type: Int32.Type, forKey key: Key) throws -> Int32 { try read(key, decoding.integer) }
-  func decode(_ type: Int64.Type, forKey key: Key) throws -> Int64 { try read(key, decoding.integer) }
-  func decode(_ type: Int128.Type, forKey key: Key) throws -> Int128 { try read(key, decoding.integer) }
-  func decode(_ type: UInt.Type, forKey key: Key) throws -> UInt { try read(key, decoding.integer) }
-  func decode(_ type: UInt8.Type, forKey key: Key) throws -> UInt8 { try read(key, decoding.integer) }
-  func decode(_ type: UInt16.Type, forKey key: Key) throws -> UInt16 { try read(key, decoding.integer) }
-  func decode(_ type: UInt32.Type, forKey key: Key) throws -> UInt32 { try read(key, decoding.integer) }
-  func decode(_ type: UInt64.Type, forKey key: Key) throws -> UInt64 { try read(key, decoding.integer) }
-  func decode(_ type: UInt128.Type, forKey key: Key) throws -> UInt128 { try read(key, decoding.integer) }
+  func decode(_ type: Bool.Type, forKey key: Key) throws -> Bool { try reader.bool(key.stringValue) }
+  func decode(_ type: String.Type, forKey key: Key) throws -> String { try reader.string(key.stringValue) }
+  func decode(_ type: Double.Type, forKey key: Key) throws -> Double { try reader.double(key.stringValue) }
+  func decode(_ type: Float.Type, forKey key: Key) throws -> Float { try reader.float(key.stringValue) }
+  func decode(_ type: Int.Type, forKey key: Key) throws -> Int { try reader.integer(key.stringValue) }
+  func decode(_ type: Int8.Type, forKey key: Key) throws -> Int8 { try reader.integer(key.stringValue) }
+  func decode(_ type: Int16.Type, forKey key: Key) throws -> Int16 { try reader.integer(key.stringValue) }
+  func decode(_ type: Int32.Type, forKey key: Key) throws -> Int32 { try reader.integer(key.stringValue) }
+  func decode(_ type: Int64.Type, forKey key: Key) throws -> Int64 { try reader.integer(key.stringValue) }
+  func decode(_ type: Int128.Type, forKey key: Key) throws -> Int128 { try reader.integer(key.stringValue) }
+  func decode(_ type: UInt.Type, forKey key: Key) throws -> UInt { try reader.integer(key.stringValue) }
+  func decode(_ type: UInt8.Type, forKey key: Key) throws -> UInt8 { try reader.integer(key.stringValue) }
+  func decode(_ type: UInt16.Type, forKey key: Key) throws -> UInt16 { try reader.integer(key.stringValue) }
+  func decode(_ type: UInt32.Type, forKey key: Key) throws -> UInt32 { try reader.integer(key.stringValue) }
+  func decode(_ type: UInt64.Type, forKey key: Key) throws -> UInt64 { try reader.integer(key.stringValue) }
+  func decode(_ type: UInt128.Type, forKey key: Key) throws -> UInt128 { try reader.integer(key.stringValue) }
 
   func decode<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> Value {
-    let (place, number) = try found(key)
-    let value = try decoding.value(type, place, depth: depth, path: path, key: number)
-    decoding.advance(object, to: try decoding.end(place))
-    return value
+    try reader.value(type, key.stringValue)
   }
 
-  // One search for each, where the defaults make three.
+  // Two searches for each, the second of which finds it at once, where the defaults make three.
   func decodeIfPresent(_ type: Bool.Type, forKey key: Key) throws -> Bool? {
-    try readIfPresent(key, decoding.bool)
+    try reader.hasValue(key.stringValue) ? reader.bool(key.stringValue) : nil
   }
   func decodeIfPresent(_ type: String.Type, forKey key: Key) throws -> String? {
-    try readIfPresent(key, decoding.string)
+    try reader.hasValue(key.stringValue) ? reader.string(key.stringValue) : nil
   }
   func decodeIfPresent(_ type: Double.Type, forKey key: Key) throws -> Double? {
-    try readIfPresent(key, decoding.double)
+    try reader.hasValue(key.stringValue) ? reader.double(key.stringValue) : nil
+  }
+  func decodeIfPresent(_ type: Float.Type, forKey key: Key) throws -> Float? {
+    try reader.hasValue(key.stringValue) ? reader.float(key.stringValue) : nil
   }
   func decodeIfPresent(_ type: Int.Type, forKey key: Key) throws -> Int? {
-    try readIfPresent(key, decoding.integer)
+    try reader.hasValue(key.stringValue) ? reader.integer(key.stringValue) : nil
   }
-
+  func decodeIfPresent(_ type: Int8.Type, forKey key: Key) throws -> Int8? {
+    try reader.hasValue(key.stringValue) ? reader.integer(key.stringValue) : nil
+  }
+  func decodeIfPresent(_ type: Int16.Type, forKey key: Key) throws -> Int16? {
+    try reader.hasValue(key.stringValue) ? reader.integer(key.stringValue) : nil
+  }
+  func decodeIfPresent(_ type: Int32.Type, forKey key: Key) throws -> Int32? {
+    try reader.hasValue(key.stringValue) ? reader.integer(key.stringValue) : nil
+  }
+  func decodeIfPresent(_ type: Int64.Type, forKey key: Key) throws -> Int64? {
+    try reader.hasValue(key.stringValue) ? reader.integer(key.stringValue) : nil
+  }
+  func decodeIfPresent(_ type: UInt.Type, forKey key: Key) throws -> UInt? {
+    try reader.hasValue(key.stringValue) ? reader.integer(key.stringValue) : nil
+  }
+  func decodeIfPresent(_ type: UInt8.Type, forKey key: Key) throws -> UInt8? {
+    try reader.hasValue(key.stringValue) ? reader.integer(key.stringValue) : nil
+  }
+  func decodeIfPresent(_ type: UInt16.Type, forKey key: Key) throws -> UInt16? {
+    try reader.hasValue(key.stringValue) ? reader.integer(key.stringValue) : nil
+  }
+  func decodeIfPresent(_ type: UInt32.Type, forKey key: Key) throws -> UInt32? {
+    try reader.hasValue(key.stringValue) ? reader.integer(key.stringValue) : nil
+  }
+  func decodeIfPresent(_ type: UInt64.Type, forKey key: Key) throws -> UInt64? {
+    try reader.hasValue(key.stringValue) ? reader.integer(key.stringValue) : nil
+  }
   func decodeIfPresent<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> Value? {
-    guard let (place, number) = try decoding.find(key.stringValue, in: object) else { return nil }
-    let value =
-      decoding.isNull(place) ? nil : try decoding.value(type, place, depth: depth, path: path, key: number)
-    decoding.advance(object, to: try decoding.end(place))
-    return value
-  }
-
-  private func decoder(_ place: BinaryDecoding.Place, _ key: Int) -> BinaryDecoder {
-    BinaryDecoder(decoding: decoding, place: place, depth: depth, path: decoding.enter(path, key))
+    try reader.hasValue(key.stringValue) ? reader.value(type, key.stringValue) : nil
   }
 
   func nestedContainer<Nested: CodingKey>(
     keyedBy type: Nested.Type, forKey key: Key
   ) throws -> KeyedDecodingContainer<Nested> {
-    let (place, number) = try found(key)
-    return try decoder(place, number).container(keyedBy: type)
+    try reader.decoder(key.stringValue).container(keyedBy: type)
   }
 
   func nestedUnkeyedContainer(forKey key: Key) throws -> any UnkeyedDecodingContainer {
-    let (place, number) = try found(key)
-    return try decoder(place, number).unkeyedContainer()
+    try reader.decoder(key.stringValue).unkeyedContainer()
   }
 
-  func superDecoder() throws -> any Decoder { try superDecoder(BinaryKey(stringValue: "super")) }
-  func superDecoder(forKey key: Key) throws -> any Decoder { try superDecoder(key) }
-
-  private func superDecoder(_ key: any CodingKey) throws -> any Decoder {
-    // As JSONDecoder: where there is none, it is null.
-    guard let (place, number) = try decoding.find(key.stringValue, in: object) else {
-      return BinaryDecoder(decoding: decoding, place: .nowhere, depth: depth, path: path)
-    }
-    return decoder(place, number)
-  }
+  func superDecoder() throws -> any Decoder { try reader.superDecoder("super") }
+  func superDecoder(forKey key: Key) throws -> any Decoder { try reader.superDecoder(key.stringValue) }
 }
 
 /// A list being read.
@@ -198,17 +268,17 @@ struct BinaryListDecoder: UnkeyedDecodingContainer {
       throw DecodingError.valueNotFound(
         type,
         .init(
-          codingPath: decoding.codingPath(path, BinaryKey(intValue: currentIndex)),
+          codingPath: decoding.codingPath(context),
           debugDescription: "the list has only \(currentIndex) values"))
     }
     return .init(at: at, limit: end, isByte: isBytes)
   }
 
-  private mutating func read<Value>(
-    _ body: (BinaryDecoding.Place, BinaryDecoding.Context) throws -> Value
-  ) throws -> Value {
-    let place = try place(Value.self)
-    let value = try body(place, .init(path: path, key: BinaryKey(intValue: currentIndex)))
+  private var context: BinaryDecoding.Context { .init(path: path, key: ~currentIndex) }
+
+  private mutating func integer<Value: FixedWidthInteger>(_ type: Value.Type) throws -> Value {
+    let place = try place(type)
+    let value: Value = try decoding.integer(place, context)
     try advance(place)
     return value
   }
@@ -225,26 +295,46 @@ struct BinaryListDecoder: UnkeyedDecodingContainer {
     return true
   }
 
-  mutating func decode(_ type: Bool.Type) throws -> Bool { try read(decoding.bool) }
-  mutating func decode(_ type: String.Type) throws -> String { try read(decoding.string) }
-  mutating func decode(_ type: Double.Type) throws -> Double { try read(decoding.double) }
-  mutating func decode(_ type: Float.Type) throws -> Float { try read(decoding.float) }
-  mutating func decode(_ type: Int.Type) throws -> Int { try read(decoding.integer) }
-  mutating func decode(_ type: Int8.Type) throws -> Int8 { try read(decoding.integer) }
-  mutating func decode(_ type: Int16.Type) throws -> Int16 { try read(decoding.integer) }
-  mutating func decode(_ type: Int32.Type) throws -> Int32 { try read(decoding.integer) }
-  mutating func decode(_ type: Int64.Type) throws -> Int64 { try read(decoding.integer) }
-  mutating func decode(_ type: Int128.Type) throws -> Int128 { try read(decoding.integer) }
-  mutating func decode(_ type: UInt.Type) throws -> UInt { try read(decoding.integer) }
-  mutating func decode(_ type: UInt8.Type) throws -> UInt8 { try read(decoding.integer) }
-  mutating func decode(_ type: UInt16.Type) throws -> UInt16 { try read(decoding.integer) }
-  mutating func decode(_ type: UInt32.Type) throws -> UInt32 { try read(decoding.integer) }
-  mutating func decode(_ type: UInt64.Type) throws -> UInt64 { try read(decoding.integer) }
-  mutating func decode(_ type: UInt128.Type) throws -> UInt128 { try read(decoding.integer) }
+  mutating func decode(_ type: Bool.Type) throws -> Bool {
+    let place = try place(type)
+    let value = try decoding.bool(place, context)
+    try advance(place)
+    return value
+  }
+  mutating func decode(_ type: String.Type) throws -> String {
+    let place = try place(type)
+    let value = try decoding.string(place, context)
+    try advance(place)
+    return value
+  }
+  mutating func decode(_ type: Double.Type) throws -> Double {
+    let place = try place(type)
+    let value = try decoding.double(place, context)
+    try advance(place)
+    return value
+  }
+  mutating func decode(_ type: Float.Type) throws -> Float {
+    let place = try place(type)
+    let value = try decoding.float(place, context)
+    try advance(place)
+    return value
+  }
+  mutating func decode(_ type: Int.Type) throws -> Int { try integer(type) }
+  mutating func decode(_ type: Int8.Type) throws -> Int8 { try integer(type) }
+  mutating func decode(_ type: Int16.Type) throws -> Int16 { try integer(type) }
+  mutating func decode(_ type: Int32.Type) throws -> Int32 { try integer(type) }
+  mutating func decode(_ type: Int64.Type) throws -> Int64 { try integer(type) }
+  mutating func decode(_ type: Int128.Type) throws -> Int128 { try integer(type) }
+  mutating func decode(_ type: UInt.Type) throws -> UInt { try integer(type) }
+  mutating func decode(_ type: UInt8.Type) throws -> UInt8 { try integer(type) }
+  mutating func decode(_ type: UInt16.Type) throws -> UInt16 { try integer(type) }
+  mutating func decode(_ type: UInt32.Type) throws -> UInt32 { try integer(type) }
+  mutating func decode(_ type: UInt64.Type) throws -> UInt64 { try integer(type) }
+  mutating func decode(_ type: UInt128.Type) throws -> UInt128 { try integer(type) }
 
   mutating func decode<Value: Decodable>(_ type: Value.Type) throws -> Value {
     let place = try place(type)
-    let value = try decoding.value(type, place, depth: depth, path: path, key: ~currentIndex)
+    let value = try decoding.value(type, place, depth: depth, context)
     try advance(place)
     return value
   }
@@ -252,7 +342,7 @@ struct BinaryListDecoder: UnkeyedDecodingContainer {
   private mutating func nested<Value>(_ body: (BinaryDecoder) throws -> Value) throws -> Value {
     let place = try place(Value.self)
     let value = try body(
-      BinaryDecoder(decoding: decoding, place: place, depth: depth, path: decoding.enter(path, ~currentIndex))
+      BinaryDecoder(decoding: decoding, place: place, depth: depth, path: decoding.enter(context))
     )
     try advance(place)
     return value
@@ -300,6 +390,6 @@ struct BinaryValueDecoder: SingleValueDecodingContainer {
   func decode(_ type: UInt128.Type) throws -> UInt128 { try decoding.integer(place, context) }
 
   func decode<Value: Decodable>(_ type: Value.Type) throws -> Value {
-    try decoding.value(type, place, depth: depth, path: path)
+    try decoding.value(type, place, depth: depth, context)
   }
 }

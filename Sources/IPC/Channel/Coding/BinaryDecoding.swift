@@ -15,20 +15,19 @@ final class BinaryDecoding {
     static let nowhere = Place(at: -1, limit: 0)
   }
 
+  // The variables aren't checked for overlapping accesses: no access to one of them calls anything, and the checks cost time.
   let bytes: [UInt8]
   let root: Place
   /// The texts of the keys, by their numbers.
   let keys: [String]
-  private var numbers: [String: Int] = [:]
+  @safe @exclusivity(unchecked) private var numbers: [String: Int] = [:]
   /// For large objects and those that have a key twice: the offset of the value, by the key's number.
-  private var indexes: [Int: [Int: Int]] = [:]
+  @safe @exclusivity(unchecked) private var indexes: [Int: [Int: Int]] = [:]
   /// The object that was read last, by its first byte, and where its next entry is: usually the one that is wanted.
-  private var object = -1
-  private var cursor = 0
+  @safe @exclusivity(unchecked) private var object = -1
+  @safe @exclusivity(unchecked) private var cursor = 0
   /// The keys and indexes that lead to the values being read.
-  private var path: [(outer: Int, key: Int)] = []
-
-  static let linearSearch = 8
+  @safe @exclusivity(unchecked) private var path: [(outer: Int, key: Int)] = []
 
   /// Copies the value that begins at the reader's position, and reads past it.
   init(_ reader: inout MessageReader) throws(ChannelError) {
@@ -57,7 +56,7 @@ final class BinaryDecoding {
   }
 
   private func hasEachOnce() -> Bool {
-    if keys.count <= Self.linearSearch {
+    if keys.count <= BinaryFormat.linearSearch {
       for (index, key) in keys.enumerated() where keys[..<index].contains(key) { return false }
       return true
     }
@@ -69,7 +68,7 @@ final class BinaryDecoding {
   }
 
   private func number(of key: String) -> Int? {
-    keys.count <= Self.linearSearch ? keys.firstIndex(of: key) : numbers[key]
+    keys.count <= BinaryFormat.linearSearch ? keys.firstIndex(of: key) : numbers[key]
   }
 
   // MARK: Bytes
@@ -145,7 +144,7 @@ final class BinaryDecoding {
       }
     }
     guard let number = number(of: key) else { return nil }
-    if container.mayRepeat || container.count > Self.linearSearch {
+    if container.mayRepeat || container.count > BinaryFormat.linearSearch {
       guard let at = try index(container)[number] else { return nil }
       return (Place(at: at, limit: container.end), number)
     }
@@ -197,26 +196,28 @@ final class BinaryDecoding {
 
   // MARK: Paths
 
-  /// Adds a step to a path, and returns the new path. `key`: a key's number, or the complement of an index.
-  func enter(_ outer: Int, _ key: Int) -> Int {
-    path.append((outer, key))
+  /// Adds a step to a path, and returns the new path.
+  func enter(_ context: Context) -> Int {
+    path.append((context.path, context.key))
     return path.count - 1
   }
 
   var steps: Int { path.count }
   func leave(to steps: Int) { if path.count > steps { path.removeLast(path.count - steps) } }
 
-  func codingPath(_ place: Int, _ last: (any CodingKey)? = nil) -> [any CodingKey] {
+  func codingPath(_ context: Context) -> [any CodingKey] { codingPath(context.path) + step(context.key) }
+
+  private func step(_ key: Int) -> [any CodingKey] {
+    if key < 0 { return [BinaryKey(intValue: ~key)] }
+    return key < keys.count ? [BinaryKey(stringValue: keys[key])] : []
+  }
+
+  func codingPath(_ place: Int) -> [any CodingKey] {
     var found: [any CodingKey] = []
-    if let last { found.append(last) }
     var place = place
     while place >= 0, place < path.count {
       let (outer, key) = path[place]
-      if key < 0 {
-        found.append(BinaryKey(intValue: ~key))
-      } else if key < keys.count {
-        found.append(BinaryKey(stringValue: keys[key]))
-      }
+      found += step(key)
       // Only what was entered before leads to it.
       guard outer < place else { break }
       place = outer

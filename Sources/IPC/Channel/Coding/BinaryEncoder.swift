@@ -28,7 +28,7 @@ struct BinaryKeyedEncoder<Key: CodingKey>: KeyedEncodingContainerProtocol {
   var codingPath: [any CodingKey] { encoding.path(node) }
 
   private func append(_ key: Key, _ body: () -> Void) throws {
-    try encoding.append(in: node, key: key) { _ in body() }
+    try encoding.append(in: node, key: key.stringValue) { _ in body() }
   }
   private func integer(_ value: some FixedWidthInteger, _ key: Key) throws {
     try append(key) { encoding.storage.append(binary: value) }
@@ -63,24 +63,25 @@ struct BinaryKeyedEncoder<Key: CodingKey>: KeyedEncodingContainerProtocol {
   func encode(_ value: UInt128, forKey key: Key) throws { try integer(value, key) }
 
   func encode<Value: Encodable>(_ value: Value, forKey key: Key) throws {
-    try encoding.append(in: node, key: key) { try encoding.append(value, parent: node, key: $0) }
+    try encoding.append(in: node, key: key.stringValue) { try encoding.append(value, parent: node, key: $0) }
   }
 
   func nestedContainer<Nested: CodingKey>(
     keyedBy type: Nested.Type, forKey key: Key
   ) -> KeyedEncodingContainer<Nested> {
     KeyedEncodingContainer(
-      BinaryKeyedEncoder<Nested>(encoding: encoding, node: encoding.nest(in: node, key: key, as: .object)))
+      BinaryKeyedEncoder<Nested>(
+        encoding: encoding, node: encoding.nest(in: node, key: key.stringValue, as: .object)))
   }
 
   func nestedUnkeyedContainer(forKey key: Key) -> any UnkeyedEncodingContainer {
-    BinaryListEncoder(encoding: encoding, node: encoding.nest(in: node, key: key, as: .list))
+    BinaryListEncoder(encoding: encoding, node: encoding.nest(in: node, key: key.stringValue, as: .list))
   }
 
-  func superEncoder() -> any Encoder { superEncoder(BinaryKey(stringValue: "super")) }
-  func superEncoder(forKey key: Key) -> any Encoder { superEncoder(key) }
+  func superEncoder() -> any Encoder { superEncoder("super") }
+  func superEncoder(forKey key: Key) -> any Encoder { superEncoder(key.stringValue) }
 
-  private func superEncoder(_ key: any CodingKey) -> any Encoder {
+  private func superEncoder(_ key: String) -> any Encoder {
     BinaryEncoder(encoding: encoding, node: encoding.nest(in: node, key: key, as: .reserved))
   }
 }
@@ -118,7 +119,7 @@ struct BinaryListEncoder: UnkeyedEncodingContainer {
   func encode(_ value: UInt64) throws { try integer(value) }
   func encode(_ value: UInt128) throws { try integer(value) }
   func encode(contentsOf sequence: some Sequence<UInt8>) throws {
-    try encoding.append(bytes: sequence, in: node)
+    try encoding.append(bytes: Array(sequence), in: node)
   }
 
   func encode<Value: Encodable>(_ value: Value) throws {

@@ -30,22 +30,28 @@ final class BinaryEncoding {
     var count = 0
   }
 
-  private(set) var nodes: [Node] = []
-  var storage: [UInt8]
+  // The properties aren't checked for overlapping accesses: no access to one of them calls anything, and the checks would
+  // cost a quarter of the time.
+  @safe @exclusivity(unchecked) private(set) var nodes: [Node] = []
+  @safe @exclusivity(unchecked) var storage: [UInt8]
   private let base: Int
   /// The innermost node at the end of the storage.
-  private var active = -1
+  @safe @exclusivity(unchecked) private var active = -1
   /// Nodes below this one can't be written to while a late write is being made.
-  private var lateLimit = -1
+  @safe @exclusivity(unchecked) private var lateLimit = -1
   /// What a function that can't throw found.
   private var failure: (any Error)?
-  private var isFinished = false
+  @safe @exclusivity(unchecked) private var isFinished = false
 
-  private var keys: [String] = []
-  private var numbers: [String: Int] = [:]
-  /// For each key, the one that came next the last time.
-  private var following: [Int] = []
-  private var lastKey = -1
+  /// A key's text, and the number of the key that came next the last time.
+  private struct Key {
+    let text: String
+    var next: Int
+  }
+  @safe @exclusivity(unchecked) private var keys: [Key] = []
+  /// Filled once there are too many to look at each.
+  @safe @exclusivity(unchecked) private var numbers: [String: Int] = [:]
+  @safe @exclusivity(unchecked) private var lastKey = -1
 
   init(_ storage: [UInt8]) {
     self.storage = storage
@@ -62,34 +68,45 @@ final class BinaryEncoding {
     }
     if let failure { throw failure }
     guard storage[base] == BinaryFormat.Tag.object || storage[base] == BinaryFormat.Tag.list else { return }
-    var table: [UInt8] = []
+    let start = storage.count
     for key in keys {
-      table.append(varint: UInt(key.utf8.count))
-      table.append(contentsOf: key.utf8)
+      storage.append(varint: UInt(key.text.utf8.count))
+      storage.append(contentsOf: key.text.utf8)
     }
-    storage.append(varint: UInt(table.count))
-    storage.append(contentsOf: table)
+    let count = storage.count - start
+    if count <= 0x7F { return storage.insert(UInt8(count), at: start) }
+    var length: [UInt8] = []
+    length.append(varint: UInt(count))
+    storage.insert(contentsOf: length, at: start)
   }
 
   // MARK: Keys
 
   private func number(of key: String) -> Int {
-    let guess = lastKey < 0 ? 0 : following[lastKey]
-    if guess < keys.count, keys[guess] == key {
+    let guess = lastKey < 0 ? 0 : keys[lastKey].next
+    if guess < keys.count, keys[guess].text == key {
       lastKey = guess
       return guess
     }
-    let number: Int
-    if let known = numbers[key] {
-      number = known
-    } else {
-      number = keys.count
-      keys.append(key)
-      following.append(number + 1)
+    let number = known(key) ?? add(key)
+    if lastKey >= 0 { keys[lastKey].next = number }
+    lastKey = number
+    return number
+  }
+
+  private func known(_ key: String) -> Int? {
+    keys.count <= BinaryFormat.linearSearch ? keys.firstIndex { $0.text == key } : numbers[key]
+  }
+
+  private func add(_ key: String) -> Int {
+    let number = keys.count
+    if number == 0 { keys.reserveCapacity(BinaryFormat.linearSearch) }
+    keys.append(Key(text: key, next: number + 1))
+    if keys.count == BinaryFormat.linearSearch + 1 {
+      for (number, key) in keys.enumerated() { numbers[key.text] = number }
+    } else if keys.count > BinaryFormat.linearSearch {
       numbers[key] = number
     }
-    if lastKey >= 0 { following[lastKey] = number }
-    lastKey = number
     return number
   }
 
@@ -99,7 +116,7 @@ final class BinaryEncoding {
     while node >= 0, node < nodes.count, nodes[node].parent >= 0 {
       let key = nodes[node].key
       let isInObject = nodes[nodes[node].parent].kind == .object
-      path.append(isInObject ? BinaryKey(stringValue: keys[key]) : BinaryKey(intValue: key))
+      path.append(isInObject ? BinaryKey(stringValue: keys[key].text) : BinaryKey(intValue: key))
       node = nodes[node].parent
     }
     return path.reversed()
@@ -188,12 +205,12 @@ final class BinaryEncoding {
   // MARK: Values
 
   /// Writes a value with its key into an object, or without into a list.
-  func append(in node: Int, key: (any CodingKey)?, _ body: (Int) throws -> Void) throws {
+  func append(in node: Int, key: String?, _ body: (Int) throws -> Void) throws {
     if node < nodes.count, nodes[node].kind == .bytes { unpack(node) }
     try write(in: node) {
       let number: Int
       if let key {
-        number = self.number(of: key.stringValue)
+        number = self.number(of: key)
         storage.append(varint: UInt(number))
       } else {
         number = nodes[node].count
@@ -216,21 +233,15 @@ final class BinaryEncoding {
   }
 
   /// Bytes of a list.
-  func append(bytes: some Sequence<UInt8>, in node: Int) throws {
-    var rest = bytes.makeIterator()
-    guard let first = rest.next() else { return }
+  func append(bytes: [UInt8], in node: Int) throws {
+    guard let first = bytes.first else { return }
     try append(byte: first, in: node)
     guard nodes[node].kind == .bytes else {
-      while let byte = rest.next() { try append(byte: byte, in: node) }
+      for byte in bytes.dropFirst() { try append(byte: byte, in: node) }
       return
     }
-    var added = 0
-    try write(in: node) {
-      let start = storage.count
-      storage.append(contentsOf: bytes.dropFirst())
-      added = storage.count - start
-    }
-    nodes[node].count += added
+    try write(in: node) { storage.append(contentsOf: bytes[1...]) }
+    nodes[node].count += bytes.count - 1
   }
 
   /// Makes a list of any values of a list of bytes.
@@ -296,7 +307,7 @@ final class BinaryEncoding {
   }
 
   /// Opens a container in another one, which may be written to until the outer one is closed. Returns its node.
-  func nest(in outer: Int, key: (any CodingKey)?, as kind: Kind) -> Int {
+  func nest(in outer: Int, key: String?, as kind: Kind) -> Int {
     let node = nodes.count
     do {
       guard outer < nodes.count, nodes[outer].depth + 1 < BinaryFormat.deepest else { throw tooDeep(outer) }

@@ -3,6 +3,8 @@
 enum BinaryFormat {
   /// Containers in containers, at most: as many as `JSONDecoder` allows.
   static let deepest = 512
+  /// Up to so many keys, looking at each is faster than hashing.
+  static let linearSearch = 12
   /// A list's or an object's tag, and its length in one byte.
   static let containerHead = 2
 

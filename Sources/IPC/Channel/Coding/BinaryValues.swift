@@ -1,18 +1,11 @@
 extension BinaryDecoding {
-  /// Where an error is: the path to the container, and the value's key in it.
+  /// Where a value is: the path to its container, and the key's number in it, or the complement of an index.
   struct Context {
     let path: Int
-    var key: (any CodingKey)?
-    /// The key's number, or the complement of an index, where ``key`` is nil.
-    var number: Int?
-  }
+    var key = Context.none
 
-  private func codingPath(_ context: Context) -> [any CodingKey] {
-    var last = context.key
-    if last == nil, let number = context.number {
-      last = number < 0 ? BinaryKey(intValue: ~number) : BinaryKey(stringValue: keys[number])
-    }
-    return codingPath(context.path, last)
+    /// The value of the path itself.
+    static let none = Int.max
   }
 
   func error(_ what: String, _ context: Context) -> DecodingError {
@@ -153,50 +146,37 @@ extension BinaryDecoding {
 
   // MARK: Any type
 
-  /// A value of any type, at a path.
-  func value<Value: Decodable>(_ type: Value.Type, _ place: Place, depth: Int, path: Int) throws -> Value {
-    if let value = try primitive(type, place, Context(path: path)) { return value }
-    return try Value(from: BinaryDecoder(decoding: self, place: place, depth: depth, path: path))
-  }
-
-  /// A value of any type, in a container.
-  /// - Parameters:
-  ///   - depth: how many containers it is in.
-  ///   - key: a key's number, or the complement of an index.
+  /// A value of any type.
+  /// - Parameter depth: how many containers it is in.
   func value<Value: Decodable>(
-    _ type: Value.Type, _ place: Place, depth: Int, path: Int, key: Int
+    _ type: Value.Type, _ place: Place, depth: Int, _ context: Context
   ) throws -> Value {
-    let context = Context(path: path, key: nil, number: key)
-    if let value = try primitive(type, place, context) { return value }
-    let steps = self.steps
-    defer { leave(to: steps) }
-    return try Value(
-      from: BinaryDecoder(decoding: self, place: place, depth: depth, path: enter(path, key)))
-  }
-
-  /// The counterpart of ``BinaryEncoding/appendPrimitive(_:)``.
-  private func primitive<Value: Decodable>(
-    _ type: Value.Type, _ place: Place, _ context: Context
-  ) throws -> Value? {
+    // A generic call doesn't find the functions for these types, and their own `init(from:)` would need several calls.
     func cast<Other>(_ value: Other) -> Value { unsafe unsafeBitCast(value, to: Value.self) }
-    func integer<Integer: FixedWidthInteger>(_ type: Integer.Type) throws -> Value {
-      cast(try self.integer(place, context) as Integer)
-    }
     if type == String.self { return cast(try string(place, context)) }
-    if type == Int.self { return try integer(Int.self) }
+    if type == Int.self { return cast(try integer(place, context) as Int) }
     if type == Double.self { return cast(try double(place, context)) }
     if type == Bool.self { return cast(try bool(place, context)) }
-    if type == UInt64.self { return try integer(UInt64.self) }
-    if type == UInt32.self { return try integer(UInt32.self) }
-    if type == Int32.self { return try integer(Int32.self) }
-    if type == Int64.self { return try integer(Int64.self) }
-    if type == UInt.self { return try integer(UInt.self) }
-    if type == Int16.self { return try integer(Int16.self) }
-    if type == UInt16.self { return try integer(UInt16.self) }
-    if type == UInt8.self { return try integer(UInt8.self) }
+    if type == UInt64.self { return cast(try integer(place, context) as UInt64) }
+    if type == UInt32.self { return cast(try integer(place, context) as UInt32) }
+    if type == Int32.self { return cast(try integer(place, context) as Int32) }
+    if type == Int64.self { return cast(try integer(place, context) as Int64) }
+    if type == UInt.self { return cast(try integer(place, context) as UInt) }
+    if type == Int16.self { return cast(try integer(place, context) as Int16) }
+    if type == UInt16.self { return cast(try integer(place, context) as UInt16) }
+    if type == UInt8.self { return cast(try integer(place, context) as UInt8) }
     if type == Float.self { return cast(try float(place, context)) }
-    guard !place.isByte, place.at >= 0, bytes[place.at] == BinaryFormat.Tag.bytes else { return nil }
-    return try bytes(type, place)
+    if !place.isByte, place.at >= 0, bytes[place.at] == BinaryFormat.Tag.bytes,
+      let value = try bytes(type, place)
+    {
+      return value
+    }
+    if context.key == Context.none {
+      return try Value(from: BinaryDecoder(decoding: self, place: place, depth: depth, path: context.path))
+    }
+    let steps = self.steps
+    defer { leave(to: steps) }
+    return try Value(from: BinaryDecoder(decoding: self, place: place, depth: depth, path: enter(context)))
   }
 
   /// A list of bytes, for the types that are one: it would be read byte by byte.

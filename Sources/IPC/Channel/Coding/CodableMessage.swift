@@ -22,7 +22,7 @@ extension Message where Self: Codable {
   public init(from reader: inout MessageReader) throws(ChannelError) {
     let decoding = try BinaryDecoding(&reader)
     do {
-      self = try decoding.value(Self.self, decoding.root, depth: 0, path: -1)
+      self = try decoding.value(Self.self, decoding.root, depth: 0, .init(path: -1))
     } catch {
       if let error = error as? ChannelError { throw error }
       throw .invalid("\(Self.messageName): \(CodingSentence.of(error))")

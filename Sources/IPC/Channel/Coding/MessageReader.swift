@@ -94,6 +94,9 @@ public struct MessageReader: ~Escapable {
   /// `count` bytes.
   public mutating func array(count: Int) throws(ChannelError) -> [UInt8] {
     let at = try skip(count)
-    return unsafe bytes.withUnsafeBytes { unsafe Array($0[at..<(at + count)]) }
+    // Rebased: a slice is copied byte by byte.
+    return unsafe bytes.withUnsafeBytes {
+      unsafe Array(UnsafeRawBufferPointer(rebasing: $0[at..<(at + count)]))
+    }
   }
 }

@@ -44,8 +44,8 @@ public protocol Message {
   /// - Throws: `invalidMessage`.
   init(from reader: inout MessageReader) throws(ChannelError)
 
-  /// What both ends of a channel call the type. The default is its name without its module: `Job`, `Crawl.Job`. A type that is
-  /// declared in a function, or private to its file, has no name that another program knows, and needs one here.
+  /// What both ends of a channel call the type. The default is its name without its module: `Job`, `Crawl.Job`, `Page<Job>`.
+  /// A type that is declared in a function has no name that another program knows, and needs one here.
   static var messageName: String { get }
   /// How the value is coded, as both ends compare it. The default follows from what the type conforms to.
   static var messageCoding: MessageCoding { get }

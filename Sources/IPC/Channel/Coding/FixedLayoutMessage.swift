@@ -59,11 +59,14 @@ extension Int8: FixedLayoutMessage {}
 extension Int16: FixedLayoutMessage {}
 extension Int32: FixedLayoutMessage {}
 extension Int64: FixedLayoutMessage {}
+extension Int128: FixedLayoutMessage {}
 extension UInt: FixedLayoutMessage {}
 extension UInt8: FixedLayoutMessage {}
 extension UInt16: FixedLayoutMessage {}
 extension UInt32: FixedLayoutMessage {}
 extension UInt64: FixedLayoutMessage {}
+extension UInt128: FixedLayoutMessage {}
+extension Float16: FixedLayoutMessage {}
 extension Float: FixedLayoutMessage {}
 extension Double: FixedLayoutMessage {}
 // SIMD3 has padding.
@@ -73,6 +76,17 @@ extension SIMD8: Message, FixedLayoutMessage where Scalar: FixedLayoutMessage {}
 extension SIMD16: Message, FixedLayoutMessage where Scalar: FixedLayoutMessage {}
 extension SIMD32: Message, FixedLayoutMessage where Scalar: FixedLayoutMessage {}
 extension SIMD64: Message, FixedLayoutMessage where Scalar: FixedLayoutMessage {}
+
+extension InlineArray: Message where Element: FixedLayoutMessage {}
+extension InlineArray: FixedLayoutMessage where Element: FixedLayoutMessage {}
+
+/// A list whose elements lie one behind the other, which a mirror doesn't show.
+private protocol FixedList {
+  static var element: any FixedLayoutMessage.Type { get }
+}
+extension InlineArray: FixedList where Element: FixedLayoutMessage {
+  fileprivate static var element: any FixedLayoutMessage.Type { Element.self }
+}
 
 /// Looks whether a type's memory can be sent as it is.
 enum FixedLayout {
@@ -84,13 +98,8 @@ enum FixedLayout {
         "\(type) can't be a FixedLayoutMessage: \(why); or make it Codable, Message")
     }
     guard _isPOD(type) else { throw refuse("it contains a reference: use numbers alone") }
-    // All bits zero are a value, if the type is what it says.
-    let zero = unsafe withUnsafeTemporaryAllocation(of: Element.self, capacity: 1) { value in
-      unsafe UnsafeMutableRawBufferPointer(value).initializeMemory(as: UInt8.self, repeating: 0)
-      return unsafe value.moveElement(from: 0)
-    }
     var fault: String?
-    let used = size(of: zero, "", &fault)
+    let used = size(of: zero(type), "", &fault)
     if let fault { throw refuse(fault) }
     guard used == MemoryLayout<Element>.size else {
       throw refuse(
@@ -99,13 +108,36 @@ enum FixedLayout {
     }
   }
 
+  /// A value of zeros.
+  private static func zero<Element>(_ type: Element.Type) -> Element {
+    // All bits zero are a value, if the type is what it says.
+    unsafe withUnsafeTemporaryAllocation(of: Element.self, capacity: 1) { value in
+      unsafe UnsafeMutableRawBufferPointer(value).initializeMemory(as: UInt8.self, repeating: 0)
+      return unsafe value.moveElement(from: 0)
+    }
+  }
+
+  /// The bytes of the numbers in a list, of which the size of a value is known.
+  private static func size<List: FixedList>(
+    ofList list: List.Type, _ path: String, _ fault: inout String?
+  ) -> Int {
+    func element<Element: FixedLayoutMessage>(_ type: Element.Type) -> Int {
+      let stride = MemoryLayout<Element>.stride
+      guard stride > 0 else { return 0 }
+      return MemoryLayout<List>.size / stride * size(of: zero(type), "\(path)[0]", &fault)
+    }
+    return element(list.element)
+  }
+
   /// The bytes of the numbers in a value.
   private static func size<Value>(of value: Value, _ path: String, _ fault: inout String?) -> Int {
-    if Value.self is any FixedWidthInteger.Type || Value.self is any BinaryFloatingPoint.Type
-      || Value.self is any SIMD.Type
+    if Value.self is any FixedLayoutMessage.Type,
+      Value.self is any FixedWidthInteger.Type || Value.self is any BinaryFloatingPoint.Type
+        || Value.self is any SIMD.Type
     {
       return MemoryLayout<Value>.size
     }
+    if let list = Value.self as? any FixedList.Type { return size(ofList: list, path, &fault) }
     let mirror = Mirror(reflecting: value)
     guard mirror.displayStyle == .struct || mirror.displayStyle == .tuple, !mirror.children.isEmpty else {
       if MemoryLayout<Value>.size > 0, fault == nil {
@@ -114,6 +146,7 @@ enum FixedLayout {
       return 0
     }
     var used = 0
+    // Swift leaves no room for a superclass or a wrapper that a mirror doesn't show.
     for child in mirror.children {
       let name = path.isEmpty ? child.label ?? "?" : "\(path).\(child.label ?? "?")"
       used += size(of: child.value, name, &fault)

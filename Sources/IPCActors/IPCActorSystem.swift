@@ -20,8 +20,8 @@ import SystemCalls
 /// print(try await counter.add(1))
 /// ```
 ///
-/// Arguments and results are ``/IPC/Message``s: strings, numbers, arrays and optionals of them, ``/IPCJSON/JSONMessage``
-/// types, and your own. An error that an actor throws arrives as itself where both sides ``carry(_:)`` its type, and as
+/// Arguments and results are ``/IPC/Message``s: strings, numbers, collections and optionals of them, and `Codable`
+/// types that conform to it. An error that an actor throws arrives as itself where both sides ``carry(_:)`` its type, and as
 /// ``IPCActorError/Code/threw`` with its description otherwise. Either side of a connection can host actors and call the
 /// other's.
 ///

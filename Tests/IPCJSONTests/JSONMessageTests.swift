@@ -35,6 +35,8 @@ private struct Job: Codable, Hashable, JSONMessage {
     for job in [
       Job(url: "http://grün.example/?a=\"b\"", depth: -3, ratio: nil), Job(url: "", depth: .max, ratio: 0.1),
     ] { #expect(try decode(try encode(job)) == job) }
+    #expect(Job.messageCoding == MessageCoding("json") && Job.messageName == "Job")
+    #expect(try encode(Job(url: "x", depth: 1, ratio: nil)).first == UInt8(ascii: "{"))
     let text = Array(#"{"depth":1,"url":"x","more":[]}"#.utf8)
     #expect(try decode(text) == Job(url: "x", depth: 1, ratio: nil))
     let deep = Array((String(repeating: "[", count: 100_000)).utf8)

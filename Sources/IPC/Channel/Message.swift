@@ -85,6 +85,23 @@ extension Message {
   }
 }
 
+// What the compiler says of a type that says it is a message and has no coding.
+extension Message {
+  @available(
+    *, unavailable,
+    message:
+      "write 'Codable, Message', or 'FixedLayoutMessage' for numbers alone, or encode(to:) and init(from:) yourself"
+  )
+  public func encode(to writer: inout MessageWriter) throws(ChannelError) { fatalError() }
+
+  @available(
+    *, unavailable,
+    message:
+      "write 'Codable, Message', or 'FixedLayoutMessage' for numbers alone, or encode(to:) and init(from:) yourself"
+  )
+  public init(from reader: inout MessageReader) throws(ChannelError) { fatalError() }
+}
+
 @usableFromInline func excessBytes(_ count: Int, _ type: any Any.Type) -> ChannelError {
   .invalid("\(count) bytes too many for \(type)")
 }

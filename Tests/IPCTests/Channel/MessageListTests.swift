@@ -51,6 +51,15 @@ extension AllTests {
       try expectRoundTrip([-0.5, .infinity])
       try expectRoundTrip([[nil, [true]], []] as [[[Bool]?]])
       try expectRoundTrip((0..<3000).map { String($0) })
+      try expectRoundTrip(["a": [1, 2], "": [], "grün": [.max]] as [String: [Int]])
+      try expectRoundTrip([1: [2: "x"], -1: [:]] as [Int16: [UInt8: String]])
+      try expectRoundTrip([:] as [String: Token])
+      try expectRoundTrip(Set(["a", "", "b"]))
+      try expectRoundTrip(Set<[UInt8]>())
+      try expectRoundTrip([-0.5, .infinity] as [Float])
+      try expectRoundTrip([.min, 0, .max] as [Int8])
+      try expectRoundTrip([.min, 0, .max] as [Int128])
+      try expectRoundTrip(SIMD8<Int16>(repeating: -3))
     }
 
     @Test func randomRoundTrips() throws {
@@ -74,6 +83,10 @@ extension AllTests {
       #expect(try bytes([[UInt8]]()) == [0, 0, 0, 0])
       #expect(try bytes(["a"]) == [1, 0, 0, 0, 1, 0, 0, 0, 97])
       #expect(try bytes([true]) == [1, 0, 0, 0, 1, 0, 0, 0, 1])
+      #expect(try bytes(["a": 1 as UInt8]) == [1, 0, 0, 0, 1, 0, 0, 0, 97, 1, 0, 0, 0, 1])
+      #expect(try bytes(Set([7 as UInt16])) == [1, 0, 0, 0, 2, 0, 0, 0, 7, 0])
+      #expect(try bytes(1.5 as Float) == [0, 0, 0xC0, 0x3F])
+      #expect(try bytes(SIMD2<UInt16>(1, 2)) == [1, 0, 2, 0])
       #expect(try bytes(nil as Int?) == [0])
       #expect(try bytes(1 as UInt16?) == [1, 1, 0])
     }
@@ -94,6 +107,14 @@ extension AllTests {
         #expect(refusal(UInt16?.self, bytes) == .invalidMessage)
       }
       for bytes in [[], [2], [0, 1]] as [[UInt8]] { #expect(refusal(Bool.self, bytes) == .invalidMessage) }
+    }
+
+    @Test func nothingIsThereTwice() {
+      let one: [UInt8] = [1, 0, 0, 0, 97]
+      let two: [UInt8] = [2, 0, 0, 0]
+      #expect(refusal([String: String].self, two + one + one + one + one) == .invalidMessage)
+      #expect(refusal(Set<String>.self, two + one + one) == .invalidMessage)
+      #expect(refusal([String: String].self, [1, 0, 0, 0] + one + one) == nil)
     }
 
     /// A count of four billion empty elements is refused.

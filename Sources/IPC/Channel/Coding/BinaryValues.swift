@@ -108,7 +108,7 @@ extension BinaryDecoding {
   ) throws -> Value {
     guard let magnitude = Value(exactly: bits) else { throw unfit(Value.self, bits, context) }
     if !isNegative { return magnitude }
-    guard Value.isSigned else { throw unfit(Value.self, "-\(bits) - 1", context) }
+    guard Value.isSigned else { throw unfit(Value.self, "a negative number", context) }
     return ~magnitude
   }
 

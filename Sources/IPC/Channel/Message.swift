@@ -87,6 +87,7 @@ extension Message {
 
 // What the compiler says of a type that says it is a message and has no coding.
 extension Message {
+  /// What a type needs that has no coding.
   @available(
     *, unavailable,
     message:
@@ -94,6 +95,7 @@ extension Message {
   )
   public func encode(to writer: inout MessageWriter) throws(ChannelError) { fatalError() }
 
+  /// What a type needs that has no coding.
   @available(
     *, unavailable,
     message:

@@ -139,6 +139,9 @@ let package = Package(
         "SystemCalls", "Measurement", "ipc",
       ],
       swiftSettings: strict),
+    // Compile and run the examples of the documentation, and each demo as a program of its own.
+    .testTarget(
+      name: "SnippetTests", dependencies: ["IPC", "SystemCalls", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "MeasurementTests", dependencies: ["Measurement", "TestSupport"], swiftSettings: strict),
     .testTarget(

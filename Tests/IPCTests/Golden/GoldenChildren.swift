@@ -33,6 +33,19 @@ extension GoldenDump {
         channel.receiver.close()
       }
     }
+    for role in ["sender", "receiver"] {
+      dump.title("pipe: of String, \(role)")
+      var channel = try Channel<String>(at: "pipe:")
+      var spawn = Spawn("/bin/sleep", arguments: ["60"])
+      if role == "sender" {
+        try spawn.pass(&channel.sender, as: "end")
+      } else {
+        try spawn.pass(&channel.receiver, as: "end")
+      }
+      try dump.child(spawn)
+      try channel.sender.close()
+      channel.receiver.close()
+    }
     dump.title("four endpoints, and a variable of its own")
     var queue = try ByteChannel(at: "queue:")
     var memory = try ByteChannel(at: "memory:")

@@ -53,7 +53,7 @@ struct GoldenDump {
   }
 
   private mutating func name(ofStream stream: UInt32) -> String {
-    if stream == 0 || stream == .max { return Self.hex(UInt64(stream), digits: 8) }
+    if stream <= 1 || stream == .max { return Self.hex(UInt64(stream), digits: 8) }
     let index = streams.firstIndex(of: stream) ?? streams.count
     if index == streams.count { streams.append(stream) }
     return "random-\(index + 1)"
@@ -73,9 +73,17 @@ struct GoldenDump {
       if word >> 30 & 1 != 0 { text += ", continues" }
       if word >> 31 & 1 != 0 { text += ", more" }
       if end < start + 8 + count { text += ", cut off" }
-      line("\(text): \(Self.body(bytes[(start + 8)..<end]))")
+      let body = bytes[(start + 8)..<end]
+      line("\(text): \(stream == 1 ? hello(body) : Self.body(body))")
       start = end
     }
+  }
+
+  /// A hello contains its sender's number, which is random.
+  private mutating func hello(_ body: ArraySlice<UInt8>) -> String {
+    guard body.count > 6 else { return Self.body(body) }
+    let number = body.dropFirst(2).prefix(4).reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+    return "\(Self.hex(body.prefix(2))) \(name(ofStream: number)) \(Self.hex(body.dropFirst(6)))"
   }
 
   mutating func text(_ bytes: [UInt8]) {

@@ -1,6 +1,7 @@
 import CProbe
 import Glibc
-import IPC
+
+@testable import IPC
 
 /// Frames and handshakes, as they travel.
 extension GoldenDump {
@@ -76,12 +77,27 @@ extension GoldenDump {
         try $0.send(Self.message(5).span, within: .seconds(20))
       }
     }
+    title("pipe, of Int")
+    let pipe = try Self.pipe(packets: true, capacity: 1 << 20)
+    let sender = HeldSender(try ByteSender(to: Self.typed("pipe:\(pipe.writing)", Int.self)))
+    close(pipe.writing)
+    send("send 42", sender, .writes(pipe.reading)) { try $0.send(42) }
+    sender.close()
+    close(pipe.reading)
     try overPipe("?framing=line") { dump, sender, end in
       dump.send(sizes: [0, 5, 40], sender, .text(end))
     }
   }
 
   private mutating func fifos(_ places: Places) throws {
+    title("fifo, of String: messages that wait")
+    let path = places.path("fifo")
+    let end = try Self.checked("fifo", unsafe probe_fifo(path))
+    let sender = HeldSender(try ByteSender(to: Self.typed("fifo:\(path)", String.self)))
+    sendGathered(sender, .stream(end))
+    sender.close()
+    close(end)
+    unsafe unlink(path)
     for options in ["", "?senders=one", "?framing=line"] {
       title("fifo\(options)")
       let path = places.path("fifo")
@@ -128,6 +144,16 @@ extension GoldenDump {
     close(posixQueue)
   }
 
+  /// What a receiver that doesn't say its type greets a sender with.
+  private static let greeting: [UInt8] = [2, 0, 0, 0, 0, 0, 0, 0, 0, 255]
+
+  /// An address whose channel has messages of a type.
+  static func typed<Element: Message>(_ address: String, _ type: Element.Type) throws -> Address {
+    var address = try Address(address)
+    address.options.messageType = try MessageType(of: type)
+    return address
+  }
+
   /// A sender connected to a listener of the test's own, greeted as a receiver greets it.
   private static func connect(_ address: String, _ listener: Int32) throws -> (
     sender: HeldSender, socket: Int32
@@ -137,7 +163,7 @@ extension GoldenDump {
       opened.sender = HeldSender(try ByteSender(to: address, within: .seconds(30)))
     }
     let socket = try checked("accept", probe_accept(listener, 30_000))
-    _ = try checked("write", unsafe probe_write(socket, [1], 1))
+    _ = try checked("write", unsafe probe_write(socket, greeting, greeting.count))
     if let error = work.join() { throw ProbeFailure("\(address): \(error)") }
     return (try opened.sender.unwrapped("sender"), socket)
   }
@@ -210,17 +236,24 @@ extension GoldenDump {
     try dump.abandon("in its header", message: 4092, filled: 4092)
     try dump.abandon("in the header of its last part", message: 8180, readMeanwhile: 4096)
     try dump.abandon("before its last part", message: 4088)
+    try dump.abandon("before its sender has said hello", message: 5, filled: 4086, saysHelloFirst: false)
     try dump.abandon("between two parts", options: "?senders=many", message: 10_000)
     return dump.lines
   }
 
   private mutating func abandon(
-    _ place: String, options: String = "", message size: Int, filled: Int = 0, readMeanwhile: Int = 0
+    _ place: String, options: String = "", message size: Int, filled: Int = 0, readMeanwhile: Int = 0,
+    saysHelloFirst: Bool = true
   ) throws {
     title("pipe\(options): a message given up \(place)")
     let pipe = try Self.pipe(packets: false, capacity: 4096)
-    if filled > 0 { _ = try Self.checked("fill", probe_fill(pipe.writing, filled)) }
     let sender = HeldSender(try ByteSender(to: "pipe:\(pipe.writing)\(options)"))
+    if saysHelloFirst {
+      try sender.use { try $0.flush() }
+      line("say hello")
+      frames(Arrivals.stream(pipe.reading).next(5000)?.bytes ?? [])
+    }
+    if filled > 0 { _ = try Self.checked("fill", probe_fill(pipe.writing, filled)) }
     close(pipe.writing)
     line("send \(size) bytes within a moment, and 5 bytes")
     let first = BackgroundWork {
@@ -266,6 +299,16 @@ extension GoldenDump {
       try dump.senderSays("unix:\(path)\(options)", listener)
       unsafe unlink(path)
     }
+    dump.title("unix: a receiver of String")
+    let path = places.path("socket")
+    let strings = HeldReceiver(try ByteReceiver(at: typed("unix:\(path)", String.self)))
+    try dump.greeting(try checked("connect", unsafe probe_unix_connect(path, 0)))
+    strings.close()
+    dump.title("unix: a sender of Int, greeted by a receiver of String")
+    let packets = try checked("listen", unsafe probe_unix_listen(path, 0))
+    try dump.mismatch(typed("unix:\(path)", Int.self), packets)
+    close(packets)
+    unsafe unlink(path)
     dump.title("tcp: a sender")
     var port: Int32 = 0
     let listener = try checked("listen", unsafe probe_tcp_listen(&port))
@@ -307,24 +350,50 @@ extension GoldenDump {
     var count = unsafe probe_read(socket, &bytes, bytes.count, 50)
     line("before it is greeted it says \(count == -2 ? "nothing" : "\(count) bytes")")
     line("it has\(work.isDone ? "" : "n't") opened by then")
-    _ = try Self.checked("write", unsafe probe_write(socket, [1], 1))
+    _ = try Self.checked("write", unsafe probe_write(socket, Self.greeting, Self.greeting.count))
     line("error: \(work.join() ?? "none")")
     count = unsafe probe_read(socket, &bytes, bytes.count, 50)
-    line("greeted with 01 it says \(count == -2 ? "nothing" : "\(count) bytes")")
+    line("greeted with \(Self.hex(Self.greeting)) it says\(count == -2 ? " nothing" : "")")
+    if count > 0 { frames(Array(bytes[..<count])) }
     opened.sender?.close()
     count = unsafe probe_read(socket, &bytes, bytes.count, 5000)
     line("closing it says \(count == 0 ? "the end" : "\(count)")")
     close(socket)
-    for (what, greeting) in [("02", [UInt8]([2])), ("the end", [])] {
+    let refused: [(what: String, greeting: [UInt8])] = [
+      ("01", [1]), ("03", [3]), ("a letter", [65]), ("the end", []),
+      ("a part of a greeting", Array(Self.greeting.dropLast())),
+      ("a name of 201 bytes", [2, 0, 0, 0, 0, 0, 0, 0, 0, 201] + [UInt8](repeating: 65, count: 201)),
+    ]
+    for (what, greeting) in refused {
       let work = BackgroundWork {
         opened.sender = HeldSender(try ByteSender(to: address, within: .seconds(30)))
       }
       let socket = try Self.checked("accept", probe_accept(listener, 30_000))
-      if !greeting.isEmpty { _ = try Self.checked("write", unsafe probe_write(socket, greeting, 1)) }
+      if !greeting.isEmpty {
+        _ = try Self.checked("write", unsafe probe_write(socket, greeting, greeting.count))
+      }
+      // Over TCP the kernel knows only of an open connection whose it is.
+      let error = greeting.count == 1 ? work.join() : nil
       close(socket)
-      line("greeted with \(what) it fails: \(work.join() ?? "no")")
+      line("greeted with \(what) it fails: \(error ?? work.join() ?? "no")")
     }
     close(listener)
+  }
+
+  /// What a sender says to a receiver of another type.
+  private mutating func mismatch(_ address: Address, _ listener: Int32) throws {
+    let work = BackgroundWork { _ = HeldSender(try ByteSender(to: address, within: .seconds(30))) }
+    let socket = try Self.checked("accept", probe_accept(listener, 30_000))
+    let greeting = [2] + MessageType.bytes(try MessageType(of: String.self))
+    _ = try Self.checked("write", unsafe probe_write(socket, greeting, greeting.count))
+    line("it fails: \(work.join() ?? "no")")
+    var bytes = [UInt8](repeating: 0, count: 100)
+    var count = unsafe probe_read(socket, &bytes, bytes.count, 5000)
+    line("it says")
+    frames(Array(bytes[..<max(0, count)]))
+    count = unsafe probe_read(socket, &bytes, bytes.count, 5000)
+    line("and then \(count == 0 ? "the end" : "\(count)")")
+    close(socket)
   }
 
   /// The memory of `memfd:/path`, which travels as descriptors.
@@ -338,8 +407,11 @@ extension GoldenDump {
     var numbers = [Int32](repeating: -1, count: 8)
     var found: Int32 = 0
     var count = unsafe probe_receive(socket, &bytes, bytes.count, &numbers, &found, 50)
-    line("before the sender's 01 it says \(count == -2 ? "nothing" : "\(count) bytes")")
-    _ = try Self.checked("write", unsafe probe_write(socket, [1], 1))
+    line("before the sender has spoken it says \(count == -2 ? "nothing" : "\(count) bytes")")
+    _ = try Self.checked("write", unsafe probe_write(socket, Self.greeting, Self.greeting.count))
+    // A longer read would take the first descriptor too.
+    count = unsafe probe_read(socket, &bytes, Self.greeting.count, 5000)
+    line("it says \(Self.hex(bytes[..<max(0, count)]))")
     var kept: [Int32] = []
     while true {
       count = unsafe probe_receive(socket, &bytes, bytes.count, &numbers, &found, 5000)
@@ -373,7 +445,8 @@ extension GoldenDump {
     count = unsafe probe_read(connection, &bytes, bytes.count, 50)
     line("and then \(count == -2 ? "nothing" : "\(count)")")
     close(connection)
-    line("turned away it fails: \(work.join() ?? "no")")
+    close(try Self.checked("accept", probe_accept(listener, 30_000)))
+    line("turned away twice it fails: \(work.join() ?? "no")")
     close(listener)
     unsafe unlink(path)
   }

@@ -323,6 +323,10 @@ extension GoldenDump {
       dump.line("both have closed")
       dump.entry(String(prefix), places)
     }
+    dump.title("queue:golden, of String")
+    let receiver = HeldReceiver(try ByteReceiver(at: typed("queue:golden", String.self)))
+    dump.entry("queue.golden", places)
+    receiver.close()
     return dump.lines
   }
 

@@ -27,9 +27,16 @@ package struct MessageType: Hashable, Sendable {
     for scalar in name.unicodeScalars {
       let fits = text.utf8.count + String(scalar).utf8.count <= longestName
       guard fits else { break }
-      text.unicodeScalars.append(scalar.value < 32 || scalar.value == 127 ? "?" : scalar)
+      text.unicodeScalars.append(isReadable(scalar) ? scalar : "?")
     }
     return text
+  }
+
+  private static func isReadable(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator: false
+    default: true
+    }
   }
 
   package static func == (one: MessageType, other: MessageType) -> Bool {
@@ -78,8 +85,10 @@ package struct MessageType: Hashable, Sendable {
 
   /// Reads ``text``; nil if it is something else.
   package init?(text: some StringProtocol) {
-    let words = text.split(separator: " ", maxSplits: 1)
-    guard let first = words.first, let fingerprint = UInt64(first, radix: 16) else { return nil }
-    self.init(fingerprint: fingerprint, name: words.count > 1 ? String(words[1]) : "")
+    // Not by characters: a name may begin with a scalar that would combine with the space.
+    let scalars = String(text).unicodeScalars
+    let space = scalars.firstIndex(of: " ") ?? scalars.endIndex
+    guard let fingerprint = UInt64(String(scalars[..<space]), radix: 16) else { return nil }
+    self.init(fingerprint: fingerprint, name: String(scalars[space...].dropFirst()))
   }
 }

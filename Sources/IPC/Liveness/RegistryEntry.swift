@@ -100,13 +100,13 @@ final class RegistryEntry: Sendable {
     let file = try lockedFile(path, create: true, mechanism)!
     let found = parse(try read(file, path, mechanism))
     if let found, isHeld(path + sendersSuffix) || isHeld(path + receiversSuffix) {
-      try found.check(type, mechanism)
+      let type = try found.check(type, name, mechanism)
       guard sharesReceiving || !isHeld(path + receiversSuffix) else {
         throw ChannelError(
           .busy, .open, mechanism,
           "\"\(name)\" already has its one receiver: close that receiver, or use another name")
       }
-      let entry = RegistryEntry(mechanism, name, path: path, ids: found.ids, run: found.run, type: found.type)
+      let entry = RegistryEntry(mechanism, name, path: path, ids: found.ids, run: found.run, type: type)
       return (entry, try entry.liveness(.receiver))
     }
     if let found { ResourceCleaner.remove(found.ids) }
@@ -150,13 +150,13 @@ final class RegistryEntry: Sendable {
       guard let found = parse(try read(file, path, mechanism)), isHeld(path + receiversSuffix) else {
         continue
       }
-      try found.check(type, mechanism)
+      let type = try found.check(type, name, mechanism)
       guard sharesSending || !isHeld(path + sendersSuffix) else {
         throw ChannelError(
           .busy, .open, mechanism,
           "\"\(name)\" already has its one sender: close that sender, or use another name")
       }
-      let entry = RegistryEntry(mechanism, name, path: path, ids: found.ids, run: found.run, type: found.type)
+      let entry = RegistryEntry(mechanism, name, path: path, ids: found.ids, run: found.run, type: type)
       let liveness = try entry.liveness(.sender)
       if liveness.hasNoReceiver { continue }
       return (entry, liveness)
@@ -247,13 +247,25 @@ final class RegistryEntry: Sendable {
   private struct Content {
     let version: Int
     let run: String
-    let type: MessageType?
+    /// The line of the type; nil: there is none, and any type fits.
+    let type: String?
     let ids: [String: String]
 
     /// Compares with what this process is about to open.
-    func check(_ mine: MessageType?, _ mechanism: Mechanism) throws(ChannelError) {
+    /// - Returns: the type of the entry.
+    func check(_ mine: MessageType?, _ name: String, _ mechanism: Mechanism) throws(ChannelError)
+      -> MessageType?
+    {
       guard version == WireFormat.version else { throw .versionMismatch(version, .open, mechanism) }
+      guard let line = type else { return nil }
+      guard let type = MessageType(text: line) else {
+        throw ChannelError(
+          .typeMismatch, .open, mechanism,
+          "the type of \(mechanism.name):\(name) can't be read from its registry entry: close the channel everywhere, and open it again"
+        )
+      }
       try MessageType.check(mine, type, .open, mechanism)
+      return type
     }
   }
 
@@ -265,12 +277,14 @@ final class RegistryEntry: Sendable {
     guard first.count == 2, first[0].elementsEqual(firstWord), let version = Int(first[1]) else { return nil }
     var fields: [String: String] = [:]
     for line in lines.dropFirst() {
-      let words = line.split(separator: " ", maxSplits: 1)
-      if words.count == 2 { fields[String(words[0])] = String(words[1]) }
+      // Not by characters: garbage may begin with a scalar that would combine with the space.
+      let words = line.unicodeScalars.split(separator: " ", maxSplits: 1).map { String($0) }
+      if words.count == 2 || words == [typeKey] { fields[words[0]] = words.count == 2 ? words[1] : "" }
     }
-    guard let run = fields.removeValue(forKey: runKey) else { return nil }
-    let type = fields.removeValue(forKey: typeKey).flatMap { MessageType(text: $0) }
-    return Content(version: version, run: run, type: type, ids: fields)
+    guard let run = fields.removeValue(forKey: runKey) ?? (version == WireFormat.version ? nil : "") else {
+      return nil
+    }
+    return Content(version: version, run: run, type: fields.removeValue(forKey: typeKey), ids: fields)
   }
 
   /// Runs `body` while no process can join or leave.

@@ -254,6 +254,9 @@ final class FIFOReader: FIFOTransport, ByteReader {
   /// This receiver removes the FIFO's name when it closes: another process opens the name instead.
   private var hasName = false
   private var removeName: () -> Void = {}
+  /// A write end of this receiver's own, which keeps the FIFO from reading as ended until a sender has written.
+  private var standIn: Descriptor?
+  private var hasStandIn = false
 
   /// Receives under a name.
   /// - Parameter inode: the FIFO's, if this receiver made the name, and removes it when it closes.
@@ -290,13 +293,27 @@ final class FIFOReader: FIFOTransport, ByteReader {
     let fifo = wait ? try raw(.receive) : try rawNonblocking(writing: false, .receive)
     do throws(SystemError) {
       let count = unsafe try Streams.read(fifo, into: buffer, tries: tries)
+      if hasStandIn { dropStandIn() }
       return count == 0 ? .ended : .bytes(count)
     } catch {
       return try outcome(of: error)
     }
   }
 
+  func awaitSender() -> Bool {
+    guard hasName, let writer = try? reopenNonblocking(writing: true, .receive) else { return false }
+    standIn = consume writer
+    hasStandIn = true
+    return true
+  }
+
+  @inline(never) private func dropStandIn() {
+    standIn = nil
+    hasStandIn = false
+  }
+
   override func close() {
+    dropStandIn()
     super.close()
     removeName()
     removeName = {}

@@ -199,17 +199,18 @@ enum TCPMechanism: MechanismImplementation {
           Handshake.sendHello(socket, address.options.messageType)
           throw error
         }
-      // Version 1; any other byte is another program's.
-      case .otherVersion(1) where isAdmitted: throw .versionMismatch(1, .open, mechanism)
+      case .otherVersion(let version) where isAdmitted: throw .versionMismatch(version, .open, mechanism)
       default:
         throw ChannelError(
           .notAllowed, .open, mechanism,
           "another user, or a program that isn't a channel, listens on \(address.target): choose another port"
         )
       }
-      return FramedSender(
+      let sender = FramedSender(
         mechanism, TCPWriter(mechanism, socket, unitBytes: unitBytes, isStream: true), address.options,
         saysHello: true)
+      sender.sayHello()
+      return sender
     }
   }
 

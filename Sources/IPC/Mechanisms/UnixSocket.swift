@@ -110,8 +110,10 @@ enum UnixSocketMechanism: MechanismImplementation {
             Handshake.sendHello(socket, address.options.messageType)
             throw error
           }
-          return FramedSender(
+          let sender = FramedSender(
             mechanism, writer(socket, kind, address.options), address.options, saysHello: true)
+          sender.sayHello()
+          return sender
         case .otherVersion(let version): throw .versionMismatch(version, .open, mechanism)
         case .refused: throw SocketPath.anotherUser(path, mechanism)
         case .timedOut: break

@@ -51,6 +51,8 @@ enum Handshake {
     case timedOut
   }
 
+  /// What can be a version. Any other byte, as a letter, is another program's.
+  private static let versions: Range<UInt8> = 1..<32
   private static let headBytes = 1 + MessageType.headBytes
 
   /// Sends version and type. Never waits.
@@ -95,7 +97,9 @@ enum Handshake {
         if error.wouldBlock { continue }
         throw error
       }
-      if Int(bytes[0]) != WireFormat.version { return .otherVersion(Int(bytes[0])) }
+      if Int(bytes[0]) != WireFormat.version {
+        return versions.contains(bytes[0]) ? .otherVersion(Int(bytes[0])) : .refused
+      }
       if !isStream { break }
       if bytes.count == 1 { wanted = headBytes }
       if bytes.count == headBytes {

@@ -56,6 +56,9 @@ package protocol ByteReader: AnyObject {
   func read(
     into buffer: UnsafeMutableRawBufferPointer, tries: Int
   ) throws(ChannelError) -> ReadOutcome
+  /// The senders that have come and gone don't count: from now on reads wait for another, instead of finding the end.
+  /// Returns false if none can come.
+  func awaitSender() -> Bool
   /// How to wait for bytes without a thread.
   var readiness: Readiness { get }
   /// For what poll(2) can't see: waits until a read may find bytes. Returns false if the deadline passes.
@@ -83,6 +86,7 @@ extension ByteReader {
   }
 
   package var holdsTurn: Bool { false }
+  package func awaitSender() -> Bool { false }
   package func waitUntilReady(until deadline: Deadline) -> Bool { true }
 
   package func read(

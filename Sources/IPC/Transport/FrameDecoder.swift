@@ -16,9 +16,13 @@ final class FrameDecoder {
   private var rejected: Set<UInt32> = [] {
     didSet { rejectsAny = !rejected.isEmpty }
   }
-  private var rejectsAny = false
+  /// Whether any sender's frames are dropped. A stored copy: a message's look at it costs no check.
+  private(set) var rejectsAny = false
+  /// How many bytes of such senders have come.
+  private(set) var rejectedBytes = 0
   private let type: MessageType?
   private static let maximumRejected = 1024
+  var rejectedSenders: Int { rejected.count }
   /// How far a search for a newline has come.
   private var scanned = 0
 
@@ -109,36 +113,46 @@ final class FrameDecoder {
 
   /// Takes in what a sender says first. A sender of other messages is reported once, and dropped from then on.
   private func greet(_ bytes: Span<UInt8>) throws(ChannelError) {
-    guard let hello = Hello(bytes) else { throw .violation(mechanism, "a hello of \(bytes.count) bytes") }
+    guard let hello = Hello(bytes) else {
+      if let number = Hello.number(bytes) { reject(number, bytes.count) }
+      throw .violation(mechanism, "a malformed hello of \(bytes.count) bytes")
+    }
     do throws(ChannelError) {
       try hello.check(type, mechanism)
       if rejectsAny { rejected.remove(hello.number) }
     } catch {
-      assembler.drop(hello.number)
-      // Any of them has probably ended by then.
-      if rejected.count >= Self.maximumRejected { rejected.removeFirst() }
-      rejected.insert(hello.number)
+      reject(hello.number, bytes.count)
       throw error
     }
+  }
+
+  private func reject(_ number: UInt32, _ count: Int) {
+    rejectedBytes += FrameHeader.size + count
+    assembler.drop(number)
+    // Any of them has probably ended by then.
+    if rejected.count >= Self.maximumRejected { rejected.removeFirst() }
+    rejected.insert(number)
   }
 
   @inline(never) private func nextFragment() throws(ChannelError) -> UnsafeRawBufferPointer? {
     while buffer.count >= FrameHeader.size {
       let bytes = unsafe buffer.bytes
       let header = unsafe FrameHeader(at: bytes.baseAddress!)
-      guard header.count <= limit else {
+      let isHello = header.stream == FrameHeader.helloStream
+      guard header.count <= (isHello ? Hello.maximumBytes : limit) else {
         throw .violation(
           mechanism, "a fragment of \(header.count) bytes where a message has at most \(limit)")
       }
       guard bytes.count >= FrameHeader.size + header.count else { return nil }
       let body = unsafe UnsafeRawBufferPointer(
         rebasing: bytes[FrameHeader.size..<(FrameHeader.size + header.count)])
-      if header.stream == FrameHeader.helloStream {
+      if isHello {
         defer { buffer.dropFirst(FrameHeader.size + header.count) }
         try greet(unsafe Span<UInt8>(_unsafeBytes: body))
         continue
       }
       if rejectsAny, rejected.contains(header.stream) {
+        rejectedBytes += FrameHeader.size + header.count
         buffer.dropFirst(FrameHeader.size + header.count)
         continue
       }

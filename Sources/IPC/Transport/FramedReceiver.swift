@@ -43,8 +43,12 @@ final class FramedReceiver: ReceiverTransport {
         throw .closed(.receive, mechanism)
       }
       switch try read(until: deadline) {
-      case .bytes: continue
-      case .ended: ended = true
+      case .bytes:
+        // The frames of a sender of other messages, one after the other, don't hold this call past its deadline.
+        if decoder.rejectsAny, deadline.hasPassed { return unsafe try decoder.next() }
+      case .ended:
+        // Senders of other messages alone aren't this channel's senders.
+        ended = decoder.rejectedBytes == 0 || decoder.rejectedBytes < carried || !reader.awaitSender()
       case .nothing:
         guard reader.holdsTurn, !deadline.isNow, !isPastDeadline else { return nil }
         isPastDeadline = true

@@ -69,6 +69,9 @@ final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Senda
     }
   }
 
+  /// Says hello now: the receiver of a socket learns of a sender that never sends.
+  func sayHello() { _ = try? flushLocked(until: .now) }
+
   // MARK: Sending
 
   @inline(__always) func send(_ bytes: UnsafeRawBufferPointer, until deadline: Deadline)

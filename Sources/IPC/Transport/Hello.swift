@@ -17,6 +17,8 @@ struct Hello: Equatable {
   var type: MessageType?
 
   private static let headBytes = 6
+  /// The longest that a hello can be.
+  static let maximumBytes = headBytes + MessageType.headBytes + MessageType.longestName
 
   init(number: UInt32, type: MessageType?) {
     version = WireFormat.version
@@ -35,6 +37,13 @@ struct Hello: Equatable {
     guard self.version == WireFormat.version else { return }
     guard let described = MessageType.Described(reader.rest()) else { return nil }
     type = described.type
+  }
+
+  /// The sender's number in bytes that aren't a hello, as far as they have one.
+  static func number(_ bytes: Span<UInt8>) -> UInt32? {
+    var reader = MessageReader(bytes)
+    guard (try? reader.integer(as: UInt16.self)) != nil else { return nil }
+    return try? reader.integer(as: UInt32.self)
   }
 
   /// The whole frame.

@@ -10,6 +10,8 @@ final class ListeningReceiver: ReceiverTransport {
   private final class Connection {
     let reader: any Reader
     let decoder: FrameDecoder
+    /// Whether any byte has come.
+    var hasSent = false
 
     init(_ reader: any Reader, _ decoder: FrameDecoder) {
       self.reader = reader
@@ -30,7 +32,7 @@ final class ListeningReceiver: ReceiverTransport {
   /// turn.
   private var current: Connection?
   private var turn = 0
-  /// How many senders have come, but for those of other messages.
+  /// How many senders have come, but for those of other messages or versions.
   private var senders = 0
   private var reads = 0
   /// A last line that no newline ended.
@@ -139,6 +141,7 @@ final class ListeningReceiver: ReceiverTransport {
       switch unsafe try connection.reader.read(into: room, tries: 1) {
       case .bytes(let count):
         connection.decoder.filled(count)
+        connection.hasSent = true
         bytesCarried += count
         return true
       case .nothing: return false
@@ -146,6 +149,8 @@ final class ListeningReceiver: ReceiverTransport {
         if !connection.reader.wasReset, let last = unsafe connection.decoder.last() {
           lastLine = unsafe Array(last)
         }
+        // A sender says hello as soon as it is let in. One that didn't has found this receiver to be of another version.
+        if !connection.hasSent, options.framing == .frames { senders -= 1 }
         drop(connection)
         return true
       }

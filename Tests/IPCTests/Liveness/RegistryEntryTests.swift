@@ -1,5 +1,7 @@
 import Glibc
+import Measurement
 import SystemCalls
+import TestSupport
 import Testing
 
 @testable import IPC
@@ -176,6 +178,111 @@ extension AllTests {
       sender.leave { removed += 1 }
       sender.leave { removed += 1 }
       #expect(removed == 1 && directory.names() == [])
+    }
+
+    // MARK: Types and versions
+
+    private static let job = MessageType(coding: "test", size: 8, name: "Job")
+    private static let page = MessageType(coding: "test", size: 8, name: "Page")
+
+    /// What joins of this type find; nil: each worked, and has left again.
+    private func joiners(_ type: MessageType?) -> [(code: ChannelError.Code, said: String)?] {
+      func found(
+        _ join: () throws(ChannelError) -> (RegistryEntry, LivenessPipe)
+      ) -> (code: ChannelError.Code, said: String)? {
+        do throws(ChannelError) {
+          try join().1.leave {}
+          return nil
+        } catch {
+          return (error.code, error.message)
+        }
+      }
+      return [
+        found { () throws(ChannelError) in
+          try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: type) { [:] }
+        },
+        found { () throws(ChannelError) in
+          try RegistryEntry.joinSending(.memory, "jobs", sharesSending: true, type: type, until: .now)
+        },
+      ]
+    }
+
+    private func rewrite(_ text: String) throws {
+      let file = try Files.open(directory.path + "/memory.jobs", .readWrite)
+      try Files.ftruncate(file)
+      try Files.writeText(file, text)
+    }
+
+    @Test("a joiner of another type is refused, and the others aren't disturbed")
+    func anotherType() throws {
+      let (_, first) = try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: Self.job)
+      {
+        ["number": "1"]
+      }
+      let text = try Files.readText(directory.path + "/memory.jobs")
+      #expect(text.contains("\ntype \(String(Self.job.fingerprint, radix: 16)) Job\n"))
+      for found in joiners(Self.page) {
+        #expect(found?.code == .typeMismatch)
+        #expect(found?.said.contains("Job") == true && found?.said.contains("Page") == true)
+      }
+      for found in joiners(Self.job) + joiners(nil) { #expect(found == nil) }
+      #expect(try Files.readText(directory.path + "/memory.jobs") == text)
+      #expect(!first.hasNoReceiver)
+      first.leave {}
+      #expect(directory.names() == [])
+    }
+
+    @Test("an entry without a type fits any")
+    func untypedEntry() throws {
+      let (_, first) = try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: nil) {
+        ["number": "1"]
+      }
+      #expect(try !Files.readText(directory.path + "/memory.jobs").contains("type"))
+      for found in joiners(Self.page) + joiners(nil) { #expect(found == nil) }
+      first.leave {}
+    }
+
+    @Test("a living entry of another version is refused, with both versions", arguments: [1, 3, 0, 77])
+    func anotherVersion(version: Int) throws {
+      let (_, first) = try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: nil) {
+        ["number": "1"]
+      }
+      let text = try Files.readText(directory.path + "/memory.jobs")
+      for other in [
+        text.replacing("swift-ipc 2", with: "swift-ipc \(version)"), "swift-ipc \(version)\nother\n",
+      ] {
+        try rewrite(other)
+        for found in joiners(Self.job) + joiners(nil) {
+          #expect(found?.code == .versionMismatch)
+          #expect(
+            found?.said.contains("version 2") == true && found?.said.contains("version \(version)") == true)
+        }
+        #expect(try Files.readText(directory.path + "/memory.jobs") == other)
+      }
+      try rewrite(text)
+      first.leave {}
+      #expect(directory.names() == [])
+    }
+
+    @Test("a type that is garbage is an error, never a crash")
+    func garbageTypes() throws {
+      let (_, first) = try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: nil) {
+        ["number": "1"]
+      }
+      let text = try Files.readText(directory.path + "/memory.jobs")
+      for line in [
+        "type", "type ", "type x Job", "type 123456789abcdef01 Job", "type -1", "type \u{301}", "type  1 Job",
+      ] {
+        try rewrite(text + line + "\n")
+        for found in joiners(Self.job) + joiners(nil) { #expect(found?.code == .typeMismatch, "\(line)") }
+      }
+      var random = SeededRandom.printed()
+      for _ in 0..<200 {
+        try rewrite(text + "type " + String(decoding: random.bytes(0...60), as: UTF8.self) + "\n")
+        for found in joiners(Self.job) { #expect([nil, .typeMismatch].contains(found?.code)) }
+      }
+      try rewrite(text)
+      first.leave {}
     }
 
     @Test(

@@ -16,8 +16,12 @@ func header(_ header: FrameHeader) -> [UInt8] {
 }
 
 extension FrameDecoder {
-  convenience init(maximum: Int = 1 << 20, framing: ChannelOptions.Framing = .frames, bufferBytes: Int = 64) {
+  convenience init(
+    maximum: Int = 1 << 20, framing: ChannelOptions.Framing = .frames, bufferBytes: Int = 64,
+    type: MessageType? = nil
+  ) {
     var options = ChannelOptions()
+    options.messageType = type
     options.maximumMessageBytes = maximum
     options.framing = framing
     self.init(mechanism: .pipe, options: options, bufferBytes: bufferBytes)

@@ -124,7 +124,7 @@ extension AllTests {
       for count in [101, 4096, FrameHeader.maximumCount] {
         for (continues, more) in [(false, false), (false, true), (true, true), (true, false)] {
           let decoder = FrameDecoder(maximum: 100)
-          decoder.feed(header(FrameHeader(stream: 1, count: count, continues: continues, more: more)))
+          decoder.feed(header(FrameHeader(stream: 2, count: count, continues: continues, more: more)))
           #expect(code { () throws(ChannelError) in try decoder.drain() } == .protocolViolation)
           // Every further call throws: the stream can't be resumed.
           #expect(code { () throws(ChannelError) in try decoder.drain() } == .protocolViolation)

@@ -147,14 +147,18 @@ enum MemfdMechanism: MechanismImplementation {
   ) throws(ChannelError) -> any SenderTransport {
     let path = try address.path()
     var backoff = Backoff(deadline)
+    var last: ChannelError?
     repeat {
       do throws(ChannelError) {
         return try connect(to: path, address.options)
       } catch {
-        guard error.meansNoReceiver else { throw error }
+        let isMismatch = error.code == .versionMismatch
+        // A receiver that closes ends the handshake too, but only once.
+        guard error.meansNoReceiver || (isMismatch && last == nil) else { throw error }
+        last = isMismatch ? error : nil
       }
     } while backoff.pause()
-    throw .noReceiver(mechanism, at: path)
+    throw last ?? .noReceiver(mechanism, at: path)
   }
 
   private static func connect(
@@ -170,9 +174,10 @@ enum MemfdMechanism: MechanismImplementation {
     }
     switch answer {
     case .received(let type): try MessageType.check(options.messageType, type, .open, mechanism)
-    // A receiver of version 1 answers with memory, and a zero byte.
-    case .otherVersion(let version): throw .versionMismatch(max(1, version), .open, mechanism)
-    case .refused, .timedOut: throw .noReceiver(mechanism, path)
+    case .otherVersion(let version): throw .versionMismatch(version, .open, mechanism)
+    // A receiver of version 1 knows no other.
+    case .refused: throw .versionMismatch(1, .open, mechanism)
+    case .timedOut: throw .noReceiver(mechanism, path)
     }
     let memory = try receive(socket, path)
     let hold = try receive(socket, path)

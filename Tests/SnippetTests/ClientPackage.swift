@@ -48,6 +48,8 @@ enum ClientPackage {
     }
   }()
 
+  static var isBuilt: Bool { errors.isEmpty }
+
   /// The program of a target.
   static func program(_ target: String) -> String { "\(scratch)/build/debug/\(target)" }
 

@@ -14,7 +14,7 @@ import Testing
 
   @Test("each example runs to its end", arguments: ClientPackage.snippets.filter { $0.kind == .program })
   func anExampleRuns(_ snippet: Snippet) throws {
-    try #require(ClientPackage.errors == "", "nothing is built")
+    try #require(ClientPackage.isBuilt, "nothing is built")
     let (exit, output) = try ClientPackage.run(ClientPackage.program(snippet.name))
     #expect(exit == .code(0), "\(snippet.file):\(snippet.line): \(output)")
     // A comment says what is printed.
@@ -27,7 +27,7 @@ import Testing
 
   @Test("each demo runs by itself", arguments: ClientPackage.demos)
   func aDemoRuns(_ demo: String) throws {
-    try #require(ClientPackage.errors == "", "nothing is built")
+    try #require(ClientPackage.isBuilt, "nothing is built")
     let (exit, output) = try ClientPackage.run(ClientPackage.program(demo))
     #expect(exit == .code(0), "\(output)")
     #expect(!output.isEmpty)

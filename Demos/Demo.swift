@@ -1,6 +1,7 @@
 import ConcurrencyModels
 import Foundation
 import Glibc
+import Synchronization
 
 /// A demo: a mechanism or a model of concurrency, explained by a run.
 ///
@@ -50,6 +51,71 @@ func say(_ role: String, _ text: String) {
   // At once, so that the lines of both processes appear in the order in which they were printed.
   fflush(nil)
 }
+
+// MARK: Cleaning up
+
+/// Calls `body`, and `clean` after it; also when the process is told to end meanwhile (Ctrl-C, SIGTERM, SIGHUP). For
+/// what would outlive the process: a System V object, a name in the file system.
+///
+/// System calls: rt_sigaction(2), pipe(2), and in the signal's handler write(2). A thread calls `clean`, since a handler may
+/// make few calls (signal-safety(7)).
+func cleaningUp(_ clean: @escaping @Sendable () -> Void, _ body: () throws -> Void) throws {
+  Interruption.cleanup.withLock { $0 = clean }
+  defer {
+    Interruption.cleanup.withLock { cleanup in
+      cleanup = nil
+      clean()
+    }
+  }
+  try Interruption.start()
+  try body()
+}
+
+/// The handler of ``cleaningUp(_:_:)``.
+private enum Interruption {
+  /// What a signal calls before it ends the process; nil: nothing.
+  static let cleanup = Mutex<(@Sendable () -> Void)?>(nil)
+  /// The pipe into which the handler writes a signal's number, and which the thread reads.
+  nonisolated(unsafe) static var pipe: (reading: Int32, writing: Int32) = (-1, -1)
+
+  /// Installs the handler, once.
+  static func start() throws {
+    guard unsafe pipe.reading < 0 else { return }
+    var ends: [Int32] = [-1, -1]
+    guard unsafe Glibc.pipe(&ends) == 0 else { throw CallFailure("pipe(2)") }
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    unsafe pipe = (ends[0], ends[1])
+    Thread.detachNewThread {
+      var number: UInt8 = 0
+      while unsafe read(pipe.reading, &number, 1) != 1 {}
+      // The lock is kept: the main thread doesn't go on.
+      cleanup.withLock { cleanup in
+        cleanup?()
+        _ = signal(Int32(number), SIG_DFL)
+        _ = kill(getpid(), Int32(number))
+        while true { pause() }
+      }
+    }
+    for number in [SIGINT, SIGTERM, SIGHUP] {
+      _ = signal(number) { number in
+        var byte = UInt8(truncatingIfNeeded: number)
+        _ = unsafe write(Interruption.pipe.writing, &byte, 1)
+      }
+    }
+  }
+}
+
+/// A call of the C library that failed, with what errno says.
+struct CallFailure: Error, CustomStringConvertible {
+  let description: String
+
+  init(_ call: String) { description = "\(call): \(errorText())" }
+}
+
+/// What errno says: "Broken pipe".
+func errorText() -> String { unsafe String(cString: strerror(errno)) }
+
+// MARK: What the demos of the models share
 
 /// In the demos of the models: a connection whose answer arrives some time after the question. It is a pipe(2).
 final class SlowAnswer: Sendable {

@@ -24,10 +24,12 @@ public struct SemaphoreSet: ~Copyable, Sendable {
     return SemaphoreSet(id: id)
   }
 
-  private func change(_ index: Int, _ by: Int, undo: Bool, wait: Bool) throws(ChannelError) -> Bool {
+  private func change(
+    _ index: Int, _ by: Int, undo: Bool, until deadline: Deadline
+  ) throws(ChannelError) -> Bool {
     let steps = Semaphores.Steps(Semaphores.Operation(index, by, undo: undo))
     do throws(SystemError) {
-      try Semaphores.semtimedop(id, steps, nanoseconds: wait ? .max : 0)
+      try Semaphores.semtimedop(id, steps, nanoseconds: deadline.isNow ? 0 : deadline.remaining ?? .max)
       return true
     } catch {
       if error.wouldBlock { return false }
@@ -41,17 +43,32 @@ public struct SemaphoreSet: ~Copyable, Sendable {
   ///   - index: the counter's index in the set.
   ///   - undo: whether the kernel undoes this if the process dies (SEM_UNDO), as a mutex needs.
   public func wait(_ index: Int, undo: Bool = false) throws(ChannelError) {
-    _ = try change(index, -1, undo: undo, wait: true)
+    _ = try change(index, -1, undo: undo, until: .never)
+  }
+
+  /// Takes one from a counter, and waits while it is 0, at most for a duration.
+  ///
+  /// - Parameters:
+  ///   - index: the counter's index in the set.
+  ///   - undo: whether the kernel undoes this if the process dies (SEM_UNDO).
+  ///   - duration: how long to wait.
+  /// - Throws: `timedOut`, having taken nothing.
+  public func wait(_ index: Int, undo: Bool = false, within duration: Duration) throws(ChannelError) {
+    guard try change(index, -1, undo: undo, until: .within(duration)) else {
+      throw ChannelError(
+        .timedOut, .wait, .semaphore,
+        "timed out: the counter stayed 0 until the deadline; nothing was taken")
+    }
   }
 
   /// Takes one from a counter, unless it is 0.
   public func tryWait(_ index: Int, undo: Bool = false) throws(ChannelError) -> Bool {
-    try change(index, -1, undo: undo, wait: false)
+    try change(index, -1, undo: undo, until: .now)
   }
 
   /// Adds one to a counter.
   public func post(_ index: Int, undo: Bool = false) throws(ChannelError) {
-    _ = try change(index, 1, undo: undo, wait: true)
+    _ = try change(index, 1, undo: undo, until: .never)
   }
 
   /// A counter's value now.

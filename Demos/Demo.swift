@@ -157,3 +157,9 @@ struct Stopwatch: Sendable {
   private let start = ContinuousClock.now
   var milliseconds: UInt64 { UInt64((ContinuousClock.now - start) / .milliseconds(1)) }
 }
+
+/// A function of the C library that Swift's module Glibc doesn't declare: dlsym(3).
+func libc<Function>(_ name: String, as type: Function.Type) -> Function {
+  guard let address = unsafe dlsym(nil, name) else { fatalError("the C library has no \(name)") }
+  return unsafe unsafeBitCast(address, to: type)
+}

@@ -1,56 +1,106 @@
+import Glibc
 import IPC
 
 /// A Unix socket (unix(7)): two directions between processes of one machine.
 ///
-/// What Unix sockets add: packets keep their boundaries, and a process can send an open file: the receiver reads it
-/// without having access to its path.
+/// What Unix sockets add: packets keep their boundaries, which a stream doesn't; one direction can end while the other goes
+/// on; and a process can send an open file, which the receiver reads without having access to its path.
 enum UnixDemo: Demo {
   static let name = "unix"
   static let summary = "both directions, packets with boundaries, and an open file sent to another process"
 
   static func run() throws {
-    var pair = try ByteConnection.Pair(over: .unix)
+    try boundaries()
+    try shutdownOfOneDirection()
+
+    var pair = try Connection<String, String>.pair(over: .unix)
     var files = try DescriptorSocket.pair()
-
-    var spawn = Spawn(arguments: arguments("answers"))
-    try spawn.pass(&pair.far.receiver, as: "questions")
-    try spawn.pass(&pair.far.sender, as: "answers")
-    try spawn.pass(&files.other, as: "files")
-    var child = try spawn.start()
-    var here = pair.near
-    say(
-      "asks",
-      "socketpair(2) made a pair of sockets for each direction; process \(child.id) has one of each pair")
-
+    var child = try ChildProcess.spawn(arguments: arguments("answers")) {
+      try $0.pass(&pair.far.receiver, as: "questions")
+      try $0.pass(&pair.far.sender, as: "answers")
+      try $0.pass(&files.other, as: "files")
+    }
+    say("asks", "two channels, one each way, to process \(child.id), and a socket for open files")
     for question in ["how many letters has this?", "and this one?"] {
       say("asks", "sends \"\(question)\"")
-      try here.sender.send(question)
-      say("asks", "receives \(try here.receiver.receive(Int.self)) over the other direction")
+      try pair.near.sender.send(question)
+      say("asks", "receives \"\(try pair.near.receiver.receive())\" over the other direction")
     }
 
     let path = "/proc/sys/kernel/ostype"
     say("asks", "opens \(path) and sends the open file: its descriptor (SCM_RIGHTS), not its bytes")
     try files.one.send(opening: path)
-    say("asks", "the other process read from it: \"\(try here.receiver.receive(String.self))\"")
+    say("asks", "the other process read from it: \"\(try pair.near.receiver.receive())\"")
 
-    try here.sender.close()
+    try pair.near.sender.close()
     say("asks", "closes its sender; the other process ends with \(try child.wait())")
   }
 
   static func other(_ role: String) throws {
-    var questions = try ByteReceiver(inherited: "questions")
-    var answers = try ByteSender(inherited: "answers")
+    var questions = try Receiver<String>(inherited: "questions")
+    var answers = try Sender<String>(inherited: "answers")
     let files = try DescriptorSocket(inherited: "files")
     for _ in 0..<2 {
-      let question = try questions.receive(String.self)
+      let question = try questions.receive()
       say("  \(role)", "got \"\(question)\": the packet arrives whole")
-      try answers.send(question.count)
+      try answers.send("\(question.count)")
     }
     let text = try files.receiveText()
     say("  \(role)", "got an open file, and reads from it")
     try answers.send(String(text.prefix { $0 != "\n" }))
-    // Waits until the sender has closed.
-    while try questions.next(String.self) != nil {}
+    while try questions.next() != nil {}
     say("  \(role)", "the sender of the questions has closed")
+  }
+
+  // MARK: The sockets themselves
+
+  /// Two writes and one read, on a stream and on packets.
+  private static func boundaries() throws {
+    for (type, name) in [(SOCK_STREAM, "SOCK_STREAM"), (SOCK_SEQPACKET, "SOCK_SEQPACKET")] {
+      let ends = try socketPair(type)
+      defer { for end in ends { close(end) } }
+      write("ab", to: ends[0])
+      write("cd", to: ends[0])
+      say("asks", "\(name): wrote \"ab\" and \"cd\"; one read(2) returns \"\(read(from: ends[1]))\"")
+      guard type == SOCK_STREAM else { continue }
+      write("efgh", to: ends[0])
+      let first = read(from: ends[1], atMost: 3)
+      say(
+        "asks",
+        "\(name): wrote \"efgh\"; a read(2) of 3 bytes returns \"\(first)\", the next \"\(read(from: ends[1]))\""
+      )
+    }
+  }
+
+  private static func shutdownOfOneDirection() throws {
+    let ends = try socketPair(SOCK_STREAM)
+    defer { for end in ends { close(end) } }
+    write("the last words", to: ends[0])
+    shutdown(ends[0], Int32(SHUT_WR))
+    let (words, end) = (read(from: ends[1]), read(from: ends[1]))
+    write("an answer", to: ends[1])
+    say(
+      "asks",
+      "shutdown(2) of one direction: the peer reads \"\(words)\" and the end (\(end.count) bytes), and still answers \"\(read(from: ends[0]))\""
+    )
+  }
+
+  private static func socketPair(_ type: __socket_type) throws -> [Int32] {
+    var ends: [Int32] = [-1, -1]
+    guard unsafe socketpair(AF_UNIX, Int32(type.rawValue), 0, &ends) == 0 else { throw Failure() }
+    return ends
+  }
+
+  /// socketpair(2) failed.
+  private struct Failure: Error {}
+
+  private static func write(_ text: String, to socket: Int32) {
+    _ = unsafe Glibc.write(socket, text, text.utf8.count)
+  }
+
+  private static func read(from socket: Int32, atMost count: Int = 100) -> String {
+    var bytes = [UInt8](repeating: 0, count: count)
+    let found = unsafe Glibc.read(socket, &bytes, count)
+    return String(decoding: bytes[..<max(0, found)], as: UTF8.self)
   }
 }

@@ -177,19 +177,22 @@ int csystem_mq_open(const char *name) { return mq_open(name, O_RDWR | O_CLOEXEC)
 
 int csystem_mq_unlink(const char *name) { return mq_unlink(name); }
 
-int csystem_mq_timedsend(int queue, const void *bytes, size_t count, int64_t deadline_nanoseconds) {
+int csystem_mq_timedsend(
+    int queue, const void *bytes, size_t count, unsigned priority, int64_t deadline_nanoseconds) {
   struct timespec deadline = as_timespec(deadline_nanoseconds);
-  return mq_timedsend(queue, bytes, count, 0, &deadline);
+  return mq_timedsend(queue, bytes, count, priority, &deadline);
 }
 
-ssize_t csystem_mq_timedreceive(int queue, void *bytes, size_t capacity, int64_t deadline_nanoseconds) {
+ssize_t csystem_mq_timedreceive(
+    int queue, void *bytes, size_t capacity, unsigned *priority, int64_t deadline_nanoseconds) {
   struct timespec deadline = as_timespec(deadline_nanoseconds);
-  return mq_timedreceive(queue, bytes, capacity, NULL, &deadline);
+  return mq_timedreceive(queue, bytes, capacity, priority, &deadline);
 }
 
-int csystem_mq_message_size(int queue, long *size) {
+int csystem_mq_limits(int queue, long *messages, long *size) {
   struct mq_attr attributes;
   if (mq_getattr(queue, &attributes) < 0) return -1;
+  *messages = attributes.mq_maxmsg;
   *size = attributes.mq_msgsize;
   return 0;
 }

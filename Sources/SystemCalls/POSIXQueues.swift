@@ -23,19 +23,25 @@ package enum POSIXQueues {
 
   /// mq_getattr(3).
   ///
-  /// - Returns: The bytes of the largest message.
-  package static func mqGetattr(_ queue: borrowing Descriptor) throws(SystemError) -> Int {
-    var size = 0
-    try system(.mqGetattr) { unsafe csystem_mq_message_size(queue.raw, &size) }
-    return size
+  /// - Returns: How many messages the queue holds, and the bytes of the largest.
+  package static func mqGetattr(
+    _ queue: borrowing Descriptor
+  ) throws(SystemError) -> (messages: Int, size: Int) {
+    var (messages, size) = (0, 0)
+    try system(.mqGetattr) { unsafe csystem_mq_limits(queue.raw, &messages, &size) }
+    return (messages, size)
   }
 
   /// mq_timedsend(3) with a deadline that has passed: sends at once, or not at all.
   ///
   /// - Returns: Whether there was room.
-  package static func mqSend(_ queue: Int32, _ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Bool {
+  package static func mqSend(
+    _ queue: Int32, _ bytes: UnsafeRawBufferPointer, priority: UInt32 = 0
+  ) throws(SystemError) -> Bool {
     do throws(SystemError) {
-      try system(.mqTimedsend) { unsafe csystem_mq_timedsend(queue, bytes.baseAddress, bytes.count, 0) }
+      try system(.mqTimedsend) {
+        unsafe csystem_mq_timedsend(queue, bytes.baseAddress, bytes.count, priority, 0)
+      }
       return true
     } catch {
       if error.number == ETIMEDOUT || error.wouldBlock { return false }
@@ -47,11 +53,11 @@ package enum POSIXQueues {
   ///
   /// - Returns: The message's bytes; nil when the queue is empty.
   package static func mqReceive(
-    _ queue: Int32, into buffer: UnsafeMutableRawBufferPointer
+    _ queue: Int32, into buffer: UnsafeMutableRawBufferPointer, priority: UnsafeMutablePointer<UInt32>? = nil
   ) throws(SystemError) -> Int? {
     do throws(SystemError) {
       return try system(.mqTimedreceive) {
-        unsafe csystem_mq_timedreceive(queue, buffer.baseAddress, buffer.count, 0)
+        unsafe csystem_mq_timedreceive(queue, buffer.baseAddress, buffer.count, priority, 0)
       }
     } catch {
       if error.number == ETIMEDOUT || error.wouldBlock { return nil }

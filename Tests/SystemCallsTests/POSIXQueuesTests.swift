@@ -10,7 +10,7 @@ extension AllSystemCallsTests {
       let queue = try POSIXQueues.mqOpen(creating: name, messages: 2, size: 16)
       defer { try? POSIXQueues.mqUnlink(name) }
       #expect(closesOnExec(queue.raw))
-      #expect(try POSIXQueues.mqGetattr(queue) == 16)
+      #expect(try POSIXQueues.mqGetattr(queue).size == 16)
       #expect(throws: SystemError(EEXIST, .mqOpen)) {
         _ = try POSIXQueues.mqOpen(creating: name, messages: 2, size: 16)
       }

@@ -46,10 +46,13 @@ void csystem_malloc_trim(void);
 int csystem_mq_create(const char *name, long messages, long size);
 int csystem_mq_open(const char *name);
 int csystem_mq_unlink(const char *name);
-int csystem_mq_timedsend(int queue, const void *bytes, size_t count, int64_t deadline_nanoseconds);
-ssize_t csystem_mq_timedreceive(int queue, void *bytes, size_t capacity, int64_t deadline_nanoseconds);
+int csystem_mq_timedsend(
+    int queue, const void *bytes, size_t count, unsigned priority, int64_t deadline_nanoseconds);
+// The priority is written where its pointer isn't null.
+ssize_t csystem_mq_timedreceive(
+    int queue, void *bytes, size_t capacity, unsigned *priority, int64_t deadline_nanoseconds);
 // mq_getattr(3).
-int csystem_mq_message_size(int queue, long *size);
+int csystem_mq_limits(int queue, long *messages, long *size);
 
 // ---- System calls without a function in this glibc.
 

@@ -41,7 +41,7 @@ enum POSIXQueueMechanism: MechanismImplementation {
       _ queue: consuming Descriptor, _ liveness: LivenessPipe, ids: [(key: String, value: String)] = []
     ) throws(ChannelError) {
       do throws(SystemError) {
-        unitBytes = try POSIXQueues.mqGetattr(queue)
+        unitBytes = try POSIXQueues.mqGetattr(queue).size
       } catch {
         throw ChannelError(error, .open, mechanism)
       }

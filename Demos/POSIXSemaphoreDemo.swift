@@ -1,0 +1,84 @@
+import Glibc
+import IPC
+
+/// A POSIX semaphore (sem_overview(7)): one counter in memory that processes share.
+///
+/// What it adds to a System V semaphore: posting and waiting make no system call while nobody has to sleep. What it lacks:
+/// a process that dies with it leaves it as it is, since there is no SEM_UNDO.
+enum POSIXSemaphoreDemo: Demo {
+  static let name = "posix-semaphore"
+  static let summary = "a counter in shared memory, without a call while nobody sleeps"
+
+  private static let pageBytes = 4096
+
+  static func run() throws {
+    let id = shmget(IPC_PRIVATE, pageBytes, 0o600)
+    guard id >= 0, let semaphore = unsafe attach(id) else { return say("parent", "no shared memory") }
+    defer { _ = shmctl(id, IPC_RMID, nil) }
+    unsafe sem_init(semaphore, 1, 0)
+    say(
+      "parent", "sem_init(3) made a semaphore with the value 0 in segment \(id), which both processes attach")
+
+    var posted = try ChildProcess.spawn(arguments: arguments("post-\(id)"))
+    for _ in 0..<3 { _ = unsafe wait(semaphore, milliseconds: 10_000) }
+    _ = try posted.wait()
+    say("parent", "sem_wait(3) returned three times: the child had posted three times")
+    say(
+      "parent",
+      "sem_trywait(3) \(unsafe sem_trywait(semaphore) == 0 ? "took one more" : "fails with EAGAIN: the value is 0 again")"
+    )
+
+    say(
+      "parent",
+      "sem_timedwait(3) \(unsafe wait(semaphore, milliseconds: 20) ? "took one" : "gives up after 20 ms: ETIMEDOUT")"
+    )
+
+    unsafe sem_post(semaphore)
+    var dying = try ChildProcess.spawn(arguments: arguments("die-\(id)"))
+    let exit = try dying.wait()
+    var value: Int32 = -1
+    unsafe sem_getvalue(semaphore, &value)
+    say(
+      "parent",
+      "the child took it and was killed (\(exit)): the value stays \(value) for ever. A System V semaphore with SEM_UNDO would be 1 again"
+    )
+    unsafe sem_destroy(semaphore)
+
+    var channel = try Channel<Token>(at: "posix-semaphore:")
+    try channel.sender.send(Token())
+    _ = try channel.receiver.receive()
+    say("parent", "as a channel it carries tokens, and reports a dead peer all the same")
+  }
+
+  static func other(_ role: String) throws {
+    let parts = role.split(separator: "-")
+    guard let id = Int32(parts[1]), let semaphore = unsafe attach(id) else { return }
+    if parts[0] == "post" {
+      for number in 1...3 {
+        say("  child", "sem_post(3), number \(number)")
+        unsafe sem_post(semaphore)
+      }
+    } else {
+      unsafe sem_wait(semaphore)
+      say("  child", "took the semaphore, and kills itself with SIGKILL")
+      kill(getpid(), SIGKILL)
+    }
+  }
+
+  /// sem_timedwait(3). Returns false if the time passes.
+  private static func wait(_ semaphore: UnsafeMutablePointer<sem_t>, milliseconds: Int) -> Bool {
+    var deadline = timespec()
+    unsafe clock_gettime(CLOCK_REALTIME, &deadline)
+    let nanoseconds = deadline.tv_nsec + milliseconds * 1_000_000
+    deadline.tv_sec += nanoseconds / 1_000_000_000
+    deadline.tv_nsec = nanoseconds % 1_000_000_000
+    return unsafe sem_timedwait(semaphore, &deadline) == 0
+  }
+
+  /// The semaphore at the start of a segment: shmat(2).
+  private static func attach(_ id: Int32) -> UnsafeMutablePointer<sem_t>? {
+    let memory = unsafe shmat(id, nil, 0)
+    guard let memory = unsafe memory, UInt(bitPattern: memory) != UInt.max else { return nil }
+    return unsafe memory.assumingMemoryBound(to: sem_t.self)
+  }
+}

@@ -101,9 +101,7 @@ final class FrameDecoder {
     if available >= FrameHeader.size, assembler.isEmpty, !rejectsAny {
       let front = unsafe buffer.front
       let header = unsafe FrameHeader(at: front)
-      if header.isWhole, header.stream != FrameHeader.helloStream, header.count <= limit,
-        header.count <= available - FrameHeader.size
-      {
+      if header.isWhole, header.count <= limit, header.count <= available - FrameHeader.size {
         taken = FrameHeader.size + header.count
         return unsafe UnsafeRawBufferPointer(start: front + FrameHeader.size, count: header.count)
       }
@@ -138,15 +136,14 @@ final class FrameDecoder {
     while buffer.count >= FrameHeader.size {
       let bytes = unsafe buffer.bytes
       let header = unsafe FrameHeader(at: bytes.baseAddress!)
-      let isHello = header.stream == FrameHeader.helloStream
-      guard header.count <= (isHello ? Hello.maximumBytes : limit) else {
+      guard header.count <= (header.isHello ? Hello.maximumBytes : limit) else {
         throw .violation(
           mechanism, "a fragment of \(header.count) bytes where a message has at most \(limit)")
       }
       guard bytes.count >= FrameHeader.size + header.count else { return nil }
       let body = unsafe UnsafeRawBufferPointer(
         rebasing: bytes[FrameHeader.size..<(FrameHeader.size + header.count)])
-      if isHello {
+      if header.isHello {
         defer { buffer.dropFirst(FrameHeader.size + header.count) }
         try greet(unsafe Span<UInt8>(_unsafeBytes: body))
         continue

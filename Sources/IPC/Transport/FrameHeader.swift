@@ -9,6 +9,8 @@ package struct FrameHeader: Hashable {
   static let newline = UInt8(ascii: "\n")
   /// The sender's number in the header of a ``Hello``. Those of senders are 0, or 2 and more.
   static let helloStream: UInt32 = 1
+  /// Whether this is a ``Hello``'s: a last fragment without a beginning, which a program that doesn't know it ignores.
+  var isHello: Bool { stream == Self.helloStream && continues && !more }
   private static let moreFlag: UInt64 = 1 << 63
   private static let continuesFlag: UInt64 = 1 << 62
   /// The largest length that the 30 bits hold.

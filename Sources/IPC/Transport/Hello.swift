@@ -4,8 +4,8 @@ package enum WireFormat {
   package static let version = 2
 }
 
-/// What a sender says first, so that the receiver can compare version and type: the body of a frame whose sender's number
-/// is ``FrameHeader/helloStream``.
+/// What a sender says first, so that the receiver can compare version and type: the body of a frame of its own
+/// (``FrameHeader/isHello``).
 ///
 /// Little-endian: bytes 0 and 1 hold the version, 2 to 5 the sender's number, then a ``MessageType`` as bytes.
 struct Hello: Equatable {
@@ -53,7 +53,7 @@ struct Hello: Equatable {
     writer.write(number)
     writer.append(MessageType.bytes(type))
     var frame = MessageWriter()
-    frame.write(FrameHeader(stream: FrameHeader.helloStream, count: writer.bytes.count).bits)
+    frame.write(FrameHeader(stream: FrameHeader.helloStream, count: writer.bytes.count, continues: true).bits)
     frame.append(writer.bytes)
     return frame.bytes
   }

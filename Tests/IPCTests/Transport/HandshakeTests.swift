@@ -103,7 +103,7 @@ extension AllTests {
         if !body.isEmpty {
           body[.random(in: 0..<body.count, using: &random)] = .random(in: 0...255, using: &random)
         }
-        try write(hostile, frame(body, stream: 1))
+        try write(hostile, frame(body, stream: 1, continues: true))
         release(hostile)
         try sender.send("\(round)")
         while true {

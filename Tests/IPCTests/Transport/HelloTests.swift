@@ -22,7 +22,7 @@ extension AllTests {
       let body =
         [UInt8(version & 255), UInt8(version >> 8)]
         + (0..<4).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }
-      return frame(body + rest, stream: 1)
+      return frame(body + rest, stream: 1, continues: true)
     }
 
     @Test("it is to the byte what Framing.md says")
@@ -32,12 +32,13 @@ extension AllTests {
       ).frame
       #expect(
         named == [
-          1, 0, 0, 0, 19, 0, 0, 0, 2, 0, 4, 3, 2, 1, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 4, 0x4A,
+          1, 0, 0, 0, 19, 0, 0, 0x40, 2, 0, 4, 3, 2, 1, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 4,
+          0x4A,
           0xC3,
           0xB6, 0x62,
         ])
       let untyped = Hello(number: 0, type: nil).frame
-      #expect(untyped == [1, 0, 0, 0, 15, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255])
+      #expect(untyped == [1, 0, 0, 0, 15, 0, 0, 0x40, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255])
     }
 
     @Test("a sender of the same type, or one end without a type, is no message and no error")
@@ -117,7 +118,7 @@ extension AllTests {
       #expect(long.name.utf8.count == MessageType.longestName)
       decoder.feed(Hello(number: 0, type: long).frame + frame([5]))
       #expect(try decoder.drain() == [[5]])
-      decoder.feed(frame([UInt8](repeating: 0, count: Hello.maximumBytes + 1), stream: 1))
+      decoder.feed(frame([UInt8](repeating: 0, count: Hello.maximumBytes + 1), stream: 1, continues: true))
       #expect(code(of: { () throws(ChannelError) in try decoder.drain() }) == .protocolViolation)
     }
 
@@ -136,7 +137,7 @@ extension AllTests {
       bodies.append(invalid)
       for body in bodies {
         let decoder = decoder(Self.job)
-        decoder.feed(frame(body, stream: 1) + frame([1], stream: 6) + frame([2], stream: 5))
+        decoder.feed(frame(body, stream: 1, continues: true) + frame([1], stream: 6) + frame([2], stream: 5))
         let found = code(of: { () throws(ChannelError) in try decoder.drain() })
         #expect(found == .protocolViolation, "\(body)")
         // Without a number nobody knows which sender it was.
@@ -172,7 +173,7 @@ extension AllTests {
             body[.random(in: 0..<body.count, using: &random)] = .random(in: 0...255, using: &random)
           }
           decoder.feed(
-            frame(body, stream: 1, continues: random.chance(4), more: random.chance(4))
+            frame(body, stream: 1, continues: !random.chance(4), more: random.chance(4))
               + frame([1], stream: 3))
           let found = code(of: { () throws(ChannelError) in try decoder.drain() })
           #expect([nil, .protocolViolation, .typeMismatch, .versionMismatch].contains(found))

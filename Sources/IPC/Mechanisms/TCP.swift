@@ -194,7 +194,7 @@ enum TCPMechanism: MechanismImplementation {
       switch answer {
       case .received(let type) where isAdmitted:
         do throws(ChannelError) {
-          try MessageType.check(address.options.messageType, type, .open, mechanism)
+          try MessageType.check(Handshake.type(address.options), type, .open, mechanism)
         } catch {
           Handshake.sendHello(socket, address.options.messageType)
           throw error

@@ -105,7 +105,7 @@ enum UnixSocketMechanism: MechanismImplementation {
         switch answer {
         case .received(let type):
           do throws(ChannelError) {
-            try MessageType.check(address.options.messageType, type, .open, mechanism)
+            try MessageType.check(Handshake.type(address.options), type, .open, mechanism)
           } catch {
             Handshake.sendHello(socket, address.options.messageType)
             throw error

@@ -55,6 +55,11 @@ enum Handshake {
   private static let versions: Range<UInt8> = 1..<32
   private static let headBytes = 1 + MessageType.headBytes
 
+  /// The type that the two ends compare: text has none, whether it is taken as a string or as bytes.
+  static func type(_ options: ChannelOptions) -> MessageType? {
+    options.framing == .frames ? options.messageType : nil
+  }
+
   /// Sends version and type. Never waits.
   static func send(_ socket: borrowing Descriptor, _ type: MessageType?) {
     let bytes = [UInt8(WireFormat.version)] + MessageType.bytes(type)

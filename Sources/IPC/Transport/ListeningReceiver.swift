@@ -66,7 +66,7 @@ final class ListeningReceiver: ReceiverTransport {
     acceptor = try Acceptor(listener) { (socket) throws(SystemError) in
       guard try admits(socket) else { return }
       // In the list before it is answered: this receiver must not overlook a sender that was let in.
-      if arrivals.add(try socket.duplicate()) { Handshake.send(socket, options.messageType) }
+      if arrivals.add(try socket.duplicate()) { Handshake.send(socket, Handshake.type(options)) }
     }
   }
 

@@ -1,15 +1,19 @@
 import Glibc
-import IPC
 import TestSupport
 import Testing
 
+@testable import IPC
 @testable import ipc_peer
 
 extension AllTests {
   /// Messages between this build and another one, whose `ipc-peer` is named by `IPC_TEST_PEER`: the wire and memory
   /// formats are the same in both. Each mechanism is used in every form and with every way to wait. Where a
   /// channel has a name, each of the two processes creates it in one of the tests.
-  @Suite(.guarded, .enabled(if: Workspace.otherPeer != nil, "IPC_TEST_PEER names no other build's ipc-peer"))
+  @Suite(
+    .guarded,
+    .enabled(
+      if: PeerVersion.other == WireFormat.version,
+      "IPC_TEST_PEER names no other build's ipc-peer of this version"))
   struct PeerCompatibilityTests {
     private static let sizes = [0, 1, 8, 100, 4088, 4089, 8192, 65_528, 70_000, 1 << 20 + 3, 5]
     private static var list: String { sizes.map(String.init).joined(separator: ",") }

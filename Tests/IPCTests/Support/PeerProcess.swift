@@ -19,8 +19,14 @@ final class PeerProcess {
     var spawn = Spawn(Workspace.peer)
     var down = try ByteChannel(over: .pipe, options: options)
     var up = try ByteChannel(over: .pipe, options: options)
-    try spawn.pass(&down.receiver, as: "orders")
-    try spawn.pass(&up.sender, as: "report")
+    try spawn.pass(&down.receiver, as: Workspace.otherPeer == nil ? "orders" : "orders-2")
+    try spawn.pass(&up.sender, as: Workspace.otherPeer == nil ? "report" : "report-2")
+    if Workspace.otherPeer != nil {
+      // As a parent of version 1 describes them: another build's process takes its orders, whatever its version is.
+      let pipe = "pipe max=16777216 unit=65536&stream=1"
+      spawn.environment["SWIFT_IPC_END_orders"] = "receiver \(pipe) 4"
+      spawn.environment["SWIFT_IPC_END_report"] = "sender \(pipe) 5"
+    }
     try give(&spawn)
     child = try spawn.start()
     orders = down.sender

@@ -143,6 +143,18 @@ extension AllTests {
       #expect(try receiver.next() == nil)
     }
 
+    @Test(
+      "lines are text, whether an end takes them as strings or as bytes", arguments: ["unix", "tcp", "fifo"])
+    func lines(mechanism: String) throws {
+      let target = mechanism == "tcp" ? "127.0.0.1:\(try Workspace.port())" : Workspace.path()
+      var receiver = try Receiver<[UInt8]>(at: "\(mechanism):\(target)?framing=line")
+      var sender = try Sender<String>(to: "\(mechanism):\(target)?framing=line")
+      try sender.send("a line")
+      try sender.close()
+      #expect(try receiver.next() == Array("a line".utf8))
+      #expect(try receiver.next() == nil)
+    }
+
     // MARK: A sender of this version
 
     /// What a sender throws whose receiver answers each connection with these bytes.

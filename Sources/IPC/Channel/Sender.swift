@@ -87,6 +87,17 @@ public struct Sender<Element: Message>: ~Copyable, Sendable {
   public mutating func close() throws(ChannelError) { try bytes.close() }
 }
 
+extension Sender where Element: FixedLayoutMessage {
+  /// Sends a message from where it lies. Waits while the channel is full.
+  @inlinable public mutating func send(_ message: borrowing Element) throws(ChannelError) {
+    let transport = bytes.transport
+    let sent = unsafe try withUnsafeBytes(of: copy message) { memory throws(ChannelError) in
+      unsafe try transport.send(memory, until: .never)
+    }
+    if !sent { throw bytes.timedOut }
+  }
+}
+
 extension Sender where Element == [UInt8] {
   /// Sends a message. Waits while the channel is full.
   @inlinable public mutating func send(_ message: Span<UInt8>) throws(ChannelError) {

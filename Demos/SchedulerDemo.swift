@@ -31,6 +31,7 @@ enum SchedulerDemo: Demo {
       }
     }
 
+    for line in legend { say("scheduler", line) }
     say("scheduler", "  ms  P0         P1         threads: run look park block   global queue")
     var ended: [String] = []
     while ended.count < 9 {
@@ -47,10 +48,23 @@ enum SchedulerDemo: Demo {
     }
     scheduler.close()
     say("scheduler", "the tasks ended in this order: \(ended.joined(separator: ", "))")
-    say(
-      "scheduler",
-      "▶ runs tasks, ◌ its thread is in a call that blocks, · idle; each ▪ is a task that is ready to run")
   }
+
+  private static let legend = [
+    "a task is a function that can stop and continue, so that few threads run many of them;",
+    "a thread needs a processor to run tasks: with 2 processors, 2 tasks run at once;",
+    "here 6 tasks compute for 10 ms each, and 3 block in usleep(3) for 12 ms;",
+    "each line of the table is a sample of them:",
+    "ms            the milliseconds since the start",
+    "P0, P1        the processors: ▶ a thread runs tasks with it, · no thread has it,",
+    "              ◌ its thread is in a call that blocks, so another thread may take it;",
+    "              each ▪ is a task in its queue, ready to run (9 are drawn at most)",
+    "run           how many threads run a task",
+    "look          how many threads look for a task: in the queues, also in the other processor's",
+    "park          how many threads sleep until there is a task, futex(2)",
+    "block         how many threads are in a call that blocks: each keeps its task and gives up its processor",
+    "global queue  tasks that are ready to run on any processor",
+  ]
 
   private static func compute(milliseconds: UInt64) {
     let watch = Stopwatch()

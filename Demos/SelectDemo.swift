@@ -56,7 +56,9 @@ enum SelectDemo: Demo {
     var counter = try Channel<Token>(at: "semaphore:?type=tokens")
     let sender = counter.sender.shared()
     try await select {
-      Send(Token(), to: sender) { say("select", "sent a token over a semaphore") }
+      Send(Token(), to: sender) {
+        say("select", "a send can be a case too: it added 1 to a semaphore, semop(2), which had room")
+      }
       After(.seconds(1)) { say("select", "the semaphore had no room for 1 s") }
     }
     for child in children { child.end() }

@@ -69,6 +69,7 @@ enum FIFODemo: Demo {
   private static func read(_ path: String) throws {
     say("  reader", "open(2), O_RDONLY: waits until a process opens it to write")
     let descriptor = openFIFO(path, O_RDONLY)
+    if descriptor < 0, errno == ENOENT { return }  // The parent was interrupted, and has removed it.
     guard descriptor >= 0 else { throw CallFailure("open(2) \(path)") }
     say("  reader", "open(2) has returned: there is a writer; read(2): \(readLine(descriptor))")
   }
@@ -147,6 +148,7 @@ enum FIFODemo: Demo {
     say("  writer", "open(2), O_WRONLY: waits until a process opens it to read")
     try ready.send("ready")
     let descriptor = openFIFO(path, O_WRONLY)
+    if descriptor < 0, errno == ENOENT { return }  // The parent was interrupted, and has removed it.
     guard descriptor >= 0 else { throw CallFailure("open(2) \(path)") }
     say("  writer", "open(2) has returned: there is a reader; write(2), and close(2)")
     let line = "hello from a writer that waited\n"

@@ -38,8 +38,12 @@ enum QueueDemo: Demo {
   static func other(_ role: String) throws {
     let parts = role.split(separator: "-")
     guard parts.count == 2, let id = Int32(parts[1]) else { return }
-    let queue = try MessageQueue.open(id: id)
-    if parts[0] == "guest" { try order(queue) } else { try sendIntoFull(queue) }
+    do {
+      let queue = try MessageQueue.open(id: id)
+      if parts[0] == "guest" { try order(queue) } else { try sendIntoFull(queue) }
+    } catch let error as ChannelError where error.errno == EIDRM || error.errno == EINVAL {
+      // The parent was interrupted, and has removed the queue.
+    }
   }
 
   // MARK: Types

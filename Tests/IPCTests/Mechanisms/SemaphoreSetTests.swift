@@ -40,6 +40,20 @@ extension AllTests {
       }
     }
 
+    @Test("a wait with a deadline takes one, or gives up and takes nothing", arguments: [-1, 0, 1, 20])
+    func deadline(milliseconds: Int) throws {
+      try withSet([1, 0]) { set in
+        try set.wait(0, within: .milliseconds(milliseconds))
+        do throws(ChannelError) {
+          try set.wait(1, undo: true, within: .milliseconds(milliseconds))
+          Issue.record("took one from 0")
+        } catch {
+          #expect(error.code == .timedOut && error.mechanism == .semaphore)
+        }
+        #expect(try set.value(0) == 0 && set.value(1) == 0)
+      }
+    }
+
     @Test("wait waits for a post of another process")
     func waiting() throws {
       try withSet([0, 0]) { set in

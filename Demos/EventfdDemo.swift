@@ -18,7 +18,7 @@ enum EventfdDemo: Demo {
     let single = eventfd(0, nonblockingFlag | semaphoreFlag)
     defer { for descriptor in [sum, single] { close(descriptor) } }
     say("parent", "eventfd(2) made two counters: one plain, one with EFD_SEMAPHORE")
-    say("parent", "poll(2): \(isReadable(sum) ? "readable" : "not readable"), since the count is 0")
+    say("parent", "poll(2): \(isReadable(sum) ? "readable" : "not readable, since the count is 0")")
 
     for descriptor in [sum, single] {
       for amount in [1, 1, 3] { add(UInt64(amount), descriptor) }
@@ -26,13 +26,14 @@ enum EventfdDemo: Demo {
     say(
       "parent", "write(2) added 1, 1 and 3 to each; poll(2): \(isReadable(sum) ? "readable" : "not readable")"
     )
+    say("parent", "plain: one read(2) takes them all, and returns their sum, \(read(sum) ?? 0)")
+    let again = read(sum)
     say(
       "parent",
-      "one read(2) of the plain one takes everything: \(read(sum) ?? 0); the next fails with EAGAIN: \(read(sum) == nil)"
-    )
+      "plain: the next read(2) \(again == nil && errno == EAGAIN ? "fails with EAGAIN" : "succeeds")")
     var reads = 0
     while read(single) == 1 { reads += 1 }
-    say("parent", "with EFD_SEMAPHORE each read(2) takes 1: it took \(reads) reads")
+    say("parent", "EFD_SEMAPHORE: each read(2) takes 1, so \(reads) of them empty it")
 
     // Between processes, as a channel of tokens: two eventfds, one for what was sent and one for what is free.
     var channel = try Channel<Token>(at: "eventfd:")
@@ -42,14 +43,15 @@ enum EventfdDemo: Demo {
     var count = 0
     while try channel.receiver.next() != nil { count += 1 }
     say(
-      "parent", "got \(count) notifications from process \(child.id), and then the end, since it has closed")
+      "parent",
+      "a channel: got \(count) tokens from process \(child.id), and then the end, since it has closed")
     _ = try child.wait()
   }
 
   static func other(_ role: String) throws {
     var events = try Sender<Token>(inherited: "events")
     for _ in 0..<4 { try events.send(Token()) }
-    say("  child", "sent 4 tokens: 4 writes of the number 1")
+    say("  child", "sent 4 tokens, each a write(2) of the number 1")
     try events.close()
   }
 

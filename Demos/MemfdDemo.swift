@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import IPC
 
@@ -20,19 +21,35 @@ enum MemfdDemo: Demo {
   static func run() throws {
     let memory = unsafe memfdCreate("ipc-demo", allowSealing)
     guard memory >= 0 else { return say("parent", "memfd_create(2) failed: errno \(errno)") }
-    defer { close(memory) }
     let text = "written once"
     _ = unsafe write(memory, text, text.utf8.count)
-    say("parent", "memfd_create(2) made memory without a name in the file system; wrote \"\(text)\"")
-
-    say("parent", "ftruncate(2) to 5 bytes: \(ftruncate(memory, 5) == 0 ? "done" : "refused")")
+    let path = "/proc/self/fd/\(memory)"
+    say(
+      "parent",
+      "memfd_create(2) made memory: \(path) leads to \(target(path)), since it has no name in a folder")
+    say("parent", "write(2) of \"\(text)\"")
     _ = fcntl(memory, addSeals, sealShrink)
-    say("parent", "sealed against shrinking; ftruncate(2) to 2 bytes: \(result(ftruncate(memory, 2)))")
+    say(
+      "parent",
+      "fcntl(2), F_ADD_SEALS, F_SEAL_SHRINK; then ftruncate(2) to 2 bytes: \(result(ftruncate(memory, 2)))")
     _ = fcntl(memory, addSeals, sealWrite)
-    say("parent", "sealed against writing; write(2): \(result(Int32(unsafe write(memory, "x", 1))))")
+    say(
+      "parent",
+      "fcntl(2), F_ADD_SEALS, F_SEAL_WRITE; then write(2): \(result(Int32(unsafe write(memory, "x", 1))))")
 
-    var child = try ChildProcess.spawn(arguments: arguments("/proc/\(getpid())/fd/\(memory)"))
+    // The other process opens it through this one, which closes it then.
+    var opened = try Channel<String>(over: .pipe)
+    var closed = try Channel<String>(over: .pipe)
+    var child = try ChildProcess.spawn(arguments: arguments("/proc/\(getpid())/fd/\(memory)")) {
+      try $0.pass(&opened.sender, as: "opened")
+      try $0.pass(&closed.receiver, as: "closed")
+    }
+    _ = try opened.receiver.receive(within: .seconds(10))
+    close(memory)
+    say("parent", "close(2): process \(child.id) alone has the memory now")
+    try closed.sender.close()
     _ = try child.wait()
+    say("parent", "that process has ended, and the memory with it: nothing is left to remove")
 
     // A channel's ring in such memory: sealed against shrinking, so that a peer can't make an access fail.
     var channel = try Channel<String>(at: "memfd:")
@@ -41,17 +58,26 @@ enum MemfdDemo: Demo {
   }
 
   static func other(_ path: String) throws {
+    var opened = try Sender<String>(inherited: "opened")
+    var closed = try Receiver<String>(inherited: "closed")
     let memory = unsafe open(path, O_RDONLY)
-    guard memory >= 0 else { return say("  child", "open(2) failed: errno \(errno)") }
+    guard memory >= 0 else { throw CallFailure("open(2) \(path)") }
+    defer { close(memory) }
+    say("  child", "open(2) of \(path)")
+    try opened.send("opened")
+    while try closed.next() != nil {}
+
     var bytes = [UInt8](repeating: 0, count: 100)
     let count = unsafe pread(memory, &bytes, bytes.count, 0)
-    say(
-      "  child",
-      "opened it through \(path), and reads \"\(String(decoding: bytes[..<max(0, count)], as: UTF8.self))\"")
-    close(memory)
+    say("  child", "pread(2): \"\(String(decoding: bytes[..<max(0, count)], as: UTF8.self))\"")
+  }
+
+  /// What a symbolic link leads to: readlink(2).
+  private static func target(_ path: String) -> String {
+    (try? FileManager.default.destinationOfSymbolicLink(atPath: path)) ?? "nothing"
   }
 
   private static func result(_ value: Int32) -> String {
-    value >= 0 ? "done" : "refused (errno \(errno), \(unsafe String(cString: strerror(errno))))"
+    value >= 0 ? "done" : errno == EPERM ? "EPERM (\(errorText()))" : errorText()
   }
 }

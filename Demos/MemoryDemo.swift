@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import IPC
 
@@ -18,11 +19,12 @@ enum MemoryDemo: Demo {
   static func run() throws {
     let memory = try SharedMemory.create(words: Word.count)
     // Marked for removal: the kernel removes it with the last process that has it attached.
-    defer { try? memory.remove() }
+    // Linux lets the child attach it until then.
+    try memory.remove()
     var child = try ChildProcess.spawn(arguments: arguments("\(memory.id)"))
     say(
       "reader",
-      "shmget(2) made segment \(memory.id); process \(child.id) writes the same number into two words of it")
+      "shmget(2) made segment \(memory.id); process \(child.id) writes each number into two words of it")
     // Spins until the writer has begun: there is nothing to sleep on.
     while memory[Word.left] == 0, try child.exitIfEnded() == nil {}
 
@@ -38,7 +40,8 @@ enum MemoryDemo: Demo {
     }
     say(
       "reader",
-      "read the two words \(plain) times, \(nanoseconds(plainTime, plain)) each: they differed \(torn) times")
+      "without a protocol: read both \(plain) times, \(nanoseconds(plainTime, plain)) each: they differed \(torn) times"
+    )
 
     memory[Word.mode] = 1
     torn = 0
@@ -59,8 +62,11 @@ enum MemoryDemo: Demo {
     }
     say(
       "reader",
-      "read them with a version counter: \(whole) valid reads, \(nanoseconds(clock.now - start, whole)) each, \(again) repeated, \(torn) differed"
+      "with a version counter (a seqlock): read both \(whole) times, \(nanoseconds(clock.now - start, whole)) each: they differed \(torn) times"
     )
+    say(
+      "reader",
+      "\(again) more reads met a write, which the counter shows, and were repeated: that is the cost")
     memory[Word.stop] = 1
     _ = try child.wait()
 
@@ -74,7 +80,7 @@ enum MemoryDemo: Demo {
     let count = try channel.receiver.receive { bytes in bytes.count }
     say(
       "reader",
-      "sends itself \(count) bytes over a channel: written in place, read in place, and not one system call")
+      "a channel: sent itself \(count) bytes, written in place and read in place, without a system call")
   }
 
   /// A process makes a segment and is killed: the segment stays.
@@ -84,12 +90,24 @@ enum MemoryDemo: Demo {
     let id = try ids.receiver.receive()
     child.kill()
     let exit = try child.wait()
-    let left = try SharedMemory.open(id: id)
-    say(
-      "reader", "process \(child.id) made segment \(id), wrote \(left[0]) into it, and was killed (\(exit))")
-    say("reader", "the segment stays, with its content, until shmctl(2) with IPC_RMID: ipcs -m lists it")
-    try left.remove()
-    say("reader", "removed it")
+    // Removed whatever happens, also by Ctrl-C.
+    try cleaningUp({ _ = shmctl(id, IPC_RMID, nil) }) {
+      say("reader", "process \(child.id) made segment \(id), wrote a number into it, and is dead (\(exit))")
+      let left = try SharedMemory.open(id: id)
+      say("reader", "the segment stays: \(listing(id)), and the number in it is still \(left[0])")
+    }
+    say("reader", "shmctl(2), IPC_RMID: \(listing(id))")
+  }
+
+  /// Whether the kernel lists a segment, as ipcs(1) reads it. The second number of a line is the segment's id.
+  private static func listing(_ id: Int32) -> String {
+    guard let table = try? String(contentsOfFile: "/proc/sysvipc/shm", encoding: .utf8) else {
+      return "ipcs -m can't tell, without /proc/sysvipc/shm"
+    }
+    let isListed = table.split(separator: "\n").contains { line in
+      line.split(separator: " ").dropFirst().first == "\(id)"
+    }
+    return "ipcs -m \(isListed ? "lists" : "doesn't list") segment \(id)"
   }
 
   private static func nanoseconds(_ duration: Duration, _ count: Int) -> String {

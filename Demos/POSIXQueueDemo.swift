@@ -12,13 +12,31 @@ enum POSIXQueueDemo: Demo {
   static func run() throws {
     let name = "/ipc-demo-\(getpid())-\(UInt32.random(in: 0 ... .max))"
     let queue = try PriorityQueue.create(name, capacity: 4, largestMessage: 64)
-    // Removed whatever happens from here on.
-    defer { try? queue.remove() }
+    // Removed whatever happens from here on, also by Ctrl-C.
+    try cleaningUp({ try? PriorityQueue.open(name).remove() }) { try fillAndEmpty(queue) }
+    do {
+      _ = try PriorityQueue.open(name)
+    } catch {
+      say("parent", "mq_unlink(3) removed the name; mq_open(3) of it fails: \(error.message)")
+    }
+
+    // A channel over it: messages of any size, in order, and the end is reported.
+    var channel = try Channel<String>(at: "posix-queue:")
+    try channel.sender.send("whole, in order, once")
+    try channel.sender.close()
+    while let text = try channel.receiver.next() {
+      say("parent", "a channel over a queue of its own: \"\(text)\"")
+    }
+  }
+
+  private static func fillAndEmpty(_ queue: borrowing PriorityQueue) throws {
+    let name = queue.name
     say(
       "parent",
       "mq_open(3) made \(name): \(queue.capacity) messages of at most \(queue.largestMessage) bytes (mq_getattr(3))"
     )
 
+    say("parent", inFileSystem(name))
     for (text, priority) in [("ordinary", 1), ("urgent", 9), ("soon", 5)] as [(String, UInt32)] {
       _ = try queue.trySend(text, priority: priority)
       say("parent", "mq_send(3) \"\(text)\" with priority \(priority)")
@@ -28,14 +46,16 @@ enum POSIXQueueDemo: Demo {
 
     var sent = 0
     while try queue.trySend("filler", priority: 0) { sent += 1 }
-    say("parent", "the queue is full after \(sent) messages: the next mq_send(3) fails with EAGAIN, or waits")
-    say("parent", "mq_unlink(3) removes the name; until then the queue would outlive both processes")
+    say("parent", "mq_send(3) with O_NONBLOCK: \(sent) messages, then EAGAIN: the queue is full")
+  }
 
-    // A channel over it: messages of any size, in order, and the end is reported.
-    var channel = try Channel<String>(at: "posix-queue:")
-    try channel.sender.send("through a channel")
-    try channel.sender.close()
-    while let text = try channel.receiver.next() { say("parent", "got \"\(text)\" over posix-queue:") }
+  /// The names of the queues are files where the file system mqueue is mounted.
+  private static func inFileSystem(_ name: String) -> String {
+    let folder = "/dev/mqueue"
+    guard unsafe access(folder, F_OK) == 0 else {
+      return "\(folder) isn't mounted here, so ls(1) can't list queues"
+    }
+    return "ls \(folder) \(unsafe access(folder + name, F_OK) == 0 ? "lists it" : "doesn't list it")"
   }
 
   static func other(_ name: String) throws {

@@ -14,23 +14,27 @@ enum POSIXSemaphoreDemo: Demo {
   static func run() throws {
     let id = shmget(IPC_PRIVATE, pageBytes, 0o600)
     guard id >= 0, let semaphore = unsafe attach(id) else { return say("parent", "no shared memory") }
-    defer { _ = shmctl(id, IPC_RMID, nil) }
+    // Marked for removal: the kernel removes it with the last process that has it attached, and Linux lets the children
+    // attach it until then.
+    _ = shmctl(id, IPC_RMID, nil)
     unsafe sem_init(semaphore, 1, 0)
     say(
       "parent", "sem_init(3) made a semaphore with the value 0 in segment \(id), which both processes attach")
 
     var posted = try ChildProcess.spawn(arguments: arguments("post-\(id)"))
-    for _ in 0..<3 { _ = unsafe wait(semaphore, milliseconds: 10_000) }
+    let taken = (0..<3).count { _ in unsafe wait(semaphore, milliseconds: 10_000) }
     _ = try posted.wait()
-    say("parent", "sem_wait(3) returned three times: the child had posted three times")
     say(
       "parent",
-      "sem_trywait(3) \(unsafe sem_trywait(semaphore) == 0 ? "took one more" : "fails with EAGAIN: the value is 0 again")"
+      "sem_timedwait(3) returned \(taken) times, once for each sem_post(3); a sem_wait(3) has no time limit")
+    say(
+      "parent",
+      "sem_trywait(3) \(unsafe sem_trywait(semaphore) == 0 ? "took one more" : "fails with EAGAIN: the value is 0")"
     )
 
     say(
       "parent",
-      "sem_timedwait(3) \(unsafe wait(semaphore, milliseconds: 20) ? "took one" : "gives up after 20 ms: ETIMEDOUT")"
+      "sem_timedwait(3) \(unsafe wait(semaphore, milliseconds: 20) ? "took one" : "fails after 20 ms: ETIMEDOUT")"
     )
 
     unsafe sem_post(semaphore)
@@ -40,14 +44,16 @@ enum POSIXSemaphoreDemo: Demo {
     unsafe sem_getvalue(semaphore, &value)
     say(
       "parent",
-      "the child took it and was killed (\(exit)): the value stays \(value) for ever. A System V semaphore with SEM_UNDO would be 1 again"
+      "sem_post(3), and the child that took it is dead (\(exit)): sem_getvalue(3) gives \(value), and stays so; SEM_UNDO of semop(2) would make it 1"
     )
     unsafe sem_destroy(semaphore)
 
     var channel = try Channel<Token>(at: "posix-semaphore:")
     try channel.sender.send(Token())
     _ = try channel.receiver.receive()
-    say("parent", "as a channel it carries tokens, and reports a dead peer all the same")
+    say(
+      "parent", "a channel over it sent a token and received it; a channel does report that its peer has died"
+    )
   }
 
   static func other(_ role: String) throws {
@@ -60,7 +66,7 @@ enum POSIXSemaphoreDemo: Demo {
       }
     } else {
       unsafe sem_wait(semaphore)
-      say("  child", "took the semaphore, and kills itself with SIGKILL")
+      say("  child", "sem_wait(3) took the semaphore; kill(2) of itself with SIGKILL")
       kill(getpid(), SIGKILL)
     }
   }

@@ -24,11 +24,13 @@ enum TCPDemo: Demo {
     for how in ["one by one", "in batches"] {
       let took = try clock.measure {
         for number in 0..<count {
-          let got = try numbers.receive()
+          let got = try numbers.receive(within: .seconds(10))
           if got != number { say("server", "got \(got) instead of \(number)") }
         }
       }
-      say("server", "got \(count) numbers in order, sent \(how), in \(milliseconds(took))")
+      say(
+        "server",
+        "got \(count) numbers in order, sent \(how), in \(milliseconds(took)), \(nanoseconds(took)) each")
     }
     if try numbers.next() == nil { say("server", "the client has closed: next() returns nil") }
     say("server", "the client ended with \(try child.wait())")
@@ -50,11 +52,10 @@ enum TCPDemo: Demo {
     let (client, server) = try connection()
     defer { for socket in [client, server] { close(socket) } }
     for text in ["one", "two", "three"] { _ = unsafe write(client, text, text.utf8.count) }
+    say("server", "the client called write(2) three times: \"one\", \"two\", \"three\"")
+    say("server", "recv(2) of 5 bytes, MSG_WAITALL: \"\(read(server, exactly: 5))\", glued and split")
     say(
-      "server",
-      "the client wrote \"one\", \"two\" and \"three\"; a read(2) of 5 bytes returns \"\(read(server, exactly: 5))\""
-    )
-    say("server", "and one of 100 bytes returns \"\(read(server, exactly: 6))\": a stream has no boundaries")
+      "server", "recv(2) of the 6 that are left: \"\(read(server, exactly: 6))\"; a stream has no boundaries")
   }
 
   /// SO_LINGER with a time of 0 makes close(2) send a reset instead of an end.
@@ -66,14 +67,21 @@ enum TCPDemo: Demo {
     close(client)
     var byte: UInt8 = 0
     let count = unsafe Glibc.read(server, &byte, 1)
-    say(
-      "server",
-      "the client reset the connection: read(2) returns \(count), \(unsafe String(cString: strerror(errno)))")
+    let isReset = count < 0 && errno == ECONNRESET
+    say("server", "the client called close(2), with SO_LINGER and a time of 0: that resets the connection")
+    say("server", "read(2) returns \(count): \(isReset ? "ECONNRESET (\(errorText()))" : "not a reset")")
   }
 
+  /// With three digits: "41.7 ms".
   private static func milliseconds(_ duration: Duration) -> String {
-    let microseconds = Int(duration / .microseconds(1))
-    return "\(microseconds / 1000).\(String(1000 + microseconds % 1000).dropFirst()) ms"
+    let milliseconds = duration / .milliseconds(1)
+    if milliseconds >= 1000 { return "\((milliseconds / 10).rounded() / 100) s" }
+    if milliseconds >= 100 { return "\(Int(milliseconds.rounded())) ms" }
+    return "\((milliseconds * 10).rounded() / 10) ms"
+  }
+
+  private static func nanoseconds(_ duration: Duration) -> String {
+    "\(Int(duration / .nanoseconds(1)) / count) ns"
   }
 
   /// A connection of this process with itself, over the loopback.

@@ -20,20 +20,20 @@ enum UnixDemo: Demo {
       try $0.pass(&pair.far.sender, as: "answers")
       try $0.pass(&files.other, as: "files")
     }
-    say("asks", "two channels, one each way, to process \(child.id), and a socket for open files")
+    say("parent", "made two channels, one each way, to process \(child.id), and a socket for open files")
     for question in ["how many letters has this?", "and this one?"] {
-      say("asks", "sends \"\(question)\"")
+      say("parent", "sends \"\(question)\"")
       try pair.near.sender.send(question)
-      say("asks", "receives \"\(try pair.near.receiver.receive())\" over the other direction")
+      say("parent", "receives \"\(try pair.near.receiver.receive())\" over the other direction")
     }
 
     let path = "/proc/sys/kernel/ostype"
-    say("asks", "opens \(path) and sends the open file: its descriptor (SCM_RIGHTS), not its bytes")
+    say("parent", "opens \(path) and sends the open file: its descriptor (SCM_RIGHTS), not its bytes")
     try files.one.send(opening: path)
-    say("asks", "the other process read from it: \"\(try pair.near.receiver.receive())\"")
+    say("parent", "the other process read from it: \"\(try pair.near.receiver.receive())\"")
 
     try pair.near.sender.close()
-    say("asks", "closes its sender; the other process ends with \(try child.wait())")
+    say("parent", "closes its sender; the other process ends with \(try child.wait())")
   }
 
   static func other(_ role: String) throws {
@@ -42,14 +42,14 @@ enum UnixDemo: Demo {
     let files = try DescriptorSocket(inherited: "files")
     for _ in 0..<2 {
       let question = try questions.receive()
-      say("  \(role)", "got \"\(question)\": the packet arrives whole")
+      say("  child", "got \"\(question)\", a whole packet")
       try answers.send("\(question.count)")
     }
     let text = try files.receiveText()
-    say("  \(role)", "got an open file, and reads from it")
+    say("  child", "got an open file, and reads from it")
     try answers.send(String(text.prefix { $0 != "\n" }))
     while try questions.next() != nil {}
-    say("  \(role)", "the sender of the questions has closed")
+    say("  child", "end of file: the sender of the questions has closed")
   }
 
   // MARK: The sockets themselves
@@ -61,13 +61,14 @@ enum UnixDemo: Demo {
       defer { for end in ends { close(end) } }
       write("ab", to: ends[0])
       write("cd", to: ends[0])
-      say("asks", "\(name): wrote \"ab\" and \"cd\"; one read(2) returns \"\(read(from: ends[1]))\"")
+      say(
+        "parent", "\(name): write(2) of \"ab\" and of \"cd\"; one read(2) returns \"\(read(from: ends[1]))\"")
       guard type == SOCK_STREAM else { continue }
       write("efgh", to: ends[0])
       let first = read(from: ends[1], atMost: 3)
       say(
-        "asks",
-        "\(name): wrote \"efgh\"; a read(2) of 3 bytes returns \"\(first)\", the next \"\(read(from: ends[1]))\""
+        "parent",
+        "\(name): write(2) of \"efgh\"; a read(2) of 3 bytes returns \"\(first)\", the next \"\(read(from: ends[1]))\""
       )
     }
   }
@@ -80,9 +81,10 @@ enum UnixDemo: Demo {
     let (words, end) = (read(from: ends[1]), read(from: ends[1]))
     write("an answer", to: ends[1])
     say(
-      "asks",
-      "shutdown(2) of one direction: the peer reads \"\(words)\" and the end (\(end.count) bytes), and still answers \"\(read(from: ends[0]))\""
+      "parent",
+      "wrote \"\(words)\", and shutdown(2), SHUT_WR: the peer's second read(2) returns \(end.count), the end of file"
     )
+    say("parent", "the other direction still works: one read(2) returns \"\(read(from: ends[0]))\"")
   }
 
   private static func socketPair(_ type: __socket_type) throws -> [Int32] {

@@ -84,31 +84,6 @@ extension AllCommandTests {
       for section in sections { #expect(section.lines > 1, "\(section.heading)") }
     }
 
-    /// The line of each model's demo that shows what the model adds.
-    static let models = [
-      ("generators", "throw(_:) gets \"page 1 again\""),
-      ("generators", "the inner generator has returned 2"),
-      ("generators", "the defer block runs"),
-      ("futures", "each the length of its question, and adds them: 39"),
-      ("futures", "NoAnswer(), thrown at its wait"),
-      ("select", "it added 1 to a semaphore"),
-      ("scheduler", "▶ a thread runs tasks with it"),
-    ]
-
-    @Test(arguments: models) func aModelShowsWhatItAdds(_ demo: String, _ line: String) throws {
-      let result = try Tool.run("demo", demo)
-      #expect(result.code == 0, "\(result.errors)")
-      #expect(result.output.contains(line), "\(result.output)")
-    }
-
-    /// The legend comes before the table that it explains.
-    @Test func theSchedulersLegendComesFirst() throws {
-      let output = try Tool.run("demo", "scheduler").output
-      let legend = try #require(output.range(of: "global queue  tasks"))
-      let table = try #require(output.range(of: "P0         P1"))
-      #expect(legend.upperBound < table.lowerBound)
-    }
-
     /// With room for one descriptor beside the standard three, the first demo's pipe2(2) fails (EMFILE).
     @Test func allDemosStopAtTheFirstThatFails() throws {
       let command = "ulimit -n 4; exec \"$0\" demo --all"

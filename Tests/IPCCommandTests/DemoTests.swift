@@ -5,8 +5,8 @@ import TestSupport
 import Testing
 
 extension AllCommandTests {
-  /// The demos of the pipe, the FIFO, the queue and the semaphore: the line in which each shows a trait.
-  @Suite(.serialized, .watched) struct MechanismDemoTests {
+  /// The lines in which each demo shows the traits of its mechanism, or what its model adds.
+  @Suite(.serialized, .watched) struct DemoTests {
     /// A demo, and its lines in their order, as regular expressions.
     static let demos: [(name: String, lines: [String])] = [
       (
@@ -74,6 +74,145 @@ extension AllCommandTests {
           #"the count is 2: without SEM_UNDO"#,
         ]
       ),
+      (
+        "memory",
+        [
+          #"without a protocol: read both \d+ times, \d+ ns each: they differed [1-9]\d* times"#,
+          #"with a version counter \(a seqlock\): read both \d+ times, \d+ ns each: they differed 0 times"#,
+          #"made segment \d+, wrote a number into it, and is dead \(signal 9\)"#,
+          #"ipcs -m lists segment \d+, and the number in it is still 42"#,
+          #"IPC_RMID: ipcs -m doesn't list segment"#,
+          #"written in place and read in place"#,
+        ]
+      ),
+      (
+        "unix",
+        [
+          #"SOCK_STREAM: .* one read\(2\) returns "abcd""#,
+          #"SOCK_STREAM: .* returns "efg", the next "h""#,
+          #"SOCK_SEQPACKET: .* one read\(2\) returns "ab""#,
+          #"SHUT_WR: the peer's second read\(2\) returns 0"#,
+          #"the other direction still works: one read\(2\) returns "an answer""#,
+          #"receives "26" over the other direction"#,
+          #"SCM_RIGHTS"#,
+          #"the other process read from it: "Linux""#,
+        ]
+      ),
+      (
+        "tcp",
+        [
+          #"recv\(2\) of 5 bytes, MSG_WAITALL: "onetw""#,
+          #"6 that are left: "othree""#,
+          #"read\(2\) returns -1: ECONNRESET"#,
+          #"50000 numbers in order, sent one by one, in [\d.]{3,4} m?s, \d+ ns each"#,
+          #"50000 numbers in order, sent in batches, in [\d.]{3,4} m?s, \d+ ns each"#,
+          #"the client has closed: next\(\) returns nil"#,
+        ]
+      ),
+      (
+        "posix-queue",
+        [
+          #"4 messages of at most 64 bytes \(mq_getattr\(3\)\)"#,
+          #"/dev/mqueue"#,
+          #"got "urgent" with priority 9"#,
+          #"got "soon" with priority 5"#,
+          #"got "ordinary" with priority 1"#,
+          #"4 messages, then EAGAIN"#,
+          #"mq_unlink\(3\) removed the name; mq_open\(3\) of it fails: .*No such file"#,
+          #""whole, in order, once""#,
+        ]
+      ),
+      (
+        "posix-semaphore",
+        [
+          #"sem_timedwait\(3\) returned 3 times"#,
+          #"sem_trywait\(3\) fails with EAGAIN"#,
+          #"fails after 20 ms: ETIMEDOUT"#,
+          #"is dead \(signal 9\): sem_getvalue\(3\) gives 0"#,
+          #"sent a token and received it"#,
+        ]
+      ),
+      (
+        "eventfd",
+        [
+          #"not readable, since the count is 0"#,
+          #"poll\(2\): readable"#,
+          #"returns their sum, 5"#,
+          #"the next read\(2\) fails with EAGAIN"#,
+          #"so 5 of them empty it"#,
+          #"got 4 tokens"#,
+        ]
+      ),
+      (
+        "signal",
+        [
+          #"kill\(2\) sent SIGUSR1 to process \d+ three times"#,
+          #"takes SIGUSR1 1 time:"#,
+          #"takes SIGRTMIN\+1 3 times, in order: \[7, 8, 9\]"#,
+          #"the sum is 5050"#,
+        ]
+      ),
+      (
+        "popen",
+        [
+          #"its output: "one""#,
+          #"its output: "the last, without a newline""#,
+          #"end of file"#,
+          #"^apple$"#,
+          #"^banana$"#,
+          #"^cherry$"#,
+          #"next\(\) gives nil"#,
+        ]
+      ),
+      (
+        "memfd",
+        [
+          #"leads to /memfd:ipc-demo \(deleted\)"#,
+          #"F_SEAL_SHRINK; then ftruncate\(2\) to 2 bytes: EPERM"#,
+          #"F_SEAL_WRITE; then write\(2\): EPERM"#,
+          #"close\(2\): process \d+ alone has the memory"#,
+          #"pread\(2\): "written once""#,
+          #"the memory with it"#,
+          #"through a ring in a memfd"#,
+        ]
+      ),
+      (
+        "generators",
+        [
+          #"send\(60.0\): .* 30.0"#,
+          #"returns how many it had, 3"#,
+          #"gets "page 1", which the inner one yields"#,
+          #"throw\(_:\) gets "page 1 again""#,
+          #"the inner generator has returned 2"#,
+          #"gets "the end""#,
+          #"the defer block runs"#,
+        ]
+      ),
+      (
+        "futures",
+        [
+          #"3 tasks run on this thread"#,
+          #""the quick one" was answered"#,
+          #""the slow one" was answered"#,
+          #"and adds them: 39"#,
+          #"NoAnswer\(\), thrown at its wait"#,
+        ]
+      ),
+      (
+        "select",
+        [
+          #"it added 1 to a semaphore"#
+        ]
+      ),
+      (
+        "scheduler",
+        [
+          #"▶ a thread runs tasks"#,
+          #"global queue  tasks that are ready"#,
+          #"ms  P0 +P1"#,
+          #"the tasks ended in this order"#,
+        ]
+      ),
     ]
 
     @Test(arguments: demos) func eachTraitIsShown(_ demo: String, _ lines: [String]) throws {
@@ -103,6 +242,8 @@ extension AllCommandTests {
       (demo: "fifo", object: #"mkfifo\(3\) made (/tmp/\S+)"#),
       (demo: "queue", object: #"msgget\(2\) made queue (\d+)"#),
       (demo: "semaphore", object: #"semget\(2\) made set (\d+)"#),
+      (demo: "memory", object: #"process \d+ made segment (\d+)"#),
+      (demo: "posix-queue", object: #"mq_open\(3\) made (/\S+):"#),
     ]
 
     @Test(arguments: lasting, [SIGINT, SIGTERM, SIGHUP])
@@ -119,6 +260,9 @@ extension AllCommandTests {
       case "fifo": #expect(!FileManager.default.fileExists(atPath: String(name)))
       case "queue":
         #expect(throws: ChannelError.self) { _ = try MessageQueue.open(id: #require(Int32(name))) }
+      case "memory":
+        #expect(throws: ChannelError.self) { _ = try SharedMemory.open(id: #require(Int32(name))) }
+      case "posix-queue": #expect(throws: ChannelError.self) { _ = try PriorityQueue.open(String(name)) }
       default: #expect(throws: ChannelError.self) { _ = try SemaphoreSet.open(id: #require(Int32(name))) }
       }
     }

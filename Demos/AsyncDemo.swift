@@ -29,7 +29,10 @@ enum AsyncDemo: Demo {
         SlowAnswer.questions.map { asked in
           { @Sendable in try await ask(asked.question, asked.milliseconds) }
         })
-      say("parent", "got the lengths \(letters) after \(watch.milliseconds) ms")
+      say(
+        "parent",
+        "gather returned the results of all three, the lengths of their questions: \(letters), after \(watch.milliseconds) ms"
+      )
       do {
         _ = try await loop.timeout(nanoseconds: 30_000_000) {
           try await gather([

@@ -41,7 +41,7 @@ enum FIFODemo: Demo {
     guard early < 0 else { throw Unexpected("a process reads \(path) already") }
     say(
       "parent",
-      "open(2), O_WRONLY | O_NONBLOCK: \(errno == ENXIO ? "ENXIO: " : "")\(errorText()): nobody reads")
+      "open(2), O_WRONLY | O_NONBLOCK: \(errno == ENXIO ? "ENXIO: " : "")\(errorText()): no process reads")
 
     var reader = try ChildProcess.spawn(arguments: arguments("reader \(path)"))
     // Its open(2) waits for this one: until it does, ENXIO.

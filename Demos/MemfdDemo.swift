@@ -4,11 +4,11 @@ import IPC
 
 /// Memory behind a descriptor (memfd_create(2)): shared memory without a name, which seals make trustworthy.
 ///
-/// What a memfd adds: it goes with the last process that has it, and a seal promises a reader that nobody shrinks it, or
+/// What a memfd adds: it goes with the last process that has it, and a seal promises a reader that no process shrinks it, or
 /// writes to it, any more.
 enum MemfdDemo: Demo {
   static let name = "memfd"
-  static let summary = "memory without a name, sealed so that nobody can change it any more"
+  static let summary = "memory without a name, sealed so that no process can change it any more"
 
   // Of fcntl(2) and memfd_create(2): glibc declares them for C with _GNU_SOURCE.
   private static let addSeals: Int32 = 1033

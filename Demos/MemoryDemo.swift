@@ -9,7 +9,8 @@ import IPC
 /// nothing removes a segment when its processes die.
 enum MemoryDemo: Demo {
   static let name = "memory"
-  static let summary = "the same bytes in two processes: torn without a protocol, whole with one"
+  static let summary =
+    "the same bytes in two processes: torn without a protocol, whole with one; still there after a kill"
 
   private enum Word {
     static let left = 0, right = 8, version = 16, stop = 24, mode = 32, count = 40

@@ -3,7 +3,7 @@ import IPC
 
 /// A POSIX message queue (mq_overview(7)): messages with a priority, and a name.
 ///
-/// What it adds to a System V queue: the highest priority comes first, whoever sent first; the queue's number is a
+/// What it adds to a System V queue: the highest priority comes first, whichever was sent first; the queue's number is a
 /// descriptor, which poll(2) can wait for; the name is a file's, in /dev/mqueue where that is mounted.
 enum POSIXQueueDemo: Demo {
   static let name = "posix-queue"

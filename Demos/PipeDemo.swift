@@ -101,7 +101,7 @@ enum PipeDemo: Demo {
     }
     say(
       "writer",
-      "nobody reads: write(2) with O_NONBLOCK fills the pipe with \(count) bytes (\(count / 1024) KiB), then gives \(last)"
+      "no process reads: write(2) with O_NONBLOCK fills the pipe with \(count) bytes (\(count / 1024) KiB), then gives \(last)"
     )
     say(
       "writer",

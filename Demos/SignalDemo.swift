@@ -69,7 +69,10 @@ enum SignalDemo: Demo {
     while try sent.next() != nil {}
 
     let merged = take(&ordinary).count
-    say("  child", "sigtimedwait(2) takes SIGUSR1 \(merged) time: ordinary signals of one number merge")
+    say(
+      "  child",
+      "sigtimedwait(2) takes SIGUSR1 \(merged == 1 ? "once" : "\(merged) times"): ordinary signals of one number merge"
+    )
     let numbers = take(&queued)
     say("  child", "sigtimedwait(2) takes SIGRTMIN+1 \(numbers.count) times, in order: \(numbers)")
   }

@@ -39,8 +39,9 @@ extension Command {
 enum HelpText {
   /// Names and summaries, in two columns.
   static func list(_ rows: [(name: String, summary: String)], indent: Int = 2, width: Int = 13) -> String {
-    rows.map { row in
-      let space = String(repeating: " ", count: max(1, width - row.name.count))
+    let width = max(width, 2 + (rows.map(\.name.count).max() ?? 0))
+    return rows.map { row in
+      let space = String(repeating: " ", count: width - row.name.count)
       return String(repeating: " ", count: indent) + row.name + space + row.summary
     }.joined(separator: "\n")
   }

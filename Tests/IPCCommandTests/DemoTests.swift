@@ -147,7 +147,7 @@ extension AllCommandTests {
         "signal",
         [
           #"kill\(2\) sent SIGUSR1 to process \d+ three times"#,
-          #"takes SIGUSR1 1 time:"#,
+          #"takes SIGUSR1 once:"#,
           #"takes SIGRTMIN\+1 3 times, in order: \[7, 8, 9\]"#,
           #"the sum is 5050"#,
         ]

@@ -79,7 +79,7 @@ public struct Receiver<Element: Message>: ~Copyable, Sendable {
 
   // MARK: In place
 
-  /// Waits for a message and lends its bytes to `body`, where they lie; see ``ByteReceiver/receive(_:)``.
+  /// Waits for a message and lends its bytes to `body`, where they lie; see ``ByteReceiver``.
   @inlinable public mutating func receive<Result>(
     _ body: (Span<UInt8>) -> Result
   ) throws(ChannelError) -> Result { try bytes.receive(body) }

@@ -4,11 +4,12 @@ import ConcurrencyModels
 /// goes to one of them. ``Receiver/shared()`` makes one.
 ///
 /// ```swift
-/// let jobs = try Receiver<Job>(at: "queue:jobs").shared()
+/// var receiver = try Receiver<Job>(at: "queue:jobs")
+/// let jobs = receiver.shared()
 /// for try await job in jobs.messages { print(job) }
 /// ```
 ///
-/// A thread that waits in ``receive()-(_)`` sleeps; a task waits without holding a thread of the cooperative pool, also in
+/// A thread that waits sleeps; a task waits without holding a thread of the cooperative pool, also in
 /// a ``/ConcurrencyModels/select(_:)``. One event loop, on a thread of its own, waits for every channel that poll can see.
 /// For queues, semaphores and shared memory a thread that may block waits, one for each endpoint that is waited for: in
 /// semtimedop(2), or at an event count (futex(2)). Waiting takes no message: a task that is cancelled, or a select that

@@ -56,14 +56,18 @@ public struct Spawn: ~Copyable {
   // MARK: Passing endpoints
 
   /// Passes a sender to the child: it is closed here.
-  /// - Parameter name: what the child calls it: a word without spaces.
+  /// - Parameters:
+  ///   - sender: it throws `closed` from then on.
+  ///   - name: what the child calls it: a word without spaces.
   /// - Throws: `notSupported` if the endpoint has a name in the system (the child opens that itself); `closed`.
   public mutating func pass<Element: Message>(
     _ sender: inout Sender<Element>, as name: String
   ) throws(ChannelError) { try pass(&sender.bytes, as: name) }
 
   /// Passes a receiver to the child: it is closed here.
-  /// - Parameter name: what the child calls it: a word without spaces.
+  /// - Parameters:
+  ///   - receiver: it throws `closed` from then on.
+  ///   - name: what the child calls it: a word without spaces.
   /// - Throws: `notSupported` if the endpoint has a name in the system (the child opens that itself), or has received
   ///   already; `closed`.
   public mutating func pass<Element: Message>(

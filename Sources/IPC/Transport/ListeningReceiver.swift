@@ -220,7 +220,7 @@ final class ListeningReceiver: ReceiverTransport {
   func transfer() throws(ChannelError) -> EndpointTransfer {
     throw ChannelError(
       .notSupported, .pass, mechanism,
-      "a listening receiver can't be passed: open the address in the other process, or pass an endpoint of Channel.make"
+      "a listening receiver can't be passed: open the address in the other process, or pass an endpoint of a channel without a name"
     )
   }
 

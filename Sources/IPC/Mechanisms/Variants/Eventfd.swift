@@ -94,7 +94,7 @@ enum EventfdMechanism: MechanismImplementation {
   private static func nameless(_ address: Address) -> ChannelError {
     ChannelError(
       .notSupported, .open, mechanism,
-      "an eventfd has no name: make one with Channel.make and pass an endpoint, or use semaphore:\(address.target)?type=tokens"
+      "an eventfd has no name: make one with Channel(over:) and pass an endpoint, or use semaphore:\(address.target)?type=tokens"
     )
   }
 

@@ -1,61 +1,35 @@
-import Glibc
-import Testing
-
-/// A Swift example of the documentation.
-struct Snippet: Sendable, CustomTestStringConvertible {
-  /// How a page marks an example, in an HTML comment on the line before it.
-  enum Kind: Equatable, Sendable {
-    /// A whole main.swift, which ends by itself with exit code 0.
+/// A block of Swift in the documentation, and what is done with it.
+struct Snippet: Sendable {
+  enum Use: Equatable {
+    /// A whole program: compiled as pasted at the top level of `main.swift`, and run.
     case program
-    /// A whole main.swift that waits for another process, or doesn't end: compiled only.
-    case compiled
-    /// Declarations or statements that need others: not compiled.
-    case excerpt
-    /// A Package.swift.
+    /// A whole program that is compiled alone, for a reason.
+    case compiled(String)
+    /// Compiled between lines that the page doesn't show.
+    case fragment(before: [String], after: [String])
+    /// Text of a `Package.swift`.
     case manifest
+    /// Not compiled, for a reason.
+    case ignored(String)
   }
 
+  /// The file, from the repository's folder.
+  let file: String
+  /// The number of the block's first line in the file.
+  let line: Int
+  let lines: [String]
+  let use: Use
+  /// The lines that it prints, in this order, perhaps with others between them.
+  let prints: [String]
+
+  var range: Range<Int> { line..<line + lines.count }
+}
+
+/// A mark that isn't one of the known ones, or stands where there is no block.
+struct MarkProblem: Error, Equatable, CustomStringConvertible {
   let file: String
   let line: Int
-  let kind: Kind
   let text: String
 
-  /// The name of its target.
-  var name: String {
-    let stem = file.split(separator: "/").last.map { $0.split(separator: ".")[0] } ?? "page"
-    return "\(stem)_\(line)"
-  }
-  var testDescription: String { "\(file):\(line)" }
-
-  /// The examples of a page. A block without a mark is a program.
-  static func all(in text: String, of file: String) -> [Snippet] {
-    var found: [Snippet] = []
-    var lines: [Substring] = []
-    var start: Int?
-    var kind = Kind.program
-    var before: Substring = ""
-    for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-      if let first = start {
-        if line.hasPrefix("```") {
-          found.append(
-            Snippet(file: file, line: first, kind: kind, text: lines.joined(separator: "\n") + "\n"))
-          start = nil
-        } else {
-          lines.append(line)
-        }
-      } else if line == "```swift" {
-        start = index + 2
-        lines = []
-        kind =
-          before.contains("snippet: compiled")
-          ? .compiled : before.contains("snippet: excerpt") ? .excerpt : .program
-      }
-      if start == index + 2, before.isEmpty { continue }
-      if !line.isEmpty { before = line }
-    }
-    return found.map { snippet in
-      guard snippet.text.contains("import PackageDescription") else { return snippet }
-      return Snippet(file: snippet.file, line: snippet.line, kind: .manifest, text: snippet.text)
-    }
-  }
+  var description: String { "\(file):\(line): \(text)" }
 }

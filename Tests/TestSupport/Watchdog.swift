@@ -9,7 +9,7 @@ package import Testing
 /// One test at a time: the suites are serialized.
 package enum Watchdog {
   /// How long a test may take, in seconds.
-  private static let limit: UInt64 = 90
+  static let usualLimit: UInt64 = 90
   /// How long a cancelled test may take to end, in seconds.
   private static let grace: UInt64 = 10
   private static let second: UInt64 = 1_000_000_000
@@ -19,6 +19,7 @@ package enum Watchdog {
     var test = ""
     var detail = ""
     var isCancelled = false
+    var limit: UInt64 = 0
     var deadline: UInt64 = 0
 
     var description: String { detail.isEmpty ? test : "\(test) \(detail)" }
@@ -42,11 +43,15 @@ package enum Watchdog {
   }
 
   /// Runs a test under the watchdog.
-  static func run(_ test: String, _ function: @escaping @Sendable () async throws -> Void) async throws {
+  static func run(
+    _ test: String, limit: UInt64, _ function: @escaping @Sendable () async throws -> Void
+  ) async throws {
     try #require(isStarted, "the watchdog's thread can't be started")
     // A task of its own, so that the test alone is cancelled. It inherits the current test.
     let task = Task { try await function() }
-    state.withLock { $0 = State(task: task, test: test, deadline: Clock.now() + limit * second) }
+    state.withLock {
+      $0 = State(task: task, test: test, limit: limit, deadline: Clock.now() + limit * second)
+    }
     let result = await withTaskCancellationHandler {
       await task.result
     } onCancel: {
@@ -69,7 +74,7 @@ package enum Watchdog {
         signal(SIGABRT, SIG_DFL)
         abort()
       }
-      say("\(state.description) hangs for \(limit) s: cancelled")
+      say("\(state.description) hangs for \(state.limit) s: cancelled")
       task.cancel()
       state.isCancelled = true
       state.deadline = Clock.now() + grace * second
@@ -84,17 +89,24 @@ package enum Watchdog {
 
 /// The trait of a suite whose tests run under the watchdog.
 package struct Watched: SuiteTrait, TestTrait, TestScoping {
+  fileprivate let limit: UInt64
+
   package var isRecursive: Bool { true }
 
   package func provideScope(
     for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
   ) async throws {
     guard testCase != nil else { return try await function() }
-    try await withoutActuallyEscaping(function) { function in try await Watchdog.run(test.name, function) }
+    try await withoutActuallyEscaping(function) { function in
+      try await Watchdog.run(test.name, limit: limit, function)
+    }
   }
 }
 
 extension Trait where Self == Watched {
   /// A test that hangs fails.
-  package static var watched: Watched { Watched() }
+  package static var watched: Watched { Watched(limit: Watchdog.usualLimit) }
+
+  /// A test that hangs fails, after as many seconds: one that starts a compiler takes longer than the others may.
+  package static func watched(seconds: UInt64) -> Watched { Watched(limit: seconds) }
 }

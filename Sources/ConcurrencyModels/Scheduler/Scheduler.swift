@@ -12,7 +12,7 @@ import SystemCalls
 /// ```swift
 /// let scheduler = Scheduler()
 /// let task = Task(executorPreference: scheduler) {
-///   let bytes = try await scheduler.blocking { try receiver.receive([UInt8].self) }   // a msgrcv(2), say
+///   let bytes = try await scheduler.blocking { try receiver.receive() }   // a msgrcv(2), say
 ///   …
 /// }
 /// ```

@@ -256,5 +256,15 @@ extension AllIPCWorkersTests {
       options.arguments = [TestWorker.forgetfulRole]
       #expect(code { () throws(ChannelError) in _ = try Pool(options) } == .closed)
     }
+
+    @Test("a program that only has the environment of a child may build a pool")
+    func inheritedEnvironment() throws {
+      var jobs = try Channel<Int>(over: .pipe)
+      var child = try ChildProcess.spawn(
+        "sh", arguments: ["-c", "exec 3<&-; exec \"$0\" \(TestWorker.forgetfulRole)", Workspace.peer]
+      ) { try $0.pass(&jobs.receiver, as: "anything") }
+      // Its pool's workers forget to serve, and are refused: the error is its own pool's, and not notServed.
+      #expect(try child.wait() == .code(1))
+    }
   }
 }

@@ -11,26 +11,29 @@ import ToyMechanism
 // with `program` it is a program that `runProgram` runs.
 Catalogue.add(SocketPairMechanism.self)
 let arguments = CommandLine.arguments.dropFirst()
-if arguments.isEmpty {
-  var orders = try ByteReceiver(inherited: "orders")
-  let peer = Peer(report: try ByteSender(inherited: "report"))
-  while let order = try? orders.receive(String.self) { try peer.obey(order) }
-} else if arguments.first == TestHost.role {
-  try TestHost.serve()
-} else if arguments.first == TestWorker.role {
-  try TestWorker.serve()
-} else if arguments.first == TestWorker.forgetfulRole {
-  exit(TestWorker.forget() == .notServed ? 42 : 1)
-} else if arguments.first == PhasedRun.role {
-  PhasedRun.main(Array(arguments.dropFirst()))
-} else if arguments.first == ProgramRun.role {
-  runProgram {
-    var channel = try Channel<String>(over: .pipe)
-    try channel.sender.send(try ProgramRun.work(arguments.dropFirst()))
-    print(try channel.receiver.receive())
+// An error is one line: a crash would start a backtracer, which outlives a killed process.
+runProgram {
+  if arguments.isEmpty {
+    var orders = try ByteReceiver(inherited: "orders")
+    let peer = Peer(report: try ByteSender(inherited: "report"))
+    while let order = try? orders.receive(String.self) { try peer.obey(order) }
+  } else if arguments.first == TestHost.role {
+    try TestHost.serve()
+  } else if arguments.first == TestWorker.role {
+    try TestWorker.serve()
+  } else if arguments.first == TestWorker.forgetfulRole {
+    exit(TestWorker.forget() == .notServed ? 42 : 1)
+  } else if arguments.first == PhasedRun.role {
+    PhasedRun.main(Array(arguments.dropFirst()))
+  } else if arguments.first == ProgramRun.role {
+    runProgram {
+      var channel = try Channel<String>(over: .pipe)
+      try channel.sender.send(try ProgramRun.work(arguments.dropFirst()))
+      print(try channel.receiver.receive())
+    }
+    print("and on")
+  } else {
+    let peer = Peer(report: nil)
+    try peer.obey(arguments.joined(separator: " "))
   }
-  print("and on")
-} else {
-  let peer = Peer(report: nil)
-  try peer.obey(arguments.joined(separator: " "))
 }

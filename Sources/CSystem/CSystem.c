@@ -215,10 +215,15 @@ static int parent_death_pipe(void) {
   return text ? atoi(text) : -1;
 }
 
+static int had_parent_death_pipe = 0;
+
+int csystem_had_parent_death_pipe(void) { return had_parent_death_pipe; }
+
 __attribute__((constructor)) static void watch_parent(void) {
   int descriptor = parent_death_pipe();
   struct stat status;
   if (descriptor < 3 || fstat(descriptor, &status) < 0 || !S_ISFIFO(status.st_mode)) return;
+  had_parent_death_pipe = 1;
   fcntl(descriptor, F_SETFD, FD_CLOEXEC);
   if (getenv("SWIFT_IPC_ENDS")) return;
   fcntl(descriptor, F_SETOWN, getpid());

@@ -49,6 +49,16 @@ package enum Files {
     try system(.rmdir) { unsafe Glibc.rmdir(path) }
   }
 
+  /// Whether both paths lead to the same file: stat(2), which follows symbolic links.
+  package static func isSame(_ one: String, _ other: String) -> Bool {
+    var (first, second) = (Glibc.stat(), Glibc.stat())
+    guard unsafe fstatat(AT_FDCWD, one, &first, 0) == 0, unsafe fstatat(AT_FDCWD, other, &second, 0) == 0
+    else {
+      return false
+    }
+    return first.st_dev == second.st_dev && first.st_ino == second.st_ino
+  }
+
   /// Whether this process may execute the file, and it isn't a directory: access(2), stat(2).
   package static func isExecutable(_ path: String) -> Bool {
     unsafe Glibc.access(path, X_OK) == 0 && (try? stat(path))?.kind != .directory

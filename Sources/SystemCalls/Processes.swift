@@ -119,6 +119,9 @@ package enum Processes {
     return time > 0 && Clock.now() - time < second
   }
 
+  /// Whether this process had the pipe that ends it with its parent when it began: this library started it.
+  package static var hadParentDeathPipe: Bool { csystem_had_parent_death_pipe() != 0 }
+
   /// How many CPUs this process may run on: sched_getaffinity(2).
   package static var processors: Int { max(1, Int(csystem_cpu_count())) }
 

@@ -170,6 +170,8 @@ static inline void csystem_pause(void) {
 #define CSYSTEM_EPOLLRDHUP 0x2000U
 #define CSYSTEM_EPOLLONESHOT 0x40000000U
 #define CSYSTEM_SEM_UNDO 0x1000
+// Whether this process had its parent-death pipe when it began: later the number may be another file's.
+int csystem_had_parent_death_pipe(void);
 // Of ours: the largest number of events that one csystem_epoll_wait returns.
 #define CSYSTEM_EPOLL_EVENTS 256
 

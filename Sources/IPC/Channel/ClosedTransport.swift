@@ -8,7 +8,8 @@ final class ClosedTransport: SenderTransport, ReceiverTransport {
     set {}
   }
   let admitsMoreSenders = false
-  let atomicMessageBytes = 0
+  /// So that every message is tried at once, and gets the error.
+  let atomicMessageBytes = Int.max
   var readiness: Readiness { .descriptors([], nil) }
 
   init(_ mechanism: Mechanism, _ options: ChannelOptions) {

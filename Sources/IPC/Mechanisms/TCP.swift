@@ -6,7 +6,7 @@ import SystemCalls
 ///   bind(2), SO_REUSEADDR set, and listens with listen(2); a thread accepts (accept4(2)). A sender connects with
 ///   connect(2) and sets TCP_NODELAY with setsockopt(2). On this machine each process checks that its peer belongs to
 ///   the same user: it asks the kernel's table of sockets over netlink (sock_diag(7)), or reads /proc/net/tcp. The
-///   acceptor checks and sends one byte, which lets the sender in; the sender checks once it has that byte, since the
+///   acceptor checks and sends a greeting, which lets the sender in; the sender checks once it has that, since the
 ///   table names the peer only after accept4(2). Between machines nothing is checked or encrypted: listen on an
 ///   address that only trusted machines reach. A channel without a name is a connection over 127.0.0.1.
 /// - Sending: sendmsg(2) with MSG_NOSIGNAL sends header and message in one call, MSG_DONTWAIT where it must not

@@ -13,21 +13,13 @@ enum Inheritance {
 
   private static let taken = Mutex<Set<String>>([])
 
-  /// Whether the parent started this process, and not a program that got the parent's environment by accident: one that
-  /// a child has started by other means has these variables, and not the descriptors.
-  private static var hasParentDeathPipe: Bool {
-    guard let text = Processes.variable(Spawn.parentDeathVariable), let number = Int32(text) else {
-      return false
-    }
-    var status = stat()
-    return unsafe fstat(number, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
-  }
-
   /// A process that was started with endpoints and hasn't taken any is about to do what its parent did: a program that
   /// forgot to look which of the two it is, and would start processes without end.
   /// - Parameter isSameProgram: whether it is about to start its own program.
   static func checkServes(_ isSameProgram: Bool) throws(ChannelError) {
-    guard isSameProgram, taken.withLock({ $0.isEmpty }), hasParentDeathPipe else { return }
+    guard isSameProgram, taken.withLock({ $0.isEmpty }) else { return }
+    // A program that a child has started by other means has the child's environment, and not its descriptors.
+    guard Processes.hadParentDeathPipe else { return }
     let passed = Processes.environment.filter { $0.hasPrefix(endpointPrefix) }
       .map { $0.dropFirst(endpointPrefix.count).prefix { $0 != "=" } }.sorted()
     guard !passed.isEmpty else { return }
@@ -109,7 +101,7 @@ enum Inheritance {
         .busy, .pass, nil, "the passed endpoint \"\(name)\" is taken already: each can be taken once")
     }
     var options = ChannelOptions()
-    options.messageType = type
+    options.messageType = type ?? line.type
     for (key, value) in line.options { try options.set(key, value, in: name) }
     for descriptor in line.descriptors {
       try translating(.pass, nil) { () throws(SystemError) in try closeOnExec(descriptor) }

@@ -4,7 +4,7 @@ import SystemCalls
 /// A process that is about to be started: its program, its environment, and the endpoints that it gets.
 /// ``ChildProcess/spawn(_:arguments:_:)`` lends one to its closure.
 ///
-/// Passing an endpoint closes it here, once the child has it; the child takes it by its name, with `Sender(inherited:)`
+/// Passing an endpoint closes it here at once, also where the program then can't be started; the child takes it by its name, with `Sender(inherited:)`
 /// or `Receiver(inherited:)`. Sharing one keeps it here too.
 public struct Spawn: ~Copyable {
   /// Of the environment variables through which a child finds its endpoints.
@@ -154,7 +154,7 @@ public struct Spawn: ~Copyable {
   /// Starts the process.
   package consuming func start() throws(ChannelError) -> ChildProcess {
     let path = try path()
-    try Inheritance.checkServes(executable == nil || path == Processes.executable)
+    try Inheritance.checkServes(executable == nil || Files.isSame(path, Processes.executable))
     do throws(SystemError) {
       return try spawn(path)
     } catch {
@@ -201,9 +201,10 @@ public struct Spawn: ~Copyable {
       )
       descriptors += endpoint.transfer.descriptors
     }
+    let writing = try parentDeathPipe.writing.duplicate()
     let process = try Processes.posixSpawn(
       executable, arguments: arguments, environment: variables, descriptors: descriptors)
     let kept = passed.compactMap { $0.finish?() }
-    return ChildProcess(process, parentDeathPipe: try parentDeathPipe.writing.duplicate(), keeping: kept)
+    return ChildProcess(process, parentDeathPipe: writing, keeping: kept)
   }
 }

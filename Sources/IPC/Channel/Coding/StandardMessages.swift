@@ -16,7 +16,8 @@ extension Array: Message where Element: Message {
   public static var messageName: String { "[\(Element.messageName)]" }
   /// `bytes` for bytes; else a list of the elements' coding.
   public static var messageCoding: MessageCoding {
-    Element.self == UInt8.self ? .bytes : MessageCoding("list of \(Element.messageCoding.name)")
+    Element.self == UInt8.self
+      ? .bytes : MessageCoding("list of \(Element.messageCoding.name) \(MemoryLayout<Element>.size)")
   }
 
   /// Bytes: as they are, the whole message. Other elements: each with its length before it.
@@ -37,7 +38,7 @@ extension Array: Message where Element: Message {
     let count: UInt32 = try reader.integer()
     self = []
     // Not more than can be there: the peer chose the number.
-    reserveCapacity(Swift.min(Int(count), reader.remaining / 4))
+    reserveCapacity(Swift.min(Int(count), reader.remaining / Swift.max(4, MemoryLayout<Element>.stride)))
     for _ in 0..<count { append(try reader.message()) }
   }
 }
@@ -47,7 +48,9 @@ extension Dictionary: Message where Key: Message, Value: Message {
   public static var messageName: String { "[\(Key.messageName): \(Value.messageName)]" }
   /// A dictionary of the codings of key and value.
   public static var messageCoding: MessageCoding {
-    MessageCoding("dictionary of \(Key.messageCoding.name) and \(Value.messageCoding.name)")
+    MessageCoding(
+      "dictionary of \(Key.messageCoding.name) \(MemoryLayout<Key>.size) and \(Value.messageCoding.name) \(MemoryLayout<Value>.size)"
+    )
   }
 
   /// The number of pairs, and for each the key and the value, each with its length before it.
@@ -64,7 +67,7 @@ extension Dictionary: Message where Key: Message, Value: Message {
     let count: UInt32 = try reader.integer()
     self = [:]
     // Not more than can be there: the peer chose the number.
-    reserveCapacity(Swift.min(Int(count), reader.remaining / 8))
+    reserveCapacity(Swift.min(Int(count), reader.remaining / Swift.max(8, MemoryLayout<(Key, Value)>.stride)))
     for _ in 0..<count {
       let key: Key = try reader.message()
       guard updateValue(try reader.message(), forKey: key) == nil else {
@@ -78,7 +81,9 @@ extension Set: Message where Element: Message {
   /// The elements' name in braces: `{Job}`.
   public static var messageName: String { "{\(Element.messageName)}" }
   /// A list of the elements' coding.
-  public static var messageCoding: MessageCoding { MessageCoding("set of \(Element.messageCoding.name)") }
+  public static var messageCoding: MessageCoding {
+    MessageCoding("set of \(Element.messageCoding.name) \(MemoryLayout<Element>.size)")
+  }
 
   /// As an array's elements, in any order.
   public func encode(to writer: inout MessageWriter) throws(ChannelError) {
@@ -90,7 +95,7 @@ extension Set: Message where Element: Message {
   public init(from reader: inout MessageReader) throws(ChannelError) {
     let count: UInt32 = try reader.integer()
     self = []
-    reserveCapacity(Swift.min(Int(count), reader.remaining / 4))
+    reserveCapacity(Swift.min(Int(count), reader.remaining / Swift.max(4, MemoryLayout<Element>.stride)))
     for _ in 0..<count {
       guard insert(try reader.message()).inserted else { throw .invalid("a set that has an element twice") }
     }

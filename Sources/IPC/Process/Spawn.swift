@@ -201,10 +201,9 @@ public struct Spawn: ~Copyable {
       )
       descriptors += endpoint.transfer.descriptors
     }
-    let writing = try parentDeathPipe.writing.duplicate()
     let process = try Processes.posixSpawn(
       executable, arguments: arguments, environment: variables, descriptors: descriptors)
     let kept = passed.compactMap { $0.finish?() }
-    return ChildProcess(process, parentDeathPipe: writing, keeping: kept)
+    return ChildProcess(process, parentDeathPipe: try parentDeathPipe.writing.duplicate(), keeping: kept)
   }
 }

@@ -3,8 +3,8 @@ import IPC
 
 /// A POSIX semaphore (sem_overview(7)): one counter in memory that processes share.
 ///
-/// What it adds to a System V semaphore: posting and waiting make no system call while no process has to sleep. What it lacks:
-/// a process that dies with it leaves it as it is, since there is no SEM_UNDO.
+/// What it adds to a System V semaphore: posting and waiting make no system call while no process has to sleep. What it lacks
+/// is SEM_UNDO: when a process dies while it holds the semaphore, the value stays as it is.
 enum POSIXSemaphoreDemo: Demo {
   static let name = "posix-semaphore"
   static let summary = "a counter in shared memory, without a system call while no process sleeps"

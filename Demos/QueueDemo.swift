@@ -131,7 +131,7 @@ enum QueueDemo: Demo {
     return unsafe "\(name) (\(String(cString: strerror(error))))"
   }
 
-  /// What `ipcs -q` shows of this queue: it reads /proc/sysvipc/msg, as is read here where there is no ipcs.
+  /// The line of `ipcs -q` about this queue; where ipcs(1) isn't installed, that of /proc/sysvipc/msg, which ipcs reads.
   private static func listing(_ id: Int32) throws -> String {
     var lines = try Receiver<String>(at: "popen:LC_ALL=C ipcs -q 2>/dev/null || cat /proc/sysvipc/msg")
     var heading: [Substring] = []

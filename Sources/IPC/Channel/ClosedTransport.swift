@@ -37,7 +37,7 @@ final class ClosedTransport: SenderTransport, ReceiverTransport {
     throw closed(.receive)
   }
 
-  /// There is nothing to flush, so that closing twice is no error.
+  /// Succeeds, so that an endpoint can be closed twice.
   func flush(until deadline: Deadline) throws(ChannelError) -> Bool { true }
 
   func release() {}

@@ -369,8 +369,8 @@ final class BinaryEncoding {
 }
 
 extension BinaryEncoding {
-  /// Writes a value of a type that is no container; false: it is of another type. A generic call doesn't find the overload for
-  /// it, and its own `encode(to:)` would need several calls.
+  /// Writes a string, a number or a Boolean; returns false for a value of another type. A generic call doesn't find the
+  /// overload for these types, and their own `encode(to:)` would need several calls.
   func appendPrimitive<Value>(_ value: Value) -> Bool {
     func cast<Other>(_ type: Other.Type) -> Other { unsafe unsafeBitCast(value, to: type) }
     if Value.self == String.self {

@@ -141,7 +141,7 @@ enum FixedLayout {
     let mirror = Mirror(reflecting: value)
     guard mirror.displayStyle == .struct || mirror.displayStyle == .tuple, !mirror.children.isEmpty else {
       if MemoryLayout<Value>.size > 0, fault == nil {
-        fault = "its member \(path.isEmpty ? "" : "\(path) ")is a \(Value.self), which is no number"
+        fault = "its member \(path.isEmpty ? "" : "\(path) ")is a \(Value.self), which isn't a number"
       }
       return 0
     }

@@ -32,7 +32,7 @@ package final class SharedByteSender: @unchecked Sendable {
   /// Sends a message if the channel has room.
   func trySend(_ bytes: [UInt8]) throws(ChannelError) -> Bool {
     var seen = ReadinessWatch.SeenState()
-    return try isWhole(bytes) ? put(bytes, &seen) : false
+    return try isWhole(bytes) ? put(bytes, &seen) : sendLarge(bytes, until: .now)
   }
 
   /// Sends a message, as a thread.
@@ -69,9 +69,12 @@ package final class SharedByteSender: @unchecked Sendable {
 
   // MARK: For the watch
 
+  /// The most bytes of a message that goes at once or not at all.
+  var largestAtOnce: Int { sender.transport.atomicMessageBytes }
+
   /// Whether a message goes at once or not at all. One that is too long is refused at once.
   func isWhole(_ bytes: [UInt8]) -> Bool {
-    bytes.count <= sender.transport.atomicMessageBytes
+    bytes.count <= largestAtOnce
       || bytes.count > sender.transport.options.maximumMessageBytes
   }
 
@@ -113,10 +116,12 @@ package final class SharedByteSender: @unchecked Sendable {
     let result = try await withTaskCancellationHandler {
       try await watch.whileBorrowed { () -> Result<Void, any Error> in
         Result {
-          try Self.send(bytes, sender.transport) { () -> (any Error)? in
-            if watch.isClosing { return ChannelError.closed(.send, sender.transport.mechanism) }
-            return isCancelled.isSet ? CancellationError() : nil
+          let sent = try Self.send(bytes, sender.transport, until: .never) {
+            watch.isClosing || isCancelled.isSet
           }
+          if sent { return }
+          throw watch.isClosing
+            ? ChannelError.closed(.send, sender.transport.mechanism) : CancellationError() as any Error
         }
       }
     } onCancel: {
@@ -129,18 +134,9 @@ package final class SharedByteSender: @unchecked Sendable {
   private func sendLarge(_ bytes: [UInt8], until deadline: Deadline) throws(ChannelError) -> Bool {
     guard try watch.borrow(until: deadline) else { return false }
     defer { watch.returnBorrowed() }
-    var pause = Duration.milliseconds(100)
-    while true {
-      // To look whether the endpoint was closed, it has to take the message back.
-      let slice = min(deadline, .within(pause))
-      let sent = unsafe try bytes.span.withUnsafeBytes { bytes throws(ChannelError) in
-        unsafe try sender.transport.send(bytes, until: slice)
-      }
-      if sent { return true }
-      if watch.isClosing { throw .closed(.send, mechanism) }
-      if deadline.hasPassed { return false }
-      pause = min(pause * 2, .seconds(60))
-    }
+    let sent = try Self.send(bytes, sender.transport, until: deadline) { watch.isClosing }
+    if !sent, watch.isClosing { throw .closed(.send, mechanism) }
+    return sent
   }
 
   private final class Flag: Sendable {
@@ -149,16 +145,25 @@ package final class SharedByteSender: @unchecked Sendable {
     func set() { flag.store(true, ordering: .releasing) }
   }
 
-  /// Blocks until the message has gone, or `isOver` returns the reason to give up. To look, it has to take the message
-  /// back, so it waits longer before each look.
-  private static func send(_ bytes: [UInt8], _ end: any SenderTransport, _ isOver: () -> (any Error)?) throws
-  {
-    var pause = Duration.seconds(1)
+  /// How long a large message's first try lasts.
+  private static let firstTry = Duration.milliseconds(500)
+
+  /// Blocks until the message has gone. To look whether to give up it takes the message back, so that all of it goes
+  /// again: after a try in which a part of it went, the next lasts twice as long.
+  /// - Returns: false if the deadline passes, or the message is given up: nothing is sent then.
+  private static func send(
+    _ bytes: [UInt8], _ transport: any SenderTransport, until deadline: Deadline,
+    givingUpIf isOver: () -> Bool
+  ) throws(ChannelError) -> Bool {
+    var length = firstTry
     while true {
-      let sent = unsafe try bytes.withUnsafeBytes { unsafe try end.send($0, until: .within(pause)) }
-      if sent { return }
-      if let error = isOver() { throw error }
-      pause = min(pause * 2, .seconds(60))
+      let before = transport.bytesCarried
+      let sent = unsafe try bytes.span.withUnsafeBytes { bytes throws(ChannelError) in
+        unsafe try transport.send(bytes, until: min(deadline, .within(length)))
+      }
+      if sent { return true }
+      if isOver() || deadline.hasPassed { return false }
+      if transport.bytesCarried != before { length *= 2 }
     }
   }
 

@@ -1,9 +1,9 @@
 import ConcurrencyModels
-import IPC
 import SystemCalls
 import TestSupport
 import Testing
 
+@testable import IPC
 @testable import ipc_peer
 
 extension AllTests {
@@ -57,6 +57,26 @@ extension AllTests {
       receiver.close()
       await #expect(throws: ChannelError.self) { try await reader.value }
       try channel.sender.close()
+    }
+
+    @Test("a message that goes in parts is tried too", arguments: subjects)
+    func tryingALargeMessage(_ subject: Subject) async throws {
+      Watchdog.at(subject)
+      var channel = try Channel<[UInt8]>(over: subject.mechanism, options: subject.options)
+      let sender = channel.sender.shared()
+      let large = Pattern.bytes(7, sender.core.largestAtOnce + 1)
+      #expect(try sender.trySend(large))
+      #expect(try channel.receiver.receive() == large)
+      #expect(try !sender.trySend(Pattern.bytes(7, 8 << 20)), "more than any channel holds")
+      let writer = onThread { () -> [Int] in
+        try sender.send([1])
+        return []
+      }
+      #expect(try channel.receiver.receive() == [1])
+      _ = try await writer.value
+      sender.close()
+      #expect(code { () throws(ChannelError) in _ = try sender.trySend(large) } == .closed)
+      #expect(try channel.receiver.next() == nil)
     }
 
     @Test("a deadline passes, and a message larger than the channel goes from a thread", arguments: subjects)

@@ -74,7 +74,26 @@ final class Peer {
   /// and what the right one received, or "sent".
   private func inheritTyped(_ role: String, _ name: String) throws(ChannelError) -> String {
     var first = "none"
-    if role == "sender" {
+    switch role {
+    case "integers":
+      var sender = try Sender<Int>(inherited: name)
+      try sender.send(42)
+      try sender.close()
+      return "sent"
+    case "texts":
+      var sender = try Sender<String>(inherited: name)
+      try sender.send("from the child")
+      try sender.close()
+      return "sent"
+    case "pairs":
+      do throws(ChannelError) {
+        _ = try Receiver<[Int]>(inherited: name)
+      } catch {
+        first = error.code.rawValue
+      }
+      _ = try ByteReceiver(inherited: name)
+      return first
+    case "sender":
       do throws(ChannelError) {
         _ = try Sender<Int>(inherited: name)
       } catch {
@@ -84,14 +103,15 @@ final class Peer {
       try right.send("from the child")
       try right.close()
       return "\(first) sent"
+    default:
+      do throws(ChannelError) {
+        _ = try Receiver<Int>(inherited: name)
+      } catch {
+        first = error.code.rawValue
+      }
+      var right = try Receiver<String>(inherited: name)
+      return "\(first) \(try right.receive())"
     }
-    do throws(ChannelError) {
-      _ = try Receiver<Int>(inherited: name)
-    } catch {
-      first = error.code.rawValue
-    }
-    var right = try Receiver<String>(inherited: name)
-    return "\(first) \(try right.receive())"
   }
 
   private func open(_ role: String, _ address: String) throws(ChannelError) -> String {

@@ -40,8 +40,11 @@ public struct ByteReceiver: ~Copyable, @unchecked Sendable {
   /// - Throws: `notSupported` if there is none, `busy` if it is taken already, `versionMismatch`.
   public init(inherited name: String) throws(ChannelError) { try self.init(inherited: name, type: nil) }
 
-  package init(inherited name: String, type: MessageType?) throws(ChannelError) {
-    let endpoint = try Inheritance.endpoint(name, .receiver, type)
+  package init(
+    inherited name: String, type: MessageType?,
+    _ check: (ChannelOptions, Mechanism) throws(ChannelError) -> Void = { _, _ in }
+  ) throws(ChannelError) {
+    let endpoint = try Inheritance.endpoint(name, .receiver, type, check)
     defer { Inheritance.wasTaken(name) }
     self.init(try Catalogue.implementation(of: endpoint.mechanism).adoptReceiver(endpoint))
   }
@@ -135,6 +138,16 @@ public struct ByteReceiver: ~Copyable, @unchecked Sendable {
     }
     let span = unsafe Span<UInt8>(_unsafeBytes: bytes)
     return try Value(decoding: span)
+  }
+
+  /// A message as a value whose layout was checked; nil if the deadline passes. A message of another size is taken.
+  @inlinable mutating func receive<Value: FixedLayoutMessage>(
+    memoryOf type: Value.Type, until deadline: Deadline
+  ) throws(ChannelError) -> Value? {
+    guard let bytes = unsafe try transport.take(until: deadline) else { return nil }
+    defer { transport.release() }
+    guard bytes.count == MemoryLayout<Value>.size else { throw wrongSize(bytes.count, type) }
+    return unsafe FixedLayout.value(bytes)
   }
 
   // MARK: Closing

@@ -43,8 +43,11 @@ public struct ByteSender: ~Copyable, @unchecked Sendable {
   /// - Throws: `notSupported` if there is none, `busy` if it is taken already, `versionMismatch`.
   public init(inherited name: String) throws(ChannelError) { try self.init(inherited: name, type: nil) }
 
-  package init(inherited name: String, type: MessageType?) throws(ChannelError) {
-    let endpoint = try Inheritance.endpoint(name, .sender, type)
+  package init(
+    inherited name: String, type: MessageType?,
+    _ check: (ChannelOptions, Mechanism) throws(ChannelError) -> Void = { _, _ in }
+  ) throws(ChannelError) {
+    let endpoint = try Inheritance.endpoint(name, .sender, type, check)
     defer { Inheritance.wasTaken(name) }
     self.init(try Catalogue.implementation(of: endpoint.mechanism).adoptSender(endpoint))
   }
@@ -136,6 +139,16 @@ public struct ByteSender: ~Copyable, @unchecked Sendable {
     let transport = self.transport
     return unsafe try writer.storage.span.withUnsafeBytes { bytes throws(ChannelError) in
       unsafe try transport.send(bytes, until: deadline)
+    }
+  }
+
+  /// Sends the memory of a value whose layout was checked. Returns false if the deadline passes; nothing is sent then.
+  @inlinable mutating func send<Value: FixedLayoutMessage>(
+    memoryOf value: borrowing Value, until deadline: Deadline
+  ) throws(ChannelError) -> Bool {
+    let transport = self.transport
+    return unsafe try withUnsafeBytes(of: copy value) { memory throws(ChannelError) in
+      unsafe try transport.send(memory, until: deadline)
     }
   }
 

@@ -108,6 +108,12 @@ extension Message {
   .invalid("\(count) bytes too many for \(type)")
 }
 
+@usableFromInline func wrongSize<Value>(_ count: Int, _ type: Value.Type) -> ChannelError {
+  let size = MemoryLayout<Value>.size
+  return count > size
+    ? excessBytes(count - size, type) : .invalid("\(size) bytes wanted at byte 0 of \(count)")
+}
+
 extension ChannelError {
   package static func invalid(_ what: String) -> ChannelError {
     ChannelError(.invalidMessage, .decode, nil, "the message isn't a value of the requested type: \(what)")

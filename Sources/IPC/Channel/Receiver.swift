@@ -35,7 +35,10 @@ public struct Receiver<Element: Message>: ~Copyable, Sendable {
   /// - Throws: `notSupported` if there is none, `busy` if it is taken already, `typeMismatch` if it was passed as a
   ///   receiver of another type, `versionMismatch`.
   public init(inherited name: String) throws(ChannelError) {
-    self.init(try ByteReceiver(inherited: name, type: try MessageType(of: Element.self)))
+    self.init(
+      try ByteReceiver(inherited: name, type: try MessageType(of: Element.self)) {
+        (options, mechanism) throws(ChannelError) in _ = try options.carrying(Element.self, mechanism)
+      })
   }
 
   /// The channel's mechanism.
@@ -95,4 +98,40 @@ public struct Receiver<Element: Message>: ~Copyable, Sendable {
   /// Closes the receiver now; closing it again does nothing. Going out of scope does the same. A variable at the top level
   /// of `main.swift` never goes out of scope.
   public mutating func close() { bytes.close() }
+}
+
+// As the forms above, without a decoder. The layout was checked when the receiver was opened.
+extension Receiver where Element: FixedLayoutMessage {
+  /// Waits for the next message.
+  /// - Returns: nil once the last sender has closed or died and everything is received.
+  @inlinable public mutating func next() throws(ChannelError) -> Element? {
+    do throws(ChannelError) {
+      return try receive()
+    } catch {
+      if error.code == .closed, !bytes.isClosed { return nil }
+      throw error
+    }
+  }
+
+  /// Waits for a message.
+  /// - Throws: `closed` once the last sender has closed or died and everything is received.
+  @inlinable public mutating func receive() throws(ChannelError) -> Element {
+    guard let value = try bytes.receive(memoryOf: Element.self, until: .never) else { throw bytes.timedOut }
+    return value
+  }
+
+  /// Receives a message if there is one.
+  /// - Returns: nil if there is none.
+  @inlinable public mutating func tryReceive() throws(ChannelError) -> Element? {
+    try bytes.receive(memoryOf: Element.self, until: .now)
+  }
+
+  /// Waits for a message, at most for a duration.
+  /// - Throws: `timedOut`, having taken nothing.
+  @inlinable public mutating func receive(within duration: Duration) throws(ChannelError) -> Element {
+    guard let value = try bytes.receive(memoryOf: Element.self, until: .within(duration)) else {
+      throw bytes.timedOut
+    }
+    return value
+  }
 }

@@ -31,7 +31,10 @@ public struct Sender<Element: Message>: ~Copyable, Sendable {
   /// - Throws: `notSupported` if there is none, `busy` if it is taken already, `typeMismatch` if it was passed as a sender
   ///   of another type, `versionMismatch`.
   public init(inherited name: String) throws(ChannelError) {
-    self.init(try ByteSender(inherited: name, type: try MessageType(of: Element.self)))
+    self.init(
+      try ByteSender(inherited: name, type: try MessageType(of: Element.self)) {
+        (options, mechanism) throws(ChannelError) in _ = try options.carrying(Element.self, mechanism)
+      })
   }
 
   /// The channel's mechanism.
@@ -87,14 +90,37 @@ public struct Sender<Element: Message>: ~Copyable, Sendable {
   public mutating func close() throws(ChannelError) { try bytes.close() }
 }
 
+// As the forms above, without an encoder. The layout was checked when the sender was opened.
 extension Sender where Element: FixedLayoutMessage {
   /// Sends a message from where it lies. Waits while the channel is full.
   @inlinable public mutating func send(_ message: borrowing Element) throws(ChannelError) {
-    let transport = bytes.transport
-    let sent = unsafe try withUnsafeBytes(of: copy message) { memory throws(ChannelError) in
-      unsafe try transport.send(memory, until: .never)
-    }
-    if !sent { throw bytes.timedOut }
+    guard try bytes.send(memoryOf: message, until: .never) else { throw bytes.timedOut }
+  }
+
+  /// Sends a message from where it lies, if the channel has room.
+  /// - Returns: false if it is full; nothing is sent then.
+  @inlinable public mutating func trySend(_ message: borrowing Element) throws(ChannelError) -> Bool {
+    try bytes.send(memoryOf: message, until: .now)
+  }
+
+  /// Sends a message from where it lies, before the deadline.
+  /// - Throws: `timedOut` if the channel stays full; nothing is sent then.
+  @inlinable public mutating func send(
+    _ message: borrowing Element, within duration: Duration
+  ) throws(ChannelError) {
+    guard try bytes.send(memoryOf: message, until: .within(duration)) else { throw bytes.timedOut }
+  }
+
+  /// Sends several messages with as few system calls as the mechanism allows: one for all of them where they fit
+  /// its unit. Waits while the channel is full.
+  @inlinable public mutating func send(
+    contentsOf messages: some Sequence<Element>
+  ) throws(ChannelError) {
+    let before = coalesces
+    coalesces = true
+    defer { coalesces = before }
+    for message in messages { try send(message) }
+    try flush()
   }
 }
 

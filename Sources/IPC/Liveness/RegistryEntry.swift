@@ -21,19 +21,13 @@ final class RegistryEntry: Sendable {
   let ids: [String: String]
   private let path: String
   private let run: String
-  /// What the channel's messages are; nil: any.
-  private let type: MessageType?
 
-  private init(
-    _ mechanism: Mechanism, _ name: String, path: String, ids: [String: String], run: String,
-    type: MessageType?
-  ) {
+  private init(_ mechanism: Mechanism, _ name: String, path: String, ids: [String: String], run: String) {
     self.mechanism = mechanism
     self.name = name
     self.path = path
     self.ids = ids
     self.run = run
-    self.type = type
   }
 
   // MARK: The directory
@@ -100,14 +94,16 @@ final class RegistryEntry: Sendable {
     let file = try lockedFile(path, create: true, mechanism)!
     let found = parse(try read(file, path, mechanism))
     if let found, isHeld(path + sendersSuffix) || isHeld(path + receiversSuffix) {
-      let type = try found.check(type, name, mechanism)
+      try found.check(type, name, mechanism)
       guard sharesReceiving || !isHeld(path + receiversSuffix) else {
         throw ChannelError(
           .busy, .open, mechanism,
           "\"\(name)\" already has its one receiver: close that receiver, or use another name")
       }
-      let entry = RegistryEntry(mechanism, name, path: path, ids: found.ids, run: found.run, type: type)
-      return (entry, try entry.liveness(.receiver))
+      let entry = RegistryEntry(mechanism, name, path: path, ids: found.ids, run: found.run)
+      let liveness = try entry.liveness(.receiver)
+      try entry.record(type, found, file)
+      return (entry, liveness)
     }
     if let found { ResourceCleaner.remove(found.ids) }
     let run = String(UInt64.random(in: 1 ... .max), radix: 16)
@@ -118,7 +114,7 @@ final class RegistryEntry: Sendable {
       try? Files.unlink(path)
       throw error
     }
-    let entry = RegistryEntry(mechanism, name, path: path, ids: ids, run: run, type: type)
+    let entry = RegistryEntry(mechanism, name, path: path, ids: ids, run: run)
     do throws(ChannelError) {
       return try translating(.open, mechanism, path) { () throws(SystemError) in
         for suffix in [sendersSuffix, receiversSuffix] {
@@ -126,7 +122,7 @@ final class RegistryEntry: Sendable {
           try Files.mkfifo(path + suffix)
         }
         try Files.ftruncate(file)
-        try Files.writeText(file, entry.text)
+        try Files.writeText(file, entry.text(type))
         return (entry, try entry.openLiveness(.receiver))
       }
     } catch {
@@ -150,15 +146,16 @@ final class RegistryEntry: Sendable {
       guard let found = parse(try read(file, path, mechanism)), isHeld(path + receiversSuffix) else {
         continue
       }
-      let type = try found.check(type, name, mechanism)
+      try found.check(type, name, mechanism)
       guard sharesSending || !isHeld(path + sendersSuffix) else {
         throw ChannelError(
           .busy, .open, mechanism,
           "\"\(name)\" already has its one sender: close that sender, or use another name")
       }
-      let entry = RegistryEntry(mechanism, name, path: path, ids: found.ids, run: found.run, type: type)
+      let entry = RegistryEntry(mechanism, name, path: path, ids: found.ids, run: found.run)
       let liveness = try entry.liveness(.sender)
       if liveness.hasNoReceiver { continue }
+      try entry.record(type, found, file)
       return (entry, liveness)
     } while backoff.pause()
     removeDirectoryIfEmpty(path)
@@ -235,12 +232,28 @@ final class RegistryEntry: Sendable {
   private static let firstWord = "swift-ipc"
   private static let runKey = "run", typeKey = "type"
 
-  private var text: String {
-    let lines =
-      ["\(Self.firstWord) \(WireFormat.version)", "\(Self.runKey) \(run)"]
-      + (type.map { ["\(Self.typeKey) \($0.text)"] } ?? [])
-      + ids.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
-    return lines.joined(separator: "\n") + "\n"
+  /// - Parameter type: what the channel's messages are; nil: any.
+  private func text(_ type: MessageType?) -> String {
+    "\(Self.firstWord) \(WireFormat.version)\n\(Self.runKey) \(run)\n" + Self.typeLine(type)
+      + ids.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)\n" }.joined()
+  }
+
+  private static func typeLine(_ type: MessageType?) -> String {
+    type.map { "\(typeKey) \($0.text)\n" } ?? ""
+  }
+
+  /// The first process that says its type decides for those that follow. The line goes behind the others, in one write,
+  /// so that a death leaves all of it or nothing.
+  /// - Parameter file: locked, and read to its end.
+  private func record(
+    _ type: MessageType?, _ found: Content, _ file: borrowing Descriptor
+  ) throws(ChannelError) {
+    guard let type, found.type == nil else { return }
+    do throws(SystemError) {
+      try Files.writeText(file, Self.typeLine(type))
+    } catch {
+      throw ChannelError(error, .open, mechanism, path)
+    }
   }
 
   /// An entry's content.
@@ -252,12 +265,9 @@ final class RegistryEntry: Sendable {
     let ids: [String: String]
 
     /// Compares with what this process is about to open.
-    /// - Returns: the type of the entry.
-    func check(_ mine: MessageType?, _ name: String, _ mechanism: Mechanism) throws(ChannelError)
-      -> MessageType?
-    {
+    func check(_ mine: MessageType?, _ name: String, _ mechanism: Mechanism) throws(ChannelError) {
       guard version == WireFormat.version else { throw .versionMismatch(version, .open, mechanism) }
-      guard let line = type else { return nil }
+      guard let line = type else { return }
       guard let type = MessageType(text: line) else {
         throw ChannelError(
           .typeMismatch, .open, mechanism,
@@ -265,7 +275,6 @@ final class RegistryEntry: Sendable {
         )
       }
       try MessageType.check(mine, type, .open, mechanism)
-      return type
     }
   }
 

@@ -186,7 +186,7 @@ enum FIFOMechanism: MechanismImplementation {
   }
 
   static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport {
-    FramedSender(mechanism, try FIFOWriter(inherited), inherited.options)
+    FramedSender(inherited, try FIFOWriter(inherited))
   }
 
   static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError) -> any ReceiverTransport {

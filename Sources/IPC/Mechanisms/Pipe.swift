@@ -59,7 +59,7 @@ enum PipeMechanism: MechanismImplementation {
   }
 
   static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport {
-    FramedSender(inherited.mechanism, try PipeWriter(inherited), inherited.options)
+    FramedSender(inherited, try PipeWriter(inherited))
   }
 
   static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError) -> any ReceiverTransport {

@@ -262,7 +262,7 @@ enum TCPMechanism: MechanismImplementation {
   }
 
   static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport {
-    FramedSender(mechanism, try TCPWriter(inherited), inherited.options)
+    FramedSender(inherited, try TCPWriter(inherited))
   }
 
   static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError) -> any ReceiverTransport {

@@ -149,7 +149,7 @@ enum UnixSocketMechanism: MechanismImplementation {
   }
 
   static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport {
-    FramedSender(mechanism, try UnixSocketWriter(inherited), inherited.options)
+    FramedSender(inherited, try UnixSocketWriter(inherited))
   }
 
   static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError) -> any ReceiverTransport {

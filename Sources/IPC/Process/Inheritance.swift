@@ -68,8 +68,10 @@ enum Inheritance {
   // MARK: Taking an endpoint
 
   /// The endpoint with this name. Each can be taken once.
+  /// - Parameter check: throws if the channel can't carry the messages that are wanted.
   static func endpoint(
-    _ name: String, _ role: Role, _ type: MessageType?
+    _ name: String, _ role: Role, _ type: MessageType?,
+    _ check: (ChannelOptions, Mechanism) throws(ChannelError) -> Void = { _, _ in }
   ) throws(ChannelError) -> InheritedEndpoint {
     if Processes.variable(Spawn.outlivingVariable) != nil { _ = ParentDeathPipe.isWatched }
     guard let text = Processes.variable(endpointPrefix + name) else {
@@ -96,13 +98,14 @@ enum Inheritance {
     let mechanism = try Mechanism(named: line.mechanism)
     // Before it is taken: the right type can still be.
     try MessageType.check(type, line.type, .pass, mechanism)
+    var options = ChannelOptions()
+    for (key, value) in line.options { try options.set(key, value, in: name) }
+    options.messageType = type ?? line.type
+    try check(options, mechanism)
     guard taken.withLock({ $0.insert(name).inserted }) else {
       throw ChannelError(
         .busy, .pass, nil, "the passed endpoint \"\(name)\" is taken already: each can be taken once")
     }
-    var options = ChannelOptions()
-    options.messageType = type ?? line.type
-    for (key, value) in line.options { try options.set(key, value, in: name) }
     for descriptor in line.descriptors {
       try translating(.pass, nil) { () throws(SystemError) in try closeOnExec(descriptor) }
     }

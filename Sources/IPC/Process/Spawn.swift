@@ -204,6 +204,8 @@ public struct Spawn: ~Copyable {
     let process = try Processes.posixSpawn(
       executable, arguments: arguments, environment: variables, descriptors: descriptors)
     let kept = passed.compactMap { $0.finish?() }
-    return ChildProcess(process, parentDeathPipe: try parentDeathPipe.writing.duplicate(), keeping: kept)
+    return parentDeathPipe.take { _, writing in
+      ChildProcess(process, parentDeathPipe: writing, keeping: kept)
+    }
   }
 }

@@ -36,12 +36,15 @@ final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Senda
   private let lockOfOwner = OwnerLock()
   private var isRegistered = false
   private var reservedLocked = false
+  private let saysHello: Bool
   /// The bytes of a hello that wait to be written with the first message.
   private var helloBytes = 0
 
   /// A batch of small messages that one write takes has at most so many bytes.
   private static let maximumBatchBytes = 1 << 16
   private static let firstBufferBytes = 4096
+  /// The parameter of a passed sender that says hello.
+  private static let helloKey = "hello"
   /// The numbers of senders whose fragments can mix.
   private static let numbers: Range<UInt32> = 2..<(1 << 31)
 
@@ -50,6 +53,7 @@ final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Senda
     _ mechanism: Mechanism, _ writer: any ByteWriter, _ options: ChannelOptions, saysHello: Bool = false
   ) {
     self.mechanism = mechanism
+    self.saysHello = saysHello && options.framing == .frames
     self.writer = writer
     self.options = options
     stream = !writer.interleavesFragments ? 0 : UInt32.random(in: Self.numbers)
@@ -62,11 +66,17 @@ final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Senda
     usesFrames = options.framing == .frames
     blocks = options.wait == .block
     limit = options.maximumMessageBytes
-    if saysHello, usesFrames {
+    if self.saysHello {
       let hello = Hello(number: stream, type: options.messageType).frame
       unsafe hello.withUnsafeBytes { unsafe pending.append($0) }
       helloBytes = hello.count
     }
+  }
+
+  /// The sender that the parent process passed, over its writer.
+  convenience init(_ inherited: InheritedEndpoint, _ writer: any ByteWriter) {
+    self.init(
+      inherited.mechanism, writer, inherited.options, saysHello: inherited.parameters[Self.helloKey] != nil)
   }
 
   /// Says hello now: the receiver of a socket learns of a sender that never sends.
@@ -255,7 +265,12 @@ final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Senda
 
   func transfer() throws(ChannelError) -> EndpointTransfer {
     guard try flush(until: .never) else { throw .timedOut(.pass, mechanism) }
-    return try writer.transfer()
+    let transfer = try writer.transfer()
+    // The frames of the process that takes this sender have a number of their own.
+    return saysHello
+      ? EndpointTransfer(
+        parameters: transfer.parameters + [(Self.helloKey, "1")], descriptors: transfer.descriptors)
+      : transfer
   }
 
   func finishTransfer() -> AnyObject? {

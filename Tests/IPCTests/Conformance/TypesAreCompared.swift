@@ -71,6 +71,38 @@ extension AllTests {
       #expect(errors == (isTold ? [.typeMismatch] : []))
     }
 
+    /// A sender that was opened by its address, without a type, and that a child takes with one.
+    @Test(arguments: carrying(.named).filter { [.fifo, .unix, .tcp].contains($0.mechanism) }, [false, true])
+    func aSenderThatWasOpenedByAddressSaysHelloInAChildToo(_ subject: Subject, _ fits: Bool) throws {
+      Watchdog.at(subject)
+      let address = try subject.address()
+      var receiver = try Receiver<String>(at: address)
+      var sender = try ByteSender(to: address)
+      let peer = try PeerProcess { (spawn) throws(ChannelError) in try spawn.pass(&sender, as: "end") }
+      #expect(try peer.ask("inherit-typed \(fits ? "texts" : "integers") end") == "sent")
+      if fits {
+        #expect(try receiver.next() == "from the child")
+      } else {
+        #expect(code { () throws(ChannelError) in _ = try receiver.next() } == .typeMismatch)
+        var right = try Sender<String>(to: address)
+        try right.send("from another")
+        try right.close()
+        #expect(try receiver.next() == "from another")
+      }
+      #expect(try receiver.next() == nil)
+      try peer.finish()
+    }
+
+    @Test(arguments: ["pipe:?framing=line", "eventfd:", "signal:", "semaphore:?type=tokens"])
+    func aChildTakesNothingThatTheChannelCannotCarry(_ address: String) throws {
+      var channel = try ByteChannel(at: address)
+      let peer = try PeerProcess { (spawn) throws(ChannelError) in
+        try spawn.pass(&channel.receiver, as: "end")
+      }
+      #expect(try peer.ask("inherit-typed pairs end") == "notSupported")
+      try peer.finish()
+    }
+
     @Test(arguments: carrying(.named).filter { $0.admitsManyReceivers })
     func aReceiverOfAnotherTypeIsRefused(_ subject: Subject) throws {
       Watchdog.at(subject)

@@ -232,13 +232,42 @@ extension AllTests {
       #expect(directory.names() == [])
     }
 
+    @Test(
+      "the first typed joiner of an entry without a type decides for those that follow",
+      arguments: [false, true])
+    func untypedEntryGetsAType(sending: Bool) throws {
+      let (_, first) = try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: nil) {
+        ["number": "1"]
+      }
+      let text = try Files.readText(directory.path + "/memory.jobs")
+      #expect(!text.contains("type"))
+      #expect(joiners(nil).allSatisfy { $0 == nil })
+      #expect(try Files.readText(directory.path + "/memory.jobs") == text)
+      if sending {
+        let (_, joined) = try RegistryEntry.joinSending(
+          .memory, "jobs", sharesSending: true, type: Self.page, until: .now)
+        joined.leave {}
+      } else {
+        let (_, joined) = try RegistryEntry.joinReceiving(
+          .memory, "jobs", sharesReceiving: true, type: Self.page
+        ) { [:] }
+        joined.leave {}
+      }
+      #expect(try Files.readText(directory.path + "/memory.jobs") == text + "type \(Self.page.text)\n")
+      for found in joiners(Self.job) { #expect(found?.code == .typeMismatch) }
+      for found in joiners(Self.page) + joiners(nil) { #expect(found == nil) }
+      #expect(try Files.readText(directory.path + "/memory.jobs") == text + "type \(Self.page.text)\n")
+      first.leave {}
+      #expect(directory.names() == [])
+    }
+
     @Test("an entry without a type fits any")
     func untypedEntry() throws {
       let (_, first) = try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: nil) {
         ["number": "1"]
       }
       #expect(try !Files.readText(directory.path + "/memory.jobs").contains("type"))
-      for found in joiners(Self.page) + joiners(nil) { #expect(found == nil) }
+      for found in joiners(nil) + joiners(Self.page) + joiners(nil) { #expect(found == nil) }
       first.leave {}
     }
 

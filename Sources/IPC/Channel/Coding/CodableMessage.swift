@@ -36,9 +36,13 @@ extension FixedLayoutMessage where Self: Codable {
   public static var messageCoding: MessageCoding { .fixed }
 
   /// The value's memory.
-  @inlinable public func encode(to writer: inout MessageWriter) { writer.append(memoryOf: self) }
+  /// - Throws: `notSupported` for a type whose layout isn't fixed.
+  @inlinable public func encode(to writer: inout MessageWriter) throws(ChannelError) {
+    try writer.append(memoryOf: self)
+  }
 
   /// The value's memory.
+  /// - Throws: `notSupported` for a type whose layout isn't fixed; `invalidMessage`.
   @inlinable public init(from reader: inout MessageReader) throws(ChannelError) {
     self = try reader.memory(of: Self.self)
   }

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// A value that is sent as it lies in memory: no encoder, one copy. For integers, floating-point numbers, SIMD vectors, and
 /// structs of them.
 ///
@@ -8,10 +10,13 @@
 /// }
 /// ```
 ///
-/// Every bit pattern must be valid, and there must be no padding, since padding would send bytes of other values. The
-/// first endpoint that is opened for such a type checks both, and throws `notSupported` with the member at fault: a Bool,
-/// an enumeration and a reference are not allowed (write a UInt8, a raw value); members are ordered from the largest to
-/// the smallest, with a UInt8, UInt16 or UInt32 more where bytes are missing.
+/// Every bit pattern must be valid, and there must be no padding, since padding would send bytes of other values. Both are
+/// checked once for each type, when an endpoint for it is opened, or when a value is first encoded or decoded as a part of
+/// another message: `notSupported` names the member at fault. A Bool, an enumeration and a reference are not allowed (write
+/// a UInt8, a raw value); members are ordered from the largest to the smallest, with a UInt8, UInt16 or UInt32 more where
+/// bytes are missing.
+///
+/// The coding is always the value's memory; an `encode(to:)` of the type's own isn't called.
 ///
 /// Numbers are in the machine's byte order, which is little-endian wherever this library runs.
 public protocol FixedLayoutMessage: Message {}
@@ -21,18 +26,21 @@ extension FixedLayoutMessage {
   public static var messageCoding: MessageCoding { .fixed }
 
   /// The value's memory.
-  @inlinable public func encode(to writer: inout MessageWriter) { writer.append(memoryOf: self) }
+  /// - Throws: `notSupported` for a type whose layout isn't fixed.
+  @inlinable public func encode(to writer: inout MessageWriter) throws(ChannelError) {
+    try writer.append(memoryOf: self)
+  }
 
   /// The value's memory.
+  /// - Throws: `notSupported` for a type whose layout isn't fixed; `invalidMessage`.
   @inlinable public init(from reader: inout MessageReader) throws(ChannelError) {
     self = try reader.memory(of: Self.self)
   }
 }
 
 extension MessageWriter {
-  @inlinable mutating func append<Value: FixedLayoutMessage>(memoryOf value: Value) {
-    // The compiler knows: this costs nothing. References are addresses, which mean nothing in another process.
-    precondition(_isPOD(Value.self), "a FixedLayoutMessage has numbers only")
+  @inlinable mutating func append<Value: FixedLayoutMessage>(memoryOf value: Value) throws(ChannelError) {
+    try FixedLayout.require(Value.self)
     unsafe withUnsafeBytes(of: value) { unsafe storage.append(contentsOf: $0) }
   }
 }
@@ -41,15 +49,10 @@ extension MessageReader {
   @inlinable mutating func memory<Value: FixedLayoutMessage>(
     of type: Value.Type
   ) throws(ChannelError) -> Value {
-    precondition(_isPOD(Value.self), "a FixedLayoutMessage has numbers only")
+    try FixedLayout.require(type)
     let at = try skip(MemoryLayout<Value>.size)
-    // The layout was checked when the endpoint was opened: any bytes are a value.
-    return unsafe bytes.withUnsafeBytes { bytes in
-      unsafe withUnsafeTemporaryAllocation(of: Value.self, capacity: 1) { value in
-        unsafe UnsafeMutableRawBufferPointer(value).copyMemory(
-          from: UnsafeRawBufferPointer(rebasing: bytes[at..<(at + MemoryLayout<Value>.size)]))
-        return unsafe value.moveElement(from: 0)
-      }
+    return unsafe bytes.withUnsafeBytes {
+      unsafe FixedLayout.value(UnsafeRawBufferPointer(rebasing: $0[at..<(at + MemoryLayout<Value>.size)]))
     }
   }
 }
@@ -89,7 +92,33 @@ extension InlineArray: FixedList where Element: FixedLayoutMessage {
 }
 
 /// Looks whether a type's memory can be sent as it is.
-enum FixedLayout {
+@usableFromInline enum FixedLayout {
+  /// A value of a type whose layout was checked: any bytes are one. They are copied once, so that a sender that still
+  /// changes them changes nothing.
+  /// - Parameter bytes: as many as the value has.
+  @inlinable static func value<Value: FixedLayoutMessage>(_ bytes: UnsafeRawBufferPointer) -> Value {
+    unsafe withUnsafeTemporaryAllocation(of: Value.self, capacity: 1) { value in
+      unsafe UnsafeMutableRawBufferPointer(value).copyMemory(from: bytes)
+      return unsafe value.moveElement(from: 0)
+    }
+  }
+
+  /// Types that ``check(_:)`` has let through, each in the slot that its address chooses.
+  private static let checked = InlineArray<64, Atomic<UInt>> { _ in Atomic(0) }
+
+  /// Checks a type, the first time.
+  /// - Throws: `notSupported`, with the member that can't be sent.
+  @usableFromInline static func require<Element: FixedLayoutMessage>(
+    _ type: Element.Type
+  ) throws(ChannelError) {
+    let id = UInt(bitPattern: ObjectIdentifier(type))
+    // The addresses of types are multiples of eight.
+    let slot = Int(id / 8 % 64)
+    if checked[slot].load(ordering: .relaxed) == id { return }
+    try check(type)
+    checked[slot].store(id, ordering: .relaxed)
+  }
+
   /// - Throws: `notSupported`, with the member that can't be sent.
   static func check<Element: FixedLayoutMessage>(_ type: Element.Type) throws(ChannelError) {
     func refuse(_ why: String) -> ChannelError {

@@ -127,7 +127,7 @@ extension AllTests {
         refusal([Sample].self),
       ] { #expect(found == "") }
       var writer = MessageWriter()
-      Sample().encode(to: &writer)
+      try Sample().encode(to: &writer)
       #expect(writer.bytes.count == MemoryLayout<Sample>.size)
       #expect(writer.bytes.prefix(8) == [5, 0, 0, 0, 0, 0, 0, 0])
       #expect(try Sample(decoding: writer.bytes.span) == Sample())
@@ -136,8 +136,40 @@ extension AllTests {
         #expect(code { () throws(ChannelError) in _ = try Sample(decoding: part.span) } == .invalidMessage)
       }
       writer.removeAll()
-      Listed().encode(to: &writer)
+      try Listed().encode(to: &writer)
       #expect(writer.bytes == [1, 0, 2, 0, 3, 0, 4, 0])
+    }
+
+    /// No endpoint is opened for it: it is a part of another message, an argument of an actor, or decoded by hand.
+    @Test func layoutsOfPartsAreCheckedToo() throws {
+      func refuses<Value: FixedLayoutMessage>(_ value: Value) {
+        for _ in 0..<2 {
+          var writer = MessageWriter()
+          #expect(code { () throws(ChannelError) in try value.encode(to: &writer) } == .notSupported)
+          #expect(code { () throws(ChannelError) in try writer.write(message: value) } == .notSupported)
+          #expect(code { () throws(ChannelError) in try [value].encode(to: &writer) } == .notSupported)
+          let zeros = [UInt8](repeating: 0, count: MemoryLayout<Value>.size)
+          #expect(
+            code { () throws(ChannelError) in _ = try Value(decoding: zeros.span) } == .notSupported)
+        }
+      }
+      refuses(WithText())
+      refuses(WithBool())
+      refuses(WithSide(inner: .init()))
+      refuses(WithOptional())
+      refuses(Pair<UInt8, UInt64>(one: 1, other: 2))
+      // Many types share a slot of those that were checked.
+      var writer = MessageWriter()
+      for _ in 0..<3 {
+        writer.removeAll()
+        try writer.write(message: Sample())
+        try writer.write(message: Pair<UInt32, UInt32>(one: 1, other: 2))
+        try writer.write(message: SIMD8<UInt16>(repeating: 3))
+        var reader = MessageReader(writer.bytes.span)
+        #expect(try reader.message(as: Sample.self) == Sample())
+        #expect(try reader.message(as: Pair<UInt32, UInt32>.self).other == 2)
+        #expect(try reader.message(as: SIMD8<UInt16>.self)[7] == 3)
+      }
     }
 
     @Test func layoutsThatAreNot() {

@@ -4,25 +4,14 @@ import Synchronization
 import SystemCalls
 
 /// What the connections of a pool share: the queue of jobs, the statistics, and the pool's end. Both the public
-/// ``WorkerPool`` and the connections reference it, so that releasing the pool ends the connections.
-final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Sendable {
-  typealias Outcome = JobOutcome<Job, Output>
-
-  /// A job that isn't done, and the batch that waits for it.
-  struct Ticket: Sendable {
-    let job: Job
-    let batch: JobBatch<Job, Output>
-    var attempts = 0
-    /// A worker died that had it. From then on it is leased alone, which shows whether it was the cause.
-    var isSuspect = false
-  }
-
+/// ``WorkerPool`` and the connections reference it, so that releasing the pool ends the connections. It isn't generic: jobs
+/// are bytes here.
+@usableFromInline final class PoolCore: Sendable {
   struct State: Sendable {
-    /// Jobs to lease, from `first` on.
-    var queue: [Ticket] = []
-    var first = 0
+    /// Jobs to lease.
+    var queue = LeaseQueue()
     /// Jobs to lease alone.
-    var suspects: [Ticket] = []
+    var suspects: [Lease] = []
     var isClosing = false
     var isCancelled = false
     var failure: ChannelError?
@@ -33,13 +22,18 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
     var processes: [Int: Int32] = [:]
     var statistics = PoolStatistics()
 
-    var waiting: Int { queue.count - first + suspects.count }
+    var waiting: Int { queue.count + suspects.count }
+
+    /// Removes the jobs that no worker has.
+    mutating func takeAll() -> [Lease] {
+      defer { suspects = [] }
+      return queue.takeAll() + suspects
+    }
   }
 
-  /// Leased jobs at the front of the queue are removed from the array when there are more than this.
-  private static var compactionThreshold: Int { 65_536 }
-
   let options: WorkerPoolOptions
+  /// What both processes compare.
+  let type: MessageType
   let state = Mutex(State())
   /// Notified when there is a job to lease, or the pool is closing.
   let work = LocalEventCount()
@@ -49,7 +43,7 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
   /// Starts the workers, and waits until each is ready.
   /// - Throws: `notSupported` for a mechanism that carries no messages or a number of workers under 1; `system` when the
   ///   program can't be started; `closed` when it ends before it is ready.
-  init(_ options: WorkerPoolOptions) throws(ChannelError) {
+  init(_ options: WorkerPoolOptions, _ type: MessageType) throws(ChannelError) {
     guard options.workers > 0 else {
       throw ChannelError(
         .notSupported, .spawn, options.mechanism,
@@ -61,6 +55,7 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
         "this mechanism carries no messages, which jobs are: choose one that does")
     }
     self.options = options
+    self.type = type
     for index in 0..<options.workers {
       state.withLock { $0.connections += 1 }
       do throws(SystemError) {
@@ -87,117 +82,103 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
 
   // MARK: Jobs
 
-  func submit(_ jobs: [Job], _ batch: JobBatch<Job, Output>) {
+  /// Queues jobs for a batch.
+  @usableFromInline func submit(_ jobs: EncodedJobs, _ batch: JobBatch) {
     batch.expect(jobs.count)
+    let lease = Lease(jobs: jobs, batch: batch, range: 0..<jobs.count)
     let accepted = state.withLock { state in
       if state.isClosing || state.failure != nil { return false }
-      state.queue.append(contentsOf: jobs.map { Ticket(job: $0, batch: batch) })
+      state.queue.append(lease)
       return true
     }
-    if accepted {
-      work.eventCount.notify()
-    } else {
-      for job in jobs { refuse(Ticket(job: job, batch: batch)) }
-    }
+    if accepted { work.eventCount.notify() } else { refuse([lease]) }
   }
 
-  private func refuse(_ ticket: Ticket) {
+  /// Executes jobs, and those that they lead to.
+  @usableFromInline func process(_ jobs: EncodedJobs, _ batch: JobBatch) {
+    submit(jobs, batch)
+    batch.wait()
+  }
+
+  func refuse(_ leases: [Lease]) {
+    guard !leases.isEmpty else { return }
     let failure = state.withLock { $0.failure }.map { JobFailure.poolFailed($0) } ?? .cancelled
-    let outcome = Outcome(
-      job: ticket.job, result: .failure(failure), worker: 0, attempts: ticket.attempts,
-      dispatchNanoseconds: 0,
-      workNanoseconds: 0)
-    // The jobs that it leads to are dropped: no worker is left to do them.
-    ticket.batch.deliver([outcome], submitsMore: false) { _ in }
+    // The jobs that they lead to are dropped: no worker is left to do them.
+    for lease in leases {
+      lease.batch.deliver(OutcomeList(lease, failure, attempts: lease.attempts, submitsMore: false)) { _ in }
+    }
   }
 
   // MARK: For the connections
 
-  /// Leases up to `room` jobs to a connection. Waits for the first one if `waits`. Empty: there are none, or the pool is
+  /// Leases up to `room` jobs to a connection. Waits for the first one if `waits`. No job: there are none, or the pool is
   /// closing.
-  func lease(_ room: Int, waits: Bool) -> [Ticket] {
-    var leased: [Ticket] = []
+  func lease(_ room: Int, waits: Bool, into leased: inout LeaseQueue) {
     while true {
       let done = state.withLock { state in
         if state.isCancelled || state.failure != nil { return true }
         if !state.suspects.isEmpty {
           // Leased alone, to a worker that has no other job.
-          guard waits else { return true }
-          leased = [state.suspects.removeLast()]
+          if waits { leased.append(state.suspects.removeLast()) }
           return true
         }
-        let waiting = state.queue.count - state.first
-        if waiting > 0 {
+        if state.queue.count > 0 {
           // At most a fair share, or the last jobs would wait for one worker while the others are idle.
-          let share = (waiting + options.workers - 1) / options.workers
-          let count = min(room, share, waiting)
-          leased = Array(state.queue[state.first..<(state.first + count)])
-          state.first += count
-          if state.first == state.queue.count {
-            state.queue.removeAll(keepingCapacity: true)
-            state.first = 0
-          } else if state.first > Self.compactionThreshold {
-            state.queue.removeFirst(state.first)
-            state.first = 0
+          let share = (state.queue.count + options.workers - 1) / options.workers
+          var left = min(room, share)
+          while let lease = state.queue.take(left) {
+            left -= lease.range.count
+            leased.append(lease)
           }
           return true
         }
         return state.isClosing
       }
-      if done || !waits { return leased }
+      if done || !waits { return }
       _ = try? work.eventCount.wait(until: .never) { () throws(ChannelError) in
         state.withLock { $0.waiting > 0 || $0.isClosing || $0.failure != nil }
       }
     }
   }
 
-  /// Handles the outcomes of a connection, and queues the jobs that they lead to.
-  func complete(_ outcomes: [(ticket: Ticket, outcome: JobOutcome<Job, Output>)]) {
-    var index = 0
-    while index < outcomes.count {
-      let batch = outcomes[index].ticket.batch
-      var end = index + 1
-      while end < outcomes.count, outcomes[end].ticket.batch === batch { end += 1 }
-      batch.deliver(outcomes[index..<end].map(\.outcome), submitsMore: true) { submit($0, batch) }
-      index = end
-    }
+  /// Handles outcomes, and queues the jobs that they lead to.
+  func complete(_ outcomes: OutcomeList) {
+    outcomes.batch.deliver(outcomes) { submit($0, outcomes.batch) }
   }
 
-  /// A worker died. `tickets` are the jobs that it had, `unsent` those that it hadn't received.
-  func requeue(_ tickets: [Ticket], unsent: [Ticket]) {
-    var abandoned: [Ticket] = []
+  /// A worker died. `lost` are the jobs that it had, `unsent` those that it hadn't received.
+  func requeue(_ lost: [Lease], unsent: [Lease]) {
+    var abandoned: [Lease] = []
     let isOver = state.withLock { state in
       state.statistics.workersDied += 1
       if state.isCancelled || state.failure != nil { return true }
       // Which job it was executing isn't known: answers that it held back were lost with it. The attempt therefore counts
       // for all of them, and each is leased alone from now on.
-      for var ticket in tickets {
-        ticket.attempts += 1
-        ticket.isSuspect = true
-        if ticket.attempts >= options.attempts {
-          abandoned.append(ticket)
-        } else {
-          state.statistics.requeued += 1
-          state.suspects.append(ticket)
+      for lease in lost {
+        for job in lease.range {
+          var alone = lease
+          alone.range = job..<(job + 1)
+          alone.attempts += 1
+          alone.isSuspect = true
+          if alone.attempts >= options.attempts {
+            abandoned.append(alone)
+          } else {
+            state.statistics.requeued += 1
+            state.suspects.append(alone)
+          }
         }
       }
-      state.queue.append(contentsOf: unsent)
+      for lease in unsent {
+        if lease.isSuspect { state.suspects.append(lease) } else { state.queue.append(lease) }
+      }
       return false
     }
-    if isOver { return (tickets + unsent).forEach(refuse) }
-    complete(
-      abandoned.map { ticket in
-        (
-          ticket,
-          Outcome(
-            job: ticket.job, result: .failure(.killedItsWorkers(ticket.attempts)), worker: 0,
-            attempts: ticket.attempts, dispatchNanoseconds: 0, workNanoseconds: 0)
-        )
-      })
+    if isOver { return refuse(lost + unsent) }
+    for lease in abandoned {
+      complete(OutcomeList(lease, .killedItsWorkers(lease.attempts), attempts: lease.attempts))
+    }
     work.eventCount.notify()
   }
-
-  func refuse(_ tickets: [Ticket]) { tickets.forEach(refuse) }
 
   /// The worker of a connection is ready; `first`: for the first time.
   func isReady(_ connection: Int, process: Int32, first: Bool) {
@@ -216,13 +197,9 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
   func fail(_ error: ChannelError) {
     let left = state.withLock { state in
       if state.failure == nil { state.failure = error }
-      let left = Array(state.queue[state.first...]) + state.suspects
-      state.queue = []
-      state.first = 0
-      state.suspects = []
-      return left
+      return state.takeAll()
     }
-    left.forEach(refuse)
+    refuse(left)
     work.eventCount.wake()
     connectionChanges.eventCount.wake()
   }
@@ -237,16 +214,13 @@ final class PoolCore<Job: Message & Sendable, Output: Message & Sendable>: Senda
     let left = state.withLock { state in
       state.isCancelled = true
       state.isClosing = true
-      let left = Array(state.queue[state.first...]) + state.suspects
-      state.queue = []
-      state.first = 0
-      state.suspects = []
+      let left = state.takeAll()
       // Under the lock: a connection removes its worker from the list before it reaps it, so that each id here still
       // belongs to a worker.
       for process in state.processes.values { Processes.kill(process, SIGKILL) }
       return left
     }
-    left.forEach(refuse)
+    refuse(left)
     work.eventCount.wake()
   }
 

@@ -72,6 +72,17 @@ enum PoolProtocol {
       writer.write(workNanoseconds)
     }
 
+    /// Room for a header that ``overwrite(_:)`` fills in.
+    static let none = ResultHeader(id: 0, status: .done, dispatchNanoseconds: 0, workNanoseconds: 0)
+
+    /// Writes the header over the first one of a writer.
+    func overwrite(_ writer: inout MessageWriter) {
+      writer.overwrite(id, at: 0)
+      writer.overwrite(status.rawValue, at: 8)
+      writer.overwrite(dispatchNanoseconds, at: 9)
+      writer.overwrite(workNanoseconds, at: 17)
+    }
+
     init(from reader: inout MessageReader) throws(ChannelError) {
       id = try reader.integer()
       let raw: UInt8 = try reader.integer()

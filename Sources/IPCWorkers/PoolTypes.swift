@@ -38,6 +38,18 @@ public struct JobOutcome<Job: Sendable, Output: Sendable>: Sendable {
   public let dispatchNanoseconds: UInt64
   /// The duration of the work itself, in nanoseconds.
   public let workNanoseconds: UInt64
+
+  @inlinable init(
+    job: Job, result: Result<Output, JobFailure>, worker: Int, attempts: Int, dispatchNanoseconds: UInt64,
+    workNanoseconds: UInt64
+  ) {
+    self.job = job
+    self.result = result
+    self.worker = worker
+    self.attempts = attempts
+    self.dispatchNanoseconds = dispatchNanoseconds
+    self.workNanoseconds = workNanoseconds
+  }
 }
 
 /// The configuration of a pool.

@@ -5,32 +5,31 @@ import SystemCalls
 
 /// The coordinator's connection to one worker. Its thread starts the worker, sends it jobs, receives its outputs, and
 /// starts another worker when it dies.
-final class WorkerConnection<Job: Message & Sendable, Output: Message & Sendable> {
-  private typealias Pool = PoolCore<Job, Output>
-
+final class WorkerConnection {
   /// A worker holds jobs for about this long, so that one wake-up (tens of microseconds) serves many short jobs, and no
   /// job waits behind a long one.
-  private static var windowNanoseconds: Double { 400_000 }
+  private static let windowNanoseconds = 400_000.0
   /// The least time that a job is taken to cost: even an empty job has to be sent and answered.
-  private static var leastJobNanoseconds: Double { 200 }
+  private static let leastJobNanoseconds = 200.0
   /// A larger job is sent to an idle worker only: if the channels of both directions were full, both processes would wait
   /// for each other.
-  private static var maximumPipelinedBytes: Int { 2048 }
+  private static let maximumPipelinedBytes = 2048
   /// How long a worker may take from its start to its first message.
-  private static var startTimeout: Duration { .seconds(60) }
+  private static let startTimeout = Duration.seconds(60)
   /// After so many failed starts in succession, the pool fails.
-  private static var maximumStartFailures: Int { 3 }
+  private static let maximumStartFailures = 3
   /// How long a worker may take to end after its channels were closed.
-  private static var exitTimeout: Duration { .seconds(2) }
-  /// Answered jobs at the front of ``inFlight`` are removed from the array when there are this many.
-  private static var compactionThreshold: Int { 1024 }
+  private static let exitTimeout = Duration.seconds(2)
 
-  private let pool: Pool
+  private let pool: PoolCore
   private let index: Int
-  /// The jobs that the worker has, in the order in which it answers.
-  private var inFlight: [Pool.Ticket] = []
-  /// How many of ``inFlight`` are answered.
-  private var answered = 0
+  /// Jobs that are leased and not sent yet.
+  private var unsent = LeaseQueue()
+  /// The jobs that the worker has, in the order in which it answers, behind those of ``current``.
+  private var inFlight = LeaseQueue()
+  /// The lease of the jobs that are answered next, and which of them aren't answered.
+  private var current: Lease?
+  private var unanswered = 0..<0
   private var nextID: UInt64 = 1
   /// A running mean of the duration of a job.
   private var meanNanoseconds = 0.0
@@ -41,9 +40,9 @@ final class WorkerConnection<Job: Message & Sendable, Output: Message & Sendable
   private var worked: UInt64 = 0
 
   /// How many jobs the worker holds.
-  private var open: Int { inFlight.count - answered }
+  private var open: Int { inFlight.count + unanswered.count }
 
-  init(_ pool: PoolCore<Job, Output>, _ index: Int) {
+  init(_ pool: PoolCore, _ index: Int) {
     self.pool = pool
     self.index = index
   }
@@ -84,7 +83,7 @@ final class WorkerConnection<Job: Message & Sendable, Output: Message & Sendable
 
   private func start(first: Bool) throws(ChannelError) -> Worker {
     let options = pool.options
-    let type = try PoolProtocol.type(Job.self, Output.self)
+    let type = pool.type
     var channel = options.channel
     channel.messageType = type
     var jobs = try ByteChannel(over: options.mechanism, options: channel)
@@ -132,137 +131,128 @@ final class WorkerConnection<Job: Message & Sendable, Output: Message & Sendable
 
   /// Sends jobs and receives outputs until the pool closes (false) or the worker dies (true).
   private func serve(_ worker: inout Worker) -> Bool {
-    var unsent: [Pool.Ticket] = []
     do throws(ChannelError) {
       while true {
-        if unsent.isEmpty, open < window {
-          unsent = pool.lease(window - open, waits: open == 0)
-          if unsent.isEmpty, open == 0 { return false }
-          unsent.reverse()
+        if unsent.count == 0, open < window {
+          pool.lease(window - open, waits: open == 0, into: &unsent)
+          if unsent.count == 0, open == 0 { return false }
         }
-        try send(&unsent, &worker)
+        try send(&worker)
         try receive(&worker)
       }
     } catch {
       // `closed`: the worker has died. Any other error: it has sent something invalid, and is treated as if it had died.
       worker.process.kill()
-      drain(&worker)
-      let lost = Array(inFlight[answered...])
-      inFlight = []
-      answered = 0
+      // What it had sent before.
+      while open > 0, (try? receive(&worker)) != nil {}
+      current?.range = unanswered
+      let lost = (current.map { [$0] } ?? []) + inFlight.takeAll()
+      current = nil
+      unanswered = 0..<0
       window = 1
       meanNanoseconds = 0
-      pool.requeue(lost, unsent: unsent.reversed())
+      pool.requeue(lost, unsent: unsent.takeAll())
       return true
     }
   }
 
   /// Sends the jobs that fit into the channel without waiting.
-  private func send(_ unsent: inout [Pool.Ticket], _ worker: inout Worker) throws(ChannelError) {
-    guard !unsent.isEmpty else { return }
+  private func send(_ worker: inout Worker) throws(ChannelError) {
+    let transport = worker.jobs.transport
     let now = Clock.now()
-    while let ticket = unsent.last {
-      writer.removeAll()
-      PoolProtocol.JobHeader(id: nextID, sentAt: now).encode(to: &writer)
-      do throws(ChannelError) {
-        try ticket.job.encode(to: &writer)
-        if open == 0 {
-          // An idle worker receives, so waiting for it is safe.
-          try worker.jobs.send(writer.bytes.span)
-        } else {
-          guard writer.bytes.count <= Self.maximumPipelinedBytes, try worker.jobs.trySend(writer.bytes.span)
-          else { break }
+    while let lease = unsent.front {
+      var sent = 0
+      var fault: ChannelError?
+      // A lease at a time: its jobs share what is counted.
+      for job in lease.range {
+        do throws(ChannelError) {
+          if let fault = lease.jobs.faults[job] { throw fault }
+          let bytes = lease.jobs.range(job)
+          let isIdle = open + sent == 0
+          guard isIdle || bytes.count <= Self.maximumPipelinedBytes else { break }
+          writer.removeAll()
+          PoolProtocol.JobHeader(id: nextID, sentAt: now).encode(to: &writer)
+          writer.append(lease.jobs.bytes[bytes])
+          let went = unsafe try writer.bytes.span.withUnsafeBytes { bytes throws(ChannelError) in
+            // An idle worker receives, so waiting for it is safe.
+            unsafe try transport.send(bytes, until: isIdle ? .never : .now)
+          }
+          guard went else { break }
+        } catch {
+          fault = error
+          break
         }
-      } catch {
-        // A job that can't be sent at all fails; a worker that has died is handled by the caller.
-        guard error.code == .messageTooLong || error.code == .invalidMessage else { throw error }
-        unsent.removeLast()
-        pool.complete([(ticket, outcome(ticket, .failure(.failed(error.description)), 0, 0))])
-        continue
+        nextID += 1
+        sent += 1
       }
-      unsent.removeLast()
-      nextID += 1
-      inFlight.append(ticket)
+      if let taken = unsent.take(sent) { inFlight.append(taken) }
+      if let fault {
+        // A job that can't be sent at all fails; a worker that has died is handled by the caller.
+        guard fault.code == .messageTooLong || fault.code == .invalidMessage, let failed = unsent.take(1)
+        else {
+          throw fault
+        }
+        pool.complete(OutcomeList(failed, .failed(fault.description), attempts: failed.attempts + 1))
+      } else if sent < lease.range.count {
+        break
+      }
     }
-    _ = try worker.jobs.transport.flush(until: .now)
+    _ = try transport.flush(until: .now)
   }
 
   /// Waits for one output, then takes all that have arrived.
   private func receive(_ worker: inout Worker) throws(ChannelError) {
-    guard open > 0 else { return }
-    var outcomes: [(ticket: Pool.Ticket, outcome: JobOutcome<Job, Output>)] = []
-    var failure: ChannelError?
-    do throws(ChannelError) {
-      outcomes.append(try worker.results.receive { self.read($0) }.get())
-      while open > 0, let next = try worker.results.tryReceive({ self.read($0) }) {
-        outcomes.append(try next.get())
-      }
-    } catch {
-      failure = error
+    let transport = worker.results.transport
+    var outcomes: OutcomeList?
+    defer { if let outcomes { record(outcomes) } }
+    while open > 0, let bytes = unsafe try transport.take(until: outcomes == nil ? .never : .now) {
+      defer { transport.release() }
+      let bytes = unsafe Span<UInt8>(_unsafeBytes: bytes)
+      try read(bytes, &outcomes)
     }
-    record(outcomes)
-    if let failure { throw failure }
   }
 
-  /// Takes the outputs that a worker sent before it died.
-  private func drain(_ worker: inout Worker) {
-    var outcomes: [(ticket: Pool.Ticket, outcome: JobOutcome<Job, Output>)] = []
-    while let next = try? worker.results.receive({ self.read($0) }), case .success(let outcome) = next {
-      outcomes.append(outcome)
+  /// Matches an output with its job.
+  private func read(_ bytes: Span<UInt8>, _ outcomes: inout OutcomeList?) throws(ChannelError) {
+    var reader = MessageReader(bytes)
+    let header = try PoolProtocol.ResultHeader(from: &reader)
+    // A worker answers in the order of the jobs.
+    guard header.status == .done || header.status == .failed, header.id == nextID &- UInt64(open) else {
+      throw .invalid("an output for a job that the worker doesn't have")
+    }
+    if unanswered.isEmpty {
+      current = inFlight.take(.max)
+      unanswered = current?.range ?? 0..<0
+      if let list = outcomes, let current { outcomes = next(list, current) }
+    }
+    if outcomes == nil, let current {
+      outcomes = OutcomeList(current, worker: index, capacity: open)
+    }
+    outcomes?.append(
+      reader.rest(), isDone: header.status == .done, unanswered.lowerBound,
+      dispatch: header.dispatchNanoseconds, work: header.workNanoseconds)
+    unanswered = (unanswered.lowerBound + 1)..<unanswered.upperBound
+    dispatch.record(header.dispatchNanoseconds)
+    worked &+= header.workNanoseconds
+  }
+
+  /// The list for the outcomes of a further lease: the same one, unless it is another batch's.
+  private func next(_ outcomes: OutcomeList, _ lease: Lease) -> OutcomeList {
+    if outcomes.batch === lease.batch {
+      outcomes.begin(lease)
+      return outcomes
     }
     record(outcomes)
+    return OutcomeList(lease, worker: index, capacity: open)
   }
 
   /// Adapts the window to the duration of the jobs, and passes the outcomes on.
-  private func record(_ outcomes: [(ticket: Pool.Ticket, outcome: JobOutcome<Job, Output>)]) {
-    guard !outcomes.isEmpty else { return }
-    let total = outcomes.reduce(0.0) { $0 + Double($1.outcome.workNanoseconds) }
-    let mean = total / Double(outcomes.count)
+  private func record(_ outcomes: OutcomeList) {
+    let mean = Double(outcomes.workNanoseconds) / Double(max(1, outcomes.records.count))
     meanNanoseconds = meanNanoseconds == 0 ? mean : meanNanoseconds * 0.75 + mean * 0.25
     let wanted = Self.windowNanoseconds / max(meanNanoseconds, Self.leastJobNanoseconds)
     window = max(1, min(pool.options.largestWindow, Int(wanted)))
     pool.complete(outcomes)
-  }
-
-  /// Decodes an output, and matches it with its job.
-  private func read(
-    _ bytes: Span<UInt8>
-  ) -> Result<(ticket: Pool.Ticket, outcome: JobOutcome<Job, Output>), ChannelError> {
-    do throws(ChannelError) {
-      var reader = MessageReader(bytes)
-      let header = try PoolProtocol.ResultHeader(from: &reader)
-      // A worker answers in the order of the jobs.
-      guard header.status != .ready, open > 0, header.id == nextID &- UInt64(open) else {
-        throw .invalid("an output for a job that the worker doesn't have")
-      }
-      let ticket = inFlight[answered]
-      answered += 1
-      if answered == inFlight.count {
-        inFlight.removeAll(keepingCapacity: true)
-        answered = 0
-      } else if answered >= Self.compactionThreshold {
-        inFlight.removeFirst(answered)
-        answered = 0
-      }
-      let rest = reader.rest()
-      let result: Result<Output, JobFailure> =
-        header.status == .done
-        ? .success(try Output(decoding: rest)) : .failure(.failed(try String(decoding: rest)))
-      dispatch.record(header.dispatchNanoseconds)
-      worked &+= header.workNanoseconds
-      return .success((ticket, outcome(ticket, result, header.dispatchNanoseconds, header.workNanoseconds)))
-    } catch {
-      return .failure(error)
-    }
-  }
-
-  private func outcome(
-    _ ticket: Pool.Ticket, _ result: Result<Output, JobFailure>, _ dispatch: UInt64, _ work: UInt64
-  ) -> JobOutcome<Job, Output> {
-    JobOutcome(
-      job: ticket.job, result: result, worker: index, attempts: ticket.attempts + 1,
-      dispatchNanoseconds: dispatch,
-      workNanoseconds: work)
   }
 
   // MARK: Ending

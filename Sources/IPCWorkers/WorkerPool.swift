@@ -19,13 +19,16 @@ public import IPC
 ///
 /// System calls: posix_spawn(3), wait4(2), and those of the mechanism.
 public final class WorkerPool<Job: Message & Sendable, Output: Message & Sendable>: Sendable {
-  private let core: PoolCore<Job, Output>
+  // Jobs are encoded and outcomes decoded here, in code that is compiled where the types are known; the core moves bytes.
+  @usableFromInline let core: PoolCore
 
   /// Starts the workers, and waits until each is ready.
   /// - Throws: `notSupported` for a mechanism that carries no messages or a number of workers under 1; `system` when the
   ///   program can't be started; `closed` when it ends before it is ready; `typeMismatch` when it serves other types;
   ///   `notServed` when this process is a worker itself and doesn't serve.
-  public init(_ options: WorkerPoolOptions) throws(ChannelError) { core = try PoolCore(options) }
+  public init(_ options: WorkerPoolOptions) throws(ChannelError) {
+    core = try PoolCore(options, try PoolProtocol.type(Job.self, Output.self))
+  }
 
   deinit { core.close() }
 
@@ -34,21 +37,42 @@ public final class WorkerPool<Job: Message & Sendable, Output: Message & Sendabl
   /// - Throws: `notSupported` when no pool started this process; `typeMismatch` when the pool has other types;
   ///   `invalidMessage` when the coordinator sends something
   ///   else than jobs; `system`.
-  public static func serve(_ work: (Job) throws -> Output) throws(ChannelError) {
-    try WorkerService<Job, Output>.run(work)
+  @inlinable public static func serve(_ work: (Job) throws -> Output) throws(ChannelError) {
+    try service().run { (bytes, answer) throws(ChannelError) in
+      let job: Job
+      do throws(ChannelError) {
+        job = try Job(decoding: bytes)
+      } catch {
+        return answer.fail(error)
+      }
+      answer.begin()
+      do {
+        let output = try work(job)
+        answer.end()
+        try output.encode(to: &answer.writer)
+      } catch {
+        answer.fail(error)
+      }
+    }
+  }
+
+  @usableFromInline static func service() throws(ChannelError) -> WorkerService {
+    WorkerService(try PoolProtocol.type(Job.self, Output.self))
   }
 
   // MARK: Jobs
 
   /// Executes one job, and returns its output.
   /// - Throws: ``JobFailure``.
-  public func run(_ job: Job) async throws -> Output {
+  @inlinable public func run(_ job: Job) async throws -> Output {
     let result: Result<Output, JobFailure> = await withCheckedContinuation { continuation in
-      let batch = JobBatch<Job, Output> { outcome in
-        continuation.resume(returning: outcome.result)
-        return []
+      let batch = JobBatch { outcomes in
+        outcomes.decode { (outcome: JobOutcome<Job, Output>) in
+          continuation.resume(returning: outcome.result)
+          return []
+        }
       }
-      core.submit([job], batch)
+      core.submit(JobList([job]), batch)
     }
     return try result.get()
   }
@@ -59,12 +83,10 @@ public final class WorkerPool<Job: Message & Sendable, Output: Message & Sendabl
   ///   - jobs: the jobs to begin with.
   ///   - handle: receives each outcome as it arrives, one at a time, on a thread of the pool. It returns the further jobs to
   ///     which the outcome leads.
-  public func process(
+  @inlinable public func process(
     _ jobs: some Sequence<Job>, _ handle: @escaping @Sendable (JobOutcome<Job, Output>) -> [Job]
   ) {
-    let batch = JobBatch<Job, Output>(handle)
-    core.submit(Array(jobs), batch)
-    batch.wait()
+    core.process(JobList(Array(jobs)), JobBatch { outcomes in outcomes.decode(handle) })
   }
 
   // MARK: Ending

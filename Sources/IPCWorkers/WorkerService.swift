@@ -1,48 +1,59 @@
-import IPC
+public import IPC
 import SystemCalls
 
-/// A worker of a pool: receives jobs, executes them, sends outputs.
-enum WorkerService<Job: Message, Output: Message> {
+/// The worker process of a pool: receives jobs, has them executed, sends outputs. It isn't generic: jobs are bytes here.
+@usableFromInline struct WorkerService {
   /// The output of a job that took longer than this is sent at once. Outputs of shorter jobs are sent together, at the
   /// latest when there is no further job.
-  private static var longJobNanoseconds: UInt64 { 20_000 }
+  private static let longJobNanoseconds: UInt64 = 20_000
   /// Outputs are held back no longer than this.
-  private static var maximumDelayNanoseconds: UInt64 { 10 * longJobNanoseconds }
+  private static let maximumDelayNanoseconds = 10 * longJobNanoseconds
 
-  static func run(_ work: (Job) throws -> Output) throws(ChannelError) {
-    let type = try PoolProtocol.type(Job.self, Output.self)
-    var jobs = try jobs(type)
+  private let type: MessageType
+
+  init(_ type: MessageType) { self.type = type }
+
+  /// Receives jobs until the pool closes.
+  /// - Parameter perform: decodes a job, executes it, and writes the answer.
+  @usableFromInline func run(
+    _ perform: (Span<UInt8>, inout JobAnswer) throws(ChannelError) -> Void
+  ) throws(ChannelError) {
+    let jobs = try jobs()
     var results = try ByteSender(inherited: PoolProtocol.results, type: type)
-    var writer = MessageWriter()
+    var answer = JobAnswer()
     PoolProtocol.ResultHeader(id: 0, status: .ready, dispatchNanoseconds: 0, workNanoseconds: 0).encode(
-      to: &writer)
-    Processes.getrusage().encode(to: &writer)
-    try results.send(writer.bytes.span)
+      to: &answer.writer)
+    Processes.getrusage().encode(to: &answer.writer)
+    try results.send(answer.writer.bytes.span)
     results.coalesces = true
+    let receiver = jobs.transport
+    let sender = results.transport
     var flushed = Clock.now()
     do throws(ChannelError) {
       while true {
-        let (header, job) = try next(&jobs)
-        let start = Clock.now()
-        let dispatch = start > header.sentAt ? start - header.sentAt : 0
-        writer.removeAll()
-        let (status, took) = try perform(job, work, header.id, dispatch, start, &writer)
+        guard let bytes = unsafe try receiver.take(until: .never) else { continue }
+        let job = unsafe Span<UInt8>(_unsafeBytes: bytes)
+        var reader = MessageReader(job)
+        answer.reset(try PoolProtocol.JobHeader(from: &reader))
+        try perform(reader.rest(), &answer)
+        receiver.release()
+        answer.finish()
         do throws(ChannelError) {
-          try results.send(writer.bytes.span)
+          _ = unsafe try answer.writer.bytes.span.withUnsafeBytes { bytes throws(ChannelError) in
+            unsafe try sender.send(bytes, until: .never)
+          }
         } catch {
           // An output over the channel's limit fails the job, not the worker.
           guard error.code == .messageTooLong else { throw error }
-          writer.removeAll()
-          PoolProtocol.ResultHeader(
-            id: header.id, status: .failed, dispatchNanoseconds: dispatch, workNanoseconds: took
-          ).encode(to: &writer)
-          writer.append(error.description.utf8)
-          try results.send(writer.bytes.span)
+          answer.fail(error)
+          answer.finish()
+          try results.send(answer.writer.bytes.span)
         }
-        let end = start &+ took
-        if status == .failed || took > longJobNanoseconds || end &- flushed > maximumDelayNanoseconds {
+        if answer.hasFailed || answer.took > Self.longJobNanoseconds
+          || answer.ended &- flushed > Self.maximumDelayNanoseconds
+        {
           try results.flush()
-          flushed = end
+          flushed = answer.ended
         }
       }
     } catch {
@@ -52,17 +63,17 @@ enum WorkerService<Job: Message, Output: Message> {
   }
 
   /// The receiver of the jobs.
-  private static func jobs(_ type: MessageType) throws(ChannelError) -> ByteReceiver {
+  private func jobs() throws(ChannelError) -> ByteReceiver {
     do throws(ChannelError) {
       return try ByteReceiver(inherited: PoolProtocol.jobs, type: type)
     } catch {
-      if error.code == .typeMismatch { try? reportOtherTypes(type) }
+      if error.code == .typeMismatch { try? reportOtherTypes() }
       throw error
     }
   }
 
   /// Tells the coordinator what this process serves.
-  private static func reportOtherTypes(_ type: MessageType) throws(ChannelError) {
+  private func reportOtherTypes() throws(ChannelError) {
     var results = try ByteSender(inherited: PoolProtocol.results)
     var writer = MessageWriter()
     PoolProtocol.ResultHeader(id: 0, status: .otherTypes, dispatchNanoseconds: 0, workNanoseconds: 0).encode(
@@ -71,51 +82,55 @@ enum WorkerService<Job: Message, Output: Message> {
     try results.send(writer.bytes.span)
     try results.close()
   }
+}
 
-  /// Receives a job.
-  private static func next(
-    _ jobs: inout ByteReceiver
-  ) throws(ChannelError) -> (PoolProtocol.JobHeader, Result<Job, ChannelError>) {
-    let received: Result<(PoolProtocol.JobHeader, Result<Job, ChannelError>), ChannelError> = try jobs.receive
-    {
-      bytes in
-      do throws(ChannelError) {
-        var reader = MessageReader(bytes)
-        let header = try PoolProtocol.JobHeader(from: &reader)
-        do throws(ChannelError) {
-          let rest = reader.rest()
-          return .success((header, .success(try Job(decoding: rest))))
-        } catch {
-          return .success((header, .failure(error)))
-        }
-      } catch {
-        return .failure(error)
-      }
-    }
-    return try received.get()
+/// The answer to one job, in the making.
+@usableFromInline struct JobAnswer {
+  /// Room for the header, and behind it the output, or the words of a failure.
+  @usableFromInline var writer = MessageWriter()
+  private(set) var hasFailed = false
+  private var header = PoolProtocol.JobHeader(id: 0, sentAt: 0)
+  private var started: UInt64 = 0
+  /// When the work had ended.
+  private(set) var ended: UInt64 = 0
+
+  /// How long the work took, in nanoseconds.
+  var took: UInt64 { ended &- started }
+
+  /// Begins the answer to a job.
+  mutating func reset(_ header: PoolProtocol.JobHeader) {
+    self.header = header
+    hasFailed = false
+    started = 0
+    ended = 0
+    writer.removeAll()
+    PoolProtocol.ResultHeader.none.encode(to: &writer)
   }
 
-  /// Executes a job, and writes its output or failure to the writer.
-  private static func perform(
-    _ job: Result<Job, ChannelError>, _ work: (Job) throws -> Output, _ id: UInt64, _ dispatch: UInt64,
-    _ start: UInt64, _ writer: inout MessageWriter
-  ) throws(ChannelError) -> (PoolProtocol.Status, UInt64) {
-    var took: UInt64 = 0
-    do {
-      let output = try work(try job.get())
-      took = Clock.now() &- start
-      PoolProtocol.ResultHeader(
-        id: id, status: .done, dispatchNanoseconds: dispatch, workNanoseconds: took
-      ).encode(to: &writer)
-      try output.encode(to: &writer)
-      return (.done, took)
-    } catch {
-      writer.removeAll()
-      PoolProtocol.ResultHeader(
-        id: id, status: .failed, dispatchNanoseconds: dispatch, workNanoseconds: Clock.now() &- start
-      ).encode(to: &writer)
-      writer.append(String(describing: error).utf8)
-      return (.failed, took)
-    }
+  /// The work begins.
+  @usableFromInline mutating func begin() {
+    started = Clock.now()
+    ended = started
+  }
+
+  /// The work has ended; its output follows.
+  @usableFromInline mutating func end() { ended = Clock.now() }
+
+  /// The job has failed: what was written is replaced by the error's words.
+  @usableFromInline mutating func fail(_ error: any Error) {
+    if started == 0 { begin() }
+    if ended == started { end() }
+    hasFailed = true
+    writer.removeAll()
+    PoolProtocol.ResultHeader.none.encode(to: &writer)
+    writer.append(String(describing: error).utf8)
+  }
+
+  /// Fills in the header.
+  mutating func finish() {
+    let dispatch = started > header.sentAt ? started &- header.sentAt : 0
+    PoolProtocol.ResultHeader(
+      id: header.id, status: hasFailed ? .failed : .done, dispatchNanoseconds: dispatch, workNanoseconds: took
+    ).overwrite(&writer)
   }
 }

@@ -7,7 +7,7 @@ import ToyMechanism
 // The other process of the tests. It executes the orders that arrive over `orders`, one per message, and answers each
 // over `report`. Without these endpoints it executes one order, its arguments, and answers on standard output: a process
 // of another user is asked that way, because it couldn't use what it inherits. With the argument `actors` it hosts
-// actors; with `worker` it is the worker of a pool; with `phases` it takes a channel through its phases under strace(1);
+// actors; with `worker` it is the worker of a pool, with `pool-of-integers` a pool itself; with `phases` it takes a channel through its phases under strace(1);
 // with `program` it is a program that `runProgram` runs.
 Catalogue.add(SocketPairMechanism.self)
 let arguments = CommandLine.arguments.dropFirst()
@@ -21,6 +21,11 @@ runProgram {
     try TestHost.serve()
   } else if arguments.first == TestWorker.role {
     try TestWorker.serve()
+  } else if arguments.first == TestWorker.integerWorkerRole {
+    try TestWorker.serveIntegers()
+  } else if arguments.first == TestWorker.integersRole {
+    print(
+      try TestWorker.poolIntegers(Int(arguments.last ?? "") ?? 0, over: arguments.dropFirst().first ?? ""))
   } else if arguments.first == TestWorker.forgetfulRole {
     exit(TestWorker.forget() == .notServed ? 42 : 1)
   } else if arguments.first == PhasedRun.role {

@@ -1,5 +1,6 @@
 package import IPC
 import IPCWorkers
+import Synchronization
 import SystemCalls
 
 /// A job of the tests: a number, a payload, and optionally a port at which the worker waits.
@@ -42,6 +43,30 @@ package enum TestWorker {
       if job.port > 0 { try wait(at: job.port) }
       return job.number
     }
+  }
+
+  /// The arguments that make a program a pool of integer jobs, and its worker.
+  package static let integersRole = "pool-of-integers"
+  package static let integerWorkerRole = "integers"
+
+  /// Answers each integer with the next one.
+  package static func serveIntegers() throws(ChannelError) { try WorkerPool<Int, Int>.serve { $0 + 1 } }
+
+  /// Has two workers do so many jobs. Returns the sum of their outputs.
+  package static func poolIntegers(_ count: Int, over mechanism: String) throws(ChannelError) -> Int {
+    var options = WorkerPoolOptions(workers: 2, over: try Mechanism(named: mechanism))
+    options.arguments = [integerWorkerRole]
+    let pool = try WorkerPool<Int, Int>(options)
+    let sum = Atomic(0)
+    // Without optimization, Array(0..<count) allocates for each element.
+    var jobs: [Int] = []
+    for number in 0..<count { jobs.append(number) }
+    pool.process(jobs) { outcome in
+      if case .success(let number) = outcome.result { sum.add(number, ordering: .relaxed) }
+      return []
+    }
+    pool.close()
+    return sum.load(ordering: .relaxed)
   }
 
   /// The argument that makes a program a worker that forgets to serve, and builds a pool of its own kind.

@@ -6,11 +6,26 @@ public struct MessageWriter: Sendable {
   /// The bytes written so far.
   @inlinable public var bytes: [UInt8] { storage }
 
+  /// How many bytes were written so far.
+  @inlinable public var count: Int { storage.count }
+
   /// A writer without bytes.
   public init() {}
 
   /// Removes all bytes, and keeps the memory.
   @inlinable public mutating func removeAll() { storage.removeAll(keepingCapacity: true) }
+
+  /// Removes the bytes behind the first `count`.
+  @usableFromInline package mutating func truncate(to count: Int) { storage.removeSubrange(count...) }
+
+  /// Writes an integer over bytes that were written before.
+  @inlinable package mutating func overwrite<Value: FixedWidthInteger & BitwiseCopyable>(
+    _ value: Value, at offset: Int
+  ) {
+    unsafe storage.withUnsafeMutableBytes {
+      unsafe $0.storeBytes(of: value.littleEndian, toByteOffset: offset, as: Value.self)
+    }
+  }
 
   /// An integer, little-endian, in as many bytes as its type has.
   @inlinable public mutating func write<Value: FixedWidthInteger & BitwiseCopyable>(_ value: Value) {

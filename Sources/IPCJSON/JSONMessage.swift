@@ -14,8 +14,8 @@ public protocol JSONMessage: Message, Codable {}
 extension JSONMessage {
   /// The type's name without its module.
   public static var messageName: String { unqualifiedName(of: Self.self) }
-  /// `json`.
-  public static var messageCoding: MessageCoding { MessageCoding("json") }
+  /// ``/IPC/MessageCoding/json``.
+  public static var messageCoding: MessageCoding { .json }
 
   /// Writes the value as JSON.
   /// - Throws: `invalidMessage`, when the value can't be encoded.

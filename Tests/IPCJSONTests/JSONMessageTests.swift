@@ -46,6 +46,16 @@ private struct Job: Codable, Hashable, JSONMessage {
         == .invalidMessage)
   }
 
+  @Test("JSON travels as a line, for programs that know no frames")
+  func jsonLines() throws {
+    var jobs = try Channel<Job>(at: "pipe:?framing=line")
+    try jobs.sender.send(Job(url: "a\nb", depth: 1, ratio: nil))
+    let line = Array(#"{"url":"echo","depth":2}"#.utf8)
+    try jobs.sender.bytes.send(line.span)
+    #expect(try jobs.receiver.receive() == Job(url: "a\nb", depth: 1, ratio: nil))
+    #expect(try jobs.receiver.receive() == Job(url: "echo", depth: 2, ratio: nil))
+  }
+
   @Test("every beginning of a JSON message is refused, with the type's name")
   func jsonPrefixes() throws {
     let bytes = try encode(Job(url: "http://example.com", depth: 12, ratio: 2.5))

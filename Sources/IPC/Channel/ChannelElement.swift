@@ -14,8 +14,11 @@ extension ChannelOptions {
         throw .cannotCarry(type, mechanism, "carries four bytes", "Channel<Int32>")
       }
     } else if traits.peerIsCommand || options.framing == .line {
-      guard type == String.self || type == [UInt8].self else {
-        throw .cannotCarry(type, mechanism, "carries lines of text", "Channel<String> or Channel<[UInt8]>")
+      // JSON has no newline, as its encoder writes it.
+      guard type == String.self || type == [UInt8].self || Element.messageCoding == .json else {
+        throw .cannotCarry(
+          type, mechanism, "carries lines of text",
+          "Channel<String> or Channel<[UInt8]>, or make it a JSONMessage")
       }
     }
     return options
@@ -37,6 +40,7 @@ extension ChannelError {
   ) -> ChannelError {
     ChannelError(
       .notSupported, .open, mechanism,
-      "this channel \(what), and can't carry a \(Element.messageName): open it as a \(choice)")
+      "this channel \(what), and can't carry messages of the type \(Element.messageName): open it as a \(choice)"
+    )
   }
 }

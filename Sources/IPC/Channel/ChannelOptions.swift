@@ -105,7 +105,7 @@ public struct ChannelOptions: Hashable, Sendable {
     }
   }
 
-  /// Refuses what is out of its range, and a type that the mechanism doesn't have.
+  /// Refuses what is out of its range, and what the mechanism doesn't have.
   package func check(_ mechanism: Mechanism) throws(ChannelError) {
     let types = mechanism.traits.types
     if let type, !types.contains(type) {
@@ -115,6 +115,14 @@ public struct ChannelOptions: Hashable, Sendable {
       throw ChannelError(
         .invalidAddress, .open, mechanism,
         "a \(mechanism.name) channel has no type=\(type.rawValue): \(choice)")
+    }
+    for (key, sharing, isPossible, what) in [
+      ("senders", senders, mechanism.traits.manySenders, "sender"),
+      ("receivers", receivers, mechanism.traits.manyReceivers, "receiver"),
+    ] where sharing == .many && !isPossible {
+      throw ChannelError(
+        .invalidAddress, .open, mechanism,
+        "a \(mechanism.name) channel has one \(what): leave \(key)=many out")
     }
     guard (0...Self.largestMaximum).contains(maximumMessageBytes) else {
       throw ChannelError(

@@ -65,6 +65,8 @@ public struct MessageCoding: Hashable, Sendable {
   public static let binary = MessageCoding("binary")
   /// The value as it lies in memory: ``FixedLayoutMessage``.
   public static let fixed = MessageCoding("fixed")
+  /// JSON: a `JSONMessage` of the library `IPCJSON`.
+  public static let json = MessageCoding("json")
   /// UTF-8.
   public static let text = MessageCoding("text")
   /// Bytes as they are.

@@ -79,6 +79,19 @@ extension Mechanism {
   /// A TCP socket: tcp(7).
   public static let tcp = Mechanism("tcp")
 
+  /// A POSIX message queue: mq_open(3).
+  public static let posixQueue = Mechanism("posix-queue")
+  /// A POSIX semaphore, which counts tokens: sem_init(3).
+  public static let posixSemaphore = Mechanism("posix-semaphore")
+  /// An eventfd, which counts tokens: eventfd(2).
+  public static let eventfd = Mechanism("eventfd")
+  /// Real-time signals, which carry an integer: sigqueue(3).
+  public static let signal = Mechanism("signal")
+  /// Lines to or from a shell command: popen(3).
+  public static let popen = Mechanism("popen")
+  /// A lock-free ring in anonymous memory: memfd_create(2).
+  public static let memfd = Mechanism("memfd")
+
   /// The seven mechanisms, in the order in which reports list them.
   public static var all: [Mechanism] { Catalogue.mechanisms.map { $0.mechanism } }
 

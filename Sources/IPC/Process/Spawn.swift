@@ -111,7 +111,9 @@ public struct Spawn: ~Copyable {
     guard transport.mechanism.traits.manySenders, transport.admitsMoreSenders else {
       throw ChannelError(
         .notSupported, .pass, transport.mechanism,
-        "this channel has one sender: pass it, or open the channel with ?senders=many")
+        transport.mechanism.traits.manySenders
+          ? "this channel has one sender: pass it, or open the channel with ?senders=many"
+          : "this channel has one sender: pass it, or use a mechanism with many, such as queue")
     }
     try add(name, .sender, transport.mechanism, transport.options, try transport.transfer(), finish: nil)
   }

@@ -75,6 +75,41 @@ extension AllTests {
       #expect((try? Files.stat(folder)) == nil)
     }
 
+    @Test(
+      "several senders or receivers are refused where the mechanism has one",
+      arguments: Mechanism.all + Mechanism.variants)
+    func oneSenderOnly(_ mechanism: Mechanism) {
+      for (option, isPossible) in [
+        ("senders", mechanism.traits.manySenders), ("receivers", mechanism.traits.manyReceivers),
+      ] where !isPossible {
+        let address = "\(mechanism.name):x?\(option)=many"
+        for opensReceiver in [true, false] {
+          do throws(ChannelError) {
+            if opensReceiver {
+              _ = try ByteReceiver(at: address)
+            } else {
+              _ = try ByteSender(to: address, within: .milliseconds(1))
+            }
+            Issue.record("\(address) was opened")
+          } catch {
+            #expect(error.code == .invalidAddress, "\(error)")
+            #expect(error.message.contains("leave \(option)=many out"), "\(error)")
+          }
+        }
+      }
+    }
+
+    @Test("the constants have the names of addresses")
+    func constants() throws {
+      let constants: [Mechanism] = [
+        .pipe, .fifo, .queue, .semaphore, .memory, .unix, .tcp, .posixQueue, .posixSemaphore, .eventfd,
+        .signal, .popen,
+        .memfd,
+      ]
+      #expect(constants == Mechanism.all + Mechanism.variants)
+      for mechanism in constants { #expect(try Mechanism(named: mechanism.name) == mechanism) }
+    }
+
     @Test("a file on the way to a path is named", arguments: paths)
     func fileAsFolder(_ mechanism: Mechanism) throws {
       Watchdog.at(mechanism.name)

@@ -8,7 +8,7 @@ import SystemCalls
 /// - Waiting: ppoll(2) on the eventfd and the liveness pipe.
 /// - Dying: the liveness pipe hangs up. A process killed between the two calls takes one place with it.
 enum EventfdMechanism: MechanismImplementation {
-  static let mechanism = Mechanism("eventfd")
+  static let mechanism = Mechanism.eventfd
 
   static let traits = MechanismTraits(
     summary: "a counter behind a descriptor: tokens", addressForm: "eventfd:",

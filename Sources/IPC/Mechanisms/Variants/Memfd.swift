@@ -9,7 +9,7 @@ import SystemCalls
 ///   sender that connects the memory and the liveness pipe: four descriptors, with sendmsg(2) and SCM_RIGHTS.
 /// - Sending, receiving, waiting and dying: as through shared memory (``SharedMemoryMechanism``).
 enum MemfdMechanism: MechanismImplementation {
-  static let mechanism = Mechanism("memfd")
+  static let mechanism = Mechanism.memfd
 
   static let traits = MechanismTraits(
     summary: "the ring of shared memory, in memory that has no name and leaves nothing behind",

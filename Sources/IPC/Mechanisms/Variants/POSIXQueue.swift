@@ -11,7 +11,7 @@ import SystemCalls
 /// - Waiting: ppoll(2) on the queue and the liveness pipe.
 /// - Dying: the liveness pipe hangs up. The last endpoint removes the name.
 enum POSIXQueueMechanism: MechanismImplementation {
-  static let mechanism = Mechanism("posix-queue")
+  static let mechanism = Mechanism.posixQueue
 
   static let traits = MechanismTraits(
     summary: "the other message queue of the kernel: no types, but a descriptor that poll(2) knows",

@@ -10,7 +10,7 @@ import SystemCalls
 /// - Dying: the liveness pipe hangs up. There is no SEM_UNDO: a process killed between the two calls takes one place
 ///   with it. The last endpoint removes the segment with shmctl(2), IPC_RMID.
 enum POSIXSemaphoreMechanism: KernelObjectMechanism {
-  static let mechanism = Mechanism("posix-semaphore")
+  static let mechanism = Mechanism.posixSemaphore
 
   static let traits = MechanismTraits(
     summary: "counters in shared memory: tokens, without a call while nothing waits",

@@ -9,7 +9,7 @@ import SystemCalls
 /// - Dying: the command's end closes its pipe. An endpoint that closes waits for the command with wait4(2), as
 ///   pclose(3) does.
 enum PopenMechanism: MechanismImplementation {
-  static let mechanism = Mechanism("popen")
+  static let mechanism = Mechanism.popen
 
   static let traits = MechanismTraits(
     summary: "a command's input or output", addressForm: "popen:COMMAND",

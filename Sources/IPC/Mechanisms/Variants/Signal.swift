@@ -12,7 +12,7 @@ import SystemCalls
 /// - Dying: the liveness pipe hangs up. A sender that died between taking a place and sending keeps that place; the
 ///   receiver waits 100 ms for signals that may still be on their way.
 enum SignalMechanism: KernelObjectMechanism {
-  static let mechanism = Mechanism("signal")
+  static let mechanism = Mechanism.signal
 
   static let traits = MechanismTraits(
     summary: "realtime signals: an int of four bytes each", addressForm: "signal:NAME",

@@ -156,12 +156,7 @@ final class ActorSendQueue: @unchecked Sendable {
           var left = messages
           while true {
             for message in left {
-              var slice = Duration.seconds(1)
-              // Checks periodically whether the queue was closed.
-              while try !send(message, until: .within(slice)) {
-                if isClosed { return stop() }
-                slice = min(slice * 2, .seconds(60))
-              }
+              guard try transport.send(message, until: .never, unless: { self.isClosed }) else { return stop() }
               unsent.subtract(1, ordering: .relaxed)
             }
             while try !transport.flush(until: .within(.seconds(1))) { if isClosed { return stop() } }

@@ -135,6 +135,11 @@ package enum Files {
     }
   }
 
+  /// ftruncate(2) to a length.
+  package static func ftruncate(_ file: borrowing Descriptor, to bytes: Int) throws(SystemError) {
+    try system(.ftruncate) { Glibc.ftruncate(file.raw, off_t(bytes)) }
+  }
+
   /// ftruncate(2) to nothing, and lseek(2) to the beginning: the next write is the file's first.
   package static func ftruncate(_ file: borrowing Descriptor) throws(SystemError) {
     try system(.ftruncate) { Glibc.ftruncate(file.raw, 0) }

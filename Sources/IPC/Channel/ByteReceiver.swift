@@ -45,8 +45,9 @@ public struct ByteReceiver: ~Copyable, @unchecked Sendable {
     _ check: (ChannelOptions, Mechanism) throws(ChannelError) -> Void = { _, _ in }
   ) throws(ChannelError) {
     let endpoint = try Inheritance.endpoint(name, .receiver, type, check)
-    defer { Inheritance.wasTaken(name) }
+    // Until it has an owner, its objects count as untaken, and go with the parent.
     self.init(try Catalogue.implementation(of: endpoint.mechanism).adoptReceiver(endpoint))
+    Inheritance.wasTaken(name)
   }
 
   /// The channel's mechanism.

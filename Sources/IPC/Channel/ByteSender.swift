@@ -48,8 +48,9 @@ public struct ByteSender: ~Copyable, @unchecked Sendable {
     _ check: (ChannelOptions, Mechanism) throws(ChannelError) -> Void = { _, _ in }
   ) throws(ChannelError) {
     let endpoint = try Inheritance.endpoint(name, .sender, type, check)
-    defer { Inheritance.wasTaken(name) }
+    // Until it has an owner, its objects count as untaken, and go with the parent.
     self.init(try Catalogue.implementation(of: endpoint.mechanism).adoptSender(endpoint))
+    Inheritance.wasTaken(name)
   }
 
   /// The channel's mechanism.

@@ -88,7 +88,9 @@ package struct MessageType: Hashable, Sendable {
     // Not by characters: a name may begin with a scalar that would combine with the space.
     let scalars = String(text).unicodeScalars
     let space = scalars.firstIndex(of: " ") ?? scalars.endIndex
-    guard let fingerprint = UInt64(String(scalars[..<space]), radix: 16) else { return nil }
-    self.init(fingerprint: fingerprint, name: String(scalars[space...].dropFirst()))
+    let name = String(scalars[space...].dropFirst())
+    // A name is never empty; a line that was cut off may have none.
+    guard let fingerprint = UInt64(String(scalars[..<space]), radix: 16), !name.isEmpty else { return nil }
+    self.init(fingerprint: fingerprint, name: name)
   }
 }

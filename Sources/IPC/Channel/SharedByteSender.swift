@@ -32,7 +32,10 @@ package final class SharedByteSender: @unchecked Sendable {
   /// Sends a message if the channel has room.
   func trySend(_ bytes: [UInt8]) throws(ChannelError) -> Bool {
     var seen = ReadinessWatch.SeenState()
-    return try isWhole(bytes) ? put(bytes, &seen) : sendLarge(bytes, until: .now)
+    if isWhole(bytes) { return try put(bytes, &seen) }
+    // It may have to wait in the middle. The look finds an endpoint that is closed.
+    _ = try hasRoom(&seen)
+    return false
   }
 
   /// Sends a message, as a thread.
@@ -116,9 +119,7 @@ package final class SharedByteSender: @unchecked Sendable {
     let result = try await withTaskCancellationHandler {
       try await watch.whileBorrowed { () -> Result<Void, any Error> in
         Result {
-          let sent = try Self.send(bytes, sender.transport, until: .never) {
-            watch.isClosing || isCancelled.isSet
-          }
+          let sent = try sender.transport.send(bytes, until: .never) { watch.isClosing || isCancelled.isSet }
           if sent { return }
           throw watch.isClosing
             ? ChannelError.closed(.send, sender.transport.mechanism) : CancellationError() as any Error
@@ -134,7 +135,8 @@ package final class SharedByteSender: @unchecked Sendable {
   private func sendLarge(_ bytes: [UInt8], until deadline: Deadline) throws(ChannelError) -> Bool {
     guard try watch.borrow(until: deadline) else { return false }
     defer { watch.returnBorrowed() }
-    let sent = try Self.send(bytes, sender.transport, until: deadline) { watch.isClosing }
+    let watch = self.watch
+    let sent = try sender.transport.send(bytes, until: deadline) { watch.isClosing }
     if !sent, watch.isClosing { throw .closed(.send, mechanism) }
     return sent
   }
@@ -143,28 +145,6 @@ package final class SharedByteSender: @unchecked Sendable {
     private let flag = Atomic<Bool>(false)
     var isSet: Bool { flag.load(ordering: .acquiring) }
     func set() { flag.store(true, ordering: .releasing) }
-  }
-
-  /// How long a large message's first try lasts.
-  private static let firstTry = Duration.milliseconds(500)
-
-  /// Blocks until the message has gone. To look whether to give up it takes the message back, so that all of it goes
-  /// again: after a try in which a part of it went, the next lasts twice as long.
-  /// - Returns: false if the deadline passes, or the message is given up: nothing is sent then.
-  private static func send(
-    _ bytes: [UInt8], _ transport: any SenderTransport, until deadline: Deadline,
-    givingUpIf isOver: () -> Bool
-  ) throws(ChannelError) -> Bool {
-    var length = firstTry
-    while true {
-      let before = transport.bytesCarried
-      let sent = unsafe try bytes.span.withUnsafeBytes { bytes throws(ChannelError) in
-        unsafe try transport.send(bytes, until: min(deadline, .within(length)))
-      }
-      if sent { return true }
-      if isOver() || deadline.hasPassed { return false }
-      if transport.bytesCarried != before { length *= 2 }
-    }
   }
 
   func register(_ waker: any ReadinessWaiter, _ seen: ReadinessWatch.SeenState, _ bytes: [UInt8]) {

@@ -4,9 +4,8 @@ import ConcurrencyModels
 /// ``Sender/shared()`` makes one. ``SharedReceiver`` says how it waits.
 ///
 /// A message that is larger than what goes at once (4 KiB on byte streams, half the ring in shared memory, else a unit of
-/// the mechanism's) keeps the endpoint for itself while it goes; a task's is sent by a thread that may block. After half a
-/// second, that thread takes the message back to look whether the task was cancelled or this endpoint closed; if so, nothing
-/// is sent. Else all of it goes again, and the next look comes after twice the time if a part of it had gone.
+/// the mechanism's) keeps the endpoint for itself while it goes; a task's is sent by a thread that may block. When the task is
+/// cancelled or this endpoint closed, that thread takes the message back within a quarter of a second: nothing is sent.
 ///
 /// System calls: those of ``Sender``; epoll_wait(2), futex(2) or semtimedop(2) to wait.
 public final class SharedSender<Element: Message>: Sendable {
@@ -34,7 +33,7 @@ public final class SharedSender<Element: Message>: Sendable {
   }
 
   /// Sends a message if the channel has room.
-  /// - Returns: false if the call would wait; nothing is sent then.
+  /// - Returns: false if the call would wait, and for a message that is larger than what goes at once; nothing is sent then.
   public func trySend(_ message: borrowing Element) throws(ChannelError) -> Bool {
     try core.trySend(try SharedByteSender.bytes(message))
   }

@@ -48,7 +48,9 @@ extension KernelObjectMechanism {
     let (entry, liveness) = try RegistryEntry.joinSending(
       mechanism, address.target, sharesSending: traits.manySenders, type: address.options.messageType,
       until: deadline)
-    return try sender(KernelObjectIDs(mechanism, entry.ids), liveness, address.options)
+    return try liveness.leavingIfItFails(entry) { () throws(ChannelError) in
+      try sender(KernelObjectIDs(mechanism, entry.ids), liveness, address.options)
+    }
   }
 
   static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
@@ -59,7 +61,9 @@ extension KernelObjectMechanism {
       ResourceCleaner.prepare()
       return try create(options)
     }
-    return try receiver(KernelObjectIDs(mechanism, entry.ids), liveness, options)
+    return try liveness.leavingIfItFails(entry) { () throws(ChannelError) in
+      try receiver(KernelObjectIDs(mechanism, entry.ids), liveness, options)
+    }
   }
 
   static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport {

@@ -158,6 +158,19 @@ import SystemCalls
     }
   }
 
+  /// Makes an endpoint of a channel with a name that this process has joined. If that fails, it leaves the name, and removes
+  /// what nobody uses.
+  func leavingIfItFails<Endpoint>(
+    _ entry: RegistryEntry, _ make: () throws(ChannelError) -> Endpoint
+  ) throws(ChannelError) -> Endpoint {
+    do throws(ChannelError) {
+      return try make()
+    } catch {
+      leave { ResourceCleaner.remove(entry.ids) }
+      throw error
+    }
+  }
+
   /// Whether no process holds an endpoint of the channel.
   var isAlone: Bool { Self.isUnused(senders.raw, receivers.raw) }
 

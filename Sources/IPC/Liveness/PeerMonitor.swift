@@ -14,34 +14,42 @@ final class PeerMonitor: Sendable {
   // Held while a callback runs: after unwatch() returns, none runs any more.
   private let state = Mutex(State())
 
-  private static let shared: Result<PeerMonitor, SystemError> = {
-    do throws(SystemError) {
+  private static let shared = Mutex<PeerMonitor?>(nil)
+
+  /// The monitor, which the first call starts. One that fails, for want of a descriptor, leaves it to the next.
+  private static func started() throws(SystemError) -> PeerMonitor {
+    try shared.withLock { shared throws(SystemError) in
+      if let shared { return shared }
       let monitor = try PeerMonitor()
       try Threads.start(name: "ipc-liveness") { monitor.run() }
-      return .success(monitor)
-    } catch {
-      return .failure(error)
+      shared = monitor
+      return monitor
     }
-  }()
+  }
 
   private init() throws(SystemError) { epoll = try Epoll() }
 
   /// Calls `gone` once, on the monitor's thread, when the descriptor hangs up.
   static func watch(_ descriptor: Int32, _ gone: @escaping @Sendable () -> Void) throws(SystemError) -> UInt64
   {
-    let monitor = try shared.get()
+    let monitor = try started()
     let token = monitor.state.withLock { state in
       let token = state.next
       state.next += 1
       state.watched[token] = gone
       return token
     }
-    try monitor.epoll.add(descriptor, [.hangUp, .once], token: token)
+    do throws(SystemError) {
+      try monitor.epoll.add(descriptor, [.hangUp, .once], token: token)
+    } catch {
+      monitor.state.withLock { _ = $0.watched.removeValue(forKey: token) }
+      throw error
+    }
     return token
   }
 
   static func unwatch(_ descriptor: Int32, _ token: UInt64) {
-    guard let monitor = try? shared.get() else { return }
+    guard let monitor = shared.withLock({ $0 }) else { return }
     monitor.epoll.remove(descriptor)
     monitor.state.withLock { _ = $0.watched.removeValue(forKey: token) }
   }

@@ -101,9 +101,8 @@ final class RegistryEntry: Sendable {
           "\"\(name)\" already has its one receiver: close that receiver, or use another name")
       }
       let entry = RegistryEntry(mechanism, name, path: path, ids: found.ids, run: found.run)
-      let liveness = try entry.liveness(.receiver)
       try entry.record(type, found, file)
-      return (entry, liveness)
+      return (entry, try entry.liveness(.receiver))
     }
     if let found { ResourceCleaner.remove(found.ids) }
     let run = String(UInt64.random(in: 1 ... .max), radix: 16)
@@ -155,7 +154,6 @@ final class RegistryEntry: Sendable {
       let entry = RegistryEntry(mechanism, name, path: path, ids: found.ids, run: found.run)
       let liveness = try entry.liveness(.sender)
       if liveness.hasNoReceiver { continue }
-      try entry.record(type, found, file)
       return (entry, liveness)
     } while backoff.pause()
     removeDirectoryIfEmpty(path)
@@ -242,8 +240,8 @@ final class RegistryEntry: Sendable {
     type.map { "\(typeKey) \($0.text)\n" } ?? ""
   }
 
-  /// The first process that says its type decides for those that follow. The line goes behind the others, in one write,
-  /// so that a death leaves all of it or nothing.
+  /// The first receiver with a type decides for those that follow. The line goes behind the others; what a failure leaves
+  /// of it is taken back.
   /// - Parameter file: locked, and read to its end.
   private func record(
     _ type: MessageType?, _ found: Content, _ file: borrowing Descriptor
@@ -252,6 +250,7 @@ final class RegistryEntry: Sendable {
     do throws(SystemError) {
       try Files.writeText(file, Self.typeLine(type))
     } catch {
+      try? Files.ftruncate(file, to: found.bytes)
       throw ChannelError(error, .open, mechanism, path)
     }
   }
@@ -259,6 +258,8 @@ final class RegistryEntry: Sendable {
   /// An entry's content.
   private struct Content {
     let version: Int
+    /// How many bytes the file has.
+    let bytes: Int
     let run: String
     /// The line of the type; nil: there is none, and any type fits.
     let type: String?
@@ -293,7 +294,9 @@ final class RegistryEntry: Sendable {
     guard let run = fields.removeValue(forKey: runKey) ?? (version == WireFormat.version ? nil : "") else {
       return nil
     }
-    return Content(version: version, run: run, type: fields.removeValue(forKey: typeKey), ids: fields)
+    return Content(
+      version: version, bytes: text.utf8.count, run: run, type: fields.removeValue(forKey: typeKey),
+      ids: fields)
   }
 
   /// Runs `body` while no process can join or leave.

@@ -78,7 +78,7 @@ enum FIFOMechanism: MechanismImplementation {
     repeat {
       do throws(ChannelError) {
         let writer = FIFOWriter(mechanism, try open(path, .write), sharing(address.options))
-        return FramedSender(mechanism, writer, address.options, saysHello: true)
+        return FramedSender(mechanism, writer, address.options, hello: .eachProcess)
       } catch {
         // ENXIO: no reader; ENOENT: no FIFO yet.
         guard error.meansNoReceiver else { throw error }

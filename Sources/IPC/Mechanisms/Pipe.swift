@@ -50,7 +50,7 @@ enum PipeMechanism: MechanismImplementation {
     _ address: Address, until deadline: Deadline
   ) throws(ChannelError) -> any SenderTransport {
     let writer = PipeWriter(mechanism, try descriptor(address), sharing(address.options))
-    return FramedSender(mechanism, writer, address.options, saysHello: true)
+    return FramedSender(mechanism, writer, address.options, hello: .eachProcess)
   }
 
   static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {

@@ -191,8 +191,10 @@ enum TCPMechanism: MechanismImplementation {
 
     /// The sender, if the receiver is this user's and has the same messages.
     consuming func sender(_ address: Address) throws(ChannelError) -> any SenderTransport {
+      let type: MessageType?
       switch answer {
-      case .received(let type) where isAdmitted:
+      case .received(let theirs) where isAdmitted:
+        type = theirs
         do throws(ChannelError) {
           try MessageType.check(Handshake.type(address.options), type, .open, mechanism)
         } catch {
@@ -208,7 +210,7 @@ enum TCPMechanism: MechanismImplementation {
       }
       let sender = FramedSender(
         mechanism, TCPWriter(mechanism, socket, unitBytes: unitBytes, isStream: true), address.options,
-        saysHello: true)
+        hello: .eachConnection(type))
       sender.sayHello()
       return sender
     }

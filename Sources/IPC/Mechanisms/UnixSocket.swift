@@ -111,7 +111,7 @@ enum UnixSocketMechanism: MechanismImplementation {
             throw error
           }
           let sender = FramedSender(
-            mechanism, writer(socket, kind, address.options), address.options, saysHello: true)
+            mechanism, writer(socket, kind, address.options), address.options, hello: .eachConnection(type))
           sender.sayHello()
           return sender
         case .otherVersion(let version): throw .versionMismatch(version, .open, mechanism)

@@ -12,6 +12,9 @@
   /// Whether another process can get a sender into the same channel.
   var admitsMoreSenders: Bool { get }
 
+  /// What a send with a deadline asks now and then while it waits: true ends it, as its deadline does. Nil: it asks nothing.
+  var givesUp: (() -> Bool)? { get set }
+
   /// Returns false if the deadline passes; nothing is sent then.
   func send(_ bytes: UnsafeRawBufferPointer, until deadline: Deadline) throws(ChannelError) -> Bool
   /// Returns room for a message of at most `capacity` bytes, in place where the mechanism can; nil if the deadline
@@ -74,6 +77,26 @@
 }
 
 extension SenderTransport {
+  /// Sends a message however long it takes.
+  /// - Parameter givesUp: asked now and then while the call waits; true ends it.
+  /// - Returns: false if the deadline passes or `givesUp` says so; nothing is sent then.
+  package func send(
+    _ bytes: [UInt8], until deadline: Deadline, unless givesUp: @escaping () -> Bool
+  ) throws(ChannelError) -> Bool {
+    self.givesUp = givesUp
+    defer { self.givesUp = nil }
+    // A call without any deadline sleeps in the kernel, and asks nothing.
+    let limit = min(deadline, .within(.seconds(1_000_000_000)))
+    return unsafe try bytes.span.withUnsafeBytes { bytes throws(ChannelError) in
+      unsafe try send(bytes, until: limit)
+    }
+  }
+
+  // Where no message is so large that it goes in parts.
+  var givesUp: (() -> Bool)? {
+    get { nil }
+    set {}
+  }
   var reservesSharedMemory: Bool { false }
   func discard() {}
   func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool { true }

@@ -36,26 +36,47 @@ final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Senda
   private let lockOfOwner = OwnerLock()
   private var isRegistered = false
   private var reservedLocked = false
-  private let saysHello: Bool
+  /// Whether the process that takes this sender over says hello again.
+  private let passesHello: Bool
+  var givesUp: (() -> Bool)?
   /// The bytes of a hello that wait to be written with the first message.
   private var helloBytes = 0
 
   /// A batch of small messages that one write takes has at most so many bytes.
   private static let maximumBatchBytes = 1 << 16
   private static let firstBufferBytes = 4096
+  /// How often a send that waits asks ``givesUp``.
+  private static let lookInterval = Duration.milliseconds(250)
   /// The parameter of a passed sender that says hello.
   private static let helloKey = "hello"
   /// The numbers of senders whose fragments can mix.
   private static let numbers: Range<UInt32> = 2..<(1 << 31)
 
-  /// - Parameter saysHello: whether the receiver can't know otherwise what this sender sends.
+  /// How a sender says what it sends.
+  enum HelloUse {
+    /// It doesn't: the processes have compared before.
+    case none
+    /// Each process with a number of its own does, since nothing else tells the receiver.
+    case eachProcess
+    /// The process that opens a connection does. It knows the receiver's type.
+    case eachConnection(MessageType?)
+  }
+
   init(
-    _ mechanism: Mechanism, _ writer: any ByteWriter, _ options: ChannelOptions, saysHello: Bool = false
+    _ mechanism: Mechanism, _ writer: any ByteWriter, _ options: ChannelOptions, hello: HelloUse = .none
   ) {
     self.mechanism = mechanism
-    self.saysHello = saysHello && options.framing == .frames
     self.writer = writer
-    self.options = options
+    var known = options
+    var saysHello = options.framing == .frames
+    passesHello = if case .eachProcess = hello { saysHello } else { false }
+    switch hello {
+    case .none: saysHello = false
+    case .eachProcess: break
+    // What a child is told of the channel.
+    case .eachConnection(let type): known.messageType = options.messageType ?? type
+    }
+    self.options = known
     stream = !writer.interleavesFragments ? 0 : UInt32.random(in: Self.numbers)
     spinPolicy = SpinPolicy(options.wait)
     batchLimit = min(writer.unitBytes, Self.maximumBatchBytes)
@@ -66,7 +87,7 @@ final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Senda
     usesFrames = options.framing == .frames
     blocks = options.wait == .block
     limit = options.maximumMessageBytes
-    if self.saysHello {
+    if saysHello {
       let hello = Hello(number: stream, type: options.messageType).frame
       unsafe hello.withUnsafeBytes { unsafe pending.append($0) }
       helloBytes = hello.count
@@ -76,7 +97,8 @@ final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Senda
   /// The sender that the parent process passed, over its writer.
   convenience init(_ inherited: InheritedEndpoint, _ writer: any ByteWriter) {
     self.init(
-      inherited.mechanism, writer, inherited.options, saysHello: inherited.parameters[Self.helloKey] != nil)
+      inherited.mechanism, writer, inherited.options,
+      hello: inherited.parameters[Self.helloKey] == nil ? .none : .eachProcess)
   }
 
   /// Says hello now: the receiver of a socket learns of a sender that never sends.
@@ -267,7 +289,7 @@ final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Senda
     guard try flush(until: .never) else { throw .timedOut(.pass, mechanism) }
     let transfer = try writer.transfer()
     // The frames of the process that takes this sender have a number of their own.
-    return saysHello
+    return passesHello
       ? EndpointTransfer(
         parameters: transfer.parameters + [(Self.helloKey, "1")], descriptors: transfer.descriptors)
       : transfer
@@ -366,9 +388,19 @@ final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Senda
     }
     if !done, !(options.wait == .spin && deadline.hasPassed) {
       _ = FlushRegistry.flushBeforeWaiting()
-      count = unsafe try writer.write(head, body, until: deadline)
+      count = unsafe try sleepAndWrite(head, body, deadline)
     }
     return count
+  }
+
+  private func sleepAndWrite(
+    _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, _ deadline: Deadline
+  ) throws(ChannelError) -> Int {
+    guard let givesUp else { return unsafe try writer.write(head, body, until: deadline) }
+    while true {
+      let count = unsafe try writer.write(head, body, until: min(deadline, .within(Self.lookInterval)))
+      if count > 0 || deadline.hasPassed || givesUp() { return count }
+    }
   }
 
   /// Writes all, or nothing if the deadline passes first.

@@ -71,26 +71,55 @@ extension AllTests {
       #expect(errors == (isTold ? [.typeMismatch] : []))
     }
 
-    /// A sender that was opened by its address, without a type, and that a child takes with one.
-    @Test(arguments: carrying(.named).filter { [.fifo, .unix, .tcp].contains($0.mechanism) }, [false, true])
-    func aSenderThatWasOpenedByAddressSaysHelloInAChildToo(_ subject: Subject, _ fits: Bool) throws {
+    /// A sender that was opened by its address, without a type, and that a child takes with one: the child's frames have a
+    /// number of their own on a FIFO; a connection has told the type of the receiver.
+    @Test(arguments: carrying(.named).filter { [.fifo, .unix, .tcp, .memfd].contains($0.mechanism) })
+    func aPassedSenderThatWasOpenedByAddressIsComparedToo(_ subject: Subject) throws {
       Watchdog.at(subject)
+      let isFIFO = subject.mechanism == .fifo
       let address = try subject.address()
       var receiver = try Receiver<String>(at: address)
       var sender = try ByteSender(to: address)
+      let text: [UInt8] = Array("from the parent".utf8)
+      try sender.send(text.span)
       let peer = try PeerProcess { (spawn) throws(ChannelError) in try spawn.pass(&sender, as: "end") }
-      #expect(try peer.ask("inherit-typed \(fits ? "texts" : "integers") end") == "sent")
-      if fits {
-        #expect(try receiver.next() == "from the child")
-      } else {
+      #expect(
+        try peer.ask("inherit-typed \(isFIFO ? "integers" : "sender") end")
+          == (isFIFO ? "sent" : "typeMismatch sent"))
+      #expect(try receiver.next() == "from the parent")
+      if isFIFO {
         #expect(code { () throws(ChannelError) in _ = try receiver.next() } == .typeMismatch)
-        var right = try Sender<String>(to: address)
-        try right.send("from another")
-        try right.close()
-        #expect(try receiver.next() == "from another")
+      } else {
+        #expect(try receiver.next() == "from the child")
       }
       #expect(try receiver.next() == nil)
       try peer.finish()
+    }
+
+    @Test(arguments: carrying(.named).filter { [.fifo, .unix, .tcp].contains($0.mechanism) })
+    func aWrongChildDoesNotDisturbTheParent(_ subject: Subject) throws {
+      Watchdog.at(subject)
+      guard subject.admitsManySenders else { return }
+      let address = try subject.address()
+      var receiver = try Receiver<String>(at: address)
+      var sender = try ByteSender(to: address)
+      guard sender.transport.admitsMoreSenders else { return }
+      let peer = try PeerProcess { (spawn) throws(ChannelError) in try spawn.share(sender, as: "end") }
+      _ = try peer.ask("inherit-typed \(subject.mechanism == .fifo ? "integers" : "sender") end")
+      try peer.finish()
+      let text: [UInt8] = Array("from the parent".utf8)
+      try sender.send(text.span)
+      try sender.close()
+      var found: [String] = []
+      while true {
+        do throws(ChannelError) {
+          guard let text = try receiver.next() else { break }
+          found.append(text)
+        } catch {
+          #expect(error.code == .typeMismatch)
+        }
+      }
+      #expect(found.contains("from the parent"))
     }
 
     @Test(arguments: ["pipe:?framing=line", "eventfd:", "signal:", "semaphore:?type=tokens"])

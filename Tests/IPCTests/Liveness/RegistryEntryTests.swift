@@ -232,31 +232,57 @@ extension AllTests {
       #expect(directory.names() == [])
     }
 
-    @Test(
-      "the first typed joiner of an entry without a type decides for those that follow",
-      arguments: [false, true])
-    func untypedEntryGetsAType(sending: Bool) throws {
+    @Test("the first receiver with a type decides for those that follow; a sender doesn't")
+    func untypedEntryGetsAType() throws {
       let (_, first) = try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: nil) {
         ["number": "1"]
       }
       let text = try Files.readText(directory.path + "/memory.jobs")
       #expect(!text.contains("type"))
-      #expect(joiners(nil).allSatisfy { $0 == nil })
+      let (_, sender) = try RegistryEntry.joinSending(
+        .memory, "jobs", sharesSending: true, type: Self.job, until: .now)
       #expect(try Files.readText(directory.path + "/memory.jobs") == text)
-      if sending {
-        let (_, joined) = try RegistryEntry.joinSending(
-          .memory, "jobs", sharesSending: true, type: Self.page, until: .now)
-        joined.leave {}
-      } else {
-        let (_, joined) = try RegistryEntry.joinReceiving(
-          .memory, "jobs", sharesReceiving: true, type: Self.page
-        ) { [:] }
-        joined.leave {}
-      }
+      let (_, receiver) = try RegistryEntry.joinReceiving(
+        .memory, "jobs", sharesReceiving: true, type: Self.page
+      ) { [:] }
       #expect(try Files.readText(directory.path + "/memory.jobs") == text + "type \(Self.page.text)\n")
       for found in joiners(Self.job) { #expect(found?.code == .typeMismatch) }
       for found in joiners(Self.page) + joiners(nil) { #expect(found == nil) }
       #expect(try Files.readText(directory.path + "/memory.jobs") == text + "type \(Self.page.text)\n")
+      for liveness in [sender, receiver, first] { liveness.leave {} }
+      #expect(directory.names() == [])
+    }
+
+    /// A mechanism whose endpoints can't be made.
+    private enum Failing: KernelObjectMechanism {
+      static var mechanism: Mechanism { .memory }
+      static var traits: MechanismTraits { mechanism.traits }
+      static func create(_ options: ChannelOptions) throws(ChannelError) -> [String: String] {
+        ["number": "1"]
+      }
+      static func sender(
+        _ ids: KernelObjectIDs, _ liveness: LivenessPipe, _ options: ChannelOptions
+      ) throws(ChannelError) -> any SenderTransport { throw .noReceiver(mechanism, "sender") }
+      static func receiver(
+        _ ids: KernelObjectIDs, _ liveness: LivenessPipe, _ options: ChannelOptions
+      ) throws(ChannelError) -> any ReceiverTransport { throw .noReceiver(mechanism, "receiver") }
+      static func limits() -> [MechanismLimit] { [] }
+    }
+
+    @Test("an endpoint that can't be made leaves no name")
+    func failedEndpoint() throws {
+      let address = try Address("memory:jobs")
+      #expect(code { () throws(ChannelError) in _ = try Failing.openReceiver(address) } == .noReceiver)
+      #expect(directory.names() == [])
+      let (_, first) = try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: nil) {
+        ["number": "1"]
+      }
+      for _ in 0..<2 {
+        #expect(
+          code { () throws(ChannelError) in _ = try Failing.openSender(address, until: .now) } == .noReceiver)
+      }
+      // The one that is there stays.
+      #expect(!first.hasNoReceiver && directory.names() != [])
       first.leave {}
       #expect(directory.names() == [])
     }
@@ -300,7 +326,8 @@ extension AllTests {
       }
       let text = try Files.readText(directory.path + "/memory.jobs")
       for line in [
-        "type", "type ", "type x Job", "type 123456789abcdef01 Job", "type -1", "type \u{301}", "type  1 Job",
+        "type", "type ", "type 12", "type 12 ", "type x Job", "type 123456789abcdef01 Job", "type -1",
+        "type \u{301}", "type  1 Job",
       ] {
         try rewrite(text + line + "\n")
         for found in joiners(Self.job) + joiners(nil) { #expect(found?.code == .typeMismatch, "\(line)") }

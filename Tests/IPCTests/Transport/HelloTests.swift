@@ -183,10 +183,17 @@ extension AllTests {
 
     // MARK: Names
 
+    @Test("a text that was cut off behind the fingerprint is no type")
+    func cutOffText() {
+      let text = MessageType(coding: "test", size: 1, name: "J").text
+      #expect(MessageType(text: text) != nil)
+      for count in 1...2 { #expect(MessageType(text: String(text.dropLast(count))) == nil) }
+    }
+
     @Test("a type comes back from its text and its word, whatever its name")
     func textAndWord() throws {
       for name in [
-        "Job", "", " ", "a b", "%", "%41", "100 %", "Größe", "\u{301}x", "\u{1F469}\u{200D}\u{1F680}", "a:b",
+        "Job", " ", "a b", "%", "%41", "100 %", "Größe", "\u{301}x", "\u{1F469}\u{200D}\u{1F680}", "a:b",
         "x\ny\r\u{1B}[31m\u{9B}\u{202E}\u{2028}z",
       ] {
         let type = MessageType(coding: "test", size: 1, name: name)

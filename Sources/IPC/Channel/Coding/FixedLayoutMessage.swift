@@ -16,7 +16,7 @@ import Synchronization
 /// a UInt8, a raw value); members are ordered from the largest to the smallest, with a UInt8, UInt16 or UInt32 more where
 /// bytes are missing.
 ///
-/// The coding is always the value's memory; an `encode(to:)` of the type's own isn't called.
+/// The coding is always the value's memory: leave `encode(to:)` and `init(from:)` to this protocol.
 ///
 /// Numbers are in the machine's byte order, which is little-endian wherever this library runs.
 public protocol FixedLayoutMessage: Message {}
@@ -40,7 +40,7 @@ extension FixedLayoutMessage {
 
 extension MessageWriter {
   @inlinable mutating func append<Value: FixedLayoutMessage>(memoryOf value: Value) throws(ChannelError) {
-    try FixedLayout.require(Value.self)
+    if !FixedLayout.isNumber(Value.self) { try FixedLayout.require(Value.self) }
     unsafe withUnsafeBytes(of: value) { unsafe storage.append(contentsOf: $0) }
   }
 }
@@ -49,7 +49,7 @@ extension MessageReader {
   @inlinable mutating func memory<Value: FixedLayoutMessage>(
     of type: Value.Type
   ) throws(ChannelError) -> Value {
-    try FixedLayout.require(type)
+    if !FixedLayout.isNumber(type) { try FixedLayout.require(type) }
     let at = try skip(MemoryLayout<Value>.size)
     return unsafe bytes.withUnsafeBytes {
       unsafe FixedLayout.value(UnsafeRawBufferPointer(rebasing: $0[at..<(at + MemoryLayout<Value>.size)]))
@@ -93,8 +93,16 @@ extension InlineArray: FixedList where Element: FixedLayoutMessage {
 
 /// Looks whether a type's memory can be sent as it is.
 @usableFromInline enum FixedLayout {
-  /// A value of a type whose layout was checked: any bytes are one. They are copied once, so that a sender that still
-  /// changes them changes nothing.
+  /// Whether the type is one of the numbers that this library makes messages. The compiler knows, where it knows the type.
+  @inlinable @inline(__always) static func isNumber<Value>(_ type: Value.Type) -> Bool {
+    type == Int.self || type == UInt8.self || type == Int32.self || type == UInt32.self || type == Int64.self
+      || type == UInt64.self || type == Double.self || type == Float.self || type == UInt.self
+      || type == Int8.self || type == Int16.self || type == UInt16.self || type == Float16.self
+      || type == Int128.self || type == UInt128.self
+  }
+
+  /// A value of a type whose layout was checked: any bytes are one. They are copied once: in shared memory the sender can
+  /// still write to them.
   /// - Parameter bytes: as many as the value has.
   @inlinable static func value<Value: FixedLayoutMessage>(_ bytes: UnsafeRawBufferPointer) -> Value {
     unsafe withUnsafeTemporaryAllocation(of: Value.self, capacity: 1) { value in
@@ -103,7 +111,7 @@ extension InlineArray: FixedList where Element: FixedLayoutMessage {
     }
   }
 
-  /// Types that ``check(_:)`` has let through, each in the slot that its address chooses.
+  /// Types that have passed ``check(_:)``, each in the slot that its address chooses.
   private static let checked = InlineArray<64, Atomic<UInt>> { _ in Atomic(0) }
 
   /// Checks a type, the first time.
@@ -146,6 +154,16 @@ extension InlineArray: FixedList where Element: FixedLayoutMessage {
     }
   }
 
+  /// The bytes of the numbers in a vector: three scalars have room for four.
+  private static func size<Vector: SIMD>(
+    ofVector vector: Vector.Type, _ path: String, _ fault: inout String?
+  ) -> Int {
+    if !isNumber(Vector.Scalar.self), fault == nil {
+      fault = "its member \(path.isEmpty ? "" : "\(path) ")is a \(vector), which isn't of numbers"
+    }
+    return Vector.scalarCount * MemoryLayout<Vector.Scalar>.size
+  }
+
   /// The bytes of the numbers in a list, of which the size of a value is known.
   private static func size<List: FixedList>(
     ofList list: List.Type, _ path: String, _ fault: inout String?
@@ -160,18 +178,19 @@ extension InlineArray: FixedList where Element: FixedLayoutMessage {
 
   /// The bytes of the numbers in a value.
   private static func size<Value>(of value: Value, _ path: String, _ fault: inout String?) -> Int {
-    if Value.self is any FixedLayoutMessage.Type,
-      Value.self is any FixedWidthInteger.Type || Value.self is any BinaryFloatingPoint.Type
-        || Value.self is any SIMD.Type
-    {
-      return MemoryLayout<Value>.size
-    }
+    if isNumber(Value.self) { return MemoryLayout<Value>.size }
+    if let vector = Value.self as? any SIMD.Type { return size(ofVector: vector, path, &fault) }
     if let list = Value.self as? any FixedList.Type { return size(ofList: list, path, &fault) }
     let mirror = Mirror(reflecting: value)
     guard mirror.displayStyle == .struct || mirror.displayStyle == .tuple, !mirror.children.isEmpty else {
       if MemoryLayout<Value>.size > 0, fault == nil {
         fault = "its member \(path.isEmpty ? "" : "\(path) ")is a \(Value.self), which isn't a number"
       }
+      return 0
+    }
+    if Value.self is any CustomReflectable.Type {
+      fault =
+        fault ?? "\(path.isEmpty ? "it" : "its member \(path)") hides its members behind a mirror of its own"
       return 0
     }
     var used = 0

@@ -12,6 +12,9 @@ final class RingSender: SenderTransport, CoalescingTransport, @unchecked Sendabl
     set { batches = newValue }
   }
   // Private, so that the compiler knows every access and checks none of them at run time.
+  var givesUp: (() -> Bool)?
+  /// How often a send that waits asks ``givesUp``.
+  private static let lookInterval = Duration.milliseconds(250)
   private var carried = 0
   private var batches: Bool
   private let limit: Int
@@ -204,7 +207,16 @@ final class RingSender: SenderTransport, CoalescingTransport, @unchecked Sendabl
     if try spinPolicy.spin(until: deadline, { () throws(ChannelError) in try hasRoom(needed) }) {
       return true
     }
-    return try ring.room.waitAlone(until: deadline) { () throws(ChannelError) in try hasRoom(needed) }
+    guard let givesUp else {
+      return try ring.room.waitAlone(until: deadline) { () throws(ChannelError) in try hasRoom(needed) }
+    }
+    while true {
+      let limit = min(deadline, .within(Self.lookInterval))
+      if try ring.room.waitAlone(until: limit, { () throws(ChannelError) in try hasRoom(needed) }) {
+        return true
+      }
+      if deadline.hasPassed || givesUp() { return false }
+    }
   }
 
   var readiness: Readiness { .thread }

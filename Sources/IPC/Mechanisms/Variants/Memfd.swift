@@ -172,8 +172,12 @@ enum MemfdMechanism: MechanismImplementation {
     let answer = try translating(.open, mechanism, path) { () throws(SystemError) in
       try Handshake.receive(socket, isStream: true, until: .within(handshakeTime))
     }
+    var known = options
     switch answer {
-    case .received(let type): try MessageType.check(options.messageType, type, .open, mechanism)
+    case .received(let type):
+      try MessageType.check(options.messageType, type, .open, mechanism)
+      // What a child is told of the channel.
+      known.messageType = options.messageType ?? type
     case .otherVersion(let version): throw .versionMismatch(version, .open, mechanism)
     // A receiver of version 1 knows no other.
     case .refused: throw .versionMismatch(1, .open, mechanism)
@@ -184,7 +188,7 @@ enum MemfdMechanism: MechanismImplementation {
     let senders = try receive(socket, path)
     let receivers = try receive(socket, path)
     let liveness = LivenessPipe(.sender, hold: hold, senders: senders, receivers: receivers)
-    return try RingSender(try endpoint(try map(memory), liveness), options)
+    return try RingSender(try endpoint(try map(memory), liveness), known)
   }
 
   private static func receive(_ socket: borrowing Descriptor, _ path: String) throws(ChannelError)

@@ -133,11 +133,13 @@ enum POSIXQueueMechanism: MechanismImplementation {
   private static func open(
     _ entry: RegistryEntry, _ liveness: LivenessPipe
   ) throws(ChannelError) -> Transport {
-    let name = entry.ids[nameKey] ?? ""
-    let queue = try translating(.open, mechanism, name) { () throws(SystemError) in
-      try POSIXQueues.mqOpen(name)
+    try liveness.leavingIfItFails(entry) { () throws(ChannelError) in
+      let name = entry.ids[nameKey] ?? ""
+      let queue = try translating(.open, mechanism, name) { () throws(SystemError) in
+        try POSIXQueues.mqOpen(name)
+      }
+      return try Transport(queue, liveness, ids: [(nameKey, name)])
     }
-    return try Transport(queue, liveness, ids: [(nameKey, name)])
   }
 
   private static func adopt(

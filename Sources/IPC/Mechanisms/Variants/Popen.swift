@@ -79,8 +79,9 @@ enum PopenMechanism: MechanismImplementation {
     return try translating(.open, mechanism, address.description) { () throws(SystemError) in
       let pipe = try PipeEnds.pipe2()
       let command = try start(address.target, input: pipe.reading.raw, output: 1)
-      let writer = PipeWriter(mechanism, try pipe.writing.duplicate(), .one) { command.wait() }
-      return FramedSender(mechanism, writer, lines(address))
+      return pipe.take { _, writing in
+        FramedSender(mechanism, PipeWriter(mechanism, writing, .one) { command.wait() }, lines(address))
+      }
     }
   }
 
@@ -90,8 +91,9 @@ enum PopenMechanism: MechanismImplementation {
       let pipe = try PipeEnds.pipe2()
       let null = try Files.open("/dev/null", .read)
       let command = try start(address.target, input: null.raw, output: pipe.writing.raw)
-      let reader = PipeReader(mechanism, try pipe.reading.duplicate(), .one) { command.wait() }
-      return FramedReceiver(mechanism, reader, lines(address))
+      return pipe.take { reading, _ in
+        FramedReceiver(mechanism, PipeReader(mechanism, reading, .one) { command.wait() }, lines(address))
+      }
     }
   }
 

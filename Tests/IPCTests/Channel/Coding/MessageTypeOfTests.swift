@@ -46,6 +46,10 @@ private enum Side: UInt8 { case left, right }
 private struct WithText: FixedLayoutMessage { var text = "x" }
 private struct WithBool: FixedLayoutMessage { var flag = true }
 private struct WithSide: FixedLayoutMessage { var inner: Inner; struct Inner { var side = Side.left } }
+private struct WithMirror: FixedLayoutMessage, CustomReflectable {
+  var flag = true
+  var customMirror: Mirror { Mirror(self, children: ["flag": UInt8(1)], displayStyle: .struct) }
+}
 private struct WithOptional: FixedLayoutMessage { var value: UInt8? = 1 }
 @safe private struct WithPointer: FixedLayoutMessage { var value: UnsafeRawPointer? }
 
@@ -178,7 +182,9 @@ extension AllTests {
         (refusal(WithSide.self), "inner.side is a Side"),
         (refusal(WithOptional.self), "value is a Optional<UInt8>"),
         (refusal(WithPointer.self), "value is a"), (refusal(Pair<UInt8, UInt64>.self), "padding"),
-        (refusal(Pair<UInt32, SIMD3<Float>>.self), "other"), (refusal(Pair<UInt64, Float80>.self), "Float80"),
+        (refusal(Pair<UInt32, SIMD3<Float>>.self), "padding"),
+        (refusal(Pair<UInt64, Float80>.self), "Float80"),
+        (refusal(WithMirror.self), "mirror of its own"),
         (refusal([WithBool].self), "flag"), (refusal([String: WithBool?].self), "flag"),
       ] {
         #expect(sentence.contains(words), "\(sentence)")

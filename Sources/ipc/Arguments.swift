@@ -68,13 +68,15 @@ struct Arguments {
   }
 
   /// The mechanisms of `--mechanism pipe,memory`, each once. `areNamed`: they were named one by one.
-  mutating func mechanisms() throws -> (list: [Mechanism], areNamed: Bool)? {
+  ///
+  /// - Parameter keepsAll: whether one that is named twice is in the list twice.
+  mutating func mechanisms(keepsAll: Bool = false) throws -> (list: [Mechanism], areNamed: Bool)? {
     guard let text = try value("--mechanism") else { return nil }
     var seen: Set<Mechanism> = []
     let list = try text.split(separator: ",", omittingEmptySubsequences: false).flatMap { name in
       name == "all" ? Mechanism.all : [try Mechanism(named: String(name))]
     }
-    return (list.filter { seen.insert($0).inserted }, text != "all")
+    return (list.filter { seen.insert($0).inserted || keepsAll }, text != "all")
   }
 
   /// One of a few words.

@@ -12,12 +12,16 @@ enum CrawlCommand: Command {
     """
   static let usage = """
     ipc crawl [URL…] [--model NAME,…|all] [--mechanism NAME,…|all] [--workers N] [--work slow|site|nothing]
-              [--pages N] [--delay MS] [--depth N] [--limit N] [--seed S] [--output PAGES.jsonl] [--json]
+              [--repeats N] [--window 1|N|auto] [--pages N] [--delay MS] [--depth N] [--limit N] [--seed S]
+              [--output PAGES.jsonl] [--json]
     """
   static let details = """
     Worker processes fetch pages; a coordinator sends them jobs, over one mechanism after the other, and a table shows
     what each costs. With --model, one process crawls, in one model of concurrency after the other. Without a URL, the
     command starts a generated site on this machine, and ends it afterwards.
+
+    Each crawl is repeated, in turn with the others, and in another order each time. Mechanisms are ranked where the
+    repeats tell them apart, and tied where they don't. One that is named twice is measured twice, which shows the noise.
 
       --model       processes (the default), or a model that fetches many pages in one process:
     \(HelpText.list(CrawlModels.all.map { ($0.name, $0.summary) }, indent: 16, width: 12))
@@ -29,10 +33,14 @@ enum CrawlCommand: Command {
       --workers N   worker processes; in the other models, how many pages are fetched at once (4)
       --work        slow: ten known pages that each answer after a second; site: a site of linked pages without delay
                     (the default); nothing: jobs that do nothing, which measures coordination alone
-      --pages N     how many pages or jobs (slow 10, site 1000, nothing 100000)
+      --repeats N   how often each crawl is measured (slow 3, a URL 1, else 12)
+      --window      how many jobs a worker process holds at a time: 1, which shows the cost of a wake-up; at most N; auto,
+                    as many as outweigh a wake-up, which shows the throughput (1 and auto; slow and a URL: auto)
+      --pages N     how many pages or jobs (slow 10, site 1000, nothing 20000)
       --delay MS    the delay of each page of the generated site (slow 1000, site 0)
       --depth N     how many links away from the first page (no limit)
       --limit N     how many pages at most (10000 for a URL, no limit for the generated site)
+      --seed S      of the generated site, the order of the crawls, and the intervals (1)
       --output FILE one JSON object per page; of several crawls, the pages of the first
       --json        one JSON document instead of the table
 
@@ -51,10 +59,10 @@ enum CrawlCommand: Command {
     }
     let outcome = session.run()
     let report = CrawlReport(options, outcome)
-    if let output, let first = outcome.pages.first { try output.write(JSONOutput.lines(first)) }
+    if let output, outcome.count > 0 { try output.write(JSONOutput.lines(outcome.pages)) }
     if options.json {
       try JSONOutput.print(report)
-    } else if !outcome.runs.isEmpty {
+    } else if outcome.count > 0 {
       Terminal.print(report.table)
     }
     if let failure = outcome.failure { throw failure }

@@ -6,7 +6,7 @@ enum CrawlConfiguration {
   case model(any CrawlModel.Type)
   /// Distributed actors in worker processes.
   case actors(Mechanism)
-  case processes(Mechanism)
+  case processes(Mechanism, CrawlWindow)
 
   /// Whether each worker is a process.
   var usesProcesses: Bool { if case .model = self { false } else { true } }
@@ -15,15 +15,18 @@ enum CrawlConfiguration {
     switch self {
     case .model(let model): model.name
     case .actors(let mechanism): "\(CrawlModels.actors), \(mechanism)"
-    case .processes(let mechanism): mechanism.name
+    case .processes(let mechanism, _): mechanism.name
     }
   }
+
+  /// How many jobs a worker holds; nil: there is no worker pool.
+  var window: CrawlWindow? { if case .processes(_, let window) = self { window } else { nil } }
 
   func crawl(_ plan: CrawlPlan) throws -> any RunnableCrawl {
     switch self {
     case .model(let model): try ModelCrawl(plan, in: model)
     case .actors(let mechanism): try ActorCrawl(plan, over: mechanism)
-    case .processes(let mechanism): Crawl(plan, over: mechanism)
+    case .processes(let mechanism, let window): Crawl(plan, over: mechanism, window: window)
     }
   }
 }

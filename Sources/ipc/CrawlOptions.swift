@@ -7,11 +7,13 @@ struct CrawlOptions {
   var configurations: [CrawlConfiguration]
   var plan: CrawlPlan
   var isEmbedded: Bool
+  /// How often each crawl is measured.
+  var repeats: Int
   var output: String?
   var json: Bool
 
   init(_ arguments: inout Arguments) throws {
-    let chosenMechanisms = try arguments.mechanisms()?.list
+    let chosenMechanisms = try arguments.mechanisms(keepsAll: true)?.list
     let chosenModels = try arguments.value("--model")
     let mechanisms = chosenMechanisms ?? Mechanism.all
     for mechanism in mechanisms where mechanism.traits.carries != .messages || !mechanism.traits.anonymous {
@@ -25,7 +27,9 @@ struct CrawlOptions {
     let depth = try arguments.number("--depth", 0...1_000_000)
     let limit = try arguments.number("--limit", 1...100_000_000)
     let seed = try arguments.number("--seed", 0...Int.max) ?? 1
-    configurations = try Self.configurations(chosenModels ?? CrawlModels.processes, mechanisms)
+    let chosenRepeats = try arguments.number("--repeats", 1...10_000)
+    let chosenWindow = try Self.window(&arguments)
+    configurations = try Self.configurations(chosenModels ?? CrawlModels.processes, mechanisms, [.auto])
     if workers > Self.mostProcesses, configurations.contains(where: \.usesProcesses) {
       throw Failure.call(
         "--workers \(workers): choose at most \(Self.mostProcesses) processes; the other models can fetch more pages at once"
@@ -49,12 +53,21 @@ struct CrawlOptions {
     if work == .web, pages != nil || delay != nil {
       throw Failure.call("--pages and --delay are for the generated site: use --limit and --depth with a URL")
     }
-    let defaultPages =
+    let (defaultPages, defaultRepeats) =
       switch work {
-      case .slow: 10
-      case .site, .web: 1000
-      case .nothing: 100_000
+      case .slow: (10, 3)
+      case .site: (1000, 12)
+      case .web: (1000, 1)
+      case .nothing: (20_000, 12)
       }
+    repeats = chosenRepeats ?? defaultRepeats
+    // Pages that take a second, or somebody else's server, show nothing of a window.
+    let windows =
+      chosenWindow.map { [$0] } ?? (work == .site || work == .nothing ? [.jobs(1), .auto] : [.auto])
+    configurations = try Self.configurations(chosenModels ?? CrawlModels.processes, mechanisms, windows)
+    if chosenWindow != nil, !configurations.contains(where: { $0.window != nil }) {
+      throw Failure.call("--window is for worker processes: leave it out, or add --model processes")
+    }
     isEmbedded = work == .slow || work == .site
     plan = CrawlPlan(
       work: work, workers: workers, pages: pages ?? defaultPages,
@@ -78,9 +91,18 @@ struct CrawlOptions {
 
   private static let mostProcesses = 1000
 
-  private static func configurations(_ models: String, _ mechanisms: [Mechanism]) throws
-    -> [CrawlConfiguration]
-  {
+  private static func window(_ arguments: inout Arguments) throws -> CrawlWindow? {
+    guard let text = try arguments.value("--window") else { return nil }
+    if text == CrawlWindow.auto.description { return .auto }
+    guard let count = Int(text), (1...65_536).contains(count) else {
+      throw Failure.call("--window \(text): expected a number from 1 to 65536, or auto")
+    }
+    return .jobs(count)
+  }
+
+  private static func configurations(
+    _ models: String, _ mechanisms: [Mechanism], _ windows: [CrawlWindow]
+  ) throws -> [CrawlConfiguration] {
     var seen: Set<String> = []
     let names = models.split(separator: ",", omittingEmptySubsequences: false).flatMap { word in
       word == "all" ? CrawlModels.names : [String(word)]
@@ -94,7 +116,8 @@ struct CrawlOptions {
     }
     let actors = seen.contains(CrawlModels.actors) ? mechanisms.map { CrawlConfiguration.actors($0) } : []
     let processes =
-      seen.contains(CrawlModels.processes) ? mechanisms.map { CrawlConfiguration.processes($0) } : []
+      seen.contains(CrawlModels.processes)
+      ? windows.flatMap { window in mechanisms.map { CrawlConfiguration.processes($0, window) } } : []
     return models + actors + processes
   }
 }

@@ -22,6 +22,13 @@ extension AllCommandTests {
       Call(arguments: ["crawl", "--pages", "abc"], names: "--pages abc"),
       Call(arguments: ["crawl", "--pages", "99999999999999999999"], names: "99999999999999999999"),
       Call(arguments: ["crawl", "--pages=0"], names: "--pages 0"),
+      Call(arguments: ["crawl", "--repeats", "0"], names: "--repeats 0"),
+      Call(arguments: ["crawl", "--window", "0"], names: "--window 0"),
+      Call(arguments: ["crawl", "--window", "wide"], names: "--window wide"),
+      Call(
+        arguments: ["crawl", "--window", "1", "--model", "threads"], names: "--window is for worker processes"
+      ),
+      Call(arguments: ["crawl", "--model", "threads,nonsense"], names: "nonsense"),
       Call(arguments: ["crawl", "--colour", "red"], names: "--colour"),
       Call(arguments: ["fly"], names: "fly"),
       Call(arguments: ["--fly"], names: "--fly"),

@@ -193,7 +193,8 @@ extension AllCommandTests {
     @Test func aReportForABrowserIsWritten() throws {
       let folder = try Folder()
       let crawl = try Tool.run(
-        "crawl", "--pages", "5", "--workers", "1", "--mechanism", "pipe,memory", "--json")
+        "crawl", "--repeats", "2", "--window", "auto", "--pages", "5", "--workers", "1", "--mechanism",
+        "pipe,memory", "--json")
       try crawl.output.write(toFile: folder.path + "/crawl", atomically: true, encoding: .utf8)
       let path = folder.path + "/report.html"
       // What was there, and longer than the report would hide its end behind it.

@@ -8,7 +8,8 @@ extension AllCommandTests {
   @Suite(.serialized, .watched) struct CrawlActorTests {
     @Test func aRowInOneProcessAndOneForEachMechanism() throws {
       let result = try Tool.run(
-        "crawl", "--model", "actors", "--work", "site", "--pages", "60", "--workers", "2", "--json")
+        "crawl", "--repeats", "1", "--model", "actors", "--work", "site", "--pages", "60", "--workers", "2",
+        "--json")
       #expect(result.code == 0, "\(result.errors)")
       let document = try ModelDocument(result.output)
       #expect(document.runs.allSatisfy { $0.model == "actors" && $0.pages == 60 && $0.failed == 0 })
@@ -21,7 +22,8 @@ extension AllCommandTests {
     @Test func aKilledWorkersPageIsFetchedByAnother() throws {
       let folder = try Folder()
       let tool = try Tool([
-        "crawl", "--model", "actors", "--mechanism", "memory", "--work", "slow", "--pages", "12", "--delay",
+        "crawl", "--repeats", "1", "--model", "actors", "--mechanism", "memory", "--work", "slow", "--pages",
+        "12", "--delay",
         "1500", "--workers", "12", "--json", "--output", folder.path + "/pages",
       ])
       let workers = try middle(tool, 12)
@@ -40,7 +42,8 @@ extension AllCommandTests {
     /// Of three workers one has the first page, and two wait; whichever die, the crawl goes on.
     @Test(arguments: ["site", "slow"]) func idleWorkersThatAreKilledAreReplaced(_ work: String) throws {
       let tool = try Tool([
-        "crawl", "--model", "actors", "--mechanism", "memory", "--work", work, "--pages", "8", "--delay",
+        "crawl", "--repeats", "1", "--model", "actors", "--mechanism", "memory", "--work", work, "--pages",
+        "8", "--delay",
         "700",
         "--workers", "3", "--json",
       ])
@@ -61,7 +64,8 @@ extension AllCommandTests {
 
     @Test func ctrlCLeavesNoProcess() throws {
       let tool = try Tool([
-        "crawl", "--model", "actors", "--mechanism", "memory", "--work", "slow", "--pages", "6", "--delay",
+        "crawl", "--repeats", "1", "--model", "actors", "--mechanism", "memory", "--work", "slow", "--pages",
+        "6", "--delay",
         "4000", "--workers", "6",
       ])
       let workers = try middle(tool, 6)

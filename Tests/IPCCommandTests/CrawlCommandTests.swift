@@ -5,7 +5,9 @@ extension AllCommandTests {
   /// `ipc crawl` without failures.
   @Suite(.serialized, .watched) struct CrawlCommandTests {
     @Test func everyMechanismCrawlsTheSamePages() throws {
-      let result = try Tool.run("crawl", "--work", "site", "--pages", "60", "--workers", "2", "--json")
+      let result = try Tool.run(
+        "crawl", "--repeats", "1", "--window", "auto", "--work", "site", "--pages", "60", "--workers", "2",
+        "--json")
       #expect(result.code == 0)
       #expect(result.errors.isEmpty)
       let document = try CrawlDocument(result.output)
@@ -23,7 +25,8 @@ extension AllCommandTests {
         #expect(run.requeued == 0, "\(run.mechanism)")
         #expect(run.wallS > 0, "\(run.mechanism)")
         #expect(run.pagesPerS > 0, "\(run.mechanism)")
-        #expect(run.coordinationUsPerPage >= 0, "\(run.mechanism)")
+        #expect(run.cost.median >= 0 && run.cost.low <= run.cost.median, "\(run.mechanism)")
+        #expect(run.repeats == 1 && run.each == [run.cost.median], "\(run.mechanism)")
         // User time alone: the kernel's share of so short a run may round to nothing.
         #expect(run.cpuUserS > 0, "\(run.mechanism)")
         #expect(run.cpuSystemS >= 0, "\(run.mechanism)")
@@ -40,7 +43,8 @@ extension AllCommandTests {
     @Test func theOutputFileHasEachPageOnce() throws {
       let folder = try Folder()
       let result = try Tool.run(
-        "crawl", "--work", "site", "--pages", "80", "--workers", "2", "--mechanism", "memory", "--output",
+        "crawl", "--repeats", "1", "--window", "auto", "--work", "site", "--pages", "80", "--workers", "2",
+        "--mechanism", "memory", "--output",
         folder.path + "/pages")
       #expect(result.code == 0)
       let pages = try OutputPage.read(folder.text("pages"))
@@ -63,7 +67,8 @@ extension AllCommandTests {
     @Test func theOutputFileIsOfTheFirstMechanism() throws {
       let folder = try Folder()
       let result = try Tool.run(
-        "crawl", "--pages", "10", "--workers", "1", "--mechanism", "pipe,tcp", "--output",
+        "crawl", "--repeats", "1", "--window", "auto", "--pages", "10", "--workers", "1", "--mechanism",
+        "pipe,tcp", "--output",
         folder.path + "/pages")
       #expect(result.code == 0)
       #expect(try OutputPage.read(folder.text("pages")).count == 10)
@@ -71,7 +76,8 @@ extension AllCommandTests {
 
     @Test func slowPagesTakeTheirTime() throws {
       let result = try Tool.run(
-        "crawl", "--work", "slow", "--pages", "4", "--delay", "300", "--workers", "4", "--mechanism", "pipe",
+        "crawl", "--repeats", "1", "--window", "auto", "--work", "slow", "--pages", "4", "--delay", "300",
+        "--workers", "4", "--mechanism", "pipe",
         "--json")
       #expect(result.code == 0)
       let run = try #require(try CrawlDocument(result.output).runs.first)
@@ -82,7 +88,8 @@ extension AllCommandTests {
 
     @Test(arguments: mainMechanisms) func jobsThatDoNothing(_ mechanism: String) throws {
       let result = try Tool.run(
-        "crawl", "--work", "nothing", "--pages", "5000", "--workers", "2", "--mechanism", mechanism, "--json")
+        "crawl", "--repeats", "1", "--window", "auto", "--work", "nothing", "--pages", "5000", "--workers",
+        "2", "--mechanism", mechanism, "--json")
       #expect(result.code == 0)
       let document = try CrawlDocument(result.output)
       #expect(document.runs.map(\.mechanism) == [mechanism])
@@ -91,19 +98,64 @@ extension AllCommandTests {
     }
 
     @Test func theTableNamesWhatItCompares() throws {
-      let result = try Tool.run("crawl", "--pages", "5", "--workers", "1", "--mechanism", "tcp,memory,tcp")
+      let result = try Tool.run(
+        "crawl", "--repeats", "1", "--window", "auto", "--pages", "5", "--workers", "1", "--mechanism",
+        "tcp,memory,tcp")
       #expect(result.code == 0)
       let firsts = result.output.split(separator: "\n").compactMap { $0.split(separator: " ").first }
-      // In the order asked for, and each once.
-      #expect(firsts.filter { $0 == "tcp" || $0 == "memory" } == ["tcp", "memory"])
+      // In the order asked for, and as often.
+      #expect(firsts.filter { $0 == "tcp" || $0 == "memory" } == ["tcp", "memory", "tcp"])
+      #expect(result.output.contains("tcp (2)"))
+      // One run of each claims no order.
+      #expect(result.output.contains("--repeats 12 ranks them"))
+    }
+
+    @Test("repeats are measured in turn, over both windows, and ranked")
+    func repeatsAndWindows() throws {
+      let arguments = [
+        "crawl", "--work", "nothing", "--pages", "300", "--workers", "1", "--mechanism", "pipe,memory,pipe",
+        "--repeats",
+        "3",
+      ]
+      let document = try CrawlDocument(try Tool.run(arguments + ["--json"]).output)
+      #expect(document.runs.map(\.mechanism) == ["pipe", "memory", "pipe", "pipe", "memory", "pipe"])
+      #expect(document.runs.map(\.window) == [.jobs(1), .jobs(1), .jobs(1), .auto, .auto, .auto])
+      for run in document.runs {
+        #expect(run.repeats == 3 && run.each.count == 3)
+        #expect(run.cost.low <= run.cost.median && run.cost.median <= run.cost.high)
+        #expect(run.each.sorted()[1] == run.cost.median)
+      }
+      // Three repeats can't tell anything apart.
+      #expect(document.ranking.count == 1)
+      #expect(document.ranking[0].sorted() == ["memory", "pipe", "pipe (2)"])
+      #expect(!document.interrupted)
+      // A job for each wake-up costs more than many for one.
+      #expect(document.runs[0].cost.median > document.runs[3].cost.median)
+      let table = try Tool.run(arguments)
+      #expect(table.output.contains("they are tied here, at this noise") && table.output.contains("window"))
+      let one = try CrawlDocument(try Tool.run(arguments + ["--json", "--window", "7"]).output)
+      #expect(one.runs.map(\.window) == [.jobs(7), .jobs(7), .jobs(7)])
+    }
+
+    @Test("what differs by far is ranked")
+    func farApart() throws {
+      let result = try Tool.run(
+        "crawl", "--work", "nothing", "--pages", "500", "--workers", "1", "--model", "sequential,processes",
+        "--mechanism",
+        "tcp", "--window", "1", "--repeats", "10", "--json")
+      let document = try ModelDocument(result.output)
+      // A wake-up for each job, and none at all.
+      #expect(document.ranking == [["sequential"], ["processes, tcp"]])
     }
 
     @Test func depthAndLimitBoundACrawl() throws {
       let limited = try Tool.run(
-        "crawl", "--pages", "100", "--limit", "7", "--workers", "2", "--mechanism", "pipe", "--json")
+        "crawl", "--repeats", "1", "--window", "auto", "--pages", "100", "--limit", "7", "--workers", "2",
+        "--mechanism", "pipe", "--json")
       #expect(try CrawlDocument(limited.output).runs.map(\.pages) == [7])
       let shallow = try Tool.run(
-        "crawl", "--pages", "100", "--depth", "0", "--workers", "2", "--mechanism", "pipe", "--json")
+        "crawl", "--repeats", "1", "--window", "auto", "--pages", "100", "--depth", "0", "--workers", "2",
+        "--mechanism", "pipe", "--json")
       #expect(try CrawlDocument(shallow.output).runs.map(\.pages) == [1])
     }
   }

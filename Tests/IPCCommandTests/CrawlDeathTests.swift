@@ -12,7 +12,8 @@ extension AllCommandTests {
     ) throws -> (tool: Tool, workers: [Int32], site: Int32) {
       let tool = try Tool(
         [
-          "crawl", "--work", "site", "--pages", "\(pages)", "--delay", "20", "--workers", "2",
+          "crawl", "--repeats", "1", "--window", "auto", "--work", "site", "--pages", "\(pages)", "--delay",
+          "20", "--workers", "2",
           "--mechanism", mechanism,
         ] + more)
       var workers: [Int32] = []
@@ -83,9 +84,34 @@ extension AllCommandTests {
       tool.signal(SIGINT)
       let result = tool.wait()
       #expect(result.code == 130)
-      let runs = try CrawlDocument(result.output).runs
-      #expect(runs.map(\.mechanism) == ["memory"])
-      #expect(runs.allSatisfy { $0.pages < 2000 })
+      let document = try CrawlDocument(result.output)
+      #expect(document.runs.count == 1 && document.interrupted && document.samePages == nil)
+      #expect(document.runs.allSatisfy { $0.pages < 2000 })
+    }
+
+    @Test("Ctrl-C among many repeats prints those that were measured")
+    func ctrlCKeepsWhatWasMeasured() throws {
+      let tool = try Tool([
+        "crawl", "--work", "nothing", "--pages", "2000", "--workers", "1", "--mechanism", "pipe,memory",
+        "--window",
+        "auto", "--repeats", "10000", "--json",
+      ])
+      // Three workers, one after the other: at least one crawl after the one that warms up has ended.
+      var seen: Set<Int32> = []
+      let hasBegun = eventually {
+        seen.formUnion(ProcessTable.children(of: tool.id, with: "--crawl-worker"))
+        return seen.count >= 3
+      }
+      #expect(hasBegun)
+      tool.signal(SIGINT)
+      let result = tool.wait()
+      #expect(result.code == 130)
+      let document = try CrawlDocument(result.output)
+      #expect(document.interrupted)
+      #expect(!document.runs.isEmpty)
+      for run in document.runs {
+        #expect(run.pages == 2000 && run.repeats == run.each.count && run.repeats < 10_000)
+      }
     }
   }
 }

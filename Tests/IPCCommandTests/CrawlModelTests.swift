@@ -8,7 +8,7 @@ extension AllCommandTests {
   /// The crawl in every model of concurrency.
   @Suite(.serialized, .watched) struct CrawlModelTests {
     private func crawl(_ arguments: String...) throws -> ModelDocument {
-      let result = try Tool.run(["crawl", "--json"] + arguments)
+      let result = try Tool.run(["crawl", "--json", "--repeats", "1"] + arguments)
       #expect(result.code == 0, "\(result.errors)")
       #expect(result.errors.isEmpty)
       return try ModelDocument(result.output)
@@ -16,7 +16,8 @@ extension AllCommandTests {
 
     @Test func everyModelFindsTheSamePages() throws {
       let document = try crawl(
-        "--model", "all", "--mechanism", "pipe,memory", "--work", "site", "--pages", "150", "--workers", "3")
+        "--model", "all", "--mechanism", "pipe,memory", "--window", "auto", "--work", "site", "--pages",
+        "150", "--workers", "3")
       #expect(
         document.runs.map(\.model) == modelsOfOneProcess + ["actors", "actors", "processes", "processes"])
       #expect(document.runs.compactMap(\.mechanism) == ["pipe", "memory", "pipe", "memory"])

@@ -10,7 +10,8 @@ extension AllCommandTests {
       let folder = try Folder()
       let tool = try Tool(
         [
-          "crawl", url, "--mechanism", "memory", "--workers", "2", "--json", "--output",
+          "crawl", "--repeats", "1", "--window", "auto", url, "--mechanism", "memory", "--workers", "2",
+          "--json", "--output",
           folder.path + "/pages",
         ] + more)
       let result = tool.wait()
@@ -51,7 +52,8 @@ extension AllCommandTests {
       let site = try BackgroundSite(pages: 2)
       let folder = try Folder()
       let result = try Tool.run(
-        "crawl", site.url, site.url + "endless", "--mechanism", "pipe", "--workers", "2", "--json",
+        "crawl", "--repeats", "1", "--window", "auto", site.url, site.url + "endless", "--mechanism", "pipe",
+        "--workers", "2", "--json",
         "--output",
         folder.path + "/pages")
       #expect(result.code == 0, "\(result.errors)")

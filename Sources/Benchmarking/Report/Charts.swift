@@ -199,17 +199,24 @@ struct Charts {
     let title = "The crawl: coordination cost per page"
     let rows = crawl.runs.map {
       (
-        name: $0.label, value: $0.coordinationMicroseconds,
+        name: crawl.name($0), value: $0.coordinationMicroseconds,
         says:
-          "\($0.label): \(Figure.time(microseconds: $0.coordinationMicroseconds)) per page beyond the work, \(Figure.short($0.wallSeconds)) s in all"
+          "\(crawl.name($0)): \(Figure.time(microseconds: $0.coordinationMicroseconds)) per page beyond the work, \(Figure.short($0.wallSeconds)) s in all"
       )
     }
     return bars(title, rows) { Figure.time(microseconds: $0) }.map {
       (
         $0,
-        "With \(crawl.workload.workers) \(crawl.runs.contains { $0.mechanism == nil } ? "at once" : "worker processes") and \(Figure.grouped(crawl.workload.pages)) pages."
+        "With \(crawl.workload.workers) \(crawl.runs.contains { $0.mechanism == nil } ? "at once" : "worker processes") and \(Figure.grouped(crawl.workload.pages)) pages. \(Self.ranked(crawl))"
       )
     }
+  }
+
+  private static func ranked(_ crawl: CrawlFigures) -> String {
+    if crawl.ranking.count < 2 { return "The repeats tell none of them apart." }
+    let groups = crawl.ranking.map { $0.count == 1 ? $0[0] : $0.joined(separator: ", ") + " (tied)" }
+    let windows = Set(crawl.runs.compactMap(\.window)).count > 1 ? " With a full window" : ""
+    return "From the cheapest on\(windows.lowercased()): \(groups.joined(separator: "; "))."
   }
 
   init(_ report: BenchmarkReport) { self.report = report }

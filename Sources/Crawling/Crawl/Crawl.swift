@@ -56,6 +56,7 @@ package final class Crawl: Sendable {
 
   private let plan: CrawlPlan
   private let mechanism: Mechanism
+  private let window: CrawlWindow
   private let frontier: Frontier
   private let work = Mutex(Work())
   /// How many of the jobs that do nothing are done.
@@ -64,9 +65,10 @@ package final class Crawl: Sendable {
   /// The largest number of threads seen.
   private let threads = Atomic<Int>(0)
 
-  package init(_ plan: CrawlPlan, over mechanism: Mechanism) {
+  package init(_ plan: CrawlPlan, over mechanism: Mechanism, window: CrawlWindow = .auto) {
     self.plan = plan
     self.mechanism = mechanism
+    self.window = window
     frontier = Frontier(
       sites: Set(plan.seeds.map(Frontier.site)), deepest: plan.deepest, limit: plan.limit,
       followsLinks: plan.work != .slow)
@@ -106,6 +108,7 @@ package final class Crawl: Sendable {
     var meter = CrawlMeter()
     var options = WorkerPoolOptions(workers: plan.workers, over: mechanism)
     options.arguments = plan.workerArguments
+    if case .jobs(let count) = window { options.largestWindow = count }
     let starting = Clock.now()
     let pool = try WorkerPool<CrawlJob, CrawlPage>(options)
     let isCancelled = work.withLock { work in

@@ -3,9 +3,9 @@ import IPCWorkers
 import Measurement
 import SystemCalls
 
-/// The cost of one crawl. CPU time, switches and memory are those of all its processes together, from when the workers
+/// The cost of one crawl, once. CPU time, switches and memory are those of all its processes together, from when the workers
 /// were ready.
-package struct CrawlRun: Sendable, Encodable {
+package struct CrawlRun: Sendable {
   package struct Dispatch: Sendable, Encodable {
     package let p50: Double
     package let p99: Double
@@ -40,25 +40,6 @@ package struct CrawlRun: Sendable, Encodable {
   package private(set) var grownKilobytes: Int
   /// The time of starting the workers, which `wallSeconds` doesn't include.
   package private(set) var startSeconds: Double = 0
-
-  enum CodingKeys: String, CodingKey {
-    case model, mechanism, workers, pages, failed, requeued, threads, processes
-    case wallSeconds = "wall_s"
-    case pagesPerSecond = "pages_per_s"
-    case coordinationMicroseconds = "coordination_us_per_page"
-    case cpuUserSeconds = "cpu_user_s"
-    case cpuSystemSeconds = "cpu_system_s"
-    case voluntarySwitches = "switches_voluntary"
-    case involuntarySwitches = "switches_involuntary"
-    case dispatch = "dispatch_us"
-    case channelBytes = "channel_bytes"
-    case peakKilobytes = "peak_rss_kb"
-    case grownKilobytes = "grown_rss_kb"
-    case startSeconds = "start_s"
-  }
-
-  /// The name in a table: the mechanism, or the model of a crawl in one process.
-  package var label: String { mechanism ?? model }
 
   /// - Parameter work: the time of all pages together, in nanoseconds.
   init(

@@ -219,10 +219,10 @@ import Testing
   @Test func theCrawlHasADrawing() throws {
     let folder = try Folder()
     let runs = ["pipe", "a<b"].map {
-      #"{"mechanism": "\#($0)", "pages": 5, "wall_s": 0.5, "coordination_us_per_page": 83.5}"#
+      #"{"mechanism": "\#($0)", "pages": 5, "wall_s": 0.5, "window": 1, "cost_us_per_page": {"median": 83.5, "low": 80, "high": 90}}"#
     }
     let text =
-      #"{"workload": {"kind": "site", "pages": 5, "workers": 2}, "runs": [\#(runs.joined(separator: ","))]}"#
+      #"{"workload": {"kind": "site", "pages": 5, "workers": 2}, "runs": [\#(runs.joined(separator: ","))], "ranking": [["pipe", "a<b"]]}"#
     try text.write(toFile: folder.path + "/crawl", atomically: true, encoding: .utf8)
     let crawl = try CrawlFigures.read(folder.path + "/crawl")
     let html = HTMLReport.text(try SampleReport.whole.report, crawl: crawl)

@@ -29,7 +29,10 @@ struct CrawlDocument: Decodable {
     let requeued: Int
     let wallS: Double
     let pagesPerS: Double
-    let coordinationUsPerPage: Double
+    let window: Window?
+    let repeats: Int
+    let cost: Estimate
+    let each: [Double]
     let cpuUserS: Double
     let cpuSystemS: Double
     let switchesVoluntary: Int
@@ -42,7 +45,9 @@ struct CrawlDocument: Decodable {
       case mechanism, workers, pages, failed, requeued
       case wallS = "wall_s"
       case pagesPerS = "pages_per_s"
-      case coordinationUsPerPage = "coordination_us_per_page"
+      case window, repeats
+      case cost = "cost_us_per_page"
+      case each = "each_us_per_page"
       case cpuUserS = "cpu_user_s"
       case cpuSystemS = "cpu_system_s"
       case switchesVoluntary = "switches_voluntary"
@@ -57,10 +62,35 @@ struct CrawlDocument: Decodable {
   let machine: Machine
   let runs: [Run]
   let samePages: Bool?
+  let ranking: [[String]]
+  let interrupted: Bool
 
   enum CodingKeys: String, CodingKey {
-    case workload, machine, runs
+    case workload, machine, runs, ranking, interrupted
     case samePages = "same_pages"
+  }
+
+  /// A number of jobs, or `auto`.
+  enum Window: Decodable, Equatable {
+    case jobs(Int), auto
+
+    init(from decoder: any Decoder) throws {
+      let box = try decoder.singleValueContainer()
+      if let count = try? box.decode(Int.self) {
+        self = .jobs(count)
+      } else {
+        guard try box.decode(String.self) == "auto" else {
+          throw DecodingError.dataCorruptedError(in: box, debugDescription: "neither a number nor auto")
+        }
+        self = .auto
+      }
+    }
+  }
+
+  struct Estimate: Decodable {
+    let median: Double
+    let low: Double
+    let high: Double
   }
 
   /// The whole of standard output must be the document.

@@ -31,9 +31,10 @@ struct ModelDocument: Decodable {
 
   let runs: [Run]
   let samePages: Bool?
+  let ranking: [[String]]
 
   enum CodingKeys: String, CodingKey {
-    case runs
+    case runs, ranking
     case samePages = "same_pages"
   }
 

@@ -61,13 +61,14 @@ package enum Files {
 
   /// Whether this process may execute the file, and it isn't a directory: access(2), stat(2).
   package static func isExecutable(_ path: String) -> Bool {
-    unsafe Glibc.access(path, X_OK) == 0 && (try? stat(path))?.kind != .directory
+    unsafe Glibc.access(path, X_OK) == 0
+      && (try? stat(path, followsLink: true))?.kind != .directory
   }
 
-  /// lstat(2): of the name itself, never of what a link points at.
-  package static func stat(_ path: String) throws(SystemError) -> Status {
+  /// lstat(2): of the name itself, and not of what a link points at, unless `followsLink`.
+  package static func stat(_ path: String, followsLink: Bool = false) throws(SystemError) -> Status {
     var raw = Glibc.stat()
-    try system(.lstat) { unsafe lstat(path, &raw) }
+    try system(.lstat) { unsafe fstatat(AT_FDCWD, path, &raw, followsLink ? 0 : AT_SYMLINK_NOFOLLOW) }
     return status(raw)
   }
 

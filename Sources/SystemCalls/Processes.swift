@@ -129,10 +129,15 @@ package enum Processes {
   package static var processorsOnline: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
   /// The path of the running program: readlink(2) of /proc/self/exe.
-  package static var executable: String {
+  package static var executable: String { link("/proc/self/exe") ?? CommandLine.arguments[0] }
+
+  /// The folder to which relative paths are relative: readlink(2) of /proc/self/cwd.
+  package static var workingFolder: String { link("/proc/self/cwd") ?? "." }
+
+  private static func link(_ path: String) -> String? {
     var buffer = [UInt8](repeating: 0, count: 4096)
-    let count = unsafe readlink("/proc/self/exe", &buffer, buffer.count)
-    return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : CommandLine.arguments[0]
+    let count = unsafe readlink(path, &buffer, buffer.count)
+    return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
   }
 
   /// The environment as it is passed to a child: environ(7).

@@ -138,7 +138,8 @@ extension ChannelError {
   static func noReceiver(_ mechanism: Mechanism, _ place: String) -> ChannelError {
     ChannelError(
       .noReceiver, .open, mechanism,
-      "no process receives on \(place): start the receiver first, or wait longer for it")
+      "no process receives on \(place): start the receiver first, or wait longer for it with Sender(to:within:)"
+    )
   }
 
   package static func violation(_ mechanism: Mechanism, _ what: String) -> ChannelError {

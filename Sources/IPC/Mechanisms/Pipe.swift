@@ -88,7 +88,7 @@ enum PipeMechanism: MechanismImplementation {
     guard let number = Int32(address.target), number >= 0 else {
       throw ChannelError(
         .notSupported, .open, mechanism,
-        "a pipe has no name: make one with Channel(over:) and pass an endpoint, or write fifo:\(address.target)"
+        "a pipe has no name: make one with Channel(over:) and pass an endpoint, or write fifo:\(address.target.isEmpty ? "/path" : address.target)"
       )
     }
     return try translating(.open, mechanism, address.description) { () throws(SystemError) in

@@ -53,6 +53,9 @@ enum TCPMechanism: MechanismImplementation {
     let end = inBrackets ? target.firstIndex(of: "]") : target.startIndex
     guard let end else { throw address.invalid("the bracket isn't closed: write tcp:[::1]:\(examplePort)") }
     guard let colon = target[end...].lastIndex(of: ":") else {
+      if isNumber(target[...]) {
+        throw address.invalid("the host is missing: write tcp:localhost:\(try port(target[...], address))")
+      }
       throw address.invalid("the port is missing: write tcp:\(target):\(examplePort)")
     }
     let host = inBrackets ? target[..<colon].dropFirst().dropLast() : target[..<colon]
@@ -66,13 +69,17 @@ enum TCPMechanism: MechanismImplementation {
     return (String(host), port)
   }
 
+  /// Digits and nothing else: a sign is part of no port.
+  private static func isNumber(_ text: Substring) -> Bool {
+    text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+  }
+
   private static func port(_ text: Substring, _ address: Address) throws(ChannelError) -> Int {
     guard !text.isEmpty else {
       throw address.invalid(
         "the port is missing: write one from \(portRange.lowerBound) to \(portRange.upperBound)")
     }
-    // Digits and nothing else: a sign is part of no port.
-    guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
+    guard isNumber(text) else {
       throw address.invalid(
         "the port \"\(text)\" isn't a number: write one from \(portRange.lowerBound) to \(portRange.upperBound)"
       )
@@ -258,6 +265,13 @@ enum TCPMechanism: MechanismImplementation {
         throw ChannelError(
           .busy, .open, mechanism,
           "\(address.target) is in use: close what listens there, or choose another port")
+      }
+      if error.meansNoSuchAddress {
+        let host = try hostAndPort(address).0
+        throw ChannelError(
+          .system, .open, mechanism,
+          "\(host) isn't an address of this machine: receive at one of its own, or at 0.0.0.0 for all of them",
+          errno: error.number)
       }
       throw ChannelError(error, .open, mechanism, address.target)
     }

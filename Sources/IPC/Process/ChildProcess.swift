@@ -46,7 +46,8 @@ public struct ChildProcess: ~Copyable, @unchecked Sendable {
   ///   - executable: the program's path, or its name, which is searched in PATH; nil: this program again.
   ///   - arguments: its arguments, without its own name.
   ///   - configure: passes endpoints, and sets what else the child gets.
-  /// - Throws: ``ChannelError``: `system`, with the error of posix_spawn(3), such as "No such file or directory";
+  /// - Throws: ``ChannelError``: `system` or `notAllowed`, with the errno of posix_spawn(3), and what is wrong with the
+  ///   path: a folder, a file that isn't executable, no such program;
   ///   `notServed` if this process was itself started by this library, hasn't taken any of its endpoints, and would start
   ///   its program again: processes without end. What `configure` throws.
   public static func spawn(

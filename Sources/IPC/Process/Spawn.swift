@@ -160,7 +160,7 @@ public struct Spawn: ~Copyable {
     do throws(SystemError) {
       return try spawn(path)
     } catch {
-      throw ChannelError(error, .spawn, nil, path)
+      throw ChannelError(error, starting: path)
     }
   }
 
@@ -175,7 +175,7 @@ public struct Spawn: ~Copyable {
     }
     throw ChannelError(
       .system, .spawn, nil,
-      "no program \"\(executable)\" in the folders of PATH (\(folders)): write its path, with a slash",
+      "no program \"\(executable)\" in a folder of PATH: write its path, with a slash, or install it (PATH is \(folders))",
       errno: ENOENT)
   }
 

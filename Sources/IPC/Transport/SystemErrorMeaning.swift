@@ -18,12 +18,16 @@ extension SystemError {
   var meansRefused: Bool { number == ECONNREFUSED || number == ENOENT || number == ENXIO }
   /// The name or the address is in use.
   var meansTaken: Bool { number == EADDRINUSE || number == EEXIST }
+  /// The machine doesn't have the address.
+  var meansNoSuchAddress: Bool { number == EADDRNOTAVAIL }
   var meansWrongSocketType: Bool { number == EPROTOTYPE }
   var meansTimedOut: Bool { number == ETIMEDOUT }
   var meansNoMessage: Bool { number == ENOMSG }
   var meansTooBig: Bool { number == E2BIG || number == EMSGSIZE }
   /// Something on the way of a path isn't a folder.
   var meansNotFolder: Bool { number == ENOTDIR }
+  /// A file that the kernel can't execute.
+  var meansNotProgram: Bool { number == ENOEXEC }
   var meansTooLong: Bool { number == ENAMETOOLONG }
   /// The call would have made a file.
   var meansMaking: Bool { call == .mkfifo || call == .bind }
@@ -48,6 +52,8 @@ extension SystemError {
     case (EMFILE, _): "; this process has as many descriptors as ulimit -n allows: raise it, or close some"
     case (ENFILE, _): "; the machine has as many open files as fs.file-max allows"
     case (EPERM, .fcntl): "; the user's pipes hold as much as fs.pipe-user-pages-soft allows"
+    case (EADDRNOTAVAIL, .connect):
+      "; this machine has no address, or no free port, from which to reach that one"
     case (ENOSPC, _): "; the disk or the file system is full"
     default: ""
     }

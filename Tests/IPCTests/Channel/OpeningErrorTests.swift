@@ -16,6 +16,8 @@ extension AllTests {
     static let places = [
       Case(address: "tcp:", says: "host and port are missing: write tcp:localhost:7000"),
       Case(address: "tcp:host", says: "the port is missing: write tcp:host:7000"),
+      Case(address: "tcp:5000", says: "the host is missing: write tcp:localhost:5000"),
+      Case(address: "tcp:65536", says: "the port 65536 is out of range"),
       Case(address: "tcp:localhost:", says: "the port is missing"),
       Case(address: "tcp::80", says: "the host is missing: write tcp:localhost:80"),
       Case(address: "tcp:127.0.0.1:abc", says: "the port \"abc\" isn't a number"),
@@ -55,6 +57,37 @@ extension AllTests {
       var sender = try ByteSender(to: address)
       try sender.close()
       receiver.close()
+    }
+
+    @Test("an address of another machine is no place to receive at")
+    func foreignHost() throws {
+      // One of those for documentation (RFC 5737).
+      do throws(ChannelError) {
+        _ = try ByteReceiver(at: "tcp:192.0.2.1:5000")
+        Issue.record("it was opened")
+      } catch {
+        #expect(error.code == .system && error.errno == EADDRNOTAVAIL)
+        #expect(error.message.hasPrefix("192.0.2.1 isn't an address of this machine: "), "\(error)")
+        #expect(error.message.contains("0.0.0.0"))
+      }
+    }
+
+    @Test("a sender that has waited in vain is told how to wait longer", arguments: ["queue", "memory", "tcp"])
+    func noReceiver(_ mechanism: String) throws {
+      let place = mechanism == "tcp" ? "localhost:\(try Workspace.port())" : Workspace.name()
+      do throws(ChannelError) {
+        _ = try ByteSender(to: "\(mechanism):\(place)", within: .milliseconds(1))
+        Issue.record("it was opened")
+      } catch {
+        #expect(error.code == .noReceiver)
+        #expect(error.message.contains("Sender(to:within:)"), "\(error)")
+      }
+    }
+
+    @Test("a pipe with a name is told the mechanism that has names")
+    func namedPipe() throws {
+      try Self.expectBoth("pipe:", [.notSupported], "or write fifo:/path")
+      try Self.expectBoth("pipe:/tmp/jobs", [.notSupported], "or write fifo:/tmp/jobs")
     }
 
     /// The mechanisms whose names are paths.

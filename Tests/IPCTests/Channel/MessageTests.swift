@@ -42,8 +42,48 @@ private struct Sample: Message, Hashable {
   }
 }
 
+/// A message whose two functions disagree.
+private struct Less: Message {
+  static let messageName = "Less"
+  func encode(to writer: inout MessageWriter) { writer.write(7 as Int32) }
+  init(from reader: inout MessageReader) throws(ChannelError) {}
+}
+
+private struct More: Message {
+  static let messageName = "More"
+  let number: Int64
+  func encode(to writer: inout MessageWriter) { writer.write(7 as Int32) }
+  init(from reader: inout MessageReader) throws(ChannelError) { number = try reader.integer() }
+}
+
 extension AllTests {
   @Suite struct MessageTests {
+    /// The sentence with which bytes are refused.
+    private func sentence<Value: Message>(_ type: Value.Type, _ bytes: [UInt8]) -> String? {
+      do throws(ChannelError) {
+        _ = try decode(type, bytes)
+        return nil
+      } catch {
+        return error.message
+      }
+    }
+
+    @Test("a coding written by hand that doesn't read what it writes is told so")
+    func disagreeingCoding() {
+      let advice = "must read what encode(to:) writes, in the same order"
+      let less = sentence(Less.self, [7, 0, 0, 0])
+      #expect(
+        less?.contains("4 bytes too many for Less; init(from:) of Less \(advice)") == true, "\(less ?? "")")
+      let more = sentence(More.self, [7, 0, 0, 0])
+      #expect(
+        more?.contains("8 bytes wanted at byte 0 of 4; init(from:) of More \(advice)") == true,
+        "\(more ?? "")")
+      // The library's own.
+      for other in [sentence(Int32.self, [1, 2]), sentence(Bool.self, [1, 1]), sentence(Token.self, [1])] {
+        #expect(other != nil && other?.contains(advice) == false)
+      }
+    }
+
     private func encode(_ value: some Message) throws(ChannelError) -> [UInt8] {
       var writer = MessageWriter()
       try value.encode(to: &writer)

@@ -27,8 +27,6 @@ final class ActorConnection: @unchecked Sendable {
   private static let exitStatusTimeout = Duration.milliseconds(50)
   /// How long closing holds the lock of the child at a time while it waits for its end.
   private static let exitWaitSlice = Duration.milliseconds(20)
-  /// How a child process has ended.
-  private let exit = Mutex<ChildProcess.Exit?>(nil)
 
   // Used by the receiving thread only.
   private var hasHandshake = false
@@ -335,9 +333,7 @@ final class ActorConnection: @unchecked Sendable {
   /// The receiving thread ends with this error.
   private func finish(_ error: ChannelError) {
     // The exit status of a child that has died, if it comes soon: a child that lives on isn't waited for.
-    let exit = child.withLock { child in (try? child?.wait(within: Self.exitStatusTimeout)) ?? nil }
-    if let exit, let processID {
-      self.exit.withLock { $0 = exit }
+    if let exit = exit(within: Self.exitStatusTimeout), let processID {
       disconnect("its process \(processID) has ended (\(exit))")
     } else {
       disconnect(Self.describe(error))
@@ -348,9 +344,9 @@ final class ActorConnection: @unchecked Sendable {
     end.set(.failure(error))
   }
 
-  /// How a child failed to complete its handshake, for an error.
-  var exitDescription: String {
-    exit.withLock { $0 }.map { "ended (\($0)) before it hosted actors" } ?? "sent no handshake"
+  /// How a child has ended, which is waited for; nil: it is alive after `timeout`, or isn't a child.
+  func exit(within timeout: Duration) -> ChildProcess.Exit? {
+    child.withLock { child in (try? child?.wait(within: timeout)) ?? nil }
   }
 
   /// Ends all calls with an error that has this reason.
@@ -378,8 +374,7 @@ final class ActorConnection: @unchecked Sendable {
     }
     while processID != nil {
       // In slices, because kill() needs the lock too.
-      let exit = child.withLock { child in (try? child?.wait(within: Self.exitWaitSlice)) ?? nil }
-      if exit != nil { return }
+      if exit(within: Self.exitWaitSlice) != nil { return }
       if deadline.hasPassed { kill() }
     }
   }

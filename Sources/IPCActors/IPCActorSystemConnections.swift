@@ -12,12 +12,22 @@ extension IPCActorSystem {
   ///   - mechanism: carries the calls and what they return.
   ///   - options: of both channels.
   /// - Throws: `notSupported` for a mechanism that doesn't carry messages, or a limit on messages that is too small;
-  ///   `system` when the program can't be started; `closed` when it ends before it is ready.
+  ///   `system` when the program can't be started; `closed` when it ends before it is ready; `timedOut` when it isn't
+  ///   ready after 15 seconds.
   ///
   /// System calls: posix_spawn(3), and those of the mechanism.
   public func spawn(
     _ executable: String? = nil, arguments: [String] = [], environment: [String: String] = [:],
     over mechanism: Mechanism, options: ChannelOptions = ChannelOptions()
+  ) throws(ChannelError) -> ActorPeer {
+    try spawn(
+      executable, arguments: arguments, environment: environment, over: mechanism, options: options,
+      readyWithin: Self.startTimeout)
+  }
+
+  func spawn(
+    _ executable: String?, arguments: [String], environment: [String: String] = [:],
+    over mechanism: Mechanism, options: ChannelOptions = ChannelOptions(), readyWithin timeout: Duration
   ) throws(ChannelError) -> ActorPeer {
     guard mechanism.traits.carries == .messages, mechanism.traits.anonymous else {
       throw ChannelError(
@@ -38,16 +48,16 @@ extension IPCActorSystem {
     try spawn.pass(&far.receiver, as: Self.calls)
     try spawn.pass(&far.sender, as: Self.answers)
     let child = try spawn.start()
-    let connection = ActorConnection(near, of: self, child: child, within: Self.startTimeout)
+    let connection = ActorConnection(near, of: self, child: child, within: timeout)
     do throws(ChannelError) {
       return try start(connection)
     } catch {
+      let exit = connection.exit(within: error.code == .closed ? ChannelError.exitStatusTimeout : .zero)
       connection.kill()
       guard error.code == .closed || error.code == .timedOut else { throw error }
-      throw ChannelError(
-        .closed, .spawn, mechanism,
-        "the process \(executable ?? Processes.executable) \(connection.exitDescription): its main must call IPCActorSystem.serve before anything else"
-      )
+      throw .notReady(
+        "the process \(executable ?? Processes.executable)", exit, after: error, within: timeout,
+        mustCall: "IPCActorSystem.serve", mechanism)
     }
   }
 
@@ -87,14 +97,14 @@ extension IPCActorSystem {
   }
 
   /// How long a process may take from its start to its handshake.
-  private static let startTimeout = Duration.seconds(60)
+  private static let startTimeout = Duration.seconds(15)
   /// The names under which the two endpoints are passed.
   private static let calls = "actors-calls"
   private static let answers = "actors-answers"
 
   /// Hosts the actors that `setUp` makes for the process that started this one
   /// (``spawn(_:arguments:environment:over:options:)``), until that process closes the connection or dies. Call it first
-  /// in `main`. The calling thread receives the calls.
+  /// in `main`. The calling thread receives the calls. The other process waits 15 seconds for `setUp`.
   /// - Throws: what `setUp` throws; `notSupported` when this process wasn't started by ``spawn(_:arguments:environment:over:options:)``;
   ///   the error that ended the connection, unless it was closed.
   public static func serve(_ setUp: (IPCActorSystem) throws -> Void) throws {

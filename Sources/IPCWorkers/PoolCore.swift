@@ -32,6 +32,8 @@ import SystemCalls
   }
 
   let options: WorkerPoolOptions
+  /// How long a worker may take from its start to its first message.
+  let startTimeout: Duration
   /// What both processes compare.
   let type: MessageType
   let state = Mutex(State())
@@ -42,8 +44,10 @@ import SystemCalls
 
   /// Starts the workers, and waits until each is ready.
   /// - Throws: `notSupported` for a mechanism that carries no messages or a number of workers under 1; `system` when the
-  ///   program can't be started; `closed` when it ends before it is ready.
-  init(_ options: WorkerPoolOptions, _ type: MessageType) throws(ChannelError) {
+  ///   program can't be started; `closed` when it ends before it is ready; `timedOut` when it doesn't serve.
+  init(
+    _ options: WorkerPoolOptions, _ type: MessageType, startTimeout: Duration = WorkerConnection.startTimeout
+  ) throws(ChannelError) {
     guard options.workers > 0 else {
       throw ChannelError(
         .notSupported, .spawn, options.mechanism,
@@ -56,6 +60,7 @@ import SystemCalls
     }
     self.options = options
     self.type = type
+    self.startTimeout = startTimeout
     for index in 0..<options.workers {
       state.withLock { $0.connections += 1 }
       do throws(SystemError) {

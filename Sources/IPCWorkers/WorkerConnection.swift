@@ -15,7 +15,7 @@ final class WorkerConnection {
   /// for each other.
   private static let maximumPipelinedBytes = 2048
   /// How long a worker may take from its start to its first message.
-  private static let startTimeout = Duration.seconds(60)
+  static let startTimeout = Duration.seconds(15)
   /// After so many failed starts in succession, the pool fails.
   private static let maximumStartFailures = 3
   /// How long a worker may take to end after its channels were closed.
@@ -94,10 +94,10 @@ final class WorkerConnection {
     try spawn.pass(&results.sender, as: PoolProtocol.results)
     var sender = jobs.sender
     var receiver = results.receiver
-    let process = try spawn.start()
+    var process = try spawn.start()
     let baseline: Processes.Usage
     do throws(ChannelError) {
-      let ready: Result<Processes.Usage, ChannelError> = try receiver.receive(within: Self.startTimeout) {
+      let ready: Result<Processes.Usage, ChannelError> = try receiver.receive(within: pool.startTimeout) {
         bytes in
         do throws(ChannelError) {
           var reader = MessageReader(bytes)
@@ -117,10 +117,10 @@ final class WorkerConnection {
       baseline = try ready.get()
     } catch {
       guard error.code == .closed || error.code == .timedOut else { throw error }
-      throw ChannelError(
-        .closed, .spawn, options.mechanism,
-        "the worker \(options.executable ?? Processes.executable) ended or sent nothing before it was ready: its main must call WorkerPool.serve before anything else"
-      )
+      let exit = try? process.wait(within: error.code == .closed ? ChannelError.exitStatusTimeout : .zero)
+      throw .notReady(
+        "the worker \(options.executable ?? Processes.executable)", exit, after: error,
+        within: pool.startTimeout, mustCall: "WorkerPool.serve", options.mechanism)
     }
     sender.coalesces = true
     pool.isReady(index, process: process.id, first: first)

@@ -1,11 +1,12 @@
 import Distributed
 import IPC
-import IPCActors
 import Synchronization
 import SystemCalls
 import TestActors
 import TestSupport
 import Testing
+
+@testable import IPCActors
 
 extension AllIPCActorsTests {
   /// Failures are reported, and the connection continues.
@@ -141,6 +142,37 @@ extension AllIPCActorsTests {
       #expect(spawnCode("/bin/true", mechanism) == .closed)
       #expect(spawnCode("/bin/false", mechanism) == .closed)
       #expect(spawnCode("/nowhere/at/all", mechanism) == .system)
+    }
+
+    @Test("the error says how a process ended, or that it is alive", arguments: ActorHost.mechanisms)
+    func aProcessThatDoesNotServe(_ mechanism: Mechanism) {
+      Watchdog.at(mechanism)
+      let advice = "its main must call IPCActorSystem.serve before anything else"
+      for (command, code, says) in [
+        ("exit 3", ChannelError.Code.closed, "ended (exit code 3) before it was ready"),
+        ("kill -9 $$", .closed, "ended (signal 9) before it was ready"),
+        ("exec sleep 100", .timedOut, "is alive and hasn't called IPCActorSystem.serve within 0.2 s"),
+      ] {
+        let system = IPCActorSystem()
+        // A process that ends is waited for as long as it takes.
+        let timeout = code == .timedOut ? Duration.milliseconds(200) : .seconds(15)
+        do throws(ChannelError) {
+          _ = try system.spawn("/bin/sh", arguments: ["-c", command], over: mechanism, readyWithin: timeout)
+          Issue.record("it was ready")
+        } catch {
+          #expect(error.code == code)
+          #expect(error.message == "the process /bin/sh \(says): \(advice)")
+        }
+        system.close()
+      }
+    }
+
+    @Test("a process's program that can't be started is told as any other's")
+    func aFolderAsAProgram() {
+      let system = IPCActorSystem()
+      let error = #expect(throws: ChannelError.self) { try system.spawn("/tmp", over: .pipe) }
+      #expect(error?.message.hasPrefix("/tmp: it is a folder: ") == true, "\(String(describing: error))")
+      system.close()
     }
 
     @Test func aMechanismWithoutMessages() throws {

@@ -1,11 +1,12 @@
 import Glibc
 import IPC
-import IPCWorkers
 import Synchronization
 import SystemCalls
 import TestSupport
 import TestWorkers
 import Testing
+
+@testable import IPCWorkers
 
 extension AllIPCWorkersTests {
   /// A pool in this process, with `ipc-peer` as its workers' program.
@@ -180,6 +181,38 @@ extension AllIPCWorkersTests {
       options.executable = program
       let error = #expect(throws: ChannelError.self) { try Pool(options) }
       #expect(error?.description.contains(program) == true, "\(String(describing: error))")
+    }
+
+    @Test("the error says how a worker ended, or that it is alive", arguments: mechanisms)
+    func aWorkerThatDoesNotServe(_ mechanism: Mechanism) throws {
+      let advice = "its main must call WorkerPool.serve before anything else"
+      for (command, code, says) in [
+        ("exit 3", ChannelError.Code.closed, "ended (exit code 3) before it was ready"),
+        ("kill -9 $$", .closed, "ended (signal 9) before it was ready"),
+        ("exec sleep 100", .timedOut, "is alive and hasn't called WorkerPool.serve within 0.2 s"),
+      ] {
+        var options = WorkerPoolOptions(workers: 2, over: mechanism)
+        options.executable = "/bin/sh"
+        options.arguments = ["-c", command]
+        let type = try PoolProtocol.type(TestJob.self, Int.self)
+        // A worker that ends is waited for as long as it takes.
+        let timeout = code == .timedOut ? Duration.milliseconds(200) : WorkerConnection.startTimeout
+        do throws(ChannelError) {
+          _ = try PoolCore(options, type, startTimeout: timeout)
+          Issue.record("the pool was built")
+        } catch {
+          #expect(error.code == code)
+          #expect(error.message == "the worker /bin/sh \(says): \(advice)")
+        }
+      }
+    }
+
+    @Test("a worker's program that can't be started is told as any other's")
+    func aFolderAsAProgram() {
+      var options = WorkerPoolOptions(workers: 1, over: .pipe)
+      options.executable = "/tmp"
+      let error = #expect(throws: ChannelError.self) { try Pool(options) }
+      #expect(error?.message.hasPrefix("/tmp: it is a folder: ") == true, "\(String(describing: error))")
     }
 
     @Test func aWorkerThatSaysSomethingElseIsAnError() {

@@ -71,14 +71,15 @@ struct ActorCallTable {
     return (caller, next)
   }
 
-  /// Ends all calls: none is answered or added from now on. Returns the tasks to resume with an error.
-  mutating func end(_ error: IPCActorError) -> [ActorCaller] {
+  /// Ends all calls: none is answered or added from now on. Returns the tasks to resume with an error:
+  /// those whose calls were sent, and those whose calls still waited for that.
+  mutating func end(_ error: IPCActorError) -> (sent: [ActorCaller], unsent: [ActorCaller]) {
     if failure == nil { failure = error }
     defer {
       pending = [:]
       cancelled = []
       waiting = []
     }
-    return Array(pending.values) + waiting.map(\.caller)
+    return (Array(pending.values), waiting.map(\.caller))
   }
 }

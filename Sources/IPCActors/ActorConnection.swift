@@ -139,7 +139,7 @@ final class ActorConnection: @unchecked Sendable {
       return table.begin(call) ? .send : .wait
     }
     switch step {
-    case .failed(let error): call.caller.resume(throwing: error)
+    case .failed(let error): call.caller.resume(throwing: error.notSent)
     case .cancelled: call.caller.resume(throwing: CancellationError())
     case .wait: break
     case .send: send(call)
@@ -351,10 +351,11 @@ final class ActorConnection: @unchecked Sendable {
 
   /// Ends all calls with an error that has this reason.
   private func disconnect(_ reason: String) {
-    let error = IPCActorError(
-      .peerGone, nil, reason + "; whether an unanswered call was executed isn't known")
+    let error = IPCActorError(.peerGone, nil, reason)
     system.disconnected(self, error)
-    for caller in table.withLock({ $0.end(error) }) { caller.resume(throwing: error) }
+    let (sent, unsent) = table.withLock { $0.end(error) }
+    for caller in sent { caller.resume(throwing: error.unanswered) }
+    for caller in unsent { caller.resume(throwing: error.notSent) }
   }
 
   /// Closes the connection, and waits until the peer has closed it as well and its process, if it is a child, has

@@ -10,7 +10,8 @@ public struct IPCActorError: DistributedActorSystemError, Hashable, CustomString
     /// A code from its text.
     public init(rawValue: String) { self.rawValue = rawValue }
 
-    /// The actor's process has ended or closed the connection. Whether the call was executed isn't known.
+    /// The actor's process has ended or closed the connection. Whether a call that was sent before was executed isn't
+    /// known; one that is made afterwards isn't sent. The message says which of the two it was.
     public static let peerGone = Code(rawValue: "peerGone")
     /// There is no connection to the actor's process.
     public static let notConnected = Code(rawValue: "notConnected")
@@ -46,6 +47,18 @@ public struct IPCActorError: DistributedActorSystemError, Hashable, CustomString
 
   /// The process is known to have ended, without details.
   package static let gone = IPCActorError(.peerGone, nil, "its process has ended")
+
+  /// The end of a connection, for a call that was sent and not answered.
+  var unanswered: IPCActorError { with("whether the call was executed isn't known") }
+
+  /// The end of a connection, for a call that was made afterwards.
+  var notSent: IPCActorError {
+    with("the call wasn't sent: connect to a new process, and resolve the actor there")
+  }
+
+  private func with(_ more: String) -> IPCActorError {
+    IPCActorError(code, actor, "\(message); \(more)", errorType: errorType)
+  }
 
   /// The actor's name and the sentence.
   public var description: String { actor.map { "actor \($0.name): \(message)" } ?? message }

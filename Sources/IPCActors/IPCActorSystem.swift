@@ -293,7 +293,13 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
     }
     let answer: ActorAnswer
     do {
-      answer = try await connection(id).call(id, target.identifier, invocation)
+      let connection: ActorConnection
+      do throws(IPCActorError) {
+        connection = try self.connection(id)
+      } catch {
+        throw error.code == .peerGone ? error.notSent : error
+      }
+      answer = try await connection.call(id, target.identifier, invocation)
     } catch let error as IPCActorError where error.actor == nil {
       throw IPCActorError(error.code, id, error.message, errorType: error.errorType)
     }
@@ -310,8 +316,11 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
       case .threwValue: return try errors.decode(&reader, id)
       case .threwDescription:
         let type = try reader.string()
+        let description = try reader.string()
         return IPCActorError(
-          .threw, id, "it threw \(type): \(try reader.string())", errorType: type)
+          .threw, id,
+          "it threw \(type): \(description); to get the error itself, make its type a Message, and call carry(\(type).self) on the actor system in both processes",
+          errorType: type)
       case .refused:
         let code = try reader.string()
         return IPCActorError(.init(rawValue: code), id, try reader.string())

@@ -28,7 +28,9 @@ extension AllIPCActorsTests {
             let later = table.complete(1)
             #expect(later == nil)
           default:
-            for left in table.end(.gone) { left.resume(throwing: IPCActorError.gone) }
+            let left = table.end(.gone)
+            #expect(left.sent.count == 1 && left.unsent.isEmpty)
+            for caller in left.sent { caller.resume(throwing: IPCActorError.gone) }
             #expect(table.failure == .gone)
           }
         }

@@ -87,6 +87,29 @@ extension AllIPCActorsTests {
       host.system.close()
     }
 
+    @Test("a call that waited may have been executed; one that is made afterwards wasn't sent")
+    func theErrorSaysWhetherACallWasSent() async throws {
+      func sentence(_ call: () async throws -> Int) async -> String {
+        do {
+          return "\(try await call())"
+        } catch {
+          return "\(error)"
+        }
+      }
+      let host = try ActorHost()
+      let desk = try host.desk(3)
+      let waiting = Task { await sentence { try await desk.wait(at: "sent") } }
+      try await host.keeper().untilArrived(1, at: "sent")
+      host.peer.kill()
+      let first = await waiting.value
+      #expect(first.hasSuffix("; whether the call was executed isn't known"), "\(first)")
+      #expect(comesTrue { !host.peer.isConnected })
+      let later = await sentence { try await desk.add(1) }
+      #expect(later.contains("has ended (signal 9); the call wasn't sent: "), "\(later)")
+      #expect(!later.contains("isn't known"))
+      host.system.close()
+    }
+
     @Test func anotherProcessTakesItsPlace() async throws {
       let system = IPCActorSystem()
       for round in 0..<3 {

@@ -175,6 +175,22 @@ extension AllIPCActorsTests {
       system.close()
     }
 
+    @Test("an error that isn't carried says how it would be")
+    func errorsThatAreNotCarried() async throws {
+      let host = try ActorHost()
+      do {
+        _ = try await host.desk().fail(carried: false, "no")
+        Issue.record("nothing was thrown")
+      } catch let error as IPCActorError {
+        let type = try #require(error.errorType)
+        #expect(error.message.hasPrefix("it threw \(type): "), "\(error)")
+        #expect(
+          error.message.hasSuffix("call carry(\(type).self) on the actor system in both processes"),
+          "\(error)")
+      }
+      host.system.close()
+    }
+
     @Test func aMechanismWithoutMessages() throws {
       let others = Mechanism.all + Mechanism.variants
       for mechanism in others where !ActorHost.mechanisms.contains(mechanism) {

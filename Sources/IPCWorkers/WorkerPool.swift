@@ -24,8 +24,8 @@ public final class WorkerPool<Job: Message & Sendable, Output: Message & Sendabl
 
   /// Starts the workers, and waits until each is ready.
   /// - Throws: `notSupported` for a mechanism that carries no messages or a number of workers under 1; `system` when the
-  ///   program can't be started; `closed` when it ends before it is ready; `typeMismatch` when it serves other types;
-  ///   `notServed` when this process is a worker itself and doesn't serve.
+  ///   program can't be started; `closed` when it ends before it is ready; `timedOut` when it doesn't serve within 15 seconds;
+  ///   `typeMismatch` when it serves other types; `notServed` when this process is a worker itself and doesn't serve.
   public init(_ options: WorkerPoolOptions) throws(ChannelError) {
     core = try PoolCore(options, try PoolProtocol.type(Job.self, Output.self))
   }

@@ -13,16 +13,20 @@ protocol Command: SendableMetatype {
   static var details: String { get }
   /// The commands that its first argument can choose.
   static var subcommands: [any Command.Type] { get }
+  /// The example for a call with these words.
+  static func example(for words: [String]) -> String
   static func run(_ arguments: inout Arguments) throws
 }
 
 extension Command {
   static var subcommands: [any Command.Type] { [] }
 
-  /// What `--help` prints.
-  static var help: String {
+  static func example(for words: [String]) -> String { example }
+
+  /// What `--help` prints beside these words.
+  static func help(for words: [String] = []) -> String {
     """
-    example: \(indented(example))
+    example: \(indented(example(for: words)))
 
     usage: \(indented(usage, by: 7))
 

@@ -80,7 +80,7 @@ enum CommandLineTool {
       }
       chosen = subcommand
     }
-    Terminal.print(chosen.help)
+    Terminal.print(chosen.help())
   }
 
   /// Runs a command, or the subcommand that its first argument chooses.
@@ -89,7 +89,7 @@ enum CommandLineTool {
       return try run(subcommand, called: "\(name) \(first)", Array(list.dropFirst()))
     }
     var arguments = Arguments(command: name, list)
-    if arguments.wantsHelp { return Terminal.print(command.help) }
+    if arguments.wantsHelp { return Terminal.print(command.help(for: list)) }
     try command.run(&arguments)
   }
 }

@@ -62,7 +62,7 @@ enum CrawlCommand: Command {
     if let output, outcome.count > 0 { try output.write(JSONOutput.lines(outcome.pages)) }
     if options.json {
       try JSONOutput.print(report)
-    } else if outcome.count > 0 {
+    } else if outcome.count > 0, report.failure == nil || report.samePages == false {
       Terminal.print(report.table)
     }
     if let failure = outcome.failure { throw failure }

@@ -9,13 +9,21 @@ enum DemoCommand: Command {
   static let details = """
     Runs a demo: two processes, or the tasks of one, print what they do. Each is one short file in Demos/.
     Several run in turn, each under a heading; the first that fails ends it, with exit code 1.
+    Without a name: lists the demos, with exit code 2.
 
       --all     runs every demo in turn
       --json    runs nothing: prints the list of demos as one JSON document. A demo itself prints text only,
                 so --json can't be combined with NAME or --all
 
-    \(HelpText.list(DemoCatalogue.all.map { ($0.name, $0.summary) }))
+    \(list)
     """
+
+  private static var list: String { HelpText.list(DemoCatalogue.all.map { ($0.name, $0.summary) }) }
+
+  /// `ipc demo select --help`: that demo's.
+  static func example(for words: [String]) -> String {
+    words.first(where: names.contains).map { "ipc demo \($0)" } ?? example
+  }
 
   private struct Row: Encodable {
     let name: String
@@ -32,7 +40,8 @@ enum DemoCommand: Command {
     if json { return try JSONOutput.print(DemoCatalogue.all.map { Row(name: $0.name, summary: $0.summary) }) }
     if runsAll { return try run(DemoCatalogue.all) }
     guard !words.isEmpty else {
-      throw Failure.call("demo: a name is missing: choose from \(names.joined(separator: ", "))")
+      Terminal.print("ipc demo NAME runs one of these:\n\n\(list)")
+      throw Failure(kind: .call, message: "")
     }
     // All of them are known before the first one runs.
     let demos = try words.map { try demo(named: $0) }

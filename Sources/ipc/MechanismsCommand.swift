@@ -7,11 +7,14 @@ import Measurement
 enum MechanismsCommand: Command {
   static let name = "mechanisms"
   static let summary = "every mechanism, and the limits of this machine"
-  static let example = "ipc mechanisms"
-  static let usage = "ipc mechanisms [--json]"
+  static let example = """
+    ipc mechanisms
+    ipc mechanisms pipe memory
+    """
+  static let usage = "ipc mechanisms [NAME…] [--json]"
   static let details = """
-    Lists every mechanism: the form of its addresses, what it can do, its system calls, and the limits that this
-    machine's kernel sets.
+    Lists every mechanism, or those named: the form of its addresses, what it can do, its system calls, and the limits
+    that this machine's kernel sets.
 
       --json    one JSON document, with everything that a mechanism declares
     """
@@ -65,7 +68,8 @@ enum MechanismsCommand: Command {
         ("close", calls.close),
       ]
       self.calls = calls.all
-      carries = traits.carries.rawValue
+      // A command reads and writes text, unless its address says otherwise.
+      carries = traits.peerIsCommand ? "lines" : traits.carries.rawValue
       manySenders = traits.manySenders
       manyReceivers = traits.manyReceivers
       anonymous = traits.anonymous
@@ -78,9 +82,10 @@ enum MechanismsCommand: Command {
 
   static func run(_ arguments: inout Arguments) throws {
     let json = arguments.flag("--json")
-    try arguments.end()
-    let rows =
+    let named = try arguments.rest().map { word throws(ChannelError) in try Mechanism(named: word) }
+    let all =
       Mechanism.all.map { Row($0, isVariant: false) } + Mechanism.variants.map { Row($0, isVariant: true) }
+    let rows = named.isEmpty ? all : all.filter { row in named.contains { $0.name == row.name } }
     if json { return try JSONOutput.print(rows) }
     var table = Table([
       ("mechanism", .left), ("address", .left), ("carries", .left), ("senders", .left), ("receivers", .left),
@@ -97,7 +102,8 @@ enum MechanismsCommand: Command {
       """
       \(table.text)
 
-      carries: messages of any size, tokens (messages without bytes), or integers of four bytes.
+      carries: messages of any size, tokens (messages without bytes), integers of four bytes, or lines of text (or
+      messages of any size, with ?framing=frames).
       senders, receivers: how many a channel can have. calls: the system calls that carry a message; below each mechanism
       stand all that its channels make, as strace(1) names them.
 

@@ -12,11 +12,14 @@ enum StepsCommand: Command {
     Measures one step of each model of concurrency: the time that a model itself takes, when nothing has to be waited
     for.
 
-      --step        the steps (all): \(StepsReport.names.prefix(4).joined(separator: ", ")), …
+      --step        the steps, by their names below (all)
       --repeats N   how many times each is measured (7)
       --seconds S   how long each repeat measures each step (0.1)
       --seed N      the order of the measurements, and the intervals (1)
       --json        one JSON document
+
+    Steps:
+    \(HelpText.list(StepsReport.list.map { ($0.name, $0.what) }))
     """
 
   static func run(_ arguments: inout Arguments) throws {

@@ -43,9 +43,9 @@ extension AllCommandTests {
       Call(
         arguments: ["crawl", "http://127.0.0.1:1/", "--mechanism", "pipe", "--workers", "1"],
         names: "http://127.0.0.1:1/", code: 1),
-      Call(arguments: ["mechanisms", "pipe"], names: "pipe"),
+      Call(arguments: ["mechanisms", "pigeon"], names: "pigeon"),
+      Call(arguments: ["mechanisms", "pipe", "fifoo"], names: "did you mean fifo?"),
       Call(arguments: ["mechanisms", "--loud"], names: "--loud"),
-      Call(arguments: ["demo"], names: "demo"),
       Call(arguments: ["demo", "pigeon"], names: "pigeon"),
       Call(arguments: ["demo", "socket"], names: "unix"),
       // A name that was probably meant is suggested, wherever a name is read.
@@ -98,6 +98,16 @@ extension AllCommandTests {
       #expect(result.errors.contains(call.names), "\(result.errors)")
       // The call was wrong: nothing was begun.
       if call.code == 2 { #expect(result.output.isEmpty) }
+    }
+
+    /// Its figures would be those of nothing.
+    @Test(arguments: ["pipe", "pipe,memory"]) func aCrawlOfWhichNothingWorkedHasNoTable(_ mechanisms: String)
+      throws
+    {
+      let result = try Tool.run("crawl", "http://127.0.0.1:1/", "--mechanism", mechanisms, "--workers", "1")
+      #expect(result.code == 1)
+      #expect(result.errorLines.count == 1, "\(result.errors)")
+      #expect(result.output.isEmpty, "\(result.output)")
     }
 
     @Test func aPortInUseIsNamed() throws {

@@ -12,6 +12,7 @@ extension AllCommandTests {
       let summary: String
       let address: String
       let calls: [String]
+      let carries: String
     }
 
     @Test func theMechanismsAreListed() throws {
@@ -29,6 +30,19 @@ extension AllCommandTests {
         #expect(!row.calls.isEmpty)
         #expect(row.address.hasPrefix(row.name))
       }
+    }
+
+    @Test func theMechanismsThatAreNamedAreListed() throws {
+      let table = try Tool.run("mechanisms", "fifo", "pipe")
+      #expect(table.code == 0, "\(table.errors)")
+      let headings = table.output.split(separator: "\n").filter { line in
+        ["pipe", "fifo", "queue", "popen"].contains { line.hasPrefix("\($0): ") }
+      }
+      #expect(headings.map { $0.prefix(4) } == ["pipe", "fifo"])
+      let listed = try Tool.run("mechanisms", "popen", "memory", "--json")
+      let rows = try JSONDecoder().decode([Row].self, from: Data(listed.output.utf8))
+      #expect(rows.map(\.name) == ["memory", "popen"])
+      #expect(rows.map(\.carries) == ["messages", "lines"])
     }
 
     /// The package's folder.
@@ -49,6 +63,23 @@ extension AllCommandTests {
       let names = try demos().map(\.name)
       #expect(Array(names.prefix(mainMechanisms.count)) == mainMechanisms)
       #expect(Set(names).count == names.count)
+    }
+
+    @Test func demosAreListedWithoutAName() throws {
+      let result = try Tool.run("demo")
+      #expect(result.code == 2)
+      #expect(result.errors.isEmpty)
+      for demo in try demos() {
+        let line = result.output.split(separator: "\n").first { $0.hasPrefix("  \(demo.name) ") }
+        #expect(line?.hasSuffix(demo.summary) == true, "\(demo.name)")
+      }
+    }
+
+    @Test func helpBesideADemosNameHasItInItsExample() throws {
+      for words in [["select", "--help"], ["--help", "select"], ["select", "pipe", "-h"]] {
+        #expect(try Tool.run(["demo"] + words).output.hasPrefix("example: ipc demo select\n"))
+      }
+      #expect(try Tool.run("demo", "--help").output.hasPrefix("example: ipc demo pipe\n"))
     }
 
     @Test func aDemoRunsByItsName() throws {

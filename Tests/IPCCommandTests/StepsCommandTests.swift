@@ -51,6 +51,14 @@ extension AllCommandTests {
       }
     }
 
+    @Test func theHelpListsEveryStep() throws {
+      let lines = try Tool.run("bench", "steps", "--help").output.split(separator: "\n")
+      for step in Self.steps {
+        let line = try #require(lines.first { $0.hasPrefix("  \(step) ") })
+        #expect(line.split(separator: " ").count > 3, "\(line)")
+      }
+    }
+
     @Test func onlyThoseThatWereNamed() throws {
       let result = try Tool.run(
         "bench", "steps", "--step", "select,callback", "--repeats", "1", "--seconds", "0.01")

@@ -18,6 +18,8 @@ package struct StepsReport: Sendable, Encodable {
 
   /// The names that ``measure(_:repeats:seconds:seed:progress:)`` takes.
   package static let names = ConcurrencyStep.all.map(\.name)
+  /// Each name, and what the step is.
+  package static let list = ConcurrencyStep.all.map { (name: $0.name, what: $0.what) }
 
   /// Measures each step once per repeat, in another order each time, so that what the machine does affects all alike.
   package static func measure(

@@ -51,6 +51,15 @@ package struct Ranking: Sendable, Equatable {
     return places
   }
 
+  /// How many repeats it takes at least to tell anything apart among so many: of the sign patterns two are as extreme as what
+  /// was measured, however clear that is.
+  package static func leastRepeats(_ contestants: Int) -> Int {
+    let pairs = Double(contestants * (contestants - 1) / 2)
+    var repeats = 1
+    while pairs * pow(2, 1 - Double(repeats)) > level { repeats += 1 }
+    return repeats
+  }
+
   /// Whether the first contestant is smaller than the second, by Holm's method over all pairs.
   private static func apart(_ values: [[Double]], _ seed: UInt64) -> (Int, Int) -> Bool {
     struct Pair: Hashable { let one: Int, other: Int }

@@ -1,31 +1,78 @@
-/// A table of text with aligned columns.
+/// A table of text with aligned columns, which fits where it is shown: where it is too wide it leaves out columns, and in a
+/// narrow place it becomes a card for each row.
 package struct Table {
   package enum Alignment { case left, right }
 
   private let headers: [String]
   private let alignments: [Alignment]
+  private let leastImportant: [String]
   private var rows: [[String]] = []
 
-  package init(_ columns: [(header: String, alignment: Alignment)]) {
+  /// - Parameter leastImportant: the headers of columns that may be left out, the first one first. Bars, which have no header,
+  ///   go before them.
+  package init(_ columns: [(header: String, alignment: Alignment)], leastImportant: [String] = []) {
     headers = columns.map(\.header)
     alignments = columns.map(\.alignment)
+    self.leastImportant = leastImportant
   }
 
   package mutating func add(_ row: [String]) { rows.append(row) }
 
-  package var text: String {
-    let widths = headers.indices.map { column in ([headers] + rows).map { $0[column].count }.max() ?? 0 }
+  /// The whole table.
+  package var text: String { text(.wide) }
+
+  /// A place with fewer columns has no room for a table.
+  private static let leastWidth = 60
+  private static let gap = 2
+
+  package func text(_ layout: TextLayout) -> String {
+    var columns = Array(headers.indices)
+    guard let width = layout.width else { return table(columns, layout) }
+    var left: [String] = []
+    let droppable = columns.filter { headers[$0].isEmpty } + leastImportant.compactMap(headers.firstIndex)
+    for column in droppable where self.width(columns) > width {
+      columns.removeAll { $0 == column }
+      if !headers[column].isEmpty { left.append(headers[column]) }
+    }
+    if width < Self.leastWidth || self.width(columns) > width { return cards(layout) }
+    let note =
+      left.isEmpty ? "" : "\n\nA wider terminal also shows: \(left.reversed().joined(separator: ", "))."
+    return table(columns, layout) + layout.wrapped(note)
+  }
+
+  private func width(of column: Int) -> Int { ([headers] + rows).map { $0[column].count }.max() ?? 0 }
+
+  private func width(_ columns: [Int]) -> Int {
+    columns.reduce(-Self.gap) { $0 + Self.gap + width(of: $1) }
+  }
+
+  private func table(_ columns: [Int], _ layout: TextLayout) -> String {
+    let widths = columns.map(width(of:))
+    let gap = String(repeating: " ", count: Self.gap)
     func line(_ cells: [String]) -> String {
       var text = ""
-      for column in cells.indices {
-        let space = String(repeating: " ", count: widths[column] - cells[column].count)
-        if column > 0 { text += "  " }
+      for (place, column) in columns.enumerated() {
+        let space = String(repeating: " ", count: widths[place] - cells[column].count)
+        if place > 0 { text += gap }
         text += alignments[column] == .left ? cells[column] + space : space + cells[column]
       }
       while text.last == " " { text.removeLast() }
-      return text
+      return layout.shown(text)
     }
-    let rule = widths.map { String(repeating: "─", count: $0) }.joined(separator: "  ")
-    return ([line(headers), rule] + rows.map(line)).joined(separator: "\n")
+    let rule = widths.map { String(repeating: "─", count: $0) }.joined(separator: gap)
+    return ([line(headers), layout.shown(rule)] + rows.map(line)).joined(separator: "\n")
+  }
+
+  /// A row's first cell, and under it each of the others behind its header.
+  private func cards(_ layout: TextLayout) -> String {
+    let named = headers.indices.dropFirst().filter { !headers[$0].isEmpty }
+    let longest = named.map { headers[$0].count }.max() ?? 0
+    return rows.map { row in
+      let lines = named.filter { !row[$0].isEmpty }.map { column in
+        let space = String(repeating: " ", count: longest - headers[column].count)
+        return "  \(headers[column])\(space)  \(row[column])"
+      }
+      return layout.wrapped(([row.first ?? ""] + lines).joined(separator: "\n"))
+    }.joined(separator: "\n\n")
   }
 }

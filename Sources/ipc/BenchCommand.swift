@@ -61,7 +61,7 @@ enum BenchCommand: Command {
     case .json: try JSONOutput.print(report)
     case .csv: Terminal.print(CSVReport.text(report))
     case .markdown: Terminal.print(MarkdownReport.text(report))
-    case .table: Terminal.print(TableReport.text(report, color: Terminal.hasColor))
+    case .table: Terminal.print(TableReport.text(report, color: Terminal.hasColor, layout: Terminal.layout))
     }
     if let comparison {
       // Standard output has the document and nothing else.

@@ -105,30 +105,43 @@ struct CrawlReport: Encodable {
 
   private var unit: String { workload.kind == "nothing" ? "job" : "page" }
 
-  var table: String {
+  func table(_ layout: TextLayout) -> String {
     let largest = runs.map(\.costMicroseconds.median).max() ?? 0
     let haveProcesses = runs.contains { $0.mechanism != nil }
-    let haveWindows = comparisons.contains { $0.window != nil }
+    // Where every pool has a full window, the word would say nothing.
+    let haveWindows = comparisons.contains { $0.window != nil && $0.window != .auto }
+    let havePlaces = comparisons.contains { !$0.ranking.isOneTie }
     // Leaves out the columns of kinds of crawl that didn't run.
     typealias Column = (header: String, alignment: Table.Alignment)
     var columns: [Column] = [(haveModels ? "model" : "mechanism", .left)]
     if haveWindows { columns.append(("window", .right)) }
     columns += [
       ("wall", .right), ("\(unit)s/s", .right), ("cost each", .right), ("±", .right), ("", .left),
-      ("place", .right), ("CPU", .right), ("switches", .right),
     ]
+    if havePlaces { columns.append(("place", .right)) }
+    columns += [("CPU", .right), ("switches", .right)]
     if haveModels { columns += [("processes", .right), ("threads", .right)] }
     if haveProcesses { columns += [("dispatch p50", .right), ("p99", .right), ("channel", .right)] }
     columns.append(("memory", .right))
     if haveModels { columns.append(("grown", .right)) }
-    var table = Table(columns)
+    var table = Table(
+      columns,
+      leastImportant: [
+        "channel", "p99", "switches", "memory", "grown", "threads", "processes", "\(unit)s/s", "dispatch p50",
+        "CPU",
+      ])
     for (number, comparison) in comparisons.enumerated() {
       let places = comparison.ranking.places
       for (index, run) in comparison.runs.enumerated() where number == 0 || run.window != nil {
         let place = comparison.ranking.isOneTie ? nil : places[index]
         var cells = [comparison.names[index]]
         if haveWindows { cells.append(run.window?.description ?? "") }
-        cells += costCells(run, place, largest)
+        cells += costCells(run, largest)
+        if havePlaces { cells.append(place.map(String.init) ?? "") }
+        cells += [
+          Figure.time(microseconds: (run.cpuUserSeconds + run.cpuSystemSeconds) * 1e6),
+          Figure.grouped(run.voluntarySwitches + run.involuntarySwitches),
+        ]
         if haveModels { cells += [Figure.grouped(run.processes), Figure.grouped(run.threads)] }
         if haveProcesses { cells += channelCells(run) }
         cells.append(Figure.bytes(run.peakKilobytes * 1024))
@@ -136,17 +149,16 @@ struct CrawlReport: Encodable {
         table.add(cells)
       }
     }
-    return "\(heading)\n\n\(table.text)\n\n\(legend(haveProcesses, haveWindows))\n\n\(conclusion)"
+    return layout.wrapped(heading) + "\n\n" + table.text(layout) + "\n\n"
+      + layout.wrapped(legend(haveProcesses, haveWindows) + "\n\n" + conclusion)
   }
 
-  private func costCells(_ run: CrawlSummary, _ place: Int?, _ largest: Double) -> [String] {
+  private func costCells(_ run: CrawlSummary, _ largest: Double) -> [String] {
     let cost = run.costMicroseconds
     return [
       Figure.time(microseconds: run.wallSeconds * 1e6), Figure.short(run.pagesPerSecond),
       Figure.time(microseconds: cost.median), run.repeats > 1 ? Figure.percent(cost.spread) : "",
-      Figure.bar(cost.median, of: largest, width: 8), place.map(String.init) ?? "",
-      Figure.time(microseconds: (run.cpuUserSeconds + run.cpuSystemSeconds) * 1e6),
-      Figure.grouped(run.voluntarySwitches + run.involuntarySwitches),
+      Figure.bar(cost.median, of: largest, width: 8),
     ]
   }
 
@@ -170,7 +182,7 @@ struct CrawlReport: Encodable {
     let most = runs.map(\.repeats).max() ?? 0
     let times = least == most ? "\(most)" : "\(least) to \(most)"
     return
-      "\(what), \(workload.workers) \(haveModels ? "at once" : "worker processes"), \(machine.cpus) CPUs (\(machine.cpu)), Linux \(machine.kernel)\n"
+      "\(what), \(workload.workers) \(haveModels ? "at once" : workload.workers == 1 ? "worker process" : "worker processes"), \(machine.cpus) CPUs (\(machine.cpu)), Linux \(machine.kernel)\n"
       + (repeats == 1
         ? "each once"
         : "each \(times) times, in turn, in orders that the seed \(workload.seed) determines; the figures are medians")
@@ -189,7 +201,7 @@ struct CrawlReport: Encodable {
       "wall: the time from the first \(unit) to the last.",
       "cost each: the coordination cost per \(unit): how much longer the crawl took than the work itself; ±: half of its 95 % interval.",
     ]
-    if !(comparisons.last?.ranking.isOneTie ?? true) {
+    if comparisons.contains(where: { !$0.ranking.isOneTie }) {
       lines.append(
         "place: by cost; those with the same place are tied: the repeats don't tell them apart (sign-flip tests of all pairs, Holm, 5 %)."
       )
@@ -233,8 +245,11 @@ struct CrawlReport: Encodable {
       case .jobs(let count): "With up to \(count) \(unit)s in flight, coordination"
       case .auto: comparisons.count > 1 ? "With a full window, coordination" : "Coordination"
       }
-    if comparison.runs.allSatisfy({ $0.repeats == 1 }) {
-      return "\(window) costs \(span). One run of each claims no order: --repeats 12 ranks them."
+    let repeats = comparison.runs.map(\.repeats).min() ?? 0
+    let least = Ranking.leastRepeats(comparison.runs.count)
+    guard repeats >= least else {
+      return
+        "\(window) costs \(span). \(repeats == 1 ? "One run of each claims" : "\(repeats) repeats claim") no order: at least --repeats \(least) can."
     }
     if comparison.ranking.isOneTie {
       return

@@ -5,7 +5,7 @@ enum JSONOutput {
   static func print(_ value: some Encodable) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    Terminal.print(String(decoding: try encoder.encode(value), as: UTF8.self))
+    Terminal.printExactly(String(decoding: try encoder.encode(value), as: UTF8.self))
   }
 
   /// One object per line.

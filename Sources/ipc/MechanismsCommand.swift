@@ -87,10 +87,12 @@ enum MechanismsCommand: Command {
       Mechanism.all.map { Row($0, isVariant: false) } + Mechanism.variants.map { Row($0, isVariant: true) }
     let rows = named.isEmpty ? all : all.filter { row in named.contains { $0.name == row.name } }
     if json { return try JSONOutput.print(rows) }
-    var table = Table([
-      ("mechanism", .left), ("address", .left), ("carries", .left), ("senders", .left), ("receivers", .left),
-      ("calls", .left),
-    ])
+    var table = Table(
+      [
+        ("mechanism", .left), ("address", .left), ("carries", .left), ("senders", .left),
+        ("receivers", .left),
+        ("calls", .left),
+      ], leastImportant: ["calls", "address"])
     for row in rows {
       table.add([
         row.name, row.address, row.carries, row.manySenders ? "many" : "one",
@@ -98,26 +100,33 @@ enum MechanismsCommand: Command {
         row.messageCalls.joined(separator: " "),
       ])
     }
+    let layout = Terminal.layout
     Terminal.print(
       """
-      \(table.text)
-
-      carries: messages of any size, tokens (messages without bytes), integers of four bytes, or lines of text (or
-      messages of any size, with ?framing=frames).
-      senders, receivers: how many a channel can have. calls: the system calls that carry a message; below each mechanism
-      stand all that its channels make, as strace(1) names them.
+      \(table.text(layout))
 
       """)
+    Terminal.print(
+      layout.wrapped(
+        """
+        carries: messages of any size, tokens (messages without bytes), integers of four bytes, or lines of text (or
+        messages of any size, with ?framing=frames).
+        senders, receivers: how many a channel can have. calls: the system calls that carry a message; below each mechanism
+        stand all that its channels make, as strace(1) names them.
+
+        """))
     for row in rows {
-      Terminal.print("\(row.name): \(row.summary)")
-      if !row.caveat.isEmpty { Terminal.print("  note: \(row.caveat)") }
+      Terminal.print(layout.wrapped("\(row.name): \(row.summary)"))
+      if !row.caveat.isEmpty { Terminal.print(layout.wrapped("  note: \(row.caveat)")) }
       let limits = row.limits.map { "\($0.name) \(Figure.grouped($0.value)) \($0.unit)" }
-      if !limits.isEmpty { Terminal.print("  limits here: \(limits.joined(separator: ", "))") }
+      if !limits.isEmpty {
+        Terminal.print(layout.wrapped("  limits here: \(limits.joined(separator: ", "))"))
+      }
       for phase in row.phases { Terminal.print(wrapped(phase.calls, after: "  \(phase.name):")) }
     }
   }
 
-  private static let width = 100
+  private static let width = min(100, Terminal.layout.width ?? 100)
 
   /// Words behind a heading, in lines that are no longer than ``width``.
   private static func wrapped(_ words: [String], after heading: String) -> String {

@@ -46,7 +46,7 @@ enum SelectCommand: Command {
       throw interrupted.isSet ? Failure.interrupted : Failure.work("\(error)")
     }
     Terminal.endProgress()
-    if json { try JSONOutput.print(report) } else { Terminal.print(report.table) }
+    if json { try JSONOutput.print(report) } else { Terminal.print(report.table(Terminal.layout)) }
     if interrupted.isSet { throw Failure.interrupted }
     if !report.isFair { throw Failure.work("the select wasn't fair: this is a bug, please report it") }
   }

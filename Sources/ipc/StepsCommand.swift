@@ -53,6 +53,6 @@ enum StepsCommand: Command {
     }
     Terminal.endProgress()
     if json { return try JSONOutput.print(report) }
-    Terminal.print(report.table)
+    Terminal.print(report.table(Terminal.layout))
   }
 }

@@ -1,17 +1,38 @@
 import Glibc
+import Measurement
 import Synchronization
 import SystemCalls
 
 /// Writes results to standard output, progress and errors to standard error.
 enum Terminal {
   /// Progress is for terminals only.
-  static let hasProgress = isatty(2) == 1
+  static let hasProgress = isatty(2) == 1 && Processes.variable("TERM") != "dumb"
   /// Colour is for terminals only, and can be turned off (https://no-color.org).
   static let hasColor =
     isatty(1) == 1 && (Processes.variable("NO_COLOR") ?? "").isEmpty && Processes.variable("TERM") != "dumb"
   private static let progressShown = Mutex(false)
 
-  static func print(_ text: String) { write(1, text + "\n") }
+  /// How text for a person has to look: as wide as COLUMNS says, or the terminal is; in ASCII where the locale has no UTF-8
+  /// (locale(7)).
+  static let layout: TextLayout = {
+    let locale =
+      ["LC_ALL", "LC_CTYPE", "LANG"].lazy.compactMap { Processes.variable($0) }.first { !$0.isEmpty } ?? ""
+    let isUTF8 = locale.lowercased().replacing("-", with: "").contains("utf8")
+    return TextLayout(width: width, isASCII: !isUTF8)
+  }()
+
+  private static var width: Int? {
+    if let columns = Processes.variable("COLUMNS").flatMap({ Int($0) }), columns > 0 { return columns }
+    var size = winsize()
+    guard isatty(1) == 1, unsafe ioctl(1, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+    return Int(size.ws_col)
+  }
+
+  /// Text for a person.
+  static func print(_ text: String) { write(1, layout.shown(text) + "\n") }
+
+  /// Text for a program, as it is.
+  static func printExactly(_ text: String) { write(1, text + "\n") }
 
   /// Writes unbuffered, so that what a child process writes to the same terminal keeps its place.
   private static func write(_ descriptor: Int32, _ text: String) {

@@ -52,6 +52,19 @@ import Testing
     #expect(Ranking([[1, 2], [3, 4], [5, 6]], seed: 1).sentence(["a", "b", "c"]) == "a, b and c (tied)")
   }
 
+  @Test func howManyRepeatsItTakes() {
+    #expect(Ranking.leastRepeats(1) == 1)
+    for contestants in 2...12 {
+      let least = Ranking.leastRepeats(contestants)
+      // As far apart as can be.
+      func ranked(_ repeats: Int) -> Ranking {
+        Ranking((0..<contestants).map { Array(repeating: Double(1 + $0 * 100), count: repeats) }, seed: 1)
+      }
+      #expect(ranked(least).groups.count == contestants)
+      #expect(ranked(least - 1).isOneTie)
+    }
+  }
+
   /// The order is by the median; noise that all share doesn't hide a difference, since a repeat's values are compared.
   @Test func noiseThatAllShareIsNoMatter() {
     var random = SeededRandom.printed()

@@ -1,6 +1,6 @@
 import Foundation
 import IPC
-import Measurement
+package import Measurement
 
 /// An output format of a report.
 package protocol ReportFormat {
@@ -9,10 +9,12 @@ package protocol ReportFormat {
 
 /// For a terminal: aligned columns, with bars.
 package enum TableReport {
-  package static func text(_ report: BenchmarkReport, color: Bool = false) -> String {
-    var parts = [report.machineLine, report.methodLine]
+  package static func text(
+    _ report: BenchmarkReport, color: Bool = false, layout: TextLayout = .wide
+  ) -> String {
+    var parts = [report.machineLine, report.methodLine].map(layout.wrapped)
     for section in report.sections {
-      parts.append("\n\(bold(section.title, color)): \(section.explanation)")
+      parts.append("\n" + layout.wrapped("\(bold(section.title, color)): \(section.explanation)"))
       var columns: [(header: String, alignment: Table.Alignment)] = section.columns.map {
         ($0.header, $0.isNumber ? .right : .left)
       }
@@ -21,16 +23,17 @@ package enum TableReport {
         1 + (section.columns.firstIndex { ["p50", "messages/s", "jobs/s"].contains($0.header) } ?? 2)
       columns.insert(("", .left), at: place)
       columns.append(("", .left))
-      var table = Table(columns)
+      var table = Table(columns, leastImportant: leastImportant)
       for row in section.rows {
         var cells = row.cells
         cells.insert(Figure.bar(row.bar, of: 1, width: 10), at: place)
         cells.append(row.isDoubtful ? "!" : "")
         table.add(cells)
       }
-      parts.append(table.text)
+      parts.append(table.text(layout))
     }
     parts.append("")
+    let prose = parts.count
     parts += report.limitLines
     let warnings = report.warningLines
     if !warnings.isEmpty {
@@ -41,13 +44,15 @@ package enum TableReport {
       }
     }
     for left in report.method.leftOut { parts.append("left out: \(left)") }
-    parts.append(
-      explanation
-    )
-    return parts.joined(separator: "\n")
+    parts.append(explanation)
+    return (parts[..<prose] + parts[prose...].map(layout.wrapped)).joined(separator: "\n")
   }
 
   private static let warningsShown = 12
+  /// What a narrow terminal leaves out, the first one first.
+  private static let leastImportant = [
+    "switches", "p90", "p99.9", "max", "sent", "CPU each", "processes", "± ", "±", "wait", "p99",
+  ]
   /// What the columns mean.
   private static let explanation = """
     wait: what an endpoint does until it can continue. size: of a message, without framing. processes: senders, receivers

@@ -61,11 +61,12 @@ package struct SelectReport: Sendable, Encodable {
   }
 
   /// For a person.
-  package var table: String {
-    var table = Table([
-      ("channel", .left), ("received", .right), ("per second", .right), ("share", .right), ("", .left),
-      ("lost", .right), ("duplicated", .right),
-    ])
+  package func table(_ layout: TextLayout) -> String {
+    var table = Table(
+      [
+        ("channel", .left), ("received", .right), ("per second", .right), ("share", .right), ("", .left),
+        ("lost", .right), ("duplicated", .right),
+      ], leastImportant: ["per second"])
     let largest = channels.map(\.share).max() ?? 1
     for line in channels {
       table.add([
@@ -76,10 +77,11 @@ package struct SelectReport: Sendable, Encodable {
     }
     let late = Figure.time(microseconds: timer.lateP50)
     let latest = Figure.time(microseconds: timer.lateMax)
-    return table.text
-      + "\n\nshare: messages received, relative to the mean of all channels; lost, duplicated: messages that didn't arrive, or twice.\nThe timer fired \(Figure.grouped(timer.rang)) times; the select received \(Figure.grouped(timer.received)) of them, in the median \(late) late (at most \(latest)).\n"
+    let text =
+      "\n\nshare: messages received, relative to the mean of all channels; lost, duplicated: messages that didn't arrive, or twice.\nThe timer fired \(Figure.grouped(timer.rang)) times; the select received \(Figure.grouped(timer.received)) of them, in the median \(late) late (at most \(latest)).\n"
       + (isFair
         ? "Fair: every channel had at least half its share, and nothing was lost or duplicated."
         : "Not fair: a channel had less than half its share, or messages were lost or duplicated.")
+    return table.text(layout) + layout.wrapped(text)
   }
 }

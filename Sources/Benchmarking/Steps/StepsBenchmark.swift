@@ -62,12 +62,13 @@ package struct StepsReport: Sendable, Encodable {
   }
 
   /// For a person.
-  package var table: String {
+  package func table(_ layout: TextLayout) -> String {
     let largest = steps.map(\.nanoseconds.median).max() ?? 0
-    var table = Table([
-      ("step", .left), ("time", .right), ("", .left), ("±", .right), ("per second", .right),
-      ("what one step is", .left),
-    ])
+    var table = Table(
+      [
+        ("step", .left), ("time", .right), ("", .left), ("±", .right), ("per second", .right),
+        ("what one step is", .left),
+      ], leastImportant: ["per second", "what one step is"])
     for step in steps {
       table.add([
         step.name, Figure.time(microseconds: step.nanoseconds.median / 1000),
@@ -76,6 +77,7 @@ package struct StepsReport: Sendable, Encodable {
         Figure.short(1e9 / step.nanoseconds.median), step.what,
       ])
     }
-    return table.text + "\n\ntime: of one step, the median of the repeats; ±: half its 95 % interval."
+    return table.text(layout)
+      + layout.wrapped("\n\ntime: of one step, the median of the repeats; ±: half its 95 % interval.")
   }
 }

@@ -33,15 +33,18 @@ final class Tool {
   /// Where this process keeps its records.
   let records: String
 
-  init(_ arguments: [String], program: String = Tool.path) throws {
+  /// - Parameter environment: what differs from this process's.
+  init(_ arguments: [String], program: String = Tool.path, environment: [String: String] = [:]) throws {
     folder = try Folder()
     deadline = TestDeadline(seconds: Self.longest)
     records = folder.path + "/records"
     process.executableURL = URL(fileURLWithPath: program)
     process.arguments = arguments
-    process.environment = ProcessInfo.processInfo.environment.merging(["IPC_RUNTIME_DIRECTORY": records]) {
-      $1
-    }
+    var variables = ProcessInfo.processInfo.environment
+    variables["COLUMNS"] = nil
+    variables.merge(["IPC_RUNTIME_DIRECTORY": records, "LC_ALL": "C.UTF-8"]) { $1 }
+    variables.merge(environment) { $1 }
+    process.environment = variables
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = try folder.handle("output")
     process.standardError = try folder.handle("errors")

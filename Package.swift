@@ -104,7 +104,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "IPCWorkersTests",
-      dependencies: ["IPC", "IPCWorkers", "Measurement", "SystemCalls", "TestSupport", "TestWorkers", "ipc-peer"],
+      dependencies: [
+        "IPC", "IPCWorkers", "Measurement", "SystemCalls", "TestSupport", "TestWorkers", "ipc-peer",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "IPCActorsTests",

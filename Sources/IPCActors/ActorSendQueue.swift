@@ -156,7 +156,9 @@ final class ActorSendQueue: @unchecked Sendable {
           var left = messages
           while true {
             for message in left {
-              guard try transport.send(message, until: .never, unless: { self.isClosed }) else { return stop() }
+              guard try transport.send(message, until: .never, unless: { self.isClosed }) else {
+                return stop()
+              }
               unsent.subtract(1, ordering: .relaxed)
             }
             while try !transport.flush(until: .within(.seconds(1))) { if isClosed { return stop() } }

@@ -100,10 +100,12 @@ public struct Receiver<Element: Message>: ~Copyable, Sendable {
   public mutating func close() { bytes.close() }
 }
 
-// As the forms above, without a decoder. The layout was checked when the receiver was opened.
+// As the forms above, without a decoder. The layout was checked when the receiver was opened. The documentation has each
+// form once.
 extension Receiver where Element: FixedLayoutMessage {
   /// Waits for the next message.
   /// - Returns: nil once the last sender has closed or died and everything is received.
+  @_documentation(visibility: internal)
   @inlinable public mutating func next() throws(ChannelError) -> Element? {
     do throws(ChannelError) {
       return try receive()
@@ -115,6 +117,7 @@ extension Receiver where Element: FixedLayoutMessage {
 
   /// Waits for a message.
   /// - Throws: `closed` once the last sender has closed or died and everything is received.
+  @_documentation(visibility: internal)
   @inlinable public mutating func receive() throws(ChannelError) -> Element {
     guard let value = try bytes.receive(memoryOf: Element.self, until: .never) else { throw bytes.timedOut }
     return value
@@ -122,12 +125,14 @@ extension Receiver where Element: FixedLayoutMessage {
 
   /// Receives a message if there is one.
   /// - Returns: nil if there is none.
+  @_documentation(visibility: internal)
   @inlinable public mutating func tryReceive() throws(ChannelError) -> Element? {
     try bytes.receive(memoryOf: Element.self, until: .now)
   }
 
   /// Waits for a message, at most for a duration.
   /// - Throws: `timedOut`, having taken nothing.
+  @_documentation(visibility: internal)
   @inlinable public mutating func receive(within duration: Duration) throws(ChannelError) -> Element {
     guard let value = try bytes.receive(memoryOf: Element.self, until: .within(duration)) else {
       throw bytes.timedOut

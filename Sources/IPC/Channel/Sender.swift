@@ -90,21 +90,25 @@ public struct Sender<Element: Message>: ~Copyable, Sendable {
   public mutating func close() throws(ChannelError) { try bytes.close() }
 }
 
-// As the forms above, without an encoder. The layout was checked when the sender was opened.
+// As the forms above, without an encoder. The layout was checked when the sender was opened. The documentation has each form
+// once.
 extension Sender where Element: FixedLayoutMessage {
   /// Sends a message from where it lies. Waits while the channel is full.
+  @_documentation(visibility: internal)
   @inlinable public mutating func send(_ message: borrowing Element) throws(ChannelError) {
     guard try bytes.send(memoryOf: message, until: .never) else { throw bytes.timedOut }
   }
 
   /// Sends a message from where it lies, if the channel has room.
   /// - Returns: false if it is full; nothing is sent then.
+  @_documentation(visibility: internal)
   @inlinable public mutating func trySend(_ message: borrowing Element) throws(ChannelError) -> Bool {
     try bytes.send(memoryOf: message, until: .now)
   }
 
   /// Sends a message from where it lies, before the deadline.
   /// - Throws: `timedOut` if the channel stays full; nothing is sent then.
+  @_documentation(visibility: internal)
   @inlinable public mutating func send(
     _ message: borrowing Element, within duration: Duration
   ) throws(ChannelError) {
@@ -113,6 +117,7 @@ extension Sender where Element: FixedLayoutMessage {
 
   /// Sends several messages with as few system calls as the mechanism allows: one for all of them where they fit
   /// its unit. Waits while the channel is full.
+  @_documentation(visibility: internal)
   @inlinable public mutating func send(
     contentsOf messages: some Sequence<Element>
   ) throws(ChannelError) {

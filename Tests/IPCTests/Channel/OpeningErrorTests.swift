@@ -72,7 +72,8 @@ extension AllTests {
       }
     }
 
-    @Test("a sender that has waited in vain is told how to wait longer", arguments: ["queue", "memory", "tcp"])
+    @Test(
+      "a sender that has waited in vain is told how to wait longer", arguments: ["queue", "memory", "tcp"])
     func noReceiver(_ mechanism: String) throws {
       let place = mechanism == "tcp" ? "localhost:\(try Workspace.port())" : Workspace.name()
       do throws(ChannelError) {

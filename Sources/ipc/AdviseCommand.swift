@@ -22,8 +22,9 @@ enum AdviseCommand: Command {
       --json           one JSON document
     """
 
-  private static let repeats = 5
-  private static let seconds = 0.15
+  /// As many as can tell seven mechanisms apart, and a few more.
+  private static let repeats = 12
+  private static let seconds = 0.07
 
   static func run(_ arguments: inout Arguments) throws {
     let sizeText = try arguments.value("--size")

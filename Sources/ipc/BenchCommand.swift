@@ -37,8 +37,8 @@ enum BenchCommand: Command {
                     memory (each)
       --processes N senders of a fan-in, receivers of a fan-out, workers of jobs (2)
       --pin         the CPUs of the two processes (the first two), or none
-      --repeats N   how many times each case is measured, each time in fresh processes (5)
-      --seconds S   how long a repeat measures the library, and plain C (0.25; quick set: 0.1)
+      --repeats N   how many times each case is measured, each time in fresh processes (10)
+      --seconds S   how long a repeat measures the library, and plain C (0.125; quick set: 0.05)
       --rate N      latency: messages per second, sent at fixed instants, timed from the instant meant
       --raw         measure plain C as well (always in the quick set and in all)
       --seed N      the order of the measurements, and the intervals (1)

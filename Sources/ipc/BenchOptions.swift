@@ -65,8 +65,8 @@ struct BenchOptions {
         throw Failure.call(found.leftOut.first ?? "no case is left to measure: name other mechanisms")
       }
       var plan = BenchmarkPlan(
-        cases: found.cases, repeats: repeats ?? 5,
-        seconds: seconds ?? (isQuick || words.isEmpty ? 0.1 : 0.25), cpus: cpus,
+        cases: found.cases, repeats: repeats ?? 10,
+        seconds: seconds ?? (isQuick || words.isEmpty ? 0.05 : 0.125), cpus: cpus,
         raw: wantsRaw || isWhole, seed: UInt64(seed), processArguments: [BenchmarkExchangeProcess.argument])
       plan.leftOut = found.leftOut
       plan.pinsAll = pin != nil && pin != "none"

@@ -36,8 +36,6 @@ package struct Advice: Sendable, Encodable {
     }
   }
 
-  /// The most by which mechanisms whose intervals overlap may differ to count as equally fast.
-  private static let largestTie = 1.2
   /// Smaller messages gain by being sent several in one call.
   private static let smallMessage = 4096
 
@@ -45,6 +43,8 @@ package struct Advice: Sendable, Encodable {
   package let size: Int
   package let choice: Candidate
   package let runnerUp: Candidate?
+  /// The mechanisms that the repeats don't tell apart from the choice.
+  package let tied: [String]
   package let reason: String
   /// When another choice is better.
   package let unless: [String]
@@ -52,13 +52,13 @@ package struct Advice: Sendable, Encodable {
   enum CodingKeys: String, CodingKey {
     case pattern, size, choice
     case runnerUp = "runner_up"
-    case reason, unless
+    case tied, reason, unless
   }
 
   /// - Parameter crossesMachines: whether only mechanisms that reach another machine were measured.
   package init?(_ pattern: Pattern, size: Int, _ results: [BenchmarkResult], crossesMachines: Bool) {
-    let ranked = results.sorted { $0.nanosecondsEach < $1.nanosecondsEach }
-    guard let best = ranked.first else { return nil }
+    let ranking = Ranking(results.map(\.each), seed: 1)
+    guard let first = ranking.groups.first else { return nil }
     func candidate(_ result: BenchmarkResult) -> Candidate {
       let figure =
         pattern == .request
@@ -73,22 +73,21 @@ package struct Advice: Sendable, Encodable {
     }
     self.pattern = pattern
     self.size = size
-    // Among those whose difference is within the noise, the one that uses the least CPU.
-    let interval = Statistics.estimate(best.each, seed: 1)
-    let equals = ranked.filter {
-      Statistics.estimate($0.each, seed: 1).low <= interval.high
-        && $0.nanosecondsEach <= best.nanosecondsEach * Self.largestTie
-    }
-    let chosen = equals.min { $0.figures.cpuMicroseconds < $1.figures.cpuMicroseconds } ?? best
+    // Among those that the repeats don't tell apart, the one that uses the least CPU.
+    let equals = first.map { results[$0] }.sorted { $0.figures.cpuMicroseconds < $1.figures.cpuMicroseconds }
+    let chosen = equals[0]
     choice = candidate(chosen)
-    let second = ranked.first { $0.mechanism != chosen.mechanism }
+    tied = equals.dropFirst().map(\.mechanism)
+    let second = equals.count > 1 ? equals[1] : ranking.groups.dropFirst().first.map { results[$0[0]] }
     runnerUp = second.map(candidate)
-    if let second {
+    if equals.count > 1 {
+      let names = first.map { results[$0].mechanism }
+      reason =
+        "\(names.dropLast().joined(separator: ", ")) and \(names[names.count - 1]) are equally fast here, within the noise; \(chosen.mechanism) uses the least CPU"
+    } else if let second {
       let factor = second.nanosecondsEach / chosen.nanosecondsEach
       reason =
-        equals.contains { $0.mechanism == second.mechanism }
-        ? "\(chosen.mechanism) and \(second.mechanism) are equally fast here, within the noise; \(chosen.mechanism) uses less CPU"
-        : "\(second.mechanism), the next, takes \(Figure.fixed(factor, factor < 2 ? 2 : 1)) times as long here"
+        "\(second.mechanism), the next, takes \(Figure.fixed(factor, factor < 2 ? 2 : 1)) times as long here"
     } else {
       reason =
         crossesMachines

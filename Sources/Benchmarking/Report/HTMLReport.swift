@@ -62,8 +62,12 @@ package enum HTMLReport {
   private static func summary(_ report: BenchmarkReport) -> String {
     var lines: [String] = []
     func fastest(_ what: String, _ results: [BenchmarkResult], _ figure: (BenchmarkResult) -> String) {
-      guard let best = results.min(by: { $0.nanosecondsEach < $1.nanosecondsEach }) else { return }
-      lines.append("\(what): \(best.mechanism), \(figure(best)).")
+      let ranking = Ranking(results.map(\.each), seed: report.method.seed)
+      guard let first = ranking.groups.first, let last = first.last else { return }
+      // Those that the repeats don't tell apart are all named.
+      let (best, worst) = (figure(results[first[0]]), figure(results[last]))
+      lines.append(
+        "\(what): \(ranking.first(results.map(\.mechanism))), \(best == worst ? best : "\(best) to \(worst)").")
     }
     let latencies = report.results.filter { $0.workload == .latency && $0.rate == nil }
     for wait in [WaitStrategy.block, .adaptive, .spin] {

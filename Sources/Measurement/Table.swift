@@ -6,14 +6,20 @@ package struct Table {
   private let headers: [String]
   private let alignments: [Alignment]
   private let leastImportant: [String]
+  private let keys: Int
   private var rows: [[String]] = []
 
-  /// - Parameter leastImportant: the headers of columns that may be left out, the first one first. Bars, which have no header,
-  ///   go before them.
-  package init(_ columns: [(header: String, alignment: Alignment)], leastImportant: [String] = []) {
+  /// - Parameters:
+  ///   - leastImportant: the headers of columns that may be left out, the first one first. Bars, which have no header, go
+  ///     before them.
+  ///   - keys: how many columns, from the first on, tell the rows apart.
+  package init(
+    _ columns: [(header: String, alignment: Alignment)], leastImportant: [String] = [], keys: Int = 1
+  ) {
     headers = columns.map(\.header)
     alignments = columns.map(\.alignment)
     self.leastImportant = leastImportant
+    self.keys = keys
   }
 
   package mutating func add(_ row: [String]) { rows.append(row) }
@@ -35,8 +41,8 @@ package struct Table {
       if !headers[column].isEmpty { left.append(headers[column]) }
     }
     if width < Self.leastWidth || self.width(columns) > width { return cards(layout) }
-    let note =
-      left.isEmpty ? "" : "\n\nA wider terminal also shows: \(left.reversed().joined(separator: ", "))."
+    let names = headers.filter(left.contains)
+    let note = left.isEmpty ? "" : "\n\nA wider terminal also shows: \(names.joined(separator: ", "))."
     return table(columns, layout) + layout.wrapped(note)
   }
 
@@ -63,16 +69,17 @@ package struct Table {
     return ([line(headers), layout.shown(rule)] + rows.map(line)).joined(separator: "\n")
   }
 
-  /// A row's first cell, and under it each of the others behind its header.
+  /// A row's key, and under it each of the other cells behind its header.
   private func cards(_ layout: TextLayout) -> String {
-    let named = headers.indices.dropFirst().filter { !headers[$0].isEmpty }
+    let named = headers.indices.dropFirst(keys).filter { !headers[$0].isEmpty }
     let longest = named.map { headers[$0].count }.max() ?? 0
     return rows.map { row in
       let lines = named.filter { !row[$0].isEmpty }.map { column in
         let space = String(repeating: " ", count: longest - headers[column].count)
         return "  \(headers[column])\(space)  \(row[column])"
       }
-      return layout.wrapped(([row.first ?? ""] + lines).joined(separator: "\n"))
+      let key = row[..<keys].enumerated().filter { !$1.isEmpty }.map { $0 == 0 ? $1 : "\(headers[$0]) \($1)" }
+      return layout.wrapped(([key.joined(separator: ", ")] + lines).joined(separator: "\n"))
     }.joined(separator: "\n\n")
   }
 }

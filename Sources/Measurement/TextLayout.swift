@@ -34,11 +34,24 @@ package struct TextLayout: Sendable {
     }.joined(separator: "\n")
   }
 
+  /// The words between which a line may end: `1 048 576` and `95 %` are one.
+  private static func words(_ line: Substring) -> [String] {
+    line.split(separator: " ").reduce(into: []) { words, next in
+      if let last = words.last?.last, last.isNumber,
+        next.first == "%" || (next.first?.isNumber == true && next.count >= 3)
+      {
+        words[words.count - 1] += " " + next
+      } else {
+        words.append(String(next))
+      }
+    }
+  }
+
   private static func broken(_ line: Substring, _ width: Int) -> String {
     let indent = String(line.prefix { $0 == " " })
     var lines: [String] = []
     var current = indent
-    for word in line.split(separator: " ") {
+    for word in words(line) {
       if current.count > indent.count, current.count + 1 + word.count > width {
         lines.append(current)
         current = indent

@@ -95,7 +95,8 @@ struct CrawlOptions {
     guard let text = try arguments.value("--window") else { return nil }
     if text == CrawlWindow.auto.description { return .auto }
     guard let count = Int(text), (1...65_536).contains(count) else {
-      throw Failure.call("--window \(text): expected a number from 1 to 65536, or auto")
+      throw Failure.call(
+        "--window \(text): choose a number from 1 to 65536, or auto; ipc crawl --help explains the options")
     }
     return .jobs(count)
   }

@@ -13,7 +13,8 @@ final class CrawlProgress: Sendable {
     try? Threads.start(name: "ipc-progress") {
       while !stopped.isSet {
         let (done, known) = crawl.progress
-        Terminal.progress("\(label): \(Figure.grouped(done)) of \(Figure.grouped(known))")
+        let pages = known > 0 ? ": \(Figure.grouped(done)) of \(Figure.grouped(known))" : ""
+        Terminal.progress(label + pages)
         Clock.sleep(nanoseconds: Self.interval)
       }
     }

@@ -110,14 +110,17 @@ struct CrawlReport: Encodable {
     let haveProcesses = runs.contains { $0.mechanism != nil }
     // Where every pool has a full window, the word would say nothing.
     let haveWindows = comparisons.contains { $0.window != nil && $0.window != .auto }
+    let haveRepeats = runs.contains { $0.repeats > 1 }
     let havePlaces = comparisons.contains { !$0.ranking.isOneTie }
     // Leaves out the columns of kinds of crawl that didn't run.
     typealias Column = (header: String, alignment: Table.Alignment)
     var columns: [Column] = [(haveModels ? "model" : "mechanism", .left)]
     if haveWindows { columns.append(("window", .right)) }
     columns += [
-      ("wall", .right), ("\(unit)s/s", .right), ("cost each", .right), ("±", .right), ("", .left),
+      ("wall", .right), ("\(unit)s/s", .right), ("cost each", .right),
     ]
+    if haveRepeats { columns.append(("±", .right)) }
+    columns.append(("", .left))
     if havePlaces { columns.append(("place", .right)) }
     columns += [("CPU", .right), ("switches", .right)]
     if haveModels { columns += [("processes", .right), ("threads", .right)] }
@@ -129,14 +132,16 @@ struct CrawlReport: Encodable {
       leastImportant: [
         "channel", "p99", "switches", "memory", "grown", "threads", "processes", "\(unit)s/s", "dispatch p50",
         "CPU",
-      ])
+      ], keys: haveWindows ? 2 : 1)
     for (number, comparison) in comparisons.enumerated() {
       let places = comparison.ranking.places
       for (index, run) in comparison.runs.enumerated() where number == 0 || run.window != nil {
         let place = comparison.ranking.isOneTie ? nil : places[index]
         var cells = [comparison.names[index]]
         if haveWindows { cells.append(run.window?.description ?? "") }
-        cells += costCells(run, largest)
+        cells += costCells(run)
+        if haveRepeats { cells.append(run.repeats > 1 ? Figure.percent(run.costMicroseconds.spread) : "") }
+        cells.append(Figure.bar(run.costMicroseconds.median, of: largest, width: 8))
         if havePlaces { cells.append(place.map(String.init) ?? "") }
         cells += [
           Figure.time(microseconds: (run.cpuUserSeconds + run.cpuSystemSeconds) * 1e6),
@@ -150,15 +155,14 @@ struct CrawlReport: Encodable {
       }
     }
     return layout.wrapped(heading) + "\n\n" + table.text(layout) + "\n\n"
-      + layout.wrapped(legend(haveProcesses, haveWindows) + "\n\n" + conclusion)
+      + layout.wrapped(legend(haveProcesses, haveWindows) + (conclusion.isEmpty ? "" : "\n\n" + conclusion))
   }
 
-  private func costCells(_ run: CrawlSummary, _ largest: Double) -> [String] {
+  private func costCells(_ run: CrawlSummary) -> [String] {
     let cost = run.costMicroseconds
     return [
       Figure.time(microseconds: run.wallSeconds * 1e6), Figure.short(run.pagesPerSecond),
-      Figure.time(microseconds: cost.median), run.repeats > 1 ? Figure.percent(cost.spread) : "",
-      Figure.bar(cost.median, of: largest, width: 8),
+      Figure.time(microseconds: cost.median),
     ]
   }
 
@@ -183,10 +187,11 @@ struct CrawlReport: Encodable {
     let times = least == most ? "\(most)" : "\(least) to \(most)"
     return
       "\(what), \(workload.workers) \(haveModels ? "at once" : workload.workers == 1 ? "worker process" : "worker processes"), \(machine.cpus) CPUs (\(machine.cpu)), Linux \(machine.kernel)\n"
-      + (repeats == 1
+      + (most == 1
         ? "each once"
         : "each \(times) times, in turn, in orders that the seed \(workload.seed) determines; the figures are medians")
-      + (isInterrupted ? "; interrupted: \(repeats) were meant" : "")
+      + (isInterrupted
+        ? "; interrupted: \(repeats) \(repeats == 1 ? "repeat was" : "repeats were") meant" : "")
   }
 
   /// What the columns mean.
@@ -199,7 +204,8 @@ struct CrawlReport: Encodable {
     }
     lines += [
       "wall: the time from the first \(unit) to the last.",
-      "cost each: the coordination cost per \(unit): how much longer the crawl took than the work itself; ±: half of its 95 % interval.",
+      "cost each: the coordination cost per \(unit): how much longer the crawl took than the work itself"
+        + (runs.contains { $0.repeats > 1 } ? "; ±: half of its 95 % interval." : "."),
     ]
     if comparisons.contains(where: { !$0.ranking.isOneTie }) {
       lines.append(
@@ -221,6 +227,12 @@ struct CrawlReport: Encodable {
   /// The main result, in a sentence for each comparison.
   private var conclusion: String {
     var lines = comparisons.compactMap(sentence)
+    if let least = comparisons.filter(isTooFew).map({ Ranking.leastRepeats($0.runs.count) }).max() {
+      let repeats = runs.map(\.repeats).min() ?? 0
+      lines.append(
+        "\(repeats == 1 ? "One repeat is" : "\(repeats) repeats are") too few to rank them: use --repeats \(least) or more."
+      )
+    }
     if let failed = runs.map(\.failed).max(), failed > 0, let page = failedPage {
       lines.append(
         "\(Figure.grouped(failed)) failed; the first: \(page.url): \(page.failure ?? "status \(page.status)")."
@@ -231,6 +243,12 @@ struct CrawlReport: Encodable {
       lines.append("\(Figure.grouped(requeued)) jobs of workers that died were given to others.")
     }
     return lines.joined(separator: "\n")
+  }
+
+  /// Whether no result of so few repeats could tell anything apart.
+  private func isTooFew(_ comparison: Comparison) -> Bool {
+    let repeats = comparison.runs.map(\.repeats).min() ?? 0
+    return comparison.runs.count > 1 && repeats < Ranking.leastRepeats(comparison.runs.count)
   }
 
   private func sentence(_ comparison: Comparison) -> String? {
@@ -245,12 +263,7 @@ struct CrawlReport: Encodable {
       case .jobs(let count): "With up to \(count) \(unit)s in flight, coordination"
       case .auto: comparisons.count > 1 ? "With a full window, coordination" : "Coordination"
       }
-    let repeats = comparison.runs.map(\.repeats).min() ?? 0
-    let least = Ranking.leastRepeats(comparison.runs.count)
-    guard repeats >= least else {
-      return
-        "\(window) costs \(span). \(repeats == 1 ? "One run of each claims" : "\(repeats) repeats claim") no order: at least --repeats \(least) can."
-    }
+    if isTooFew(comparison) { return "\(window) costs \(span)." }
     if comparison.ranking.isOneTie {
       return
         "\(window) costs \(span), and the repeats don't tell any of them apart: they are tied here, at this noise."

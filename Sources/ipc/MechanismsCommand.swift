@@ -109,10 +109,9 @@ enum MechanismsCommand: Command {
     Terminal.print(
       layout.wrapped(
         """
-        carries: messages of any size, tokens (messages without bytes), integers of four bytes, or lines of text (or
-        messages of any size, with ?framing=frames).
-        senders, receivers: how many a channel can have. calls: the system calls that carry a message; below each mechanism
-        stand all that its channels make, as strace(1) names them.
+        carries: messages of any size, tokens (messages without bytes), integers of four bytes, or lines of text (or messages of any size, with ?framing=frames).
+        senders, receivers: how many a channel can have.
+        calls: the system calls that carry a message; below each mechanism stand all that its channels make, as strace(1) names them.
 
         """))
     for row in rows {

@@ -71,6 +71,18 @@ import Testing
         """)
   }
 
+  @Test func aCardHasTheKeyOfItsRow() {
+    var table = Table([("mechanism", .left), ("window", .right), ("wall", .right)], keys: 2)
+    table.add(["pipe", "auto", "1 s"])
+    table.add(["threads", "", "2 s"])
+    #expect(table.text(layout(30)) == "pipe, window auto\n  wall  1 s\n\nthreads\n  wall  2 s")
+  }
+
+  @Test func aNumberAndItsUnitStayTogether() {
+    #expect(
+      layout(10).wrapped("about half 95 % of 1 048 576 bytes") == "about half\n95 % of\n1 048 576\nbytes")
+  }
+
   @Test func inASCIIColumnsStayAligned() {
     let text = sample().text(layout(nil, ascii: true))
     #expect(text.utf8.allSatisfy { $0 < 128 })

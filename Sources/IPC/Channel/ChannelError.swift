@@ -104,8 +104,8 @@ extension ChannelError {
     ChannelError(
       .closed, operation, mechanism,
       operation == .receive
-        ? "closed: the last sender has closed or died, and no message is left"
-        : "closed: the last receiver has closed or died")
+        ? "closed: the last sender has closed or died, and no message is left; next() returns nil then"
+        : "closed: the last receiver has closed or died: open the channel again once there is another")
   }
 
   package static func timedOut(_ operation: Operation, _ mechanism: Mechanism) -> ChannelError {
@@ -113,13 +113,14 @@ extension ChannelError {
       .timedOut, operation, mechanism,
       operation == .receive
         ? "timed out: no message came before the deadline; none was received"
-        : "timed out: the channel stayed full until the deadline; nothing was sent")
+        : "timed out: the channel stayed full until the deadline; nothing was sent: try again, or wait longer"
+    )
   }
 
   static func tooLong(_ count: Int, limit: Int, _ mechanism: Mechanism) -> ChannelError {
     ChannelError(
       .messageTooLong, .send, mechanism,
-      "a message of \(count) bytes is over this channel's limit of \(limit): send less, or open it with ?max=",
+      "a message of \(count) bytes is over this channel's limit of \(limit): send less, or open it with a larger ?max= (maximumMessageBytes)",
       limit: limit)
   }
 

@@ -20,7 +20,8 @@ final class ClosedTransport: SenderTransport, ReceiverTransport {
   private func closed(_ operation: ChannelError.Operation) -> ChannelError {
     ChannelError(
       .closed, operation, mechanism,
-      "closed: this process has closed this endpoint, passed it to a child, or made a shared one of it")
+      "closed: this process has closed this endpoint, passed it to a child, or made a shared one of it: use it before, or that one"
+    )
   }
 
   func send(_ bytes: UnsafeRawBufferPointer, until deadline: Deadline) throws(ChannelError) -> Bool {

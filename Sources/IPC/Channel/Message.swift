@@ -97,7 +97,7 @@ extension Message {
   @available(
     *, unavailable,
     message:
-      "write 'Codable, Message', or 'FixedLayoutMessage' for numbers alone, or encode(to:) and init(from:) yourself"
+      "write 'Codable, Message', or 'FixedLayoutMessage' for numbers alone, or encode(to:) and init(from:) yourself, which throw nothing but a ChannelError"
   )
   public func encode(to writer: inout MessageWriter) throws(ChannelError) { fatalError() }
 
@@ -105,7 +105,7 @@ extension Message {
   @available(
     *, unavailable,
     message:
-      "write 'Codable, Message', or 'FixedLayoutMessage' for numbers alone, or encode(to:) and init(from:) yourself"
+      "write 'Codable, Message', or 'FixedLayoutMessage' for numbers alone, or encode(to:) and init(from:) yourself, which throw nothing but a ChannelError"
   )
   public init(from reader: inout MessageReader) throws(ChannelError) { fatalError() }
 }
@@ -132,7 +132,25 @@ extension Message {
 }
 
 extension ChannelError {
-  package static func invalid(_ what: String) -> ChannelError {
+  /// The error of a coding written by hand: the bytes, or the value, aren't what they should be.
+  ///
+  /// ```swift
+  /// import IPC
+  ///
+  /// struct Percent: Message {
+  ///   var value: UInt8
+  ///   init(_ value: UInt8) { self.value = value }
+  ///   func encode(to writer: inout MessageWriter) { writer.write(value) }
+  ///   init(from reader: inout MessageReader) throws(ChannelError) {
+  ///     value = try reader.integer()
+  ///     guard value <= 100 else { throw .invalid("\(value) percent") }
+  ///   }
+  /// }
+  /// ```
+  ///
+  /// - Parameter what: what was found.
+  /// - Returns: an error with the code `invalidMessage`.
+  public static func invalid(_ what: String) -> ChannelError {
     ChannelError(.invalidMessage, .decode, nil, "the message isn't a value of the requested type: \(what)")
   }
 }

@@ -77,7 +77,7 @@ enum Inheritance {
     guard let text = Processes.variable(endpointPrefix + name) else {
       throw ChannelError(
         .notSupported, .pass, nil,
-        "the parent passed no endpoint \"\(name)\" to this process: pass one in ChildProcess.spawn, with pass(_:as: \"\(name)\")"
+        "the parent passed no endpoint \"\(name)\" to this process: start it with ChildProcess.spawn, and pass(_:as: \"\(name)\"), or, if it serves, with a WorkerPool or IPCActorSystem.spawn"
       )
     }
     // Version 1 had no such variable.

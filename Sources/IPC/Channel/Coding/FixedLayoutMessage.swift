@@ -132,7 +132,7 @@ extension InlineArray: FixedList where Element: FixedLayoutMessage {
     func refuse(_ why: String) -> ChannelError {
       ChannelError(
         .notSupported, .open, nil,
-        "\(type) can't be a FixedLayoutMessage: \(why); or make it Codable, Message")
+        "\(type) can't be a FixedLayoutMessage: \(why); or make the type Codable, Message")
     }
     guard _isPOD(type) else { throw refuse("it contains a reference: use numbers alone") }
     var fault: String?
@@ -184,7 +184,7 @@ extension InlineArray: FixedList where Element: FixedLayoutMessage {
     let mirror = Mirror(reflecting: value)
     guard mirror.displayStyle == .struct || mirror.displayStyle == .tuple, !mirror.children.isEmpty else {
       if MemoryLayout<Value>.size > 0, fault == nil {
-        fault = "its member \(path.isEmpty ? "" : "\(path) ")is a \(Value.self), which isn't a number"
+        fault = "its member \(path.isEmpty ? "" : "\(path) ")is a \(Value.self), which isn't a number: make it one"
       }
       return 0
     }

@@ -188,7 +188,7 @@ extension AllTests {
         (refusal([WithBool].self), "flag"), (refusal([String: WithBool?].self), "flag"),
       ] {
         #expect(sentence.contains(words), "\(sentence)")
-        #expect(sentence.contains("make it Codable, Message"), "\(sentence)")
+        #expect(sentence.contains("make the type Codable, Message"), "\(sentence)")
       }
     }
   }

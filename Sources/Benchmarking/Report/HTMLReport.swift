@@ -67,7 +67,8 @@ package enum HTMLReport {
       // Those that the repeats don't tell apart are all named.
       let (best, worst) = (figure(results[first[0]]), figure(results[last]))
       lines.append(
-        "\(what): \(ranking.first(results.map(\.mechanism))), \(best == worst ? best : "\(best) to \(worst)").")
+        "\(what): \(ranking.first(results.map(\.mechanism))), \(best == worst ? best : "\(best) to \(worst)")."
+      )
     }
     let latencies = report.results.filter { $0.workload == .latency && $0.rate == nil }
     for wait in [WaitStrategy.block, .adaptive, .spin] {

@@ -184,7 +184,8 @@ extension InlineArray: FixedList where Element: FixedLayoutMessage {
     let mirror = Mirror(reflecting: value)
     guard mirror.displayStyle == .struct || mirror.displayStyle == .tuple, !mirror.children.isEmpty else {
       if MemoryLayout<Value>.size > 0, fault == nil {
-        fault = "its member \(path.isEmpty ? "" : "\(path) ")is a \(Value.self), which isn't a number: make it one"
+        let member = path.isEmpty ? "" : "\(path) "
+        fault = "its member \(member)is a \(Value.self), which isn't a number: make it one"
       }
       return 0
     }

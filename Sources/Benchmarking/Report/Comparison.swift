@@ -114,6 +114,10 @@ package struct Comparison: Sendable {
   package var differences: [Row] { rows.filter { $0.verdict == .slower || $0.verdict == .faster } }
 
   package var text: String {
+    if rows.isEmpty {
+      return
+        "\ncompared with the earlier run: the \(missing) rows have no counterpart there, and nothing can be said: measure the same workloads, mechanisms, sizes, waits and modes"
+    }
     var lines = [
       "\ncompared with the earlier run, \(rows.count) rows\(missing > 0 ? " (\(missing) have no counterpart there)" : ""):"
     ]

@@ -144,6 +144,15 @@ import Testing
     #expect(strangers.text.contains("no counterpart"))
   }
 
+  @Test func runsWithoutACommonRowSaySo() throws {
+    var earlier = sample()
+    earlier.rows = []
+    let comparison = try compare(sample(), earlier)
+    #expect(comparison.rows.isEmpty && comparison.missing == 7)
+    #expect(comparison.text.contains("the 7 rows have no counterpart there, and nothing can be said"))
+    #expect(!comparison.text.contains("no difference"))
+  }
+
   @Test func anotherMachineIsDoubted() throws {
     for change in [
       { $0.cpu = "Another CPU" }, { $0.cpus = 64 }, { $0.kernel = "7.0" }, { $0.pinned = [2, 3] },

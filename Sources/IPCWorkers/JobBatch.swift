@@ -5,8 +5,7 @@ import Synchronization
 /// handles it, and those that other threads deliver meanwhile. This also holds where handling an outcome leads to further
 /// ones.
 @usableFromInline final class JobBatch: Sendable {
-  /// Decodes a list of outcomes, and handles each.
-  /// Returns the jobs to which they lead.
+  /// Decodes a list of outcomes, handles each, and returns the jobs to which they lead.
   @usableFromInline typealias Handle = @Sendable (OutcomeList) -> EncodedJobs?
 
   private struct State: Sendable {

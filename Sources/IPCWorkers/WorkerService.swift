@@ -29,14 +29,17 @@ import SystemCalls
     let receiver = jobs.transport
     let sender = results.transport
     var flushed = Clock.now()
+    var job: [UInt8] = []
     do throws(ChannelError) {
       while true {
         guard let bytes = unsafe try receiver.take(until: .never) else { continue }
-        let job = unsafe Span<UInt8>(_unsafeBytes: bytes)
-        var reader = MessageReader(job)
+        // Copied: its room in the channel is free while the work runs, and nobody changes it meanwhile.
+        job.removeAll(keepingCapacity: true)
+        unsafe job.append(contentsOf: bytes)
+        receiver.release()
+        var reader = MessageReader(job.span)
         answer.reset(try PoolProtocol.JobHeader(from: &reader))
         try perform(reader.rest(), &answer)
-        receiver.release()
         answer.finish()
         do throws(ChannelError) {
           _ = unsafe try answer.writer.bytes.span.withUnsafeBytes { bytes throws(ChannelError) in

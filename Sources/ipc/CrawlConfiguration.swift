@@ -19,7 +19,7 @@ enum CrawlConfiguration {
     }
   }
 
-  /// How many jobs a worker holds; nil: there is no worker pool.
+  /// How many jobs a worker holds at a time; nil where the crawl has no worker pool.
   var window: CrawlWindow? { if case .processes(_, let window) = self { window } else { nil } }
 
   func crawl(_ plan: CrawlPlan) throws -> any RunnableCrawl {

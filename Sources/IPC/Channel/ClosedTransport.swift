@@ -20,7 +20,7 @@ final class ClosedTransport: SenderTransport, ReceiverTransport {
   private func closed(_ operation: ChannelError.Operation) -> ChannelError {
     ChannelError(
       .closed, operation, mechanism,
-      "closed: this process has closed this endpoint, passed it to a child, or made a shared one of it: use it before, or that one"
+      "closed: this process has closed this endpoint, passed it to a child, or made a shared one of it: use it before that, or use the shared one"
     )
   }
 

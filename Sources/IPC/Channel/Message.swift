@@ -82,11 +82,7 @@ extension Message {
   /// Reads the value from a whole message; bytes behind it are an error.
   @inlinable public init(decoding bytes: Span<UInt8>) throws(ChannelError) {
     var reader = MessageReader(bytes)
-    do throws(ChannelError) {
-      try self.init(from: &reader)
-    } catch {
-      throw misread(error, Self.self)
-    }
+    try self.init(from: &reader)
     guard reader.remaining == 0 else { throw excessBytes(reader.remaining, Self.self) }
   }
 }
@@ -111,18 +107,12 @@ extension Message {
 }
 
 @usableFromInline func excessBytes(_ count: Int, _ type: any Any.Type) -> ChannelError {
-  let error = ChannelError.invalid("\(count) bytes too many for \(type)")
-  return (type as? any Message.Type).map { misread(error, $0) } ?? error
-}
-
-/// An error of a type's reading. Of a type with a coding written by hand, it says what the two functions must agree on.
-@usableFromInline func misread(_ error: ChannelError, _ type: any Message.Type) -> ChannelError {
-  guard error.code == .invalidMessage, type.messageCoding == .custom, type != Bool.self, type != Token.self
-  else { return error }
-  return ChannelError(
-    error.code, error.operation, error.mechanism,
-    "\(error.message); init(from:) of \(type) must read what encode(to:) writes, in the same order",
-    errno: error.errno)
+  // Of a coding written by hand, the two functions probably differ.
+  let isByHand =
+    (type as? any Message.Type)?.messageCoding == .custom && type != Bool.self && type != Token.self
+  return .invalid(
+    "\(count) bytes too many for \(type)"
+      + (isByHand ? "; init(from:) of \(type) must read what encode(to:) writes, in the same order" : ""))
 }
 
 @usableFromInline func wrongSize<Value>(_ count: Int, _ type: Value.Type) -> ChannelError {

@@ -114,19 +114,6 @@ extension Sender where Element: FixedLayoutMessage {
   ) throws(ChannelError) {
     guard try bytes.send(memoryOf: message, until: .within(duration)) else { throw bytes.timedOut }
   }
-
-  /// Sends several messages with as few system calls as the mechanism allows: one for all of them where they fit
-  /// its unit. Waits while the channel is full.
-  @_documentation(visibility: internal)
-  @inlinable public mutating func send(
-    contentsOf messages: some Sequence<Element>
-  ) throws(ChannelError) {
-    let before = coalesces
-    coalesces = true
-    defer { coalesces = before }
-    for message in messages { try send(message) }
-    try flush()
-  }
 }
 
 extension Sender where Element == [UInt8] {

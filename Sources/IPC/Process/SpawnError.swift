@@ -27,7 +27,7 @@ extension ChannelError {
     }
     if error.meansMissing {
       return program == nil
-        ? "there is no such program: check the path\(origin(path))"
+        ? "no such program: check the path\(origin(path))"
         : "its interpreter isn't there: check the first line of the script, or install what the program needs"
     }
     if error.meansNotFolder {

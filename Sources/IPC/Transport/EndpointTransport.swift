@@ -92,6 +92,9 @@ extension SenderTransport {
     }
   }
 
+  /// How often a send that waits asks ``givesUp``.
+  static var lookInterval: Duration { .milliseconds(250) }
+
   // Where no message is so large that it goes in parts.
   var givesUp: (() -> Bool)? {
     get { nil }

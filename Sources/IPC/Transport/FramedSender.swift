@@ -45,8 +45,6 @@ final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Senda
   /// A batch of small messages that one write takes has at most so many bytes.
   private static let maximumBatchBytes = 1 << 16
   private static let firstBufferBytes = 4096
-  /// How often a send that waits asks ``givesUp``.
-  private static let lookInterval = Duration.milliseconds(250)
   /// The parameter of a passed sender that says hello.
   private static let helloKey = "hello"
   /// The numbers of senders whose fragments can mix.

@@ -56,6 +56,15 @@ private struct More: Message {
   init(from reader: inout MessageReader) throws(ChannelError) { number = try reader.integer() }
 }
 
+private struct Percent: Message {
+  var value: UInt8
+  func encode(to writer: inout MessageWriter) { writer.write(value) }
+  init(from reader: inout MessageReader) throws(ChannelError) {
+    value = try reader.integer()
+    guard value <= 100 else { throw .invalid("\(value) percent") }
+  }
+}
+
 extension AllTests {
   @Suite struct MessageTests {
     /// The sentence with which bytes are refused.
@@ -75,9 +84,11 @@ extension AllTests {
       #expect(
         less?.contains("4 bytes too many for Less; init(from:) of Less \(advice)") == true, "\(less ?? "")")
       let more = sentence(More.self, [7, 0, 0, 0])
-      #expect(
-        more?.contains("8 bytes wanted at byte 0 of 4; init(from:) of More \(advice)") == true,
-        "\(more ?? "")")
+      #expect(more?.contains("8 bytes wanted at byte 0 of 4") == true, "\(more ?? "")")
+      // A value that the type itself refuses says why, and nothing else.
+      let refused = sentence(Percent.self, [101])
+      #expect(refused?.hasSuffix("101 percent") == true, "\(refused ?? "")")
+      #expect(sentence(Percent.self, [100]) == nil)
       // The library's own.
       for other in [sentence(Int32.self, [1, 2]), sentence(Bool.self, [1, 1]), sentence(Token.self, [1])] {
         #expect(other != nil && other?.contains(advice) == false)

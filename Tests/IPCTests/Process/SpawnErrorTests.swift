@@ -32,10 +32,10 @@ extension AllTests {
       expect(
         "./nosuch/program", .system,
         [
-          "there is no such program",
+          "no such program",
           "check the path, which is relative to the working folder \(Processes.workingFolder)",
         ])
-      expect("/nosuch/program", .system, ["/nosuch/program: there is no such program: check the path"])
+      expect("/nosuch/program", .system, ["/nosuch/program: no such program: check the path"])
       expect("/etc/passwd/program", .system, ["is a file, not a folder"])
     }
 

@@ -13,8 +13,6 @@ final class RingSender: SenderTransport, CoalescingTransport, @unchecked Sendabl
   }
   // Private, so that the compiler knows every access and checks none of them at run time.
   var givesUp: (() -> Bool)?
-  /// How often a send that waits asks ``givesUp``.
-  private static let lookInterval = Duration.milliseconds(250)
   private var carried = 0
   private var batches: Bool
   private let limit: Int

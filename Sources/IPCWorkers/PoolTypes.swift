@@ -72,6 +72,9 @@ public struct WorkerPoolOptions: Sendable {
   /// cost of a wake-up while they take microseconds.
   public var largestWindow = 512
 
+  /// Called for each worker before it starts: passes it further endpoints.
+  package var prepare: (@Sendable (inout Spawn) throws(ChannelError) -> Void)?
+
   /// The configuration with this number of workers over this mechanism.
   public init(workers: Int, over mechanism: Mechanism) {
     self.workers = workers

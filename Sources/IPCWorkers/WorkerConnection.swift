@@ -92,6 +92,7 @@ final class WorkerConnection {
     spawn.environment = options.environment
     try spawn.pass(&jobs.receiver, as: PoolProtocol.jobs)
     try spawn.pass(&results.sender, as: PoolProtocol.results)
+    try options.prepare?(&spawn)
     var sender = jobs.sender
     var receiver = results.receiver
     var process = try spawn.start()

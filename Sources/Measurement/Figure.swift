@@ -77,4 +77,21 @@ package enum Figure {
     let parts = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"]
     return String(repeating: "█", count: eighths / 8) + parts[eighths % 8]
   }
+
+  /// What each part of a bar is drawn with, the first part first.
+  package static let stack: [Character] = ["█", "▓", "▒", "░", "·"]
+
+  /// A bar of parts, of which `width` characters stand for `largest`.
+  package static func stackedBar(_ parts: [Double], of largest: Double, width: Int) -> String {
+    guard largest > 0 else { return "" }
+    var bar = ""
+    var sum = 0.0
+    for (part, character) in zip(parts, stack) {
+      sum += part
+      // Rounded at its end, so that no error adds up.
+      let end = Int((sum / largest * Double(width)).rounded())
+      bar += String(repeating: character, count: max(0, end - bar.count))
+    }
+    return bar
+  }
 }

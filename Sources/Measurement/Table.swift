@@ -32,18 +32,25 @@ package struct Table {
   private static let gap = 2
 
   package func text(_ layout: TextLayout) -> String {
-    var columns = Array(headers.indices)
-    guard let width = layout.width else { return table(columns, layout) }
-    var left: [String] = []
-    let droppable = columns.filter { headers[$0].isEmpty } + leastImportant.compactMap(headers.firstIndex)
-    for column in droppable where self.width(columns) > width {
-      columns.removeAll { $0 == column }
-      if !headers[column].isEmpty { left.append(headers[column]) }
-    }
-    if width < Self.leastWidth || self.width(columns) > width { return cards(layout) }
-    let names = headers.filter(left.contains)
-    let note = left.isEmpty ? "" : "\n\nA wider terminal also shows: \(names.joined(separator: ", "))."
+    guard let columns = columns(layout) else { return cards(layout) }
+    let left = headers.indices.filter { !columns.contains($0) && !headers[$0].isEmpty }.map { headers[$0] }
+    let note = left.isEmpty ? "" : "\n\nA wider terminal also shows: \(left.joined(separator: ", "))."
     return table(columns, layout) + layout.wrapped(note)
+  }
+
+  /// Whether a column is among those that are shown. Cards show all.
+  package func shows(_ header: String, _ layout: TextLayout) -> Bool {
+    guard let index = headers.firstIndex(of: header) else { return false }
+    return columns(layout)?.contains(index) ?? true
+  }
+
+  /// The columns that have room; nil where there is none for a table.
+  private func columns(_ layout: TextLayout) -> [Int]? {
+    var columns = Array(headers.indices)
+    guard let width = layout.width else { return columns }
+    let droppable = columns.filter { headers[$0].isEmpty } + leastImportant.compactMap(headers.firstIndex)
+    for column in droppable where self.width(columns) > width { columns.removeAll { $0 == column } }
+    return width < Self.leastWidth || self.width(columns) > width ? nil : columns
   }
 
   private func width(of column: Int) -> Int { ([headers] + rows).map { $0[column].count }.max() ?? 0 }

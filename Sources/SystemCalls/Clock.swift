@@ -16,6 +16,18 @@ package enum Clock {
     return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
   }
 
+  /// The CPU time that the calling thread has used: CLOCK_THREAD_CPUTIME_ID.
+  package static func cpuOfThread() -> UInt64 { read(CLOCK_THREAD_CPUTIME_ID) }
+
+  /// The CPU time that all threads of this process have used, also those that have ended: CLOCK_PROCESS_CPUTIME_ID.
+  package static func cpuOfProcess() -> UInt64 { read(CLOCK_PROCESS_CPUTIME_ID) }
+
+  private static func read(_ clock: clockid_t) -> UInt64 {
+    var time = timespec()
+    unsafe clock_gettime(clock, &time)
+    return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
+  }
+
   /// nanosleep(2). A signal ends it early.
   package static func sleep(nanoseconds: UInt64) {
     var time = timespec(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))

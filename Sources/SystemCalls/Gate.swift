@@ -1,7 +1,7 @@
 import Glibc
 
 /// The one gate from errno to an error: makes the call, makes it again when a signal interrupts it, and throws every
-/// other errno. In debug builds ``Faults`` can answer in place of the kernel.
+/// other errno. In debug builds ``Faults`` can answer in place of the kernel. ``CallTime`` counts what calls cost.
 ///
 /// - Parameters:
 ///   - call: The call that `body` makes; the error names it.
@@ -17,7 +17,9 @@ package func system<Result: FixedWidthInteger & SignedInteger>(
       if forced == EINTR { continue }
       throw SystemError(forced, call)
     }
+    let begun = CallTime.begin()
     let result = body()
+    if let begun { CallTime.end(begun) }
     if result != -1 { return result }
     let number = Glibc.errno
     if number == EINTR { continue }

@@ -74,8 +74,14 @@ package enum Processes {
         unsafe Glibc.posix_spawn(&process, path, &actions, &attributes, argv.pointers, envp.pointers)
       }
     }
+    spawned.store(true, ordering: .relaxed)
     return process
   }
+
+  private static let spawned = Atomic<Bool>(false)
+
+  /// Whether this process has ever started a child.
+  package static var hasSpawned: Bool { spawned.load(ordering: .relaxed) }
 
   /// wait4(2), with WNOHANG unless `wait`: how a child ended and what it used.
   ///
@@ -96,6 +102,14 @@ package enum Processes {
     return Usage(raw)
   }
 
+  /// getrusage(2) with RUSAGE_THREAD: of the calling thread.
+  package static func getrusageOfThread() -> Usage {
+    var raw = rusage()
+    unsafe Glibc.getrusage(usageOfThread, &raw)
+    return Usage(raw)
+  }
+
+  private static let usageOfThread: Int32 = 1
   /// RUSAGE_SELF, an enumerator that glibc's own prototype doesn't take in Swift.
   private static let usageOfSelf: Int32 = 0
 

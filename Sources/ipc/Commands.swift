@@ -10,6 +10,7 @@ enum Commands {
 
   /// What this program is when it is started by itself.
   static let processes: [any ToolProcess.Type] = [
+    CrawlCoordinatorProcess.self,
     CrawlWorkerProcess.self,
     CrawlActorProcess.self,
     BenchmarkExchangeProcess.self,

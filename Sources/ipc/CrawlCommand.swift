@@ -63,7 +63,7 @@ enum CrawlCommand: Command {
     if options.json {
       try JSONOutput.print(report)
     } else if outcome.count > 0, report.failure == nil || report.samePages == false {
-      Terminal.print(report.table(Terminal.layout))
+      Terminal.print(CrawlTable(report, Terminal.layout).text)
     }
     if let failure = outcome.failure { throw failure }
     if let failure = report.failure { throw failure }

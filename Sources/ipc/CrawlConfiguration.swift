@@ -2,7 +2,7 @@ import Crawling
 import IPC
 
 /// One of the crawls that are compared: a model in one process, or worker processes over a mechanism.
-enum CrawlConfiguration {
+enum CrawlConfiguration: Codable, Sendable {
   case model(any CrawlModel.Type)
   /// Distributed actors in worker processes.
   case actors(Mechanism)
@@ -27,6 +27,39 @@ enum CrawlConfiguration {
     case .model(let model): try ModelCrawl(plan, in: model)
     case .actors(let mechanism): try ActorCrawl(plan, over: mechanism)
     case .processes(let mechanism, let window): Crawl(plan, over: mechanism, window: window)
+    }
+  }
+}
+
+extension CrawlConfiguration {
+  private enum Key: String, CodingKey { case model, mechanism, window }
+
+  /// The names, from which the process that crawls finds the rest.
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: Key.self)
+    switch self {
+    case .model(let model): try container.encode(model.name, forKey: .model)
+    case .actors(let mechanism): try container.encode(mechanism.name, forKey: .mechanism)
+    case .processes(let mechanism, let window):
+      try container.encode(mechanism.name, forKey: .mechanism)
+      try container.encode(window, forKey: .window)
+    }
+  }
+
+  init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: Key.self)
+    if let name = try container.decodeIfPresent(String.self, forKey: .model) {
+      guard let model = CrawlModels.all.first(where: { $0.name == name }) else {
+        throw Failure.unknown("model", name, CrawlModels.names)
+      }
+      self = .model(model)
+      return
+    }
+    let mechanism = try Mechanism(named: try container.decode(String.self, forKey: .mechanism))
+    if let window = try container.decodeIfPresent(CrawlWindow.self, forKey: .window) {
+      self = .processes(mechanism, window)
+    } else {
+      self = .actors(mechanism)
     }
   }
 }

@@ -5,10 +5,14 @@ import IPC
 struct CrawlOptions {
   /// What is compared, in this order.
   var configurations: [CrawlConfiguration]
+  /// The same crawl in one process, which is measured beside them where nothing else was asked for.
+  var baselines: [CrawlConfiguration] = []
   var plan: CrawlPlan
   var isEmbedded: Bool
   /// How often each crawl is measured.
   var repeats: Int
+  /// How many repeats of their own time the system calls; 0: each repeat does.
+  var timedRepeats: Int
   var output: String?
   var json: Bool
 
@@ -61,10 +65,17 @@ struct CrawlOptions {
       case .nothing: (20_000, 12)
       }
     repeats = chosenRepeats ?? defaultRepeats
+    timedRepeats =
+      work == .site || work == .nothing
+      ? min(Self.mostTimedRepeats, max(1, repeats / Self.repeatsPerTimed)) : 0
     // Pages that take a second, or somebody else's server, show nothing of a window.
     let windows =
       chosenWindow.map { [$0] } ?? (work == .site || work == .nothing ? [.jobs(1), .auto] : [.auto])
     configurations = try Self.configurations(chosenModels ?? CrawlModels.processes, mechanisms, windows)
+    if chosenModels == nil, chosenMechanisms == nil, work != .web {
+      // Ten pages of a second each, one after the other, would show their own time only.
+      baselines = CrawlModels.baselines.filter { work != .slow || $0.most > 1 }.map { .model($0) }
+    }
     if chosenWindow != nil, !configurations.contains(where: { $0.window != nil }) {
       throw Failure.call("--window is for worker processes: leave it out, or add --model processes")
     }
@@ -90,6 +101,9 @@ struct CrawlOptions {
   }
 
   private static let mostProcesses = 1000
+  /// Shares of a time are steadier than the time: few repeats measure them.
+  private static let mostTimedRepeats = 3
+  private static let repeatsPerTimed = 4
 
   private static func window(_ arguments: inout Arguments) throws -> CrawlWindow? {
     guard let text = try arguments.value("--window") else { return nil }

@@ -10,8 +10,12 @@ final class CrawlSession: Sendable {
   struct Outcome {
     /// What each configuration cost, repeat by repeat.
     var runs: [[CrawlRun]]
+    /// Repeats of their own, of which only the parts of the cost count.
+    var timed: [[CrawlRun]]
     /// The pages of the first crawl.
     var pages: [PageRecord] = []
+    /// Round trips of a cache line, in nanoseconds, before and after each turn.
+    var probes: [Double] = []
     /// A page that failed, in any of the crawls.
     var failedPage: PageRecord?
     /// Whether every crawl found the pages of the first, each once.
@@ -22,10 +26,11 @@ final class CrawlSession: Sendable {
     var isCutOff = false
 
     var count: Int { runs.reduce(0) { $0 + $1.count } }
+    fileprivate var measured: Int { count + timed.reduce(0) { $0 + $1.count } }
   }
 
   private let options: CrawlOptions
-  private let current = Mutex<(any RunnableCrawl)?>(nil)
+  private let current = Mutex<CrawlProcess?>(nil)
   private let interrupted = InterruptFlag()
 
   init(_ options: CrawlOptions) { self.options = options }
@@ -38,7 +43,8 @@ final class CrawlSession: Sendable {
   }
 
   func run() -> Outcome {
-    var outcome = Outcome(runs: Array(repeating: [], count: options.configurations.count))
+    let none = [[CrawlRun]](repeating: [], count: options.configurations.count + options.baselines.count)
+    var outcome = Outcome(runs: none, timed: none)
     do {
       var plan = options.plan
       if options.isEmbedded {
@@ -69,50 +75,82 @@ final class CrawlSession: Sendable {
   }
 
   private func run(_ plan: CrawlPlan, _ outcome: inout Outcome) throws {
-    let configurations = options.configurations
-    let total = configurations.count * options.repeats
+    let configurations = options.configurations + options.baselines
+    let havePool = configurations.indices.filter { configurations[$0].window != nil }
+    let total = configurations.count * options.repeats + havePool.count * options.timedRepeats
     var random = SeededRandom(seed: plan.seed)
     var urls: Set<String>?
-    // Once without measuring: what is made once, in this process and in the site's, is made then.
-    if options.repeats > 1, plan.work == .site || plan.work == .nothing, let first = configurations.first {
-      _ = try run(first, plan, "warming up")
-    }
+    var timed = plan
+    timed.measuresParts = true
+    var untimed = plan
+    // Where a page takes long, timing the calls changes nothing, and each repeat does both.
+    untimed.measuresParts = options.timedRepeats == 0
+    let probes = options.repeats > 1
+    if probes, let probe = CacheLineProbe.measure() { outcome.probes.append(probe) }
     for round in 0..<options.repeats {
       // In another order each time, so that what one leaves to the next is spread over all.
       for index in configurations.indices.shuffled(using: &random) {
         if interrupted.isSet { return }
-        let configuration = configurations[index]
-        let window = configuration.window.map { ", window \($0)" } ?? ""
-        let place = "[\(outcome.count + 1) of \(total)] \(configuration.name)\(window), repeat \(round + 1)"
-        let crawl = try run(configuration, plan, place)
+        let crawl = try run(
+          configurations[index], untimed,
+          place(configurations[index], "repeat \(round + 1)", outcome.measured, total))
         // What Ctrl-C cut off counts only where there is nothing else.
         if interrupted.isSet, outcome.count > 0 || crawl.run.pages == 0 { return }
         outcome.runs[index].append(crawl.run)
-        outcome.isCutOff = outcome.isCutOff || crawl.isCutOff
-        if outcome.pages.isEmpty { outcome.pages = crawl.pages }
-        outcome.failedPage = outcome.failedPage ?? crawl.pages.first { $0.hasFailed }
-        let found = Set(crawl.pages.map(\.url))
-        if found.count != crawl.pages.count || found != urls ?? found { outcome.samePages = false }
-        urls = urls ?? found
-        if plan.work == .web, let first = crawl.pages.first, crawl.pages.count == 1,
-          let failure = first.failure
-        {
-          throw Failure.work("\(first.url): \(failure): check the address, and that the server runs")
-        }
+        try check(crawl, plan, &urls, &outcome)
       }
+      if probes, let probe = CacheLineProbe.measure() { outcome.probes.append(probe) }
+      // Spread over the repeats, so that both see the same machine.
+      let timedSoFar = outcome.timed.map(\.count).max() ?? 0
+      guard (round + 1) * options.timedRepeats / options.repeats > timedSoFar else { continue }
+      for index in havePool.shuffled(using: &random) {
+        if interrupted.isSet { return }
+        let crawl = try run(
+          configurations[index], timed,
+          place(configurations[index], "system calls timed", outcome.measured, total))
+        if interrupted.isSet { return }
+        outcome.timed[index].append(crawl.run)
+        try check(crawl, plan, &urls, &outcome)
+      }
+    }
+  }
+
+  private func place(
+    _ configuration: CrawlConfiguration, _ repetition: String, _ done: Int, _ total: Int
+  ) -> String {
+    let window = configuration.window.map { ", window \($0)" } ?? ""
+    return "[\(done + 1) of \(total)] \(configuration.name)\(window), \(repetition)"
+  }
+
+  /// Compares the pages of a crawl with those of the first.
+  private func check(
+    _ crawl: CrawlProcess.Result, _ plan: CrawlPlan, _ urls: inout Set<String>?, _ outcome: inout Outcome
+  ) throws {
+    outcome.isCutOff = outcome.isCutOff || crawl.isCutOff
+    if outcome.pages.isEmpty { outcome.pages = crawl.pages }
+    outcome.failedPage = outcome.failedPage ?? crawl.pages.first { $0.hasFailed }
+    let found = Set(crawl.pages.map(\.url))
+    if found.count != crawl.pages.count || found != urls ?? found { outcome.samePages = false }
+    urls = urls ?? found
+    if plan.work == .web, let first = crawl.pages.first, crawl.pages.count == 1, let failure = first.failure {
+      throw Failure.work("\(first.url): \(failure): check the address, and that the server runs")
     }
   }
 
   private func run(
     _ configuration: CrawlConfiguration, _ plan: CrawlPlan, _ place: String
-  ) throws -> (run: CrawlRun, pages: [PageRecord], isCutOff: Bool) {
-    let crawl = try configuration.crawl(plan)
+  ) throws -> CrawlProcess.Result {
+    let crawl = CrawlProcess(
+      CrawlProcess.Assignment(
+        plan: plan, configuration: configuration, warmsUp: plan.work == .site || plan.work == .nothing,
+        reportsProgress: Terminal.hasProgress))
     current.withLock { $0 = crawl }
     // The signal may have arrived between the two.
     if interrupted.isSet { crawl.cancel() }
-    let progress = CrawlProgress(place, crawl)
-    defer { progress.stop() }
-    let (run, pages) = try crawl.run()
-    return (run, pages, crawl.isCutOff)
+    Terminal.progress(place)
+    return try crawl.run { done, known in
+      let pages = known > 0 ? ": \(Figure.grouped(done)) of \(Figure.grouped(known))" : ""
+      Terminal.progress(place + pages)
+    }
   }
 }

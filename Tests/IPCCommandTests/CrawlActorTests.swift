@@ -49,7 +49,7 @@ extension AllCommandTests {
       ])
       var workers: [Int32] = []
       let isThere = eventually {
-        workers = ProcessTable.children(of: tool.id, with: "--crawl-actor")
+        workers = ProcessTable.crawlWorkers(of: tool.id, with: "--crawl-actor")
         return workers.count == 3
       }
       try #require(isThere, "the crawl doesn't begin: \(tool.errors)")
@@ -80,7 +80,7 @@ extension AllCommandTests {
     private func middle(_ tool: Tool, _ count: Int) throws -> [Int32] {
       var workers: [Int32] = []
       let hasBegun = eventually {
-        workers = ProcessTable.children(of: tool.id, with: "--crawl-actor")
+        workers = ProcessTable.crawlWorkers(of: tool.id, with: "--crawl-actor")
         let sites = ProcessTable.children(of: tool.id, with: "--embedded")
         return workers.count == count && sites.count == 1 && Connections.served(by: sites[0]) >= count
       }

@@ -36,8 +36,19 @@ extension AllCommandTests {
         #expect(run.dispatchUs.p50 <= run.dispatchUs.p99, "\(run.mechanism)")
         #expect(run.dispatchUs.p99 <= run.dispatchUs.max, "\(run.mechanism)")
         #expect(run.channelBytes > 60, "\(run.mechanism)")
-        #expect(run.peakRssKb > 0, "\(run.mechanism)")
+        // What several processes share counts once.
+        #expect(run.pssKb > 0 && run.pssKb < run.peakRssKb, "\(run.mechanism)")
+        let parts = try #require(run.parts, "\(run.mechanism)")
+        let all = Double(run.processes) * run.wallS * 1e6 / Double(run.pages)
+        #expect(abs(parts.reduce(0, +) / all - 1) < 0.05, "\(run.mechanism): \(parts), \(all)")
+        #expect(parts.allSatisfy { $0 >= 0 }, "\(run.mechanism): \(parts)")
+        // Each page is fetched, passes through the library, and costs calls and wake-ups.
+        #expect(parts[0] > 0 && parts[1] > 0 && parts[2] > 0, "\(run.mechanism): \(parts)")
+        #expect((run.wakeups ?? 0) > 0, "\(run.mechanism)")
       }
+      // Measured beside them: no process boundary.
+      #expect(document.inOneProcess.map(\.model) == ["sequential", "threads", "async"])
+      #expect(document.inOneProcess.allSatisfy { $0.pages == 60 && $0.processes == 1 && $0.mechanism == nil })
     }
 
     @Test func theOutputFileHasEachPageOnce() throws {
@@ -103,8 +114,10 @@ extension AllCommandTests {
         "tcp,memory,tcp")
       #expect(result.code == 0)
       let firsts = result.output.split(separator: "\n").compactMap { $0.split(separator: " ").first }
-      // In the order asked for, and as often.
-      #expect(firsts.filter { $0 == "tcp" || $0 == "memory" } == ["tcp", "memory", "tcp"])
+      // In the order asked for, and as often, in the table of the costs and in that of their parts.
+      let asked = ["tcp", "memory", "tcp"]
+      #expect(firsts.filter { asked.contains(String($0)) }.map(String.init) == asked + asked)
+      #expect(result.output.contains("Where the time of a page goes") && result.output.contains("run queue"))
       #expect(result.output.contains("tcp (2)"))
       // One run of each claims no order.
       #expect(result.output.contains("One repeat is too few to rank them: use --repeats 7 or more"))

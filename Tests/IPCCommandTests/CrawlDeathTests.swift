@@ -19,7 +19,7 @@ extension AllCommandTests {
       var workers: [Int32] = []
       var sites: [Int32] = []
       let hasBegun = eventually {
-        workers = ProcessTable.children(of: tool.id, with: "--crawl-worker")
+        workers = ProcessTable.crawlWorkers(of: tool.id)
         sites = ProcessTable.children(of: tool.id, with: "--embedded")
         return workers.count == 2 && sites.count == 1 && Connections.served(by: sites[0]) >= 2
       }
@@ -79,6 +79,19 @@ extension AllCommandTests {
       #expect(left.isEmpty)
     }
 
+    @Test("the process that coordinates a crawl is killed: an error, and nothing is left")
+    func aKilledCoordinatingProcess() throws {
+      let (tool, workers, site) = try middle("pipe", pages: 2000)
+      let coordinators = ProcessTable.children(of: tool.id, with: "--crawl-coordinator")
+      try #require(coordinators.count == 1)
+      kill(coordinators[0], SIGKILL)
+      let result = tool.wait()
+      #expect(result.code == 1)
+      #expect(result.errors.contains("ended before the crawl (signal 9)"), "\(result.errors)")
+      #expect(result.errors.split(separator: "\n").count == 1)
+      #expect(eventually { !(workers + [site]).contains(where: ProcessTable.isAlive) })
+    }
+
     @Test func ctrlCStartsNoOtherMechanism() throws {
       let (tool, _, _) = try middle("memory,pipe,queue", pages: 2000, more: ["--json"])
       tool.signal(SIGINT)
@@ -96,11 +109,11 @@ extension AllCommandTests {
         "--window",
         "auto", "--repeats", "10000", "--json",
       ])
-      // Three workers, one after the other: at least one crawl after the one that warms up has ended.
+      // One to warm up, and one that is measured, in each of two processes: at least one crawl has ended.
       var seen: Set<Int32> = []
       let hasBegun = eventually {
-        seen.formUnion(ProcessTable.children(of: tool.id, with: "--crawl-worker"))
-        return seen.count >= 3
+        seen.formUnion(ProcessTable.crawlWorkers(of: tool.id))
+        return seen.count >= 4
       }
       #expect(hasBegun)
       tool.signal(SIGINT)

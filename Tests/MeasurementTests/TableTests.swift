@@ -98,4 +98,23 @@ import Testing
     #expect(layout(nil).wrapped(text) == text)
     #expect(layout(nil, ascii: true).wrapped("5 µs ± 1 – “x”") == "5 us ~ 1 - ?x?")
   }
+
+  @Test("a legend can leave out what a narrow table leaves out")
+  func shownColumns() {
+    #expect(sample().shows("switches", .wide) && sample().shows("dispatch p99", .wide))
+    var wide = Table([("name", .left), ("wall", .right), ("calls", .left)], leastImportant: ["calls"])
+    wide.add(["pipe", "169 ms", String(repeating: "write ", count: 20)])
+    #expect(wide.shows("wall", layout(80)) && !wide.shows("calls", layout(80)))
+    // Cards have every column; no table has one that it doesn't know.
+    #expect(sample().shows("dispatch p99", layout(40)) && !sample().shows("p50", .wide))
+  }
+
+  @Test func stackedBars() {
+    #expect(Figure.stackedBar([1, 2, 3, 2, 2], of: 10, width: 10) == "█▓▓▒▒▒░░··")
+    #expect(Figure.stackedBar([0, 1, 0, 1, 0], of: 4, width: 8) == "▓▓░░")
+    // Parts of less than a character don't add to its length.
+    #expect(Figure.stackedBar([0.3, 0.3, 0.3, 0.3, 0.3], of: 3, width: 4).count == 2)
+    #expect(Figure.stackedBar([1], of: 0, width: 4).isEmpty)
+    #expect(layout(80, ascii: true).shown(Figure.stackedBar([1, 1, 1, 1, 1], of: 5, width: 5)) == "#%+-.")
+  }
 }

@@ -101,6 +101,7 @@ package final class ActorCrawl: Sendable {
     let begun = start.withLock { $0 ?? Clock.now() }
     let wall = Double(Clock.now() - begun) / 1e9
     if let failure = failure.withLock({ $0 }), !work.withLock({ $0.isCancelled }) { throw failure }
+    let memory = CrawlMeter.proportionalKilobytes(of: Array(workerProcesses.values))
     for index in 0..<plan.workers { finish(index) }
     let cost = meter.end()
     let figures = pages.figures
@@ -110,6 +111,7 @@ package final class ActorCrawl: Sendable {
       work: statistics.workNanoseconds, cost: cost, threads: threads.load(ordering: .relaxed),
       processes: 1 + plan.workers)
     run.add(statistics, over: mechanism, start: Double(begun - starting) / 1e9)
+    run.proportionalKilobytes = memory
     return (run, pages.pages)
   }
 

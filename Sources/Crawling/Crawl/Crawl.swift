@@ -1,12 +1,11 @@
-import Foundation
 package import IPC
 import IPCWorkers
 import Synchronization
 import SystemCalls
 
 /// What is crawled, with how many workers, and how far.
-package struct CrawlPlan: Sendable {
-  package enum Workload: String, Sendable, CaseIterable {
+package struct CrawlPlan: Sendable, Codable {
+  package enum Workload: String, Sendable, CaseIterable, Codable {
     /// Ten listed pages that each answer after one second.
     case slow
     /// A generated site of linked pages without delay.
@@ -28,6 +27,8 @@ package struct CrawlPlan: Sendable {
   package var seeds: [String] = []
   package var deepest: UInt32 = .max
   package var limit = Int.max
+  /// Whether the parts of what a page costs are measured, which makes each system call a little dearer.
+  package var measuresParts = false
   /// The arguments with which this program serves as a worker.
   package var workerArguments: [String]
   /// The arguments with which this program serves as a process that hosts an actor.
@@ -77,7 +78,17 @@ package final class Crawl: Sendable {
   /// Runs a worker. Call it where the program was started with the worker arguments.
   package static func serve() throws(ChannelError) {
     let fetcher = JobFetcher()
-    try WorkerPool<CrawlJob, CrawlPage>.serve { job in fetcher.page(job) }
+    guard var times = try? Sender<WorkerTimes>(inherited: WorkerMeter.endpoint),
+      var meter = try? WorkerMeter()
+    else {
+      return try WorkerPool<CrawlJob, CrawlPage>.serve { job in fetcher.page(job) }
+    }
+    try WorkerPool<CrawlJob, CrawlPage>.serve { job in
+      // A job that does nothing has no work to measure.
+      job.url.isEmpty ? fetcher.page(job) : meter.measure { fetcher.page(job) }
+    }
+    // Without it the coordinator knows that this worker's times are missing.
+    try? times.send(meter.total())
   }
 
   /// Ends it at once, from any thread.
@@ -106,7 +117,9 @@ package final class Crawl: Sendable {
 
   package func run() throws(ChannelError) -> (run: CrawlRun, pages: [PageRecord]) {
     var meter = CrawlMeter()
+    let partsMeter = plan.measuresParts ? PartsMeter() : nil
     var options = WorkerPoolOptions(workers: plan.workers, over: mechanism)
+    if let partsMeter { options.prepare = partsMeter.prepare }
     options.arguments = plan.workerArguments
     if case .jobs(let count) = window { options.largestWindow = count }
     let starting = Clock.now()
@@ -116,6 +129,7 @@ package final class Crawl: Sendable {
       return work.isCancelled
     }
     if isCancelled { pool.cancel() }
+    partsMeter?.begin()
     let start = Clock.now()
     if plan.work == .nothing {
       pool.process(repeatElement(CrawlJob(url: ""), count: plan.pages)) { [self] outcome in
@@ -137,6 +151,8 @@ package final class Crawl: Sendable {
       }
     }
     let wall = Double(Clock.now() - start) / 1e9
+    partsMeter?.end()
+    let memory = CrawlMeter.proportionalKilobytes(of: Array(pool.workerProcesses.values))
     pool.close()
     work.withLock { $0.pool = nil }
     let cost = meter.end()
@@ -149,6 +165,8 @@ package final class Crawl: Sendable {
       wall: wall, work: pool.statistics.workNanoseconds, cost: cost,
       threads: threads.load(ordering: .relaxed), processes: 1 + plan.workers)
     run.add(pool.statistics, over: mechanism, start: Double(start - starting) / 1e9)
+    run.proportionalKilobytes = memory
+    run.parts = partsMeter?.parts(wall: wall * 1e9, workers: plan.workers)
     return (run, pages)
   }
 }

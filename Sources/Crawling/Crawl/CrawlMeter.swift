@@ -33,8 +33,19 @@ struct CrawlMeter {
     status("Threads:", process.map(String.init) ?? "self")
   }
 
+  /// The proportional set size of this process and of others: of memory that several share, each has its part
+  /// (`smaps_rollup`, proc(5)). Processes that have ended have none.
+  static func proportionalKilobytes(of others: [Int32] = []) -> Int {
+    (["self"] + others.map(String.init)).reduce(0) { $0 + value("Pss:", "/proc/\($1)/smaps_rollup") }
+  }
+
   private static func status(_ key: String, _ process: String = "self") -> Int {
-    guard let text = try? Files.readText("/proc/\(process)/status") else { return 0 }
+    value(key, "/proc/\(process)/status")
+  }
+
+  /// The number behind a key; 0 if there is none.
+  private static func value(_ key: String, _ path: String) -> Int {
+    guard let text = try? Files.readText(path) else { return 0 }
     for line in text.split(separator: "\n") where line.hasPrefix(key) {
       return line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) } ?? 0
     }

@@ -5,8 +5,8 @@ import SystemCalls
 
 /// The cost of one crawl, once. CPU time, switches and memory are those of all its processes together, from when the workers
 /// were ready.
-package struct CrawlRun: Sendable {
-  package struct Dispatch: Sendable, Encodable {
+package struct CrawlRun: Sendable, Codable {
+  package struct Dispatch: Sendable, Codable {
     package let p50: Double
     package let p99: Double
     package let max: Double
@@ -40,6 +40,10 @@ package struct CrawlRun: Sendable {
   package private(set) var grownKilobytes: Int
   /// The time of starting the workers, which `wallSeconds` doesn't include.
   package private(set) var startSeconds: Double = 0
+  /// The proportional set size of all processes together: memory that several processes share counts once.
+  package var proportionalKilobytes = 0
+  /// What the time of all processes went into; nil where it wasn't measured.
+  package var parts: CrawlParts?
 
   /// - Parameter work: the time of all pages together, in nanoseconds.
   init(

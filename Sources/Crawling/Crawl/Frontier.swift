@@ -117,7 +117,7 @@ package final class Frontier: Sendable {
 }
 
 /// One page of a finished crawl.
-package struct PageRecord: Sendable, Hashable, Encodable {
+package struct PageRecord: Sendable, Hashable, Codable {
   package let url: String
   package let status: Int
   package let bytes: Int

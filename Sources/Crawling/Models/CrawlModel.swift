@@ -39,6 +39,11 @@ package enum CrawlModels {
   package static var actors: String { ActorsModel.name }
 
   package static var names: [String] { all.map { $0.name } + [processes] }
+
+  /// What worker processes are compared with: no concurrency at all, a pool of threads, and tasks.
+  package static let baselines: [any CrawlModel.Type] = [
+    SequentialModel.self, ThreadsModel.self, AsyncModel.self,
+  ]
 }
 
 /// What the models on an event loop share: `fetch` starts each page, as many at once as the work allows, and calls back.

@@ -10,10 +10,16 @@ package final class ModelCrawl: Sendable {
 
   private final class ThreadCount: Sendable {
     let most = Atomic<Int>(0)
+    let kilobytes = Atomic<Int>(0)
+    private let pages: Int
 
-    /// Counts the threads after 1, 2, 4, … pages: counting them is slow.
+    init(pages: Int) { self.pages = pages }
+
+    /// Counts the threads after 1, 2, 4, … pages: counting them is slow. The memory is looked at once, past the middle.
     func update(_ done: Int) {
-      if done.nonzeroBitCount == 1 { most.max(CrawlMeter.threads(), ordering: .relaxed) }
+      guard done.nonzeroBitCount == 1 else { return }
+      most.max(CrawlMeter.threads(), ordering: .relaxed)
+      if done * 2 > pages { kilobytes.max(CrawlMeter.proportionalKilobytes(), ordering: .relaxed) }
     }
   }
 
@@ -21,7 +27,7 @@ package final class ModelCrawl: Sendable {
     self.model = model
     var plan = plan
     plan.workers = min(plan.workers, model.most)
-    let threads = ThreadCount()
+    let threads = ThreadCount(pages: min(plan.pages, plan.limit))
     self.threads = threads
     work = try CrawlWork(plan) { done in threads.update(done) }
   }
@@ -49,10 +55,12 @@ package final class ModelCrawl: Sendable {
     let cost = meter.end()
     let pages = work.pages
     let figures = work.figures
-    let run = CrawlRun(
+    var run = CrawlRun(
       model: model.name, workers: work.limit, pages: figures.done, failed: figures.failed, wall: wall,
       work: UInt64(figures.workMicroseconds) * 1000, cost: cost,
       threads: threads.most.load(ordering: .relaxed), processes: 1)
+    let kilobytes = threads.kilobytes.load(ordering: .relaxed)
+    run.proportionalKilobytes = kilobytes > 0 ? kilobytes : CrawlMeter.proportionalKilobytes()
     return (run, pages)
   }
 }

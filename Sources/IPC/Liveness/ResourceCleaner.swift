@@ -120,7 +120,7 @@ package enum ResourceCleaner {
 
   /// How long a dying process may take from the first descriptor that it lets go of to the last, in nanoseconds.
   private static let dyingTime: UInt64 = 1_000_000_000
-  /// How long a process that this one has just killed may take.
+  /// How long a process that this one has just killed may take, or one of its children that finds its channel closed.
   private static let killedTime: UInt64 = 200_000_000
   private static let lookInterval: UInt64 = 200_000
 
@@ -131,10 +131,17 @@ package enum ResourceCleaner {
     // They stay in the list: another thread that does the same may end the process before this one has finished.
     var left = state.withLock { Array($0.open.values) + $0.closed }
     let wait = parent != nil ? dyingTime : Processes.hasJustKilled ? killedTime : 0
-    let deadline = Clock.now() + wait
+    var deadline = Clock.now() + wait
+    var isParentGone = false
     while true {
       // Asked before the look: once the parent is gone, so is all that it had.
-      let isLast = Clock.now() >= deadline || parent.map { Processes.parent != $0 } ?? false
+      if !isParentGone, let parent, Processes.parent != parent {
+        isParentGone = true
+        // A child of this process may be ending, because this one has let go of its channel. It has left the objects to
+        // this process if it looked before that.
+        deadline = min(deadline, Clock.now() + (Processes.hasSpawned ? killedTime : 0))
+      }
+      let isLast = Clock.now() >= deadline
       left.removeAll { $0.leave() }
       if left.isEmpty || isLast { return }
       Clock.sleep(nanoseconds: lookInterval)

@@ -40,6 +40,20 @@ struct CrawlDocument: Decodable {
     let dispatchUs: Dispatch
     let channelBytes: Int
     let peakRssKb: Int
+    let pssKb: Int
+    let processes: Int
+    let workUs: Double?
+    let libraryUs: Double?
+    let systemUs: Double?
+    let runqueueUs: Double?
+    let waitingUs: Double?
+    let wakeups: Double?
+
+    /// In microseconds, all of them; nil where one is missing.
+    var parts: [Double]? {
+      let list = [workUs, libraryUs, systemUs, runqueueUs, waitingUs].compactMap { $0 }
+      return list.count == 5 && wakeups != nil ? list : nil
+    }
 
     enum CodingKeys: String, CodingKey {
       case mechanism, workers, pages, failed, requeued
@@ -55,6 +69,13 @@ struct CrawlDocument: Decodable {
       case dispatchUs = "dispatch_us"
       case channelBytes = "channel_bytes"
       case peakRssKb = "peak_rss_kb"
+      case pssKb = "pss_kb"
+      case processes, wakeups
+      case workUs = "work_us"
+      case libraryUs = "library_us"
+      case systemUs = "system_us"
+      case runqueueUs = "runqueue_us"
+      case waitingUs = "waiting_us"
     }
   }
 
@@ -64,10 +85,28 @@ struct CrawlDocument: Decodable {
   let samePages: Bool?
   let ranking: [[String]]
   let interrupted: Bool
+  let inOneProcess: [InOneProcess]
+  let cacheLineNs: Estimate?
+
+  /// The same crawl in one process.
+  struct InOneProcess: Decodable {
+    let model: String
+    let mechanism: String?
+    let pages: Int
+    let processes: Int
+    let cost: Estimate
+
+    enum CodingKeys: String, CodingKey {
+      case model, mechanism, pages, processes
+      case cost = "cost_us_per_page"
+    }
+  }
 
   enum CodingKeys: String, CodingKey {
     case workload, machine, runs, ranking, interrupted
     case samePages = "same_pages"
+    case inOneProcess = "in_one_process"
+    case cacheLineNs = "cache_line_ns"
   }
 
   /// A number of jobs, or `auto`.

@@ -11,6 +11,11 @@ enum ProcessTable {
     }
   }
 
+  /// The workers of the crawl that a tool runs: children of the process that coordinates it.
+  static func crawlWorkers(of tool: Int32, with word: String = "--crawl-worker") -> [Int32] {
+    children(of: tool, with: "--crawl-coordinator").flatMap { children(of: $0, with: word) }
+  }
+
   static func arguments(_ id: Int32) -> [String] {
     ((try? Files.readText("/proc/\(id)/cmdline")) ?? "").split(separator: "\0").map(String.init)
   }

@@ -8,7 +8,7 @@ import SystemCalls
 final class WorkerConnection {
   /// A worker holds jobs for about this long, so that one wake-up (tens of microseconds) serves many short jobs, and no
   /// job waits behind a long one.
-  private static let windowNanoseconds = 400_000.0
+  private static let windowNanoseconds = 2_000_000.0
   /// The least time that a job is taken to cost: even an empty job has to be sent and answered.
   private static let leastJobNanoseconds = 200.0
   /// A larger job is sent to an idle worker only: if the channels of both directions were full, both processes would wait

@@ -46,18 +46,22 @@ package struct Advice: Sendable, Encodable {
   /// The mechanisms that the repeats don't tell apart from the choice.
   package let tied: [String]
   package let reason: String
+  /// How sure it is that the choice, and what is tied with it, is first.
+  package let certainty: String
   /// When another choice is better.
   package let unless: [String]
 
   enum CodingKeys: String, CodingKey {
     case pattern, size, choice
     case runnerUp = "runner_up"
-    case tied, reason, unless
+    case tied, reason, certainty, unless
   }
 
   /// - Parameter crossesMachines: whether only mechanisms that reach another machine were measured.
   package init?(_ pattern: Pattern, size: Int, _ results: [BenchmarkResult], crossesMachines: Bool) {
-    let ranking = Ranking(results.map(\.each), seed: 1)
+    let contest = Contest(results.map(\.mechanism), results.map(\.each), seed: 1)
+    let ranking = contest.ranking
+    certainty = contest.certainty
     guard let first = ranking.groups.first else { return nil }
     func candidate(_ result: BenchmarkResult) -> Candidate {
       let figure =
@@ -105,6 +109,7 @@ package struct Advice: Sendable, Encodable {
 
   package var text: String {
     var lines = ["use \(choice.text)", "  because: \(reason)"]
+    lines.append("  how sure: \(certainty)")
     if let runnerUp { lines.append("  runner-up: \(runnerUp.text)") }
     lines += unless.map { "  \($0)" }
     return lines.joined(separator: "\n")

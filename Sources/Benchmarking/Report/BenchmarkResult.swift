@@ -59,6 +59,8 @@ package struct BenchmarkResult: Codable, Sendable {
   package var figures: Figures
   /// What one message takes in each repeat, in nanoseconds: the median latency, or the time per message.
   package var each: [Double]
+  /// The CPU time of all processes per message in each repeat, in microseconds; nil in a report of an earlier version.
+  package var cpuEach: [Double]?
   /// The same exchange in plain C.
   package var raw: Figures?
   package var rawEach: [Double]?
@@ -74,6 +76,7 @@ package struct BenchmarkResult: Codable, Sendable {
   enum CodingKeys: String, CodingKey {
     case workload, mechanism, wait, size, mode, batch, processes, rate, repeats
     case each = "each_ns"
+    case cpuEach = "each_cpu_us"
     case raw
     case rawEach = "raw_each_ns"
     case rawRatio = "raw_ratio"
@@ -100,6 +103,7 @@ package struct BenchmarkResult: Codable, Sendable {
     repeats = try box.decode(Int.self, forKey: .repeats)
     figures = try Figures(from: decoder)
     each = try box.decode([Double].self, forKey: .each)
+    cpuEach = try box.decodeIfPresent([Double].self, forKey: .cpuEach)
     raw = try box.decodeIfPresent(Figures.self, forKey: .raw)
     rawEach = try box.decodeIfPresent([Double].self, forKey: .rawEach)
     rawRatio = try box.decodeIfPresent(Estimate.self, forKey: .rawRatio)
@@ -121,6 +125,7 @@ package struct BenchmarkResult: Codable, Sendable {
     try box.encode(repeats, forKey: .repeats)
     try figures.encode(to: encoder)
     try box.encode(each, forKey: .each)
+    try box.encodeIfPresent(cpuEach, forKey: .cpuEach)
     try box.encodeIfPresent(raw, forKey: .raw)
     try box.encodeIfPresent(rawEach, forKey: .rawEach)
     try box.encodeIfPresent(rawRatio, forKey: .rawRatio)

@@ -10,14 +10,18 @@ struct ReportSection {
 
   let title: String
   let explanation: String
+  /// What is to be known about many of the rows.
+  var remarks: [String] = []
   let columns: [Column]
   let rows: [Row]
 
   struct Row {
     let cells: [String]
     /// The length of the row's bar, 0 to 1, relative to comparable rows.
-    let bar: Double
-    let isDoubtful: Bool
+    var bar = 0.0
+    /// Why the row's figures are doubtful beyond the usual: it has a mark, and these beside it.
+    var reasons: [String] = []
+    var isDoubtful: Bool { !reasons.isEmpty }
   }
 }
 
@@ -63,11 +67,13 @@ extension BenchmarkReport {
     }
     columns += [column("CPU each"), column("switches")]
     if hasRaw { columns.append(column("× raw C")) }
-    let rows = results.map { result in
-      row(result, columns: columns.count, hasRaw: hasRaw, among: results)
+    let judged = Doubt.judge(results)
+    let rows = zip(results, judged.reasons).map { result, reasons in
+      row(result, hasRaw: hasRaw, reasons: reasons, among: results)
     }
     return ReportSection(
-      title: workload.name, explanation: explanation(workload, results), columns: columns, rows: rows)
+      title: workload.name, explanation: explanation(workload, results), remarks: judged.remarks,
+      columns: columns, rows: rows)
   }
 
   private func explanation(_ workload: Workload, _ results: [BenchmarkResult]) -> String {
@@ -79,7 +85,7 @@ extension BenchmarkReport {
   }
 
   private func row(
-    _ result: BenchmarkResult, columns: Int, hasRaw: Bool, among results: [BenchmarkResult]
+    _ result: BenchmarkResult, hasRaw: Bool, reasons: [String], among results: [BenchmarkResult]
   ) -> ReportSection.Row {
     let figures = result.figures
     var cells = [result.mechanism, result.wait.rawValue, Figure.size(result.size)]
@@ -108,7 +114,7 @@ extension BenchmarkReport {
       result.workload.isTimed ? result.nanosecondsEach : result.figures.messagesPerSecond.median
     }
     let largest = results.filter { $0.size == result.size && $0.mode == result.mode }.map(value).max() ?? 1
-    return ReportSection.Row(cells: cells, bar: value(result) / largest, isDoubtful: !result.warnings.isEmpty)
+    return ReportSection.Row(cells: cells, bar: value(result) / largest, reasons: reasons)
   }
 
   /// The lower bounds that were measured, one line each.
@@ -129,9 +135,7 @@ extension BenchmarkReport {
   }
 
   /// One line for the machine.
-  var machineLine: String {
-    "\(machine.cpu), \(machine.cpus) CPUs\(machine.isVirtual ? " of a virtual machine" : ""), Linux \(machine.kernel), clock \(machine.clockSource), governor \(machine.governor)"
-  }
+  var machineLine: String { machine.line }
 
   var methodLine: String {
     let cpus =
@@ -144,11 +148,24 @@ extension BenchmarkReport {
 
   /// Each warning, with the row that it is about.
   var warningLines: [String] {
-    results.flatMap { result in
-      result.warnings.map {
-        "\(result.workload.name) \(result.mechanism) \(result.wait.rawValue) \(Figure.size(result.size))\(result.mode == .each ? "" : " \(result.mode.rawValue)"): \($0)"
+    results.flatMap { result in result.warnings.map { "\(result.label): \($0)" } }
+  }
+
+  /// The warnings beyond what is usual in their table, with the row that they are about.
+  var markedLines: [String] {
+    Workload.all.flatMap { workload in
+      let results = sorted(results.filter { $0.workload == workload })
+      return zip(results, Doubt.judge(results).reasons).flatMap { result, reasons in
+        reasons.map { "\(result.label): \($0)" }
       }
     }
+  }
+}
+
+extension BenchmarkResult {
+  /// `throughput memory block 64 B batched`
+  var label: String {
+    "\(workload.name) \(mechanism) \(wait.rawValue) \(Figure.size(size))\(mode == .each ? "" : " \(mode.rawValue)")"
   }
 }
 

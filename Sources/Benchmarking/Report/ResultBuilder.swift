@@ -22,6 +22,9 @@ extension BenchmarkResult {
     let mine = ours.map { Self.each($0, isTimed) }
     figures = Figures(ours, mine, benchmark, seed: seed)
     each = mine
+    cpuEach = ours.map {
+      Double($0.cost.userNanoseconds + $0.cost.systemNanoseconds) / 1000 / Double(max(1, $0.cost.messages))
+    }
     rawEach = nil
     rawRatio = nil
     raw = nil
@@ -38,7 +41,8 @@ extension BenchmarkResult {
       probes.isEmpty
       ? nil : Estimate(median: Statistics.median(probes), low: probes.min()!, high: probes.max()!)
     warnings = []
-    warnings = doubts(trials)
+    warnings = Doubt.warnings(
+      self, stolenTicks: trials.reduce(0) { $0 + $1.stolenTicks }, trials: trials.count)
   }
 
   private static func each(_ outcome: Trial.Outcome, _ isTimed: Bool) -> Double {
@@ -50,30 +54,6 @@ extension BenchmarkResult {
   private static func batch(_ benchmark: BenchmarkCase) -> Int {
     let unit = benchmark.mechanism.traits.bytesPerCall ?? RawChannel.defaultUnit
     return max(1, unit / (benchmark.size + FrameHeader.size))
-  }
-
-  /// A spread of the repeats, of the ratio to plain C and of the cache line's round trip above which a row has a warning.
-  private static let (largestSpread, largestRatioWidth, largestCacheLineFactor) = (0.15, 0.1, 1.5)
-
-  /// What makes the figure doubtful.
-  private func doubts(_ trials: [Trial.Result]) -> [String] {
-    var doubts: [String] = []
-    let estimate = Statistics.estimate(each, seed: 1)
-    if estimate.spread > Self.largestSpread {
-      doubts.append("the repeats differ by ±\(Figure.percent(estimate.spread)): use more --repeats")
-    }
-    if let rawRatio, rawRatio.high - rawRatio.low > Self.largestRatioWidth {
-      doubts.append(
-        "the ratio to plain C is known only to ±\(Figure.percent((rawRatio.high - rawRatio.low) / 2))")
-    }
-    if let cacheLine, cacheLine.high > Self.largestCacheLineFactor * cacheLine.low {
-      doubts.append(
-        "a cache line's round trip moved from \(Figure.time(nanoseconds: cacheLine.low)) to \(Figure.time(nanoseconds: cacheLine.high)): the host moved the processes to other CPUs"
-      )
-    }
-    let stolen = trials.reduce(0) { $0 + $1.stolenTicks }
-    if stolen > trials.count { doubts.append("the host gave \(stolen) ticks of CPU time to others") }
-    return doubts
   }
 }
 

@@ -1,22 +1,10 @@
-/// Text that can't be taken for markup.
-func escaped(_ text: String) -> String {
-  var result = ""
-  for character in text {
-    switch character {
-    case "<": result += "&lt;"
-    case ">": result += "&gt;"
-    case "&": result += "&amp;"
-    case "\"": result += "&quot;"
-    default: result.append(character)
-    }
-  }
-  return result
-}
-
-/// A drawing that grows element by element. Its units are CSS pixels at its own width; it is never wider than that, and
-/// narrow enough that a telephone hardly shrinks it.
+/// A drawing that grows element by element. It is as wide as a phone's screen without the page's margins, so that a phone
+/// shows its text in the size of ``TextBox``, and a larger screen shows several side by side.
+///
+/// For a screen reader it is one picture: its name, and its summary, which has the figures. The table has them too. What the
+/// pointer rests on says its figures.
 struct SVG {
-  static let width = 460.0
+  static let width = 340.0
   private var body = ""
   let height: Double
   let name: String
@@ -59,9 +47,9 @@ struct SVG {
       "<text x=\"\(Self.number(x))\" y=\"\(Self.number(y))\" text-anchor=\"\(anchor.rawValue)\" class=\"\(style)\">\(escaped(text))</text>"
   }
 
-  /// What belongs together, and what it says: reached with the Tab key, read out, and shown where the pointer rests.
+  /// What belongs together, and what it says where the pointer rests. It is no stop of the Tab key.
   mutating func group(_ says: String, _ draw: (inout SVG) -> Void) {
-    body += "<g tabindex=\"0\" role=\"img\" aria-label=\"\(escaped(says))\"><title>\(escaped(says))</title>"
+    body += "<g><title>\(escaped(says))</title>"
     draw(&self)
     body += "</g>"
   }
@@ -97,45 +85,6 @@ struct SVG {
   }
 
   var markup: String {
-    "<svg viewBox=\"0 0 \(Self.number(Self.width)) \(Self.number(height))\" role=\"group\" aria-label=\"\(escaped(name))\"><title>\(escaped(name))</title><desc>\(escaped(summary))</desc>\(body)</svg>"
-  }
-}
-
-/// From values to places along an axis.
-struct Scale {
-  let low: Double
-  let high: Double
-  let from: Double
-  let to: Double
-  let isLogarithmic: Bool
-
-  private static func log(_ value: Double) -> Double { Logarithm.ten(value) }
-
-  func place(_ value: Double) -> Double {
-    let clamped = min(max(value, low), high)
-    let part =
-      isLogarithmic
-      ? (Self.log(clamped) - Self.log(low)) / (Self.log(high) - Self.log(low))
-      : (clamped - low) / (high - low)
-    return from + part * (to - from)
-  }
-
-  /// Whole powers of ten around the values.
-  static func logarithmic(_ values: [Double], _ from: Double, _ to: Double) -> Scale {
-    let positive = values.filter { $0 > 0 }
-    let low = Logarithm.power(Logarithm.ten(positive.min() ?? 1).rounded(.down))
-    let high = Logarithm.power(Logarithm.ten(positive.max() ?? 10).rounded(.up))
-    return Scale(low: low, high: high > low ? high : low * 10, from: from, to: to, isLogarithmic: true)
-  }
-
-  /// The powers of ten on it.
-  var powers: [Double] {
-    var list: [Double] = []
-    var value = low
-    while value <= high * 1.001 {
-      list.append(value)
-      value *= 10
-    }
-    return list
+    "<svg viewBox=\"0 0 \(Self.number(Self.width)) \(Self.number(height))\" role=\"img\" aria-label=\"\(escaped(name))\"><title>\(escaped(name))</title><desc>\(escaped(summary))</desc>\(body)</svg>"
   }
 }

@@ -15,6 +15,7 @@ package enum TableReport {
     var parts = [report.machineLine, report.methodLine].map(layout.wrapped)
     for section in report.sections {
       parts.append("\n" + layout.wrapped("\(bold(section.title, color)): \(section.explanation)"))
+      parts += section.remarks.map(layout.wrapped)
       var columns: [(header: String, alignment: Table.Alignment)] = section.columns.map {
         ($0.header, $0.isNumber ? .right : .left)
       }
@@ -34,10 +35,16 @@ package enum TableReport {
     }
     parts.append("")
     let prose = parts.count
+    let headlines = report.headlines
+    if !headlines.isEmpty {
+      parts.append("which mechanism for what, and how sure:")
+      parts += headlines.map { "  \($0.text)" }
+    }
     parts += report.limitLines
-    let warnings = report.warningLines
+    let warnings = report.markedLines
     if !warnings.isEmpty {
-      parts.append("! \(warnings.count) warnings:")
+      let figures = warnings.count == 1 ? "figure is" : "figures are"
+      parts.append("! \(warnings.count) \(figures) doubtful beyond the usual:")
       parts += warnings.prefix(warningsShown).map { "  \($0)" }
       if warnings.count > warningsShown {
         parts.append("  and \(warnings.count - warningsShown) more, in the JSON and the HTML report")
@@ -61,7 +68,7 @@ package enum TableReport {
     ±: half the 95 % interval of the median over the repeats.
     CPU each, switches: CPU time and context switches of all processes, per message.
     × raw C: the time relative to the same exchange in plain C, with its 95 % interval. 1.00: the library costs nothing.
-    !: a warning is about this row.
+    !: the row's figures are doubtful beyond the usual; the reason is above.
     """
 
   private static func bold(_ text: String, _ color: Bool) -> String {
@@ -73,8 +80,14 @@ package enum TableReport {
 package enum MarkdownReport: ReportFormat {
   package static func text(_ report: BenchmarkReport) -> String {
     var lines: [String] = []
+    let headlines = report.headlines
+    if !headlines.isEmpty {
+      lines.append("### Which mechanism for what, and how sure\n")
+      lines += headlines.map { "- \(escaped($0.text))" } + [""]
+    }
     for section in report.sections {
       lines.append("### \(section.title)\n\n\(section.explanation)\n")
+      if !section.remarks.isEmpty { lines.append(section.remarks.map(escaped).joined(separator: " ") + "\n") }
       lines.append("| " + section.columns.map { escaped($0.header) }.joined(separator: " | ") + " |")
       lines.append("|" + section.columns.map { $0.isNumber ? " ---: |" : " --- |" }.joined())
       for row in section.rows {
@@ -83,7 +96,7 @@ package enum MarkdownReport: ReportFormat {
       lines.append("")
     }
     lines += report.limitLines.map { "- \(escaped($0))" }
-    lines += report.warningLines.map { "- doubtful: \(escaped($0))" }
+    lines += report.markedLines.map { "- doubtful: \(escaped($0))" }
     lines.append(
       "\n\(escaped(report.machineLine)). \(escaped(report.methodLine)). Measured \(report.measuredAt).")
     return lines.joined(separator: "\n")

@@ -163,15 +163,19 @@ struct BenchmarkCharts {
 
   // MARK: Plain C
 
-  /// The ratios to plain C: a chart for each workload and way of sending.
+  /// The ratios to plain C: a chart for each workload, way of sending and size.
   func overheads() -> [Chart] {
     let rows = report.results.filter { $0.rawRatio != nil }
     return Workload.all.flatMap { workload in
-      let mine = rows.filter { $0.workload == workload }
-      let kinds = mine.map { $0.mode == .each ? $0.wait.rawValue : $0.mode.rawValue }
-      return kinds.reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }.map { kind in
-        let some = zip(mine, kinds).filter { $0.1 == kind }.map(\.0)
-        return overhead("\(Charts.capitalized(workload.name)), \(kind)", some)
+      let mine = rows.filter { $0.workload == workload }.map { row in
+        (kind: row.mode == .each ? row.wait.rawValue : row.mode.rawValue, row: row)
+      }
+      let kinds = mine.map(\.kind).reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
+      return kinds.flatMap { kind in
+        let sizes = Dictionary(grouping: mine.filter { $0.kind == kind }.map(\.row), by: \.size)
+        return sizes.sorted { $0.key < $1.key }.map { size, rows in
+          overhead("\(Charts.capitalized(workload.name)), \(kind), \(Figure.size(size))", rows)
+        }
       }
     }
   }
@@ -180,17 +184,14 @@ struct BenchmarkCharts {
   private static let (least, most) = (0.5, 2.0)
 
   private func overhead(_ title: String, _ unsorted: [BenchmarkResult]) -> Chart {
-    let rows = unsorted.sorted {
-      ($0.size, Charts.shape($0.mechanism)) < ($1.size, Charts.shape($1.mechanism))
-    }
-    let isOneSize = Set(rows.map(\.size)).count == 1
-    let names = rows.map { isOneSize ? $0.mechanism : "\($0.mechanism) \(Figure.size($0.size))" }
+    let rows = unsorted.sorted { Charts.shape($0.mechanism) < Charts.shape($1.mechanism) }
+    let names = rows.map(\.mechanism)
     let left = Charts.leftEdge(names)
     let rowHeight = 24.0
     let bottom = 4 + Double(rows.count) * rowHeight
     var svg = SVG(
       height: bottom + 24,
-      name: title + (isOneSize ? ", \(Figure.size(rows[0].size))" : ""),
+      name: title,
       summary: zip(names, rows).map { "\($0) \(Figure.ratio($1.rawRatio!))" }.joined(separator: "; "))
     let end = Charts.right - 44
     let scale = Scale(low: Self.least, high: Self.most, from: left + 4, to: end, isLogarithmic: true)
@@ -206,7 +207,8 @@ struct BenchmarkCharts {
       svg.group("\(row.label): \(Figure.ratio(ratio)) times plain C") { svg in
         svg.rect(0, y - 12, SVG.width, rowHeight, "row")
         svg.text(2, y + 4.5, names[index])
-        svg.text(Charts.right, y + 4.5, Figure.short(ratio.median), .end, "value")
+        let figure = ratio.median < 99.5 ? Figure.fixed(ratio.median, 2) : Figure.short(ratio.median)
+        svg.text(Charts.right, y + 4.5, figure, .end, "value")
         if isOutside {
           let x = scale.place(ratio.median)
           let step = ratio.median > 1 ? -7.0 : 7.0

@@ -100,7 +100,7 @@ enum HTMLPage {
   }
 
   /// A cell of more characters takes two columns of a card.
-  private static let wide = 12
+  private static let wide = 11
 
   static func section(_ section: ReportSection) -> String {
     let columns = section.columns

@@ -164,8 +164,8 @@ import Testing
     let folded = page.root.all("details")
     let plain = try #require(folded.first { $0.all("summary").first?.text.contains("plain C") == true })
     #expect(folded.allSatisfy { $0.attributes["open"] == nil })
-    // Latency with each wait, and the streams.
-    #expect(plain.all("svg").count == 4)
+    // Latency with each wait, and the streams of each size.
+    #expect(plain.all("svg").count == 7)
     #expect(plain.text.contains("the library costs nothing"))
     let others = page.charts.count - plain.all("svg").count
     #expect(others == page.beforeTables.filter { $0.name == "svg" }.count - plain.all("svg").count)

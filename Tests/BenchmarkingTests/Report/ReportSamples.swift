@@ -48,6 +48,6 @@ enum ReportSamples {
     var random = SeededRandom.printed(what)
     try body(SampleReport.whole.report)
     try body(awkward.report)
-    for _ in 0..<25 { try body(anything(&random).report) }
+    for _ in 0..<12 { try body(anything(&random).report) }
   }
 }

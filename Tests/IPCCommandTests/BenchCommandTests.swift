@@ -198,7 +198,7 @@ extension AllCommandTests {
       try crawl.output.write(toFile: folder.path + "/crawl", atomically: true, encoding: .utf8)
       let path = folder.path + "/report.html"
       // What was there, and longer than the report would hide its end behind it.
-      let old = String(repeating: "old ", count: 100_000)
+      let old = String(repeating: "earlier-content ", count: 100_000)
       try old.write(toFile: path, atomically: true, encoding: .utf8)
       let result = try Tool(
         ["bench", "latency", "--mechanism", "pipe", "--wait", "block", "--html", path, "--crawl"]
@@ -211,7 +211,7 @@ extension AllCommandTests {
       #expect(html.hasPrefix("<!doctype html>"))
       #expect(html.hasSuffix("</html>\n"))
       #expect(html.contains("The crawl"))
-      #expect(!html.contains("old "))
+      #expect(!html.contains("earlier-content"))
     }
 
     // MARK: Advice

@@ -10,7 +10,10 @@ enum StepsCommand: Command {
   static let usage = "ipc bench steps [--step NAME,…] [--repeats N] [--seconds S] [--seed N] [--json]"
   static let details = """
     Measures one step of each model of concurrency: the time that a model itself takes, when nothing has to be waited
-    for.
+    for. The steps named runtime-… are what Swift's runtime alone takes, without a channel or a scheduler of this
+    package: the least that such a step can cost in Swift. A channel's round trip holds two suspensions, as
+    runtime-round-trip, and as runtime-cancellable with what makes each of them end when its task is cancelled; a
+    task on the scheduler holds runtime-task.
 
       --step        the steps, by their names below (all)
       --repeats N   how many times each is measured (7)

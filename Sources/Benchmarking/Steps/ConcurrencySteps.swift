@@ -10,11 +10,11 @@ struct ConcurrencyStep: Sendable {
   /// Runs so many steps, and returns their time, in nanoseconds.
   let run: @Sendable (_ count: Int) throws -> UInt64
 
-  /// Those in one process, then those between two.
-  static let all = inOneProcess + ActorSteps.all
+  /// Those in one process, those of Swift's runtime alone, then those between two processes.
+  static let all = inOneProcess + RuntimeSteps.all + ActorSteps.all
 
   /// As many tasks at once as a busy program has.
-  private static let tasksAtOnce = 256
+  static let tasksAtOnce = 256
 
   private static let inOneProcess: [ConcurrencyStep] = [
     ConcurrencyStep(name: "callback", what: "a callSoon on the event loop") { count in

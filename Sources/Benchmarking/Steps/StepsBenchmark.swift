@@ -79,5 +79,11 @@ package struct StepsReport: Sendable, Encodable {
     }
     return table.text(layout)
       + layout.wrapped("\n\ntime: of one step, the median of the repeats; ±: half its 95 % interval.")
+      + (steps.contains { $0.name.hasPrefix(RuntimeSteps.prefix) }
+        ? layout.wrapped(
+          """
+          \n\n\(RuntimeSteps.prefix)…: what Swift's runtime alone takes. A round trip holds runtime-cancellable, and a \
+          task on the scheduler holds runtime-task; the rest is this package's.
+          """) : "")
   }
 }

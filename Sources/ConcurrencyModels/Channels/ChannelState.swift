@@ -7,8 +7,12 @@
   @usableFromInline var start = 0
   @usableFromInline var filled = 0
   @usableFromInline var isClosed = false
-  @usableFromInline var senders = WaitQueue<Value>()
-  @usableFromInline var receivers = WaitQueue<Value>()
+  @usableFromInline var senders = WaitQueue()
+  @usableFromInline var receivers = WaitQueue()
+
+  /// The slot of a wait that has ended, for the next one: to make a slot and to destroy it costs more than the rest
+  /// of a wait that isn't the runtime's.
+  @usableFromInline var spare: ChannelSlot<Value>?
 
   @inlinable init(capacity: Int) {
     self.capacity = capacity
@@ -31,8 +35,8 @@
 
   @inlinable mutating func put(_ value: Value) -> PutResult {
     if isClosed { return .closed }
-    if !receivers.isEmpty, let receiver = receivers.claimFirst() {
-      receiver.value = value
+    if !receivers.isEmpty, let receiver = claimReceiver() {
+      unsafe receiver.value = value
       return .delivered(receiver)
     }
     guard filled < capacity else { return .full }
@@ -59,26 +63,35 @@
   @inlinable mutating func take() -> (found: Received<Value>, sender: ChannelSlot<Value>?) {
     if let value = takeFirst() {
       // There is room for the value of the first waiting sender.
-      guard !senders.isEmpty, let sender = senders.claimFirst() else { return (.value(value), nil) }
-      if let waiting = sender.value.take() { append(waiting) }
+      guard !senders.isEmpty, let sender = claimSender() else { return (.value(value), nil) }
+      if let waiting = unsafe sender.value.take() { append(waiting) }
       return (.value(value), sender)
     }
-    if !senders.isEmpty, let sender = senders.claimFirst(), let value = sender.value.take() {
+    if !senders.isEmpty, let sender = claimSender(), let value = unsafe sender.value.take() {
       return (.value(value), sender)
     }
     return (isClosed ? .closed : .nothing, nil)
   }
 
   /// Claims every waiter; the caller resumes them. Nil: the channel was closed before.
-  @inlinable mutating func close() -> [ChannelSlot<Value>]? {
+  @inlinable mutating func close() -> [AnyChannelSlot]? {
     if isClosed { return nil }
     isClosed = true
-    var waiting: [ChannelSlot<Value>] = []
+    var waiting: [AnyChannelSlot] = []
     while let receiver = receivers.claimFirst() { waiting.append(receiver) }
-    while let sender = senders.claimFirst() {
-      sender.isClosed = true
+    while let sender = claimSender() {
+      unsafe sender.isClosed = true
       waiting.append(sender)
     }
     return waiting
+  }
+
+  // Every waiter at this channel has a value of its type.
+  @inlinable mutating func claimReceiver() -> ChannelSlot<Value>? {
+    receivers.claimFirst().map { unsafe unsafeDowncast($0, to: ChannelSlot<Value>.self) }
+  }
+
+  @inlinable mutating func claimSender() -> ChannelSlot<Value>? {
+    senders.claimFirst().map { unsafe unsafeDowncast($0, to: ChannelSlot<Value>.self) }
   }
 }

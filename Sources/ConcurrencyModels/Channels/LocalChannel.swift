@@ -55,10 +55,14 @@ extension Received: Sendable where Value: Sendable {}
 ///
 /// Source: `Sources/ConcurrencyModels/Channels/`.
 @safe public final class LocalChannel<Value: Sendable>: @unchecked Sendable {
-  @usableFromInline let lock = ChannelLock()
+  @usableFromInline let lock = BriefLock()
   // Used under the lock. Behind a pointer, because the compiler checks each access to a class's property for
   // exclusivity.
   @usableFromInline let state: UnsafeMutablePointer<ChannelState<Value>>
+
+  /// What a select does at the channel, under the lock. Made where the type of the values is known, so that the
+  /// select, which doesn't know it, looks up no metadata.
+  @usableFromInline let step: SelectStep.Run
 
   /// How many values the buffer holds; 0: there is no buffer, and a send waits for its receiver.
   public let capacity: Int
@@ -68,6 +72,10 @@ extension Received: Sendable where Value: Sendable {}
     self.capacity = Swift.max(0, capacity)
     unsafe state = .allocate(capacity: 1)
     unsafe state.initialize(to: ChannelState(capacity: self.capacity))
+    unsafe step = { step, state, slot in
+      let slot = unsafe unsafeDowncast(slot, to: ChannelSlot<Value>.self)
+      return unsafe state.assumingMemoryBound(to: ChannelState<Value>.self).pointee.carryOut(step, slot)
+    }
   }
 
   deinit {
@@ -86,23 +94,46 @@ extension Received: Sendable where Value: Sendable {}
   ///   cancelled while it waits: nothing was sent.
   @inlinable nonisolated(nonsending) public func send(_ value: Value) async throws {
     if try trySend(value) { return }
-    let slot = ChannelSlot<Value>(ChannelWaiter(), 0, value)
-    try await slot.waiter.wait {
-      self.lock.acquire()
-      let found = unsafe self.state.pointee.put(value)
-      if case .full = found { unsafe self.state.pointee.senders.append(slot) }
-      self.lock.release()
-      switch found {
-      case .full: return true
-      case .closed: slot.isClosed = true
-      case .delivered(let receiver): receiver.waiter.resume()
-      case .done: break
-      }
-      return false
-    } unregister: {
-      self.lock.with { unsafe self.state.pointee.senders.remove(slot) }
+    try await sendWaiting(value)
+  }
+
+  // Apart, so that `send` itself is small enough for the compiler to put it into its callers.
+  @inlinable @inline(never) nonisolated(nonsending) func sendWaiting(_ value: Value) async throws {
+    let slot = takeSlot()
+    unsafe slot.value = value
+    await withTaskCancellationHandler {
+      unsafe await withUnsafeContinuation { unsafe self.park(sender: slot, $0) }
+    } onCancel: {
+      slot.cancel()
     }
-    if slot.isClosed { throw LocalChannelError(.sendOnClosed) }
+    if slot.isCancelled, unsafe !slot.isDone {
+      lock.with { unsafe state.pointee.senders.remove(slot) }
+      throw CancellationError()
+    }
+    let isClosed = unsafe slot.isClosed
+    keep(slot)
+    if isClosed { throw LocalChannelError(.sendOnClosed) }
+  }
+
+  /// Tries once more to send, and otherwise joins the senders that wait.
+  @inlinable func park(sender slot: ChannelSlot<Value>, _ continuation: UnsafeContinuation<Void, Never>) {
+    unsafe slot.prepare(continuation)
+    lock.acquire()
+    let found = unsafe state.pointee.put(slot.value.unsafelyUnwrapped)
+    if case .full = found, slot.park() {
+      unsafe state.pointee.senders.append(slot)
+      return lock.release()
+    }
+    lock.release()
+    switch found {
+    case .full: break  // It was cancelled.
+    case .closed: unsafe (slot.isClosed, slot.isDone) = (true, true)
+    case .done: unsafe slot.isDone = true
+    case .delivered(let receiver):
+      unsafe slot.isDone = true
+      receiver.resumeTask()
+    }
+    slot.resume()
   }
 
   /// Sends a value if that needs no wait.
@@ -115,7 +146,7 @@ extension Received: Sendable where Value: Sendable {}
     switch found {
     case .done: return true
     case .delivered(let receiver):
-      receiver.waiter.resume()
+      receiver.resumeTask()
       return true
     case .full: return false
     case .closed: throw LocalChannelError(.sendOnClosed)
@@ -131,25 +162,43 @@ extension Received: Sendable where Value: Sendable {}
     switch tryReceive() {
     case .value(let value): return value
     case .closed: return nil
-    case .nothing: break
+    case .nothing: return try await receiveWaiting()
     }
-    let slot = ChannelSlot<Value>(ChannelWaiter(), 0)
-    try await slot.waiter.wait {
-      self.lock.acquire()
-      let (found, sender) = unsafe self.state.pointee.take()
-      if case .nothing = found { unsafe self.state.pointee.receivers.append(slot) }
-      self.lock.release()
-      sender?.waiter.resume()
-      switch found {
-      case .nothing: return true
-      case .value(let value): slot.value = value
-      case .closed: break
-      }
-      return false
-    } unregister: {
-      self.lock.with { unsafe self.state.pointee.receivers.remove(slot) }
+  }
+
+  @inlinable @inline(never) nonisolated(nonsending) func receiveWaiting() async throws -> Value? {
+    let slot = takeSlot()
+    await withTaskCancellationHandler {
+      unsafe await withUnsafeContinuation { unsafe self.park(receiver: slot, $0) }
+    } onCancel: {
+      slot.cancel()
     }
-    return slot.value
+    if slot.isCancelled, unsafe !slot.isDone {
+      lock.with { unsafe state.pointee.receivers.remove(slot) }
+      throw CancellationError()
+    }
+    let value = unsafe slot.value
+    keep(slot)
+    return value
+  }
+
+  /// Tries once more to receive, and otherwise joins the receivers that wait.
+  @inlinable func park(receiver slot: ChannelSlot<Value>, _ continuation: UnsafeContinuation<Void, Never>) {
+    unsafe slot.prepare(continuation)
+    lock.acquire()
+    let (found, sender) = unsafe state.pointee.take()
+    if case .nothing = found, slot.park() {
+      unsafe state.pointee.receivers.append(slot)
+      return lock.release()
+    }
+    lock.release()
+    sender?.resumeTask()
+    switch found {
+    case .nothing: break  // It was cancelled.
+    case .value(let value): unsafe (slot.value, slot.isDone) = (value, true)
+    case .closed: unsafe slot.isDone = true
+    }
+    slot.resume()
   }
 
   /// Receives a value if that needs no wait.
@@ -157,8 +206,29 @@ extension Received: Sendable where Value: Sendable {}
     lock.acquire()
     let (found, sender) = unsafe state.pointee.take()
     lock.release()
-    sender?.waiter.resume()
+    sender?.resumeTask()
     return found
+  }
+
+  // MARK: Slots
+
+  /// A slot for a wait: the one of a wait that has ended, or a new one.
+  @inlinable func takeSlot() -> ChannelSlot<Value> {
+    lock.acquire()
+    let spare = unsafe state.pointee.spare.take()
+    lock.release()
+    return spare ?? ChannelSlot<Value>()
+  }
+
+  /// Keeps a slot whose wait has ended, other than by cancellation, for the next wait.
+  @inlinable func keep(_ slot: ChannelSlot<Value>) {
+    slot.reset()
+    lock.acquire()
+    let before = unsafe state.pointee.spare
+    unsafe state.pointee.spare = slot
+    lock.release()
+    // Released without the lock.
+    _ = before
   }
 
   // MARK: Closing
@@ -171,7 +241,7 @@ extension Received: Sendable where Value: Sendable {}
     let waiting = unsafe state.pointee.close()
     lock.release()
     guard let waiting else { throw LocalChannelError(.closedTwice) }
-    for slot in waiting { slot.waiter.resume() }
+    for slot in waiting { slot.resumeTask() }
   }
 }
 
@@ -187,32 +257,4 @@ extension LocalChannel: AsyncSequence {
 
   /// Begins to receive.
   public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(channel: self) }
-}
-
-extension ChannelWaiter {
-  /// Suspends the task until the waiter is claimed, or the task cancelled.
-  ///
-  /// - Parameters:
-  ///   - register: tries once more and otherwise joins the wait queues; false: the attempt succeeded.
-  ///   - unregister: leaves the wait queues.
-  @usableFromInline nonisolated(nonsending) func wait(
-    _ register: @escaping () -> Bool, unregister: () -> Void
-  ) async throws {
-    nonisolated(unsafe) let register = register
-    nonisolated(unsafe) var isDone = false
-    await withTaskCancellationHandler {
-      unsafe await withUnsafeContinuation { continuation in
-        guard unsafe park(continuation) else { return unsafe continuation.resume() }
-        if unsafe register() { return }
-        unsafe isDone = true
-        // Unless it was cancelled in between, which resumes it as well.
-        if withdraw() { resume() }
-      }
-    } onCancel: {
-      cancel()
-    }
-    guard unsafe !isDone, isCancelled else { return }
-    unregister()
-    throw CancellationError()
-  }
 }

@@ -21,51 +21,52 @@ import Synchronization
 /// - Throws: what that closure throws; `sendOnClosed`; `CancellationError` when the task is cancelled while it
 ///   waits.
 @discardableResult
-nonisolated(nonsending) public func select<Outcome>(
+@inlinable nonisolated(nonsending) public func select<Outcome>(
   @SelectBuilder<Outcome> _ cases: () -> [SelectArm<Outcome>]
 ) async throws -> Outcome {
   let arms = cases()
-  let select = SelectOperation(arms)
+  let operation = SelectOperation(arms)
   let chosen =
-    if let ready = select.attempt() ?? select.otherwise { ready } else { try await select.waitForOne() }
+    if let ready = operation.attempt() ?? operation.otherwise { ready } else {
+      try await operation.waitForOne()
+    }
   return try await arms[chosen].finish()
 }
 
-/// One select in progress. A case is identified by its index.
-private final class SelectOperation {
+/// One select in progress. A case is identified by its index. Not generic, so that a select looks up no metadata.
+@usableFromInline struct SelectOperation: @unchecked Sendable {
+  // Used by the task of the select only.
   private let arms: [AnySelectArm]
-  /// The locks of all its channels, each once, in the order in which every select acquires them: two selects over
-  /// the same channels must not deadlock.
-  private var locks: [ChannelLock] = []
+  private let locks: SelectLocks
 
-  init(_ arms: [AnySelectArm]) {
+  @usableFromInline init(_ arms: [AnySelectArm]) {
     self.arms = arms
-    for arm in arms {
-      guard let lock = arm.lock else { continue }
-      // There are few: a search is faster than a set.
-      var place = locks.count
-      while place > 0, locks[place - 1].order > lock.order { place -= 1 }
-      if place == 0 || locks[place - 1] !== lock { locks.insert(lock, at: place) }
-    }
+    locks = SelectLocks(arms)
   }
 
-  var otherwise: Int? { arms.firstIndex { $0.isOtherwise } }
+  @usableFromInline var otherwise: Int? { arms.firstIndex { $0.isOtherwise } }
 
   /// Carries out one case that is ready. Nil: none is.
-  func attempt() -> Int? {
-    acquire()
+  @usableFromInline func attempt() -> Int? {
+    locks.acquire()
     let chosen = attemptLocked()
-    release()
+    locks.release()
     if let chosen { arms[chosen].resumePeer() }
     return chosen
   }
 
+  /// Tries the cases in a random order; every order is equally likely.
   private func attemptLocked() -> Int? {
-    if arms.count == 1 { return arms[0].attempt() ? 0 : nil }
-    // Tries the cases in a random order; every order is equally likely.
-    var order = Array(arms.indices)
+    let count = arms.count
+    if count == 0 { return nil }
     var random = SelectRandom()
-    var left = order.count
+    let first = count == 1 ? 0 : random.next(below: count)
+    if arms[first].attempt() { return first }
+    if count == 1 { return nil }
+    if count == 2 { return arms[1 - first].attempt() ? 1 - first : nil }
+    var order = Array(arms.indices)
+    order.swapAt(first, count - 1)
+    var left = count - 1
     while left > 0 {
       let place = left == 1 ? 0 : random.next(below: left)
       let index = order[place]
@@ -76,42 +77,98 @@ private final class SelectOperation {
     return nil
   }
 
-  nonisolated(nonsending) func waitForOne() async throws -> Int {
+  @usableFromInline nonisolated(nonsending) func waitForOne() async throws -> Int {
     while true {
       let claimed = try await wait()
-      if !arms[claimed.index].onlyWakes || claimed.isDone { return claimed.index }
+      if claimed.isDone || !arms[claimed.index].onlyWakes { return claimed.index }
     }
   }
 
   /// Joins every wait queue until a peer claims one case, or a case is ready at once.
   private nonisolated(nonsending) func wait() async throws -> (index: Int, isDone: Bool) {
     let waiter = ChannelWaiter()
-    var ready: Int?
-    try await waiter.wait {
-      self.acquire()
-      ready = self.attemptLocked()
-      if ready == nil {
-        for index in self.arms.indices { self.arms[index].register(waiter, index) }
+    nonisolated(unsafe) var ready: Int?
+    await withTaskCancellationHandler {
+      unsafe await withUnsafeContinuation { continuation in
+        unsafe waiter.prepare(continuation)
+        unsafe ready = park(waiter)
       }
-      self.release()
-      if let ready { self.arms[ready].resumePeer() }
-      return ready == nil
-    } unregister: {
-      self.unregister()
+    } onCancel: {
+      waiter.cancel()
     }
-    if let ready { return (ready, true) }
-    unregister()
-    return (waiter.outcome, false)
-  }
-
-  private func unregister() {
-    acquire()
+    if let ready = unsafe ready { return (ready, true) }
+    locks.acquire()
     for arm in arms { arm.unregister() }
-    release()
+    locks.release()
+    if waiter.isCancelled { throw CancellationError() }
+    return unsafe (waiter.outcome, false)
   }
 
-  private func acquire() { for lock in locks { lock.acquire() } }
-  private func release() { for lock in locks { lock.release() } }
+  /// Tries once more, and otherwise joins every wait queue.
+  private func park(_ waiter: ChannelWaiter) -> Int? {
+    locks.acquire()
+    let ready = attemptLocked()
+    let waits = ready == nil && waiter.park()
+    if waits {
+      for index in arms.indices { arms[index].register(waiter, index) }
+    }
+    locks.release()
+    if let ready { arms[ready].resumePeer() }
+    // A case was ready, or the task was cancelled before it waited.
+    if !waits { waiter.resume() }
+    return ready
+  }
+}
+
+/// The locks of all channels of a select, each once, in the order in which every select acquires them: two selects
+/// over the same channels must not deadlock.
+private struct SelectLocks {
+  // Most selects have two cases: they allocate no array.
+  private var first: BriefLock?
+  private var second: BriefLock?
+  private var others: [BriefLock] = []
+
+  init(_ arms: [AnySelectArm]) {
+    for arm in arms {
+      if let lock = arm.lock { add(lock) }
+    }
+  }
+
+  private mutating func add(_ lock: BriefLock) {
+    var lock = lock
+    if !Self.place(&lock, at: &first) || !Self.place(&lock, at: &second) { return }
+    // There are few: a search is faster than a set.
+    var place = others.count
+    while place > 0, others[place - 1].order > lock.order { place -= 1 }
+    if place == 0 || others[place - 1] !== lock { others.insert(lock, at: place) }
+  }
+
+  /// Puts the lock at a place that is free or belongs to a later lock, which then has to go on to the next place.
+  /// False: no lock has to go on.
+  private static func place(_ lock: inout BriefLock, at place: inout BriefLock?) -> Bool {
+    guard let there = place else {
+      place = lock
+      return false
+    }
+    if there === lock { return false }
+    if lock.order < there.order {
+      place = lock
+      lock = there
+    }
+    return true
+  }
+
+  func acquire() {
+    first?.acquire()
+    second?.acquire()
+    for lock in others { lock.acquire() }
+  }
+
+  func release() {
+    first?.release()
+    second?.release()
+    for lock in others { lock.release() }
+  }
 }
 
 /// Random numbers without a system call. The sequence of each select starts elsewhere.

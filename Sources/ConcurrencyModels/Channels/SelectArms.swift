@@ -2,9 +2,9 @@
 /// generic, so that a select looks up no metadata.
 public class AnySelectArm {
   /// The lock that is held when `attempt`, `register` and `unregister` are called; nil: none is needed.
-  final let lock: ChannelLock?
+  final let lock: BriefLock?
 
-  init(_ lock: ChannelLock?) { self.lock = lock }
+  init(_ lock: BriefLock?) { self.lock = lock }
 
   /// Whether it is chosen when no other case is ready.
   var isOtherwise: Bool { false }
@@ -21,114 +21,114 @@ public class AnySelectArm {
   func resumePeer() {}
 }
 
-/// A case with its closure.
+/// A case of a select that returns an `Outcome`. This one is never ready, and has nothing to do.
 public class SelectArm<Outcome>: AnySelectArm {
+  @usableFromInline override init(_ lock: BriefLock?) { super.init(lock) }
+
+  /// Runs the closure of the case that was chosen.
+  @usableFromInline nonisolated(nonsending) func finish() async throws -> Outcome {
+    throw CancellationError()
+  }
+}
+
+/// A case whose closure gets no value. This one is never ready.
+@usableFromInline class PlainArm<Outcome>: SelectArm<Outcome> {
   private let body: () async throws -> Outcome
 
-  init(_ lock: ChannelLock?, body: @escaping () async throws -> Outcome) {
+  @usableFromInline init(_ lock: BriefLock?, _ body: @escaping () async throws -> Outcome) {
     self.body = body
     super.init(lock)
   }
 
-  nonisolated(nonsending) func finish() async throws -> Outcome { try await body() }
+  @usableFromInline override nonisolated(nonsending) func finish() async throws -> Outcome {
+    try await body()
+  }
 }
 
-final class OtherwiseArm<Outcome>: SelectArm<Outcome> {
+@usableFromInline final class OtherwiseArm<Outcome>: PlainArm<Outcome> {
   override var isOtherwise: Bool { true }
 }
 
-final class ReceiveArm<Value: Sendable, Outcome>: SelectArm<Outcome> {
+@usableFromInline final class ReceiveArm<Value: Sendable, Outcome>: SelectArm<Outcome> {
   private let channel: LocalChannel<Value>
+  private let slot: ChannelSlot<Value>
   private let received: (Value?) async throws -> Outcome
-  private var slot: ChannelSlot<Value>?
-  private var value: Value?
-  private var sender: ChannelSlot<Value>?
+  private var sender: AnyChannelSlot?
 
-  init(_ channel: LocalChannel<Value>, _ received: @escaping (Value?) async throws -> Outcome) {
+  @usableFromInline init(
+    _ channel: LocalChannel<Value>, _ slot: ChannelSlot<Value>,
+    _ received: @escaping (Value?) async throws -> Outcome
+  ) {
     self.channel = channel
+    self.slot = slot
     self.received = received
-    super.init(channel.lock, body: { try await received(nil) })
+    super.init(channel.lock)
   }
 
   override func attempt() -> Bool {
-    let (found, sender) = unsafe channel.state.pointee.take()
-    self.sender = sender
-    switch found {
-    case .nothing: return false
-    case .value(let value): self.value = value
-    case .closed: value = nil
-    }
-    return true
+    let outcome = unsafe channel.step(.receive, channel.state, slot)
+    sender = outcome.peer
+    return outcome.isReady
   }
 
-  override func resumePeer() { sender?.waiter.resume() }
+  override func resumePeer() { sender?.resumeTask() }
 
   override func register(_ waiter: ChannelWaiter, _ index: Int) {
-    let slot = ChannelSlot<Value>(waiter, index)
-    self.slot = slot
-    unsafe channel.state.pointee.receivers.append(slot)
+    unsafe (slot.shared, slot.index) = (waiter, index)
+    _ = unsafe channel.step(.joinReceivers, channel.state, slot)
   }
 
-  override func unregister() {
-    if let slot { unsafe channel.state.pointee.receivers.remove(slot) }
-  }
+  override func unregister() { _ = unsafe channel.step(.leaveReceivers, channel.state, slot) }
 
-  override nonisolated(nonsending) func finish() async throws -> Outcome {
-    try await received(value ?? slot?.value)
+  @usableFromInline override nonisolated(nonsending) func finish() async throws -> Outcome {
+    unsafe try await received(slot.value)
   }
 }
 
-final class SendArm<Value: Sendable, Outcome>: SelectArm<Outcome> {
+@usableFromInline final class SendArm<Value: Sendable, Outcome>: PlainArm<Outcome> {
   private let channel: LocalChannel<Value>
-  private let value: Value
-  private var slot: ChannelSlot<Value>?
-  private var receiver: ChannelSlot<Value>?
-  private var isClosed = false
+  private let slot: ChannelSlot<Value>
+  private var receiver: AnyChannelSlot?
 
-  init(_ channel: LocalChannel<Value>, _ value: Value, _ sent: @escaping () async throws -> Outcome) {
+  @usableFromInline init(
+    _ channel: LocalChannel<Value>, _ slot: ChannelSlot<Value>, _ sent: @escaping () async throws -> Outcome
+  ) {
     self.channel = channel
-    self.value = value
-    super.init(channel.lock, body: sent)
+    self.slot = slot
+    super.init(channel.lock, sent)
   }
 
   override func attempt() -> Bool {
-    switch unsafe channel.state.pointee.put(value) {
-    case .done: break
-    case .delivered(let receiver): self.receiver = receiver
-    case .closed: isClosed = true
-    case .full: return false
-    }
-    return true
+    let outcome = unsafe channel.step(.send, channel.state, slot)
+    receiver = outcome.peer
+    return outcome.isReady
   }
 
-  override func resumePeer() { receiver?.waiter.resume() }
+  override func resumePeer() { receiver?.resumeTask() }
 
   override func register(_ waiter: ChannelWaiter, _ index: Int) {
-    let slot = ChannelSlot<Value>(waiter, index, value)
-    self.slot = slot
-    unsafe channel.state.pointee.senders.append(slot)
+    unsafe (slot.shared, slot.index) = (waiter, index)
+    _ = unsafe channel.step(.joinSenders, channel.state, slot)
   }
 
-  override func unregister() {
-    if let slot { unsafe channel.state.pointee.senders.remove(slot) }
-  }
+  override func unregister() { _ = unsafe channel.step(.leaveSenders, channel.state, slot) }
 
-  override nonisolated(nonsending) func finish() async throws -> Outcome {
-    if isClosed || slot?.isClosed == true { throw LocalChannelError(.sendOnClosed) }
+  @usableFromInline override nonisolated(nonsending) func finish() async throws -> Outcome {
+    if unsafe slot.isClosed { throw LocalChannelError(.sendOnClosed) }
     return try await super.finish()
   }
 }
 
-final class TimerArm<Outcome>: SelectArm<Outcome> {
+@usableFromInline final class TimerArm<Outcome>: PlainArm<Outcome> {
   private let duration: Duration
   /// When the time is up; nil: the select hasn't waited yet.
   private var end: ContinuousClock.Instant?
   private var timer: Task<Void, Never>?
 
-  init(_ duration: Duration, _ body: @escaping () async throws -> Outcome) {
+  @usableFromInline init(_ duration: Duration, _ body: @escaping () async throws -> Outcome) {
     // The runtime traps on a sleep whose end it can't represent.
     self.duration = min(duration, .seconds(1 << 31))
-    super.init(nil, body: body)
+    super.init(nil, body)
   }
 
   override func attempt() -> Bool { end.map { $0 <= .now } ?? (duration <= .zero) }

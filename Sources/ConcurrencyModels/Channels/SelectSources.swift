@@ -33,24 +33,37 @@ package final class SelectWaker: Sendable {
   package nonisolated(nonsending) static func wait(for source: any SelectSource) async throws {
     let waiter = ChannelWaiter()
     let waker = SelectWaker(waiter, 0)
-    try await waiter.wait {
-      source.register(waker)
-      return true
-    } unregister: {
-      source.unregister(waker)
+    // The source is used by this task only, which waits meanwhile.
+    nonisolated(unsafe) let source = source
+    await withTaskCancellationHandler {
+      unsafe await withUnsafeContinuation { continuation in
+        unsafe waiter.prepare(continuation)
+        if waiter.park() { unsafe source.register(waker) } else { waiter.resume() }
+      }
+    } onCancel: {
+      waiter.cancel()
     }
+    guard waiter.isCancelled else { return }
+    unsafe source.unregister(waker)
+    throw CancellationError()
   }
 }
 
 /// A case of a select that a source carries out.
 package final class SourceArm<Outcome>: SelectArm<Outcome> {
+  private let body: () async throws -> Outcome
   private let source: any SelectSource
   private var waker: SelectWaker?
 
   /// - Parameter body: runs after the source has carried it out.
   package init(_ source: any SelectSource, _ body: @escaping () async throws -> Outcome) {
     self.source = source
-    super.init(nil, body: body)
+    self.body = body
+    super.init(nil)
+  }
+
+  @usableFromInline override nonisolated(nonsending) func finish() async throws -> Outcome {
+    try await body()
   }
 
   override var onlyWakes: Bool { true }

@@ -42,10 +42,11 @@ public final class EventLoop: @unchecked Sendable {
   private var nextToken: UInt64 = 1
   private var timers = TimerHeap()
   private var readyCallbacks: [Callback] = []
-  private var jobs: [LoopJob] = []
+  // Only functions of the loop use them, and none while it runs a job: the compiler needn't check each access.
+  @exclusivity(unchecked) private var jobs: [LoopJob] = []
   /// Storage for the callbacks and jobs that become ready while these run.
   private var spareCallbacks: [Callback] = []
-  private var spareJobs: [LoopJob] = []
+  @exclusivity(unchecked) private var spareJobs: [LoopJob] = []
   /// After this many callbacks and jobs the loop asks epoll again. Those that are ready at the same time all run,
   /// even if there are more.
   private static let maximumJobs = 128
@@ -173,7 +174,7 @@ public final class EventLoop: @unchecked Sendable {
 
   /// Runs a job of a task or an actor, in the next iteration.
   func add(_ job: LoopJob) {
-    if isOnLoop { jobs.append(job) } else { wake { $0.jobs.append(job) } }
+    if isOnLoop { unsafe jobs.append(job) } else { wake { $0.jobs.append(job) } }
   }
 
   // MARK: Running
@@ -227,24 +228,23 @@ public final class EventLoop: @unchecked Sendable {
   /// Runs the callbacks and jobs that are ready, and those that they make ready, up to a limit: epoll_wait(2)
   /// costs more than they do, and what waits for a descriptor waits for all of them.
   private func runReady() {
+    let executor = unsafe asUnownedTaskExecutor()
     var count = 0
     while count < Self.maximumJobs {
-      if readyCallbacks.isEmpty, jobs.isEmpty { return }
-      count += readyCallbacks.count + jobs.count
+      if readyCallbacks.isEmpty, unsafe jobs.isEmpty { return }
+      unsafe count += readyCallbacks.count + jobs.count
       swap(&readyCallbacks, &spareCallbacks)
       for index in spareCallbacks.indices { attempt(spareCallbacks[index]) }
       spareCallbacks.removeAll(keepingCapacity: true)
-      swap(&jobs, &spareJobs)
-      for index in spareJobs.indices {
-        let next = spareJobs[index]
+      unsafe swap(&jobs, &spareJobs)
+      for next in unsafe spareJobs {
         if next.isActorJob {
-          unsafe next.job.runSynchronously(
-            isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+          unsafe next.job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: executor)
         } else {
-          unsafe next.job.runSynchronously(on: asUnownedTaskExecutor())
+          unsafe next.job.runSynchronously(on: executor)
         }
       }
-      spareJobs.removeAll(keepingCapacity: true)
+      unsafe spareJobs.removeAll(keepingCapacity: true)
       // An error that a callback threw ends the iteration.
       if failure != nil { return }
     }
@@ -252,7 +252,7 @@ public final class EventLoop: @unchecked Sendable {
 
   /// How long epoll_wait(2) may wait; nil: without limit.
   private var timeoutMilliseconds: Int32? {
-    if !readyCallbacks.isEmpty || !jobs.isEmpty { return 0 }
+    if unsafe !readyCallbacks.isEmpty || !jobs.isEmpty { return 0 }
     return timers.next.map { next in
       let now = Clock.now()
       // Rounded up: otherwise the loop would iterate without waiting until the timer is due.
@@ -270,7 +270,7 @@ public final class EventLoop: @unchecked Sendable {
       }
       return (submissions.submitted, submissions.jobs)
     }
-    jobs += more
+    unsafe jobs += more
     for item in work { attempt(item) }
   }
 

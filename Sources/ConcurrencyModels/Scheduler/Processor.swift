@@ -5,21 +5,11 @@ import SystemCalls
 @safe final class Processor: @unchecked Sendable {
   enum State: Int { case idle, running, inSystemCall }
 
-  /// How many jobs the queue holds; when there are more, half of them go to the global queue, where every thread
-  /// looks.
-  static let capacity = 256
-
   let number: Int
-  private let lock = Lock()
-  /// Under the lock.
-  private var queue: [UnownedJob] = []
-  private var first = 0
-  /// The job that the running job has made ready last. It runs before the queue, while the caches hold what they
-  /// share.
-  private var next: UnownedJob?
-  /// How many times in a row `next` was taken.
-  private var consecutiveNexts = 0
-  private static let maximumConsecutiveNexts = 16
+  private let lock = BriefLock()
+  // Used under the lock. Behind a pointer, because the compiler checks each access to a class's property for
+  // exclusivity.
+  private let queue: UnsafeMutablePointer<JobQueue>
   /// How many jobs wait; read without the lock.
   private let waiting = Atomic<Int>(0)
   private let stateWord = Atomic<Int>(State.idle.rawValue)
@@ -27,7 +17,16 @@ import SystemCalls
   /// queue first.
   var jobsTaken: UInt = 0
 
-  init(_ number: Int) { self.number = number }
+  init(_ number: Int) {
+    self.number = number
+    unsafe queue = .allocate(capacity: 1)
+    unsafe queue.initialize(to: JobQueue())
+  }
+
+  deinit {
+    unsafe queue.deinitialize(count: 1)
+    unsafe queue.deallocate()
+  }
 
   var state: State { State(rawValue: stateWord.load(ordering: .acquiring)) ?? .idle }
 
@@ -43,71 +42,22 @@ import SystemCalls
 
   /// Adds a job that the running job has made ready.
   /// - Returns: the jobs that don't fit; the caller puts them into the global queue.
-  func push(_ job: UnownedJob) -> [UnownedJob] {
+  func push(_ job: UnownedJob) -> [UnownedJob] { change { $0.push(job) } }
+
+  func append(_ jobs: some Sequence<UnownedJob>) { change { $0.append(jobs) } }
+
+  func pop() -> UnownedJob? { count == 0 ? nil : change { $0.pop() } }
+
+  /// Removes the older half of the queue, for another processor.
+  func stealHalf() -> [UnownedJob] { count == 0 ? [] : change { $0.stealHalf() } }
+
+  /// Changes the queue, and publishes how many jobs wait.
+  @inline(__always) private func change<Result>(_ body: (inout JobQueue) -> Result) -> Result {
     lock.acquire()
     defer { lock.release() }
-    // The previous `next` goes to the end of the queue.
-    if let before = next { queue.append(before) }
-    next = job
-    var overflow: [UnownedJob] = []
-    if queue.count - first > Self.capacity {
-      let half = (queue.count - first) / 2
-      overflow = Array(queue[first..<(first + half)])
-      first += half
-    }
-    updateCount()
-    return overflow
-  }
-
-  func append(_ jobs: some Sequence<UnownedJob>) {
-    lock.acquire()
-    queue.append(contentsOf: jobs)
-    updateCount()
-    lock.release()
-  }
-
-  func pop() -> UnownedJob? {
-    if count == 0 { return nil }
-    lock.acquire()
-    defer { lock.release() }
-    defer { updateCount() }
-    // Two jobs that wake each other, or one that only yields, must not starve the queue.
-    if let job = next, consecutiveNexts < Self.maximumConsecutiveNexts || first == queue.count {
-      consecutiveNexts += 1
-      next = nil
-      return job
-    }
-    consecutiveNexts = 0
-    guard first < queue.count else { return nil }
-    first += 1
-    return queue[first - 1]
-  }
-
-  /// Removes the older half of the queue, for another processor. `next` stays, unless the queue is empty.
-  func stealHalf() -> [UnownedJob] {
-    if count == 0 { return [] }
-    lock.acquire()
-    defer { lock.release() }
-    defer { updateCount() }
-    let there = queue.count - first
-    if there == 0 {
-      defer { next = nil }
-      return next.map { [$0] } ?? []
-    }
-    let half = there - there / 2
-    defer { first += half }
-    return Array(queue[first..<(first + half)])
-  }
-
-  /// Removes taken jobs from the queue's front and publishes the count. Called under the lock.
-  private func updateCount() {
-    if first == queue.count {
-      queue.removeAll(keepingCapacity: true)
-      first = 0
-    } else if first > 2 * Self.capacity {
-      queue.removeFirst(first)
-      first = 0
-    }
-    waiting.store(queue.count - first + (next == nil ? 0 : 1), ordering: .sequentiallyConsistent)
+    let result = unsafe body(&queue.pointee)
+    // Whoever has added a job looks for an idle thread after a full fence (`Scheduler.wakeThread`).
+    unsafe waiting.store(queue.pointee.count, ordering: .releasing)
+    return result
   }
 }

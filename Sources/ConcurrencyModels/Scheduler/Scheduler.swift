@@ -231,7 +231,7 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
     let (first, more): (UnownedJob?, Bool) = shared.withLock { shared in
       // A fair share, so that other threads find jobs as well. Moved under the lock: a job is always in one of
       // the queues.
-      let share = min(shared.count / processors.count + 1, Processor.capacity / 2)
+      let share = min(shared.count / processors.count + 1, JobQueue.capacity / 2)
       let jobs = (0..<share).compactMap { _ in shared.popFirst() }
       if jobs.count > 1 { processor.append(jobs.dropFirst()) }
       return (jobs.first, jobs.count > 1)

@@ -78,7 +78,7 @@ extension LocalChannel {
   var waitingSenders: Int { lock.with { unsafe state.pointee.senders.waiting } }
   var waitingReceivers: Int { lock.with { unsafe state.pointee.receivers.waiting } }
 
-  /// The places of both wait queues, empty ones included.
+  /// The places of both wait queues, those that were claimed elsewhere included.
   var placesInLine: Int {
     lock.with { unsafe state.pointee.senders.slots.count + state.pointee.receivers.slots.count }
   }
@@ -91,7 +91,17 @@ extension LocalChannel {
 }
 
 extension WaitQueue {
-  fileprivate var waiting: Int { slots[first...].count { $0.map { !$0.waiter.isClaimed } ?? false } }
+  fileprivate var slots: [AnyChannelSlot] {
+    var all: [AnyChannelSlot] = []
+    var slot = unsafe first
+    while let one = slot {
+      all.append(one)
+      slot = unsafe one.next
+    }
+    return all
+  }
+
+  fileprivate var waiting: Int { slots.count { !($0.shared ?? $0).isClaimed } }
 }
 
 extension Received {

@@ -8,6 +8,8 @@ DOCS ?= .build/docs
 PORT ?= 8000
 FILTER ?=
 NEEDED := 6.3
+# The tool, and what it starts from beside it.
+PROGRAMS := ipc ipc-https-worker
 # Built with other options, so in a folder of its own: the ordinary build stays as it is.
 STATIC := .build/static
 
@@ -50,14 +52,16 @@ toolchain:
 	  echo "libxml2's headers are missing (Swift's own list of Debian packages has them): apt-get install libxml2-dev pkg-config" >&2; exit 1; }
 
 build: toolchain
-	@$(SWIFT) build -c $(CONFIGURATION) --product ipc
+	@$(foreach program,$(PROGRAMS),$(SWIFT) build -c $(CONFIGURATION) --product $(program) &&) true
 
-# FoundationNetworking, as a static library, wants libcurl. That and libxml2 stay dynamic: every distribution has them.
+# libxml2 stays dynamic, and so does libcurl, which FoundationNetworking as a static library wants: every distribution has them.
 static: toolchain curl
-	@$(SWIFT) build -c release --product ipc --static-swift-stdlib -Xlinker -lcurl --scratch-path $(STATIC)
-	@! ldd $(STATIC)/release/ipc | grep -E 'libswift|libFoundation|lib_Foundation|libdispatch|not found' >&2 || { \
-	  echo "$(STATIC)/release/ipc still needs the libraries above" >&2; exit 1; }
-	@echo "$(STATIC)/release/ipc runs without Swift's libraries; ldd lists what it needs"
+	@$(SWIFT) build -c release --product ipc --static-swift-stdlib --scratch-path $(STATIC)
+	@$(SWIFT) build -c release --product ipc-https-worker --static-swift-stdlib -Xlinker -lcurl --scratch-path $(STATIC)
+	@for program in $(PROGRAMS); do \
+	  ! ldd $(STATIC)/release/$$program | grep -E 'libswift|libFoundation|lib_Foundation|libdispatch|not found' >&2 || { \
+	    echo "$(STATIC)/release/$$program still needs the libraries above" >&2; exit 1; }; \
+	  echo "$(STATIC)/release/$$program runs without Swift's libraries; ldd lists what it needs"; done
 
 curl:
 	@pkg-config --exists libcurl 2>/dev/null || { \
@@ -106,10 +110,11 @@ python3:
 
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $$($(SWIFT) build -c $(CONFIGURATION) --show-bin-path)/ipc $(DESTDIR)$(PREFIX)/bin/ipc
+	for program in $(PROGRAMS); do \
+	  install -m 755 $$($(SWIFT) build -c $(CONFIGURATION) --show-bin-path)/$$program $(DESTDIR)$(PREFIX)/bin/$$program || exit 1; done
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/ipc
+	rm -f $(PROGRAMS:%=$(DESTDIR)$(PREFIX)/bin/%)
 
 clean:
 	@rm -rf .build

@@ -19,6 +19,7 @@ let package = Package(
     .library(name: "IPCActors", targets: ["IPCActors"]),
     .library(name: "ConcurrencyModels", targets: ["ConcurrencyModels"]),
     .executable(name: "ipc", targets: ["ipc"]),
+    .executable(name: "ipc-https-worker", targets: ["ipc-https-worker"]),
   ],
   targets: [
     // C for what Swift can't call; the reason is beside each function.
@@ -64,6 +65,10 @@ let package = Package(
         "IPC", "ConcurrencyModels", "Crawling", "Benchmarking", "Demos", "SystemCalls", "Measurement",
       ],
       swiftSettings: strict),
+
+    // The workers of a crawl that fetch https pages. Alone, since FoundationNetworking takes longer to load than all of ipc.
+    .executableTarget(
+      name: "ipc-https-worker", dependencies: ["IPC", "Crawling"], swiftSettings: strict),
 
     // The actors of the tests, which both of their processes know.
     .target(
@@ -138,7 +143,7 @@ let package = Package(
       name: "IPCCommandTests",
       dependencies: [
         "TestSupport", "IPC", "IPCWorkers", "IPCActors", "Crawling", "ConcurrencyModels", "Benchmarking",
-        "SystemCalls", "Measurement", "ipc",
+        "SystemCalls", "Measurement", "ipc", "ipc-https-worker",
       ],
       swiftSettings: strict),
     // Compile and run the examples of the documentation, and each demo as a program of its own.

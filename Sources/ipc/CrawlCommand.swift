@@ -44,7 +44,8 @@ enum CrawlCommand: Command {
       --output FILE one JSON object per page; of several crawls, the pages of the first
       --json        one JSON document instead of the table
 
-    A crawl stays on the sites of the URLs.
+    A crawl stays on the sites of the URLs. If one of them is https, the workers are ipc-https-worker, which make install puts
+    beside ipc; they load more libraries, and take longer to start.
     Exit codes: 0 done, 1 the work failed, 2 the call was wrong, 130 interrupted.
     """
 

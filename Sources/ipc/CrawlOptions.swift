@@ -93,10 +93,12 @@ struct CrawlOptions {
       }
       return normalized
     }
-    if let secure = plan.seeds.first(where: { $0.hasPrefix("https:") }),
-      !configurations.allSatisfy(\.usesProcesses)
-    {
-      throw Failure.call("\(secure) needs TLS, which only worker processes have: use --model processes")
+    if let secure = plan.seeds.first(where: { $0.hasPrefix("https:") }) {
+      guard configurations.allSatisfy(\.usesProcesses) else {
+        throw Failure.call("\(secure) needs TLS, which only worker processes have: use --model processes")
+      }
+      plan.workerProgram = try HTTPSWorker.path(for: secure)
+      plan.workerArguments = []
     }
   }
 

@@ -29,7 +29,9 @@ package struct CrawlPlan: Sendable, Codable {
   package var limit = Int.max
   /// Whether the parts of what a page costs are measured, which makes each system call a little dearer.
   package var measuresParts = false
-  /// The arguments with which this program serves as a worker.
+  /// The path of the workers' program; nil: this program.
+  package var workerProgram: String?
+  /// The arguments with which that program serves as a worker.
   package var workerArguments: [String]
   /// The arguments with which this program serves as a process that hosts an actor.
   package var actorArguments: [String]
@@ -76,8 +78,10 @@ package final class Crawl: Sendable {
   }
 
   /// Runs a worker. Call it where the program was started with the worker arguments.
-  package static func serve() throws(ChannelError) {
-    let fetcher = JobFetcher()
+  ///
+  /// - Parameter secure: Fetches an `https` page; nil: such pages fail.
+  package static func serve(https secure: ((_ url: String) -> CrawlPage)? = nil) throws(ChannelError) {
+    let fetcher = JobFetcher(https: secure)
     guard var times = try? Sender<WorkerTimes>(inherited: WorkerMeter.endpoint),
       var meter = try? WorkerMeter()
     else {
@@ -120,6 +124,7 @@ package final class Crawl: Sendable {
     let partsMeter = plan.measuresParts ? PartsMeter() : nil
     var options = WorkerPoolOptions(workers: plan.workers, over: mechanism)
     if let partsMeter { options.prepare = partsMeter.prepare }
+    options.executable = plan.workerProgram
     options.arguments = plan.workerArguments
     if case .jobs(let count) = window { options.largestWindow = count }
     let starting = Clock.now()

@@ -1,15 +1,16 @@
 /// Fetches the pages of a worker process, one after the other.
 ///
-/// It fetches `http` pages as the models do, so that they can be compared. URLSession fetches `https` pages: it has a few
-/// threads, and wakes them ten thousand times a second while it waits.
-final class JobFetcher {
+/// It fetches `http` pages as the models do, so that they can be compared. What fetches `https` pages is given to it: it
+/// needs libraries that take longer to load than everything else here, so a program of its own has it.
+struct JobFetcher {
   private let plain = BlockingFetch(ServerAddresses())
-  private var secure: PageFetcher?
+  private let secure: ((_ url: String) -> CrawlPage)?
+
+  /// - Parameter secure: Fetches an `https` page; nil: such pages fail.
+  init(https secure: ((_ url: String) -> CrawlPage)? = nil) { self.secure = secure }
 
   func page(_ job: CrawlJob) -> CrawlPage {
-    guard job.url.hasPrefix("https:") else { return plain.page(job) }
-    let ready = secure ?? PageFetcher()
-    secure = ready
-    return ready.fetch(job.url)
+    guard let secure, job.url.hasPrefix("https:") else { return plain.page(job) }
+    return secure(job.url)
   }
 }

@@ -1,10 +1,11 @@
+import Crawling
 import Foundation
 import FoundationNetworking
 import Synchronization
 
 /// Fetches one page at a time with URLSession, within a time limit and a size limit. It reports redirects and doesn't
 /// follow them, so that the frontier decides whether their target is known.
-package final class PageFetcher: Sendable {
+final class PageFetcher: Sendable {
   private static let longest: TimeInterval = 30
   private static let largest = 16 << 20
 
@@ -27,7 +28,7 @@ package final class PageFetcher: Sendable {
 
   private let line = Mutex(Line())
 
-  package init() {}
+  init() {}
 
   /// Replaces a session that is still busy with a page that was given up.
   private func hangUp(_ old: Line) {
@@ -36,7 +37,7 @@ package final class PageFetcher: Sendable {
   }
 
   /// Fetches a page and reads its links. A failure is part of the result.
-  package func fetch(_ address: String) -> CrawlPage {
+  func fetch(_ address: String) -> CrawlPage {
     var page = CrawlPage()
     guard let url = URL(string: address) else {
       page.failure = "invalid URL"

@@ -1,5 +1,4 @@
 import ConcurrencyModels
-import Foundation
 import Glibc
 import Synchronization
 
@@ -81,11 +80,8 @@ private enum Interruption {
   /// Installs the handler, once.
   static func start() throws {
     guard unsafe pipe.reading < 0 else { return }
-    var ends: [Int32] = [-1, -1]
-    guard unsafe Glibc.pipe(&ends) == 0 else { throw CallFailure("pipe(2)") }
-    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-    unsafe pipe = (ends[0], ends[1])
-    Thread.detachNewThread {
+    unsafe pipe = try makePipe()
+    try startThread {
       var number: UInt8 = 0
       while unsafe read(pipe.reading, &number, 1) != 1 {}
       // The lock is kept: the main thread doesn't go on.
@@ -105,6 +101,36 @@ private enum Interruption {
   }
 }
 
+/// A pipe that no child gets: pipe(2).
+func makePipe() throws -> (reading: Int32, writing: Int32) {
+  var ends: [Int32] = [-1, -1]
+  guard unsafe pipe(&ends) == 0 else { throw CallFailure("pipe(2)") }
+  for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+  return (ends[0], ends[1])
+}
+
+/// Runs `body` on a thread of its own: pthread_create(3).
+func startThread(_ body: @escaping @Sendable () -> Void) throws {
+  final class Work {
+    let body: @Sendable () -> Void
+    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+  }
+  let work = unsafe Unmanaged.passRetained(Work(body))
+  var thread = pthread_t()
+  let number = unsafe pthread_create(
+    &thread, nil,
+    { argument in
+      unsafe Unmanaged<Work>.fromOpaque(argument!).takeRetainedValue().body()
+      return nil
+    }, work.toOpaque())
+  guard number == 0 else {
+    unsafe work.release()
+    errno = number
+    throw CallFailure("pthread_create(3)")
+  }
+  pthread_detach(thread)
+}
+
 /// A call of the C library that failed, with what errno says.
 struct CallFailure: Error, CustomStringConvertible {
   let description: String
@@ -120,11 +146,12 @@ func errorText() -> String { unsafe String(cString: strerror(errno)) }
 /// In the demos of the models: a connection whose answer arrives some time after the question. It is a pipe(2).
 final class SlowAnswer: Sendable {
   let question: String
-  private let pipe = Pipe()
+  private let pipe: (reading: Int32, writing: Int32)
 
   /// Asks. A timer of the loop answers after this many milliseconds.
   init(_ question: String, after milliseconds: UInt64, _ loop: EventLoop) throws {
     self.question = question
+    pipe = try makePipe()
     say("asks", "\"\(question)\", whose answer takes \(milliseconds) ms")
     loop.after(milliseconds * 1_000_000) { try self.answer() }
   }
@@ -132,20 +159,31 @@ final class SlowAnswer: Sendable {
   /// Asks. A thread answers after this many milliseconds.
   init(_ question: String, after milliseconds: UInt64) throws {
     self.question = question
+    pipe = try makePipe()
     say("asks", "\"\(question)\", whose answer takes \(milliseconds) ms")
-    Thread.detachNewThread { [self] in
-      Thread.sleep(forTimeInterval: Double(milliseconds) / 1000)
+    try startThread { [self] in
+      usleep(UInt32(milliseconds) * 1000)
       try? answer()
     }
   }
 
-  private func answer() throws { try pipe.fileHandleForWriting.write(contentsOf: [1]) }
+  deinit {
+    close(pipe.reading)
+    close(pipe.writing)
+  }
+
+  private func answer() throws {
+    guard unsafe write(pipe.writing, "!", 1) == 1 else { throw CallFailure("write(2)") }
+  }
 
   /// Waits for the answer on the calling thread: read(2).
-  func wait() throws { _ = try pipe.fileHandleForReading.read(upToCount: 1) }
+  func wait() throws {
+    var byte: UInt8 = 0
+    guard unsafe read(pipe.reading, &byte, 1) == 1 else { throw CallFailure("read(2)") }
+  }
 
   /// Readable when the answer has arrived.
-  var descriptor: Int32 { pipe.fileHandleForReading.fileDescriptor }
+  var descriptor: Int32 { pipe.reading }
 
   static let questions: [(question: String, milliseconds: UInt64)] = [
     ("the slow one", 60), ("the quick one", 20), ("the middle one", 40),

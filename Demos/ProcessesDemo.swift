@@ -1,4 +1,3 @@
-import Foundation
 import Glibc
 import IPC
 import IPCWorkers
@@ -18,7 +17,7 @@ enum ProcessesDemo: Demo {
     let workers = pool.workerProcesses.values.sorted()
     say("coordinator", "three workers are ready: \(workers.map(String.init).joined(separator: ", "))")
     let watch = Stopwatch()
-    Thread.detachNewThread {
+    try startThread {
       usleep(30_000)
       say("coordinator", "kills \(workers[0]) after \(watch.milliseconds) ms")
       kill(workers[0], SIGKILL)

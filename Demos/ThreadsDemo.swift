@@ -1,4 +1,4 @@
-import Foundation
+import Dispatch
 import Synchronization
 
 /// A thread for each: the same calls, three times at once.
@@ -18,16 +18,12 @@ enum ThreadsDemo: Demo {
     let state = Mutex(State())
   }
 
-  private struct NoThread: Error, CustomStringConvertible {
-    let description = "a thread didn't start within 10 s: ulimit -u limits how many this user may have"
-  }
-
   static func run() throws {
     let watch = Stopwatch()
     let board = Board()
     let ended = DispatchSemaphore(value: 0)
     for (question, milliseconds) in SlowAnswer.questions {
-      Thread.detachNewThread {
+      try startThread {
         defer { ended.signal() }
         do {
           try SlowAnswer(question, after: milliseconds).wait()
@@ -38,10 +34,7 @@ enum ThreadsDemo: Demo {
         }
       }
     }
-    // Foundation's Thread doesn't report a thread that the kernel refuses.
-    for _ in SlowAnswer.questions where ended.wait(timeout: .now() + .seconds(10)) == .timedOut {
-      throw NoThread()
-    }
+    for _ in SlowAnswer.questions { ended.wait() }
     if let failure = board.state.withLock({ $0.failure }) { throw failure }
     say(
       "main",

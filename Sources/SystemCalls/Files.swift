@@ -1,6 +1,7 @@
 import Glibc
 
-/// Files, directories, FIFOs and locks on them. An opened file is closed on exec; no symbolic link is followed.
+/// Files, directories, FIFOs and locks on them. An opened file is closed on exec; no symbolic link is followed, but where
+/// `followsLink` asks for it.
 package enum Files {
   package enum Access: Sendable { case read, write, readWrite }
   package enum Kind: Sendable { case fifo, socket, regular, directory, other }
@@ -13,11 +14,19 @@ package enum Files {
     package let inode: UInt64
   }
 
-  /// open(2) with O_CLOEXEC and O_NOFOLLOW; a file that it creates gets mode 0600.
+  /// The mode of a file that is for everyone whom umask(2) doesn't exclude.
+  package static let everyone: UInt32 = 0o666
+
+  /// open(2) with O_CLOEXEC, and O_NOFOLLOW unless `followsLink`.
+  ///
+  /// - Parameter mode: Of a file that it creates.
   package static func open(
-    _ path: String, _ access: Access, create: Bool = false, nonblocking: Bool = false, directory: Bool = false
+    _ path: String, _ access: Access, create: Bool = false, nonblocking: Bool = false,
+    directory: Bool = false,
+    followsLink: Bool = false, mode: UInt32 = 0o600
   ) throws(SystemError) -> Descriptor {
-    var flags = O_CLOEXEC | O_NOFOLLOW
+    var flags = O_CLOEXEC
+    if !followsLink { flags |= O_NOFOLLOW }
     switch access {
     case .read: flags |= O_RDONLY
     case .write: flags |= O_WRONLY
@@ -26,7 +35,7 @@ package enum Files {
     if create { flags |= O_CREAT }
     if nonblocking { flags |= O_NONBLOCK }
     if directory { flags |= O_DIRECTORY }
-    return Descriptor(owning: try system(.open) { unsafe Glibc.open(path, flags, 0o600) })
+    return Descriptor(owning: try system(.open) { unsafe Glibc.open(path, flags, mode) })
   }
 
   /// mkfifo(3), for this user only.

@@ -88,3 +88,43 @@ extension Threads {
   /// The place of this lock in the order in which several are acquired.
   package var order: UInt { UInt(bitPattern: unsafe raw) }
 }
+
+/// A mutex, and a wait for what other threads do while they hold it: pthread_cond_wait(3).
+@safe package struct Condition: ~Copyable, @unchecked Sendable {
+  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+  private let condition: UnsafeMutablePointer<pthread_cond_t>
+
+  package init() {
+    unsafe mutex = .allocate(capacity: 1)
+    unsafe mutex.initialize(to: pthread_mutex_t())
+    unsafe pthread_mutex_init(mutex, nil)
+    unsafe condition = .allocate(capacity: 1)
+    unsafe condition.initialize(to: pthread_cond_t())
+    unsafe pthread_cond_init(condition, nil)
+  }
+
+  deinit {
+    unsafe pthread_cond_destroy(condition)
+    unsafe condition.deallocate()
+    unsafe pthread_mutex_destroy(mutex)
+    unsafe mutex.deallocate()
+  }
+
+  /// Calls `check` with the mutex held, and again after each ``broadcast()``, until it returns a value.
+  package borrowing func wait<Result>(until check: () -> Result?) -> Result {
+    unsafe pthread_mutex_lock(mutex)
+    defer { unsafe pthread_mutex_unlock(mutex) }
+    while true {
+      if let result = check() { return result }
+      unsafe pthread_cond_wait(condition, mutex)
+    }
+  }
+
+  /// Wakes every thread that waits. What it waits for has changed before: a check that runs meanwhile is waited for, so that
+  /// none misses it.
+  package borrowing func broadcast() {
+    unsafe pthread_mutex_lock(mutex)
+    unsafe pthread_cond_broadcast(condition)
+    unsafe pthread_mutex_unlock(mutex)
+  }
+}

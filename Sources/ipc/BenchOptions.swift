@@ -1,5 +1,4 @@
 import Benchmarking
-import Foundation
 import IPC
 import SystemCalls
 

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// One JSON document on standard output, and nothing else there.
 enum JSONOutput {
@@ -9,9 +9,9 @@ enum JSONOutput {
   }
 
   /// One object per line.
-  static func lines(_ values: [some Encodable]) throws -> [Data] {
+  static func lines(_ values: [some Encodable]) throws -> [String] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    return try values.map { try encoder.encode($0) + Data([10]) }
+    return try values.map { String(decoding: try encoder.encode($0), as: UTF8.self) + "\n" }
   }
 }

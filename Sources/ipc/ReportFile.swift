@@ -1,4 +1,4 @@
-import Foundation
+import SystemCalls
 
 /// A file for a report. Opening it fails before anything is measured; its earlier contents stay until the report replaces
 /// them.
@@ -9,27 +9,29 @@ final class ReportFile {
 
   init(_ path: String, option: String) throws {
     self.path = path
-    wasMade = !FileManager.default.fileExists(atPath: path)
-    if wasMade { _ = FileManager.default.createFile(atPath: path, contents: nil) }
-    guard FileHandle(forWritingAtPath: path) != nil else {
+    let exists = (try? Files.stat(path, followsLink: true)) != nil
+    wasMade = !exists
+    do throws(SystemError) {
+      _ = try Files.open(path, .write, create: !exists, followsLink: true, mode: Files.everyone)
+    } catch {
       throw Failure.call(
         "\(option) \(path) can't be written: choose a file in an existing folder that you can write to")
     }
   }
 
-  deinit { if wasMade, !isWritten { try? FileManager.default.removeItem(atPath: path) } }
+  deinit { if wasMade, !isWritten { try? Files.unlink(path) } }
 
-  func write(_ text: String) throws { try write([Data(text.utf8)]) }
+  func write(_ text: String) throws { try write([text]) }
 
-  func write(_ pieces: some Sequence<Data>) throws {
-    do {
-      let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
-      try? file.truncate(atOffset: 0)
-      for piece in pieces { try file.write(contentsOf: piece) }
-      try file.close()
+  func write(_ pieces: some Sequence<String>) throws {
+    do throws(SystemError) {
+      let file = try Files.open(path, .write, followsLink: true)
+      // A terminal, or another thing without a length, isn't emptied.
+      try? Files.ftruncate(file)
+      for piece in pieces { try Files.writeText(file, piece) }
       isWritten = true
     } catch {
-      throw Failure.work("\(path) can't be written: \(error.localizedDescription)")
+      throw Failure.work("\(path) can't be written: \(error.description)")
     }
   }
 }

@@ -47,6 +47,19 @@ extension AllSystemCallsTests {
       #expect(try Files.stat(scratch("target")).kind == .regular)
     }
 
+    @Test("a link is followed where that is asked for, and a file for everyone gets what umask leaves")
+    func followedLinks() throws {
+      let before = umask(0o022)
+      defer { umask(before) }
+      let link = scratch("link")
+      let linked = unsafe symlink(scratch("target"), link)
+      #expect(linked == 0)
+      let file = try Files.open(link, .write, create: true, followsLink: true, mode: Files.everyone)
+      try Files.writeText(file, "through the link")
+      #expect(try Files.stat(scratch("target")).mode == 0o644)
+      #expect(try Files.readText(scratch("target")) == "through the link")
+    }
+
     @Test("one open file at a time holds the lock, and closing it releases the lock")
     func locks() throws {
       let path = scratch("lock")

@@ -34,6 +34,35 @@ extension AllSystemCallsTests {
       }
     }
 
+    @Test("a broadcast wakes every thread that waits, and a check that is true at once doesn't wait")
+    func conditions() throws {
+      final class Shared: Sendable {
+        let changed = Condition()
+        let waiting = Atomic<Int>(0)
+        let turn = Atomic<Int>(0)
+      }
+      let shared = Shared()
+      #expect(shared.changed.wait { 1 } == 1)
+      let done = try PipeEnds.pipe2()
+      let raw = done.writing.raw
+      let threads = 4
+      for _ in 0..<threads {
+        try Threads.start(name: "waits") {
+          for round in 1...100 {
+            shared.waiting.add(1, ordering: .sequentiallyConsistent)
+            shared.changed.wait { shared.turn.load(ordering: .sequentiallyConsistent) >= round ? () : nil }
+          }
+          _ = try? write(raw, [1])
+        }
+      }
+      for round in 1...100 {
+        while shared.waiting.load(ordering: .sequentiallyConsistent) < threads * round { sched_yield() }
+        shared.turn.store(round, ordering: .sequentiallyConsistent)
+        shared.changed.broadcast()
+      }
+      for _ in 0..<threads { #expect(try read(done.reading.raw, 1) == [1]) }
+    }
+
     @Test("a thread's body is released when it has run")
     func bodyIsReleased() throws {
       final class Witness: Sendable {

@@ -1,5 +1,5 @@
 import CBaseline
-import Foundation
+import FoundationEssentials
 import IPC
 import Measurement
 import SystemCalls
@@ -68,7 +68,7 @@ package struct Benchmark {
       leftOut: plan.leftOut, notes: BenchmarkReport.notes)
     method.secondsTaken = Double(Clock.now() - start) / 1e9
     return BenchmarkReport(
-      tool: tool, measuredAt: ISO8601DateFormatter().string(from: Date()), machine: MachineDescription(),
+      tool: tool, measuredAt: Date.now.ISO8601Format(), machine: MachineDescription(),
       method: method,
       cacheLine: probes.isEmpty ? nil : Statistics.estimate(probes, seed: plan.seed), results: results)
   }

@@ -1,5 +1,5 @@
 import CBaseline
-import Foundation
+import FoundationEssentials
 import Glibc
 import IPC
 import Measurement

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import SystemCalls
 
 /// How a process of an exchange takes commands and sends replies: one line of JSON each.

@@ -1,5 +1,5 @@
 import CLibXML2
-package import Foundation
+package import FoundationEssentials
 import Glibc
 
 /// The title and the links of an HTML page, from libxml2's parser, which tolerates errors as browsers do.
@@ -64,7 +64,7 @@ package struct HTMLLinks {
       if let root, Self.isPlainPath(href) {
         link = root + href
       } else {
-        let trimmed = href.trimmingCharacters(in: .whitespacesAndNewlines)
+        let trimmed = href.trimmed()
         guard !trimmed.hasPrefix("#"), let found = Self.normalized(trimmed, relativeTo: base) else {
           continue
         }

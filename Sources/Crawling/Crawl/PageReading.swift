@@ -1,4 +1,4 @@
-package import Foundation
+package import FoundationEssentials
 
 extension CrawlPage {
   /// Reads the title and the links of a response, whose status is set already.
@@ -11,10 +11,20 @@ extension CrawlPage {
     let type = contentType?.lowercased() ?? "text/html"
     guard type.contains("html") else { return }
     isHTML = true
-    let charset = type.split(separator: ";").map { $0.trimmingCharacters(in: .whitespaces) }
+    let charset = type.split(separator: ";").map { $0.trimmed() }
       .first { $0.hasPrefix("charset=") }?.dropFirst(8)
-    let found = HTMLLinks(body, at: url, charset: charset.map { $0.trimmingCharacters(in: ["\""]) })
+    let found = HTMLLinks(body, at: url, charset: charset.map { $0.trimmed { $0 == "\"" } })
     title = found.title
     links = found.links
+  }
+}
+
+extension StringProtocol {
+  /// Without the scalars at both ends that are white space, or what else `isCut` says.
+  func trimmed(_ isCut: (Unicode.Scalar) -> Bool = \.properties.isWhitespace) -> String {
+    var rest = Substring(self).unicodeScalars
+    while let first = rest.first, isCut(first) { rest.removeFirst() }
+    while let last = rest.last, isCut(last) { rest.removeLast() }
+    return String(rest)
   }
 }

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import Synchronization
 package import SystemCalls
 
@@ -33,7 +33,7 @@ package final class CrawlWork: Sendable {
   /// Readable once the crawl is cancelled: for threads that wait in poll(2).
   let cancelled: Descriptor
   /// For threads that wait for work.
-  private let changed = NSCondition()
+  private let changed = Condition()
   /// Called after every finished page.
   private let onFinish: @Sendable (_ done: Int) -> Void
 
@@ -96,9 +96,7 @@ package final class CrawlWork: Sendable {
       return state.done
     }
     onFinish(done)
-    changed.lock()
     changed.broadcast()
-    changed.unlock()
   }
 
   /// Whether nothing waits and nothing runs, or the crawl was cancelled.
@@ -110,12 +108,9 @@ package final class CrawlWork: Sendable {
 
   /// Blocks the thread until there is a page to fetch; nil when the crawl is over.
   func waitForNext() -> CrawlJob? {
-    changed.lock()
-    defer { changed.unlock() }
-    while true {
-      if let job = next() { return job }
-      if isOver { return nil }
-      changed.wait()
+    changed.wait { () -> CrawlJob?? in
+      if let job = next() { return .some(job) }
+      return isOver ? .some(nil) : nil
     }
   }
 
@@ -128,9 +123,7 @@ package final class CrawlWork: Sendable {
       return state.onCancel
     }
     Events.write(cancelled)
-    changed.lock()
     changed.broadcast()
-    changed.unlock()
     hook?()
   }
 

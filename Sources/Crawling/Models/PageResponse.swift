@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 package import SystemCalls
 
 /// Why a page could not be fetched.
@@ -106,8 +106,7 @@ package struct PageResponse {
       guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { continue }
       let name = String(decoding: line[..<colon], as: UTF8.self).lowercased()
       guard name == "content-length" || name == "location" || name == "content-type" else { continue }
-      let value = String(decoding: line[(colon + 1)...], as: UTF8.self).trimmingCharacters(
-        in: .whitespacesAndNewlines)
+      let value = String(decoding: line[(colon + 1)...], as: UTF8.self).trimmed()
       switch name {
       case "content-length":
         guard let length = Int(value), length >= 0 else { throw .notHTTP }

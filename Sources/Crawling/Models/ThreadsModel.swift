@@ -1,4 +1,4 @@
-import Foundation
+import Dispatch
 import SystemCalls
 
 /// A thread for each page that is being fetched, with the same blocking calls. The kernel switches between the threads;

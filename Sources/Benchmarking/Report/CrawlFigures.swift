@@ -1,4 +1,4 @@
-package import Foundation
+package import FoundationEssentials
 import Measurement
 
 /// The figures of a crawl in the report, from the output of `ipc crawl --json`.

@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 
 enum Logarithm {
   static func ten(_ value: Double) -> Double { log10(value) }

@@ -1,4 +1,3 @@
-import Foundation
 import IPC
 package import Measurement
 
@@ -103,7 +102,7 @@ package enum MarkdownReport: ReportFormat {
   }
 
   private static func escaped(_ text: String) -> String {
-    text.replacingOccurrences(of: "|", with: "\\|").replacingOccurrences(of: "<", with: "&lt;")
+    text.replacing("|", with: "\\|").replacing("<", with: "&lt;")
   }
 }
 
@@ -136,7 +135,7 @@ package enum CSVReport: ReportFormat {
         result.copyNanoseconds, result.cacheLine?.median,
       ].map(number)
       cells.append(
-        "\"" + result.warnings.joined(separator: "; ").replacingOccurrences(of: "\"", with: "\"\"") + "\"")
+        "\"" + result.warnings.joined(separator: "; ").replacing("\"", with: "\"\"") + "\"")
       return cells.joined(separator: ",")
     }
     return ([header.joined(separator: ",")] + rows).joined(separator: "\r\n")

@@ -1,3 +1,4 @@
+import Benchmarking
 import Crawling
 import IPC
 import SystemCalls
@@ -13,7 +14,7 @@ enum CrawlCommand: Command {
   static let usage = """
     ipc crawl [URL…] [--model NAME,…|all] [--mechanism NAME,…|all] [--workers N] [--work slow|site|nothing]
               [--repeats N] [--window 1|N|auto] [--pages N] [--delay MS] [--depth N] [--limit N] [--seed S]
-              [--output PAGES.jsonl] [--json]
+              [--output PAGES.jsonl] [--html FILE] [--json]
     """
   static let details = """
     Worker processes fetch pages; a coordinator sends them jobs, over one mechanism after the other, and a table shows
@@ -36,12 +37,13 @@ enum CrawlCommand: Command {
       --repeats N   how often each crawl is measured (slow 3, a URL 1, else 12)
       --window      how many jobs a worker process holds at a time: 1, which shows the cost of a wake-up; at most N; auto,
                     as many as outweigh a wake-up, which shows the throughput (1 and auto; slow and a URL: auto)
-      --pages N     how many pages or jobs (slow 10, site 1000, nothing 20000)
+      --pages N     how many pages or jobs (slow 10, site 600, nothing 20000)
       --delay MS    the delay of each page of the generated site (slow 1000, site 0)
       --depth N     how many links away from the first page (no limit)
       --limit N     how many pages at most (10000 for a URL, no limit for the generated site)
       --seed S      of the generated site, the order of the crawls, and the intervals (1)
       --output FILE one JSON object per page; of several crawls, the pages of the first
+      --html FILE   the results as one file for a browser
       --json        one JSON document instead of the table
 
     A crawl stays on the sites of the URLs. If one of them is https, the workers are ipc-https-worker, which make install puts
@@ -52,6 +54,7 @@ enum CrawlCommand: Command {
   static func run(_ arguments: inout Arguments) throws {
     let options = try CrawlOptions(&arguments)
     let output = try options.output.map { try ReportFile($0, option: "--output") }
+    let html = try options.html.map { try ReportFile($0, option: "--html") }
     let session = CrawlSession(options)
     do throws(SystemError) {
       try Interrupts.handle { _ in session.interrupt() }
@@ -65,6 +68,10 @@ enum CrawlCommand: Command {
       try JSONOutput.print(report)
     } else if outcome.count > 0, report.failure == nil || report.samePages == false {
       Terminal.print(CrawlTable(report, Terminal.layout).text)
+    }
+    if let html, !report.runs.isEmpty {
+      try html.write(HTMLReport.text(crawl: CrawlFigures(json: JSONOutput.data(report))))
+      Terminal.note("wrote the report to \(html.path)")
     }
     if let failure = outcome.failure { throw failure }
     if let failure = report.failure { throw failure }

@@ -14,6 +14,7 @@ struct CrawlOptions {
   /// How many repeats of their own time the system calls; 0: each repeat does.
   var timedRepeats: Int
   var output: String?
+  var html: String?
   var json: Bool
 
   init(_ arguments: inout Arguments) throws {
@@ -45,6 +46,7 @@ struct CrawlOptions {
       )
     }
     output = try arguments.value("--output")
+    html = try arguments.value("--html")
     json = arguments.flag("--json")
     let urls = try arguments.rest()
 
@@ -60,7 +62,7 @@ struct CrawlOptions {
     let (defaultPages, defaultRepeats) =
       switch work {
       case .slow: (10, 3)
-      case .site: (1000, 12)
+      case .site: (600, 12)
       case .web: (1000, 1)
       case .nothing: (20_000, 12)
       }

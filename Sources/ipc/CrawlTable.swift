@@ -119,7 +119,7 @@ struct CrawlTable {
       "\(what), \(workload.workers) \(workers), \(machine.cpus) CPUs (\(machine.cpu)), Linux \(machine.kernel)\n"
       + (most == 1
         ? "each once"
-        : "each \(times) times, in processes of its own, in turn, in orders that the seed \(workload.seed) determines; the figures are medians")
+        : "each \(times) times, in processes of their own, in turn, in orders that the seed \(workload.seed) determines; the figures are medians")
       + (probe ?? "")
       + (report.isInterrupted
         ? "; interrupted: \(report.repeats) \(report.repeats == 1 ? "repeat was" : "repeats were") asked for"

@@ -3,9 +3,14 @@ import FoundationEssentials
 /// One JSON document on standard output, and nothing else there.
 enum JSONOutput {
   static func print(_ value: some Encodable) throws {
+    Terminal.printExactly(String(decoding: try data(value), as: UTF8.self))
+  }
+
+  /// The document.
+  static func data(_ value: some Encodable) throws -> Data {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    Terminal.printExactly(String(decoding: try encoder.encode(value), as: UTF8.self))
+    return try encoder.encode(value)
   }
 
   /// One object per line.

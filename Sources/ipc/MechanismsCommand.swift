@@ -105,14 +105,14 @@ enum MechanismsCommand: Command {
       \(table.text(layout))
 
       """)
-    Terminal.print(
-      layout.wrapped(
-        """
-        carries: messages of any size, tokens (messages without bytes), integers of four bytes, or lines of text (or messages of any size, with ?framing=frames).
-        senders, receivers: how many a channel can have.
-        calls: the system calls that carry a message; below each mechanism stand all that its channels make, as strace(1) names them.
-
-        """))
+    var legend = ["carries: \(kinds(rows))."]
+    legend.append("senders, receivers: how many a channel can have.")
+    if table.shows("calls", layout) {
+      legend.append(
+        "calls: the system calls that carry a message; below each mechanism stand all that its channels make, as strace(1) names them."
+      )
+    }
+    Terminal.print(layout.wrapped(legend.joined(separator: "\n") + "\n"))
     for row in rows {
       Terminal.print(layout.wrapped("\(row.name): \(row.summary)"))
       if !row.caveat.isEmpty { Terminal.print(layout.wrapped("  note: \(row.caveat)")) }
@@ -122,6 +122,18 @@ enum MechanismsCommand: Command {
       }
       for phase in row.phases { Terminal.print(wrapped(phase.calls, after: "  \(phase.name):")) }
     }
+  }
+
+  /// What those that are listed carry.
+  private static func kinds(_ rows: [Row]) -> String {
+    let words = [
+      ("messages", "messages of any size"), ("tokens", "tokens (messages without bytes)"),
+      ("integers", "integers of four bytes"),
+      ("lines", "lines of text (or messages of any size, with ?framing=frames)"),
+    ]
+    let listed = words.filter { word in rows.contains { $0.carries == word.0 } }.map(\.1)
+    guard listed.count > 1, let last = listed.last else { return listed.first ?? "" }
+    return listed.dropLast().joined(separator: ", ") + ", or " + last
   }
 
   private static let width = min(100, Terminal.layout.width ?? 100)

@@ -1,3 +1,4 @@
+import Measurement
 import TestSupport
 import Testing
 
@@ -134,6 +135,11 @@ extension AllCommandTests {
       #expect(document.runs.map(\.mechanism) == ["pipe", "memory", "pipe", "pipe", "memory", "pipe"])
       #expect(document.runs.map(\.window) == [.jobs(1), .jobs(1), .jobs(1), .auto, .auto, .auto])
       for run in document.runs {
+        let parts = try #require(run.parts)
+        let all = Double(run.processes) * run.wallS * 1e6 / Double(run.pages)
+        #expect(abs(parts.reduce(0, +) / all - 1) < 0.05)
+        // Nothing is done, and it takes time.
+        #expect(parts[0] == 0 && parts[1] > 0)
         #expect(run.repeats == 3 && run.each.count == 3)
         #expect(run.cost.low <= run.cost.median && run.cost.median <= run.cost.high)
         #expect(run.each.sorted()[1] == run.cost.median)
@@ -143,6 +149,7 @@ extension AllCommandTests {
       #expect(document.ranking[0].sorted() == ["memory", "pipe", "pipe (2)"])
       #expect(!document.interrupted)
       // A job for each wake-up costs more than many for one.
+      #expect((document.runs[0].wakeups ?? 0) > 2 * (document.runs[3].wakeups ?? .infinity))
       #expect(document.runs[0].cost.median > document.runs[3].cost.median)
       let table = try Tool.run(arguments)
       #expect(table.output.contains("3 repeats are too few to rank them") && table.output.contains("window"))
@@ -181,6 +188,31 @@ extension AllCommandTests {
       let document = try ModelDocument(result.output)
       // A wake-up for each job, and none at all.
       #expect(document.ranking == [["sequential"], ["processes, tcp"]])
+    }
+
+    @Test("--html writes a page that has the figures of the JSON, and says which mechanism is for what")
+    func aReportForABrowser() throws {
+      let folder = try Folder()
+      let path = folder.path + "/crawl.html"
+      let result = try Tool.run(
+        "crawl", "--repeats", "2", "--pages", "40", "--workers", "2", "--mechanism", "pipe,memory", "--json",
+        "--html", path)
+      #expect(result.code == 0)
+      #expect(result.errors == "wrote the report to \(path)\n", "\(result.errors)")
+      let document = try CrawlDocument(result.output)
+      let page = try folder.text("crawl.html")
+      #expect(page.hasPrefix("<!doctype html>") && page.contains("how sure"))
+      #expect(page.contains("window 1") && page.contains("window auto") && page.contains("run queue"))
+      for run in document.runs {
+        let figure = Figure.time(microseconds: run.cost.median)
+        #expect(page.contains(figure), "\(figure)")
+      }
+    }
+
+    @Test func aReportThatCantBeWritten() throws {
+      let result = try Tool.run("crawl", "--html", "/nowhere/crawl.html")
+      #expect(result.code == 2 && result.output.isEmpty)
+      #expect(result.errors.contains("--html /nowhere/crawl.html can't be written"), "\(result.errors)")
     }
 
     @Test func depthAndLimitBoundACrawl() throws {

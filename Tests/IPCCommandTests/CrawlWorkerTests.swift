@@ -21,7 +21,7 @@ extension AllCommandTests {
       var workers: [Int32] = []
       // Each has a page to fetch.
       let hasBegun = eventually {
-        workers = ProcessTable.children(of: tool.id, with: "--crawl-worker")
+        workers = ProcessTable.crawlWorkers(of: tool.id)
         return workers.count == 2 && workers.allSatisfy { ProcessTable.sockets(of: $0) > 0 }
       }
       try #require(hasBegun, "the crawl doesn't begin: \(tool.errors)")

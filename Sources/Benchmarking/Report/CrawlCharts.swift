@@ -18,7 +18,7 @@ struct CrawlCharts {
   }
 
   static func partsLegend(_ unit: String) -> String {
-    "The time of all processes per \(unit): the library's own CPU time, that of its system calls, the time in the run queue (ready, but without a CPU), and the work itself. The time asleep is the number below each bar: drawn, it would dwarf all others. At the row's end is the cost per \(unit) with its 95 % interval. All windows have the same axis."
+    "The time of all processes per \(unit): the library's own CPU time, that of its system calls, the time in the run queue (ready, but without a CPU), and the work itself. The time asleep is the number below each bar. At the row's end is the cost per \(unit) with its 95 % interval. All windows have the same axis."
   }
 
   private func title(_ what: String, _ comparison: CrawlFigures.Comparison) -> String {

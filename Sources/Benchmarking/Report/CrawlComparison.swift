@@ -97,6 +97,16 @@ extension CrawlFigures {
         "the parts are summed over all processes, per \(unit): the work itself, the library's own CPU time, the CPU time of its system calls, the time in which a process could run and waited for a CPU (the run queue), and the time asleep; together they are the number of processes times the time a \(unit) takes"
       )
     }
+    if inOneProcess?.isEmpty == false {
+      notes.append(
+        "none: the same crawl in one process: one \(unit) after the other (sequential), in a pool of threads, in tasks (async); the difference is what the process boundary costs"
+      )
+    }
+    if let cacheLine {
+      notes.append(
+        "before, between and after the repeats, a cache line took \(Figure.interval(cacheLine) { Figure.time(nanoseconds: $0) }) from one CPU to another and back"
+      )
+    }
     switch samePages {
     case true?: notes.append("every crawl found the same pages, each once")
     case false?: notes.append("the crawls didn't find the same pages: the figures aren't comparable")
@@ -113,12 +123,13 @@ extension CrawlFigures {
 
   /// The runs in the order of the tables, each once.
   private var rows: [(name: String, place: String, run: Run)] {
-    comparisons.enumerated().flatMap { number, comparison in
-      comparison.contest.order.filter { number == 0 || comparison.runs[$0].window != nil }.map { index in
-        let place = comparison.runs.count > 1 ? "\(comparison.contest.place(index))" : ""
-        return (comparison.contest.names[index], place, comparison.runs[index])
+    (inOneProcess ?? []).map { ("none: \($0.label)", "", $0) }
+      + comparisons.enumerated().flatMap { number, comparison in
+        comparison.contest.order.filter { number == 0 || comparison.runs[$0].window != nil }.map { index in
+          let place = comparison.runs.count > 1 ? "\(comparison.contest.place(index))" : ""
+          return (comparison.contest.names[index], place, comparison.runs[index])
+        }
       }
-    }
   }
 
   private func columns(_ headers: [String]) -> [ReportSection.Column] {

@@ -120,12 +120,18 @@ package struct CrawlFigures: Decodable, Sendable {
   let workload: Workload
   let machine: MachineDescription?
   let runs: [Run]
+  /// The same crawl in one process, which was measured beside them.
+  let inOneProcess: [Run]?
+  /// A round trip of a cache line between two CPUs, over the time of the crawls, in nanoseconds.
+  let cacheLine: Estimate?
   /// Whether every crawl found the same pages, each once; nil where a limit or Ctrl-C left some out.
   let samePages: Bool?
   let isInterrupted: Bool?
 
   enum CodingKeys: String, CodingKey {
     case workload, machine, runs
+    case inOneProcess = "in_one_process"
+    case cacheLine = "cache_line_ns"
     case samePages = "same_pages"
     case isInterrupted = "interrupted"
   }

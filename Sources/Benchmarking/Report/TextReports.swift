@@ -12,6 +12,7 @@ package enum TableReport {
     _ report: BenchmarkReport, color: Bool = false, layout: TextLayout = .wide
   ) -> String {
     var parts = [report.machineLine, report.methodLine].map(layout.wrapped)
+    var explained: Set<String> = []
     for section in report.sections {
       parts.append("\n" + layout.wrapped("\(bold(section.title, color)): \(section.explanation)"))
       parts += section.remarks.map(layout.wrapped)
@@ -31,6 +32,9 @@ package enum TableReport {
         table.add(cells)
       }
       parts.append(table.text(layout))
+      for line in explanations where !explained.contains(line.text) {
+        if line.columns.contains(where: { table.shows($0, layout) }) { explained.insert(line.text) }
+      }
     }
     parts.append("")
     let prose = parts.count
@@ -50,7 +54,10 @@ package enum TableReport {
       }
     }
     for left in report.method.leftOut { parts.append("left out: \(left)") }
-    parts.append(explanation)
+    parts += explanations.map(\.text).filter(explained.contains)
+    if report.sections.contains(where: { $0.rows.contains(where: \.isDoubtful) }) {
+      parts.append("!: the row's figures are doubtful beyond the usual; the reason is above.")
+    }
     return (parts[..<prose] + parts[prose...].map(layout.wrapped)).joined(separator: "\n")
   }
 
@@ -59,16 +66,25 @@ package enum TableReport {
   private static let leastImportant = [
     "switches", "p90", "p99.9", "max", "sent", "CPU each", "processes", "± ", "±", "wait", "p99",
   ]
-  /// What the columns mean.
-  private static let explanation = """
-    wait: what an endpoint does until it can continue. size: of a message, without framing. processes: senders, receivers
-    or workers. sent: one message per call (each), several (by N), or without a copy (in place).
-    p50, p90, p99, p99.9, max: percentiles of a message's time, and the slowest message. each: the time per message.
-    ±: half the 95 % interval of the median over the repeats.
-    CPU each, switches: CPU time and context switches of all processes, per message.
-    × raw C: the time relative to the same exchange in plain C, with its 95 % interval. 1.00: the library costs nothing.
-    !: the row's figures are doubtful beyond the usual; the reason is above.
-    """
+  /// What the columns mean; one that no table shows needs no explanation.
+  private static let explanations: [(columns: [String], text: String)] = [
+    (["wait"], "wait: what an endpoint does until it can continue."),
+    (["size"], "size: of a message, without framing."),
+    (["processes"], "processes: senders, receivers or workers."),
+    (["sent"], "sent: one message per call (each), several (by N), or without a copy (in place)."),
+    (
+      ["p50", "p90", "p99", "p99.9", "max"],
+      "p50, p90, p99, p99.9, max: percentiles of a message's time, and the slowest message."
+    ),
+    (["each"], "each: the time per message."),
+    (["±", "± "], "±: half the 95 % interval of the median over the repeats."),
+    (["CPU each"], "CPU each: CPU time of all processes, per message."),
+    (["switches"], "switches: context switches of all processes, per message."),
+    (
+      ["× raw C"],
+      "× raw C: the time relative to the same exchange in plain C, with its 95 % interval. 1.00: the library costs nothing."
+    ),
+  ]
 
   private static func bold(_ text: String, _ color: Bool) -> String {
     color ? "\u{1B}[1m\(text)\u{1B}[0m" : text

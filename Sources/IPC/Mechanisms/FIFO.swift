@@ -28,7 +28,7 @@ enum FIFOMechanism: MechanismImplementation {
       close: ["writev", "close", "newfstatat", "unlink"]),
     manySenders: true, manyReceivers: false, atomicWriteBytes: PipeMechanism.atomicBytes, baseline: .fifo,
     caveat:
-      "sends in fragments of 4096 bytes, since others may send too; ?senders=one sends large messages faster")
+      "sends in fragments of 4 KiB, since others may send too; ?senders=one sends large messages faster")
 
   private static func sharing(_ options: ChannelOptions) -> ChannelOptions.Sharing {
     options.senders ?? .many

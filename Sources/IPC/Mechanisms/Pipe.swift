@@ -23,7 +23,7 @@ enum PipeMechanism: MechanismImplementation {
       open: ["pipe2", "fcntl"], send: ["writev", "pwritev2"], receive: ["read", "preadv2"],
       wait: ["ppoll", "read", "preadv2", "writev", "pwritev2"], close: ["writev", "close"]),
     manySenders: true, manyReceivers: false, named: false, atomicWriteBytes: atomicBytes, baseline: .pipe,
-    caveat: "several senders need ?senders=many, which sends in fragments of 4096 bytes")
+    caveat: "several senders need ?senders=many, which sends in fragments of 4 KiB")
 
   /// PIPE_BUF: what the kernel writes in one piece, whatever other processes write.
   static let atomicBytes = 4096

@@ -3,6 +3,7 @@ package enum Figure {
   /// A value rounded to three significant digits.
   package static func short(_ value: Double) -> String {
     if value >= 99.95 || value == 0 { return grouped(Int(value.rounded())) }
+    if value > 0, value < 0.0005 { return "<0.001" }
     let decimals = value >= 9.995 ? 1 : value >= 0.9995 ? 2 : 3
     return fixed(value, decimals)
   }

@@ -38,10 +38,10 @@ package struct Table {
     return table(columns, layout) + layout.wrapped(note)
   }
 
-  /// Whether a column is among those that are shown. Cards show all.
+  /// Whether a column is among those that are shown. Cards show all that have a header.
   package func shows(_ header: String, _ layout: TextLayout) -> Bool {
     guard let index = headers.firstIndex(of: header) else { return false }
-    return columns(layout)?.contains(index) ?? true
+    return columns(layout)?.contains(index) ?? !header.isEmpty
   }
 
   /// The columns that have room; nil where there is none for a table.

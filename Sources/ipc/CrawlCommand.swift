@@ -55,6 +55,10 @@ enum CrawlCommand: Command {
     let options = try CrawlOptions(&arguments)
     let output = try options.output.map { try ReportFile($0, option: "--output") }
     let html = try options.html.map { try ReportFile($0, option: "--html") }
+    if let output, let html, output.isSame(as: html) {
+      throw Failure.call(
+        "--output and --html name the same file, \(html.path): choose another one for either")
+    }
     let session = CrawlSession(options)
     do throws(SystemError) {
       try Interrupts.handle { _ in session.interrupt() }

@@ -49,15 +49,19 @@ final class CrawlSession: Sendable {
       var plan = options.plan
       if options.isEmbedded {
         Terminal.progress("starting the site…")
-        let site = try EmbeddedSite.start(
+        var site = try EmbeddedSite.start(
           pages: plan.pages, delayMilliseconds: plan.delayMilliseconds, seed: plan.seed)
         // The slow pages are listed; those of a site are found from the first.
         plan.seeds =
           plan.work == .slow
           ? (0..<plan.pages).map { String(site.url.dropLast()) + SitePlan.path($0) } : [site.url]
-        try run(plan, &outcome)
+        try run(plan, &outcome) {
+          guard let exit = try site.exitIfEnded() else { return }
+          throw Failure.work(
+            "the process of the test site ended during the crawl (\(exit)): run the command again")
+        }
       } else {
-        try run(plan, &outcome)
+        try run(plan, &outcome) {}
       }
     } catch let failure as Failure {
       outcome.failure = failure
@@ -74,7 +78,8 @@ final class CrawlSession: Sendable {
     return outcome
   }
 
-  private func run(_ plan: CrawlPlan, _ outcome: inout Outcome) throws {
+  /// - Parameter checkSite: throws if the site can't have answered any more; called after each crawl.
+  private func run(_ plan: CrawlPlan, _ outcome: inout Outcome, _ checkSite: () throws -> Void) throws {
     let configurations = options.configurations + options.baselines
     let havePool = configurations.indices.filter { configurations[$0].window != nil }
     let total = configurations.count * options.repeats + havePool.count * options.timedRepeats
@@ -94,6 +99,7 @@ final class CrawlSession: Sendable {
         let crawl = try run(
           configurations[index], untimed,
           place(configurations[index], "repeat \(round + 1)", outcome.measured, total))
+        try checkSite()
         // What Ctrl-C cut off counts only where there is nothing else.
         if interrupted.isSet, outcome.count > 0 || crawl.run.pages == 0 { return }
         outcome.runs[index].append(crawl.run)
@@ -109,6 +115,7 @@ final class CrawlSession: Sendable {
           configurations[index], timed,
           place(configurations[index], "system calls timed", outcome.measured, total))
         if interrupted.isSet { return }
+        try checkSite()
         outcome.timed[index].append(crawl.run)
         try check(crawl, plan, &urls, &outcome)
       }

@@ -103,9 +103,13 @@ struct CrawlTable {
     let what =
       switch workload.kind {
       case "slow": "\(workload.pages) pages that each answer after \(workload.delayMilliseconds) ms"
-      case "site": "a site of \(Figure.grouped(workload.pages)) linked pages"
-      case "nothing": "\(Figure.grouped(workload.pages)) jobs that do nothing"
-      default: "a real site, of which \(Figure.grouped(workload.pages)) pages were read"
+      case "site":
+        workload.pages == 1 ? "a site of 1 page" : "a site of \(Figure.grouped(workload.pages)) linked pages"
+      case "nothing":
+        workload.pages == 1
+          ? "1 job that does nothing" : "\(Figure.grouped(workload.pages)) jobs that do nothing"
+      default:
+        "a real site, of which \(workload.pages == 1 ? "1 page was" : "\(Figure.grouped(workload.pages)) pages were") read"
       }
     let least = runs.map(\.repeats).min() ?? 0
     let most = runs.map(\.repeats).max() ?? 0
@@ -143,12 +147,14 @@ struct CrawlTable {
         ["place"],
         "place: by cost; those with the same place are tied: the repeats don't tell them apart (sign-flip tests of all pairs, Holm, 5 %)."
       ),
+      (["\(unit)s/s"], "\(unit)s/s: \(unit)s per second."),
       (["CPU"], "CPU: CPU time of all processes."),
       (["switches"], "switches: context switches of all processes."),
+      (["processes"], "processes: how many took part."),
       (["threads"], "threads: the most that were seen."),
       (
-        ["dispatch p50", "p99"],
-        "dispatch p50, p99: from the coordinator's send until a worker has the \(unit)."
+        ["dispatch p50"],
+        "dispatch p50\(table.shows("p99", layout) ? ", p99" : ""): from the coordinator's send until a worker has the \(unit)."
       ),
       (["channel"], "channel: bytes that were carried."),
       (
@@ -181,7 +187,9 @@ struct CrawlTable {
   private var parts: Table? {
     let rows = haveParts
     guard !rows.isEmpty else { return nil }
-    var columns: [(header: String, alignment: Table.Alignment)] = [("mechanism", .left)]
+    var columns: [(header: String, alignment: Table.Alignment)] = [
+      (haveModels ? "model" : "mechanism", .left)
+    ]
     if haveWindows { columns.append(("window", .right)) }
     columns += [
       ("all", .right), ("work", .right), ("library", .right), ("system", .right), ("run queue", .right),

@@ -11,6 +11,9 @@ struct EmbeddedSite: ~Copyable {
     self.url = url
   }
 
+  /// How its process ended; nil while it serves.
+  mutating func exitIfEnded() throws(ChannelError) -> ChildProcess.Exit? { try process.exitIfEnded() }
+
   /// Starts the site, and waits until it serves.
   static func start(pages: Int, delayMilliseconds: Int, seed: UInt64) throws -> EmbeddedSite {
     var announcement = try Channel<String>(over: .pipe)

@@ -8,6 +8,9 @@ final class ReportFile {
   private var isWritten = false
 
   init(_ path: String, option: String) throws {
+    if path == "-" {
+      throw Failure.call("\(option) -: name a file; one of this name is ./-")
+    }
     self.path = path
     let exists = (try? Files.stat(path, followsLink: true)) != nil
     wasMade = !exists
@@ -18,6 +21,9 @@ final class ReportFile {
         "\(option) \(path) can't be written: choose a file in an existing folder that you can write to")
     }
   }
+
+  /// Whether both are the same file, whatever they are called.
+  func isSame(as other: ReportFile) -> Bool { Files.isSame(path, other.path) }
 
   deinit { if wasMade, !isWritten { try? Files.unlink(path) } }
 

@@ -1,6 +1,7 @@
 import Benchmarking
 import Crawling
 import Demos
+import IPC
 
 /// A process that the tool starts of itself: this program with an argument that isn't a command.
 protocol ToolProcess: SendableMetatype {
@@ -9,16 +10,27 @@ protocol ToolProcess: SendableMetatype {
   static func run(_ arguments: [String]) throws
 }
 
+extension ToolProcess {
+  /// Runs a worker. One whose coordinator has gone while it began has nothing to say: the tool reports what happened.
+  static func quietlyAtTheEnd(_ body: () throws -> Void) throws {
+    do {
+      try body()
+    } catch let error as ChannelError where error.code == .closed {
+      throw Failure.work("")
+    }
+  }
+}
+
 /// A worker process of a crawl.
 enum CrawlWorkerProcess: ToolProcess {
   static let argument = "--crawl-worker"
-  static func run(_ arguments: [String]) throws { try Crawl.serve() }
+  static func run(_ arguments: [String]) throws { try quietlyAtTheEnd { try Crawl.serve() } }
 }
 
 /// A process of a crawl that hosts an actor.
 enum CrawlActorProcess: ToolProcess {
   static let argument = "--crawl-actor"
-  static func run(_ arguments: [String]) throws { try ActorCrawl.serve() }
+  static func run(_ arguments: [String]) throws { try quietlyAtTheEnd { try ActorCrawl.serve() } }
 }
 
 /// A process of an exchange that a benchmark measures.

@@ -200,7 +200,7 @@ extension AllCommandTests {
       #expect(result.code == 0)
       #expect(result.errors == "wrote the report to \(path)\n", "\(result.errors)")
       let document = try CrawlDocument(result.output)
-      let page = try folder.text("crawl.html")
+      let page = folder.text("crawl.html")
       #expect(page.hasPrefix("<!doctype html>") && page.contains("how sure"))
       #expect(page.contains("window 1") && page.contains("window auto") && page.contains("run queue"))
       for run in document.runs {
@@ -213,6 +213,19 @@ extension AllCommandTests {
       let result = try Tool.run("crawl", "--html", "/nowhere/crawl.html")
       #expect(result.code == 2 && result.output.isEmpty)
       #expect(result.errors.contains("--html /nowhere/crawl.html can't be written"), "\(result.errors)")
+    }
+
+    @Test("two reports in one file, and a file called -, are refused before anything is measured")
+    func filesOfReports() throws {
+      let folder = try Folder()
+      let path = folder.path + "/report"
+      let same = try Tool.run("crawl", "--html", path, "--output", folder.path + "/./report")
+      #expect(same.code == 2 && same.output.isEmpty)
+      #expect(same.errors.contains("name the same file"), "\(same.errors)")
+      for option in ["--output", "--html"] {
+        let result = try Tool.run("crawl", option, "-")
+        #expect(result.code == 2 && result.errors.contains("\(option) -: name a file"), "\(result.errors)")
+      }
     }
 
     @Test func depthAndLimitBoundACrawl() throws {

@@ -92,6 +92,17 @@ extension AllCommandTests {
       #expect(eventually { !(workers + [site]).contains(where: ProcessTable.isAlive) })
     }
 
+    @Test("the test site is killed: the error says so, and isn't the crawl's")
+    func aKilledSite() throws {
+      let (tool, workers, site) = try middle("pipe", pages: 2000)
+      kill(site, SIGKILL)
+      let result = tool.wait()
+      #expect(result.code == 1)
+      #expect(result.errors.contains("the test site ended during the crawl (signal 9)"), "\(result.errors)")
+      #expect(result.errors.split(separator: "\n").count == 1 && result.output.isEmpty)
+      #expect(eventually { !workers.contains(where: ProcessTable.isAlive) })
+    }
+
     @Test func ctrlCStartsNoOtherMechanism() throws {
       let (tool, _, _) = try middle("memory,pipe,queue", pages: 2000, more: ["--json"])
       tool.signal(SIGINT)

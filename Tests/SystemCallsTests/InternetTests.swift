@@ -60,7 +60,9 @@ extension AllSystemCallsTests {
       #expect(try SocketTable.owner(local: theirs, remote: mine) == .user(getuid()))
       #expect(try SocketTable.owner(local: mine, remote: theirs) == .user(getuid()))
       #expect(try SocketTable.owner(local: mine, remote: mine) == .elsewhere)
-      #expect(Internet.listedOwner(local: theirs.port, remote: mine.port) == .user(getuid()))
+      // The text isn't of one moment: a line can be missing while others' connections come and go.
+      let looks = (0..<50).lazy.map { _ in Internet.listedOwner(local: theirs.port, remote: mine.port) }
+      #expect(looks.contains(.user(getuid())))
       #expect(Internet.listedOwner(local: mine.port, remote: mine.port) == .elsewhere)
       try Sockets.setsockopt(client, .noDelay, 1)
       #expect(try Sockets.getsockopt(client, .noDelay) == 1)

@@ -72,10 +72,8 @@ package enum TableReport {
     (["size"], "size: of a message, without framing."),
     (["processes"], "processes: senders, receivers or workers."),
     (["sent"], "sent: one message per call (each), several (by N), or without a copy (in place)."),
-    (
-      ["p50", "p90", "p99", "p99.9", "max"],
-      "p50, p90, p99, p99.9, max: percentiles of a message's time, and the slowest message."
-    ),
+    (["p50"], "p50, and p with another number: percentiles of a message's time."),
+    (["max"], "max: the slowest message."),
     (["each"], "each: the time per message."),
     (["±", "± "], "±: half the 95 % interval of the median over the repeats."),
     (["CPU each"], "CPU each: CPU time of all processes, per message."),

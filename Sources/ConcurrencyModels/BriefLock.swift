@@ -49,7 +49,7 @@ import SystemCalls
         expected: Self.free, desired: Self.held, ordering: .acquiring)
       if found.exchanged { return }
     }
-    // Whoever has slept can't know whether others still sleep: it leaves the word as awaited.
+    // A thread that has slept can't know whether others still sleep: it leaves the word as awaited.
     while unsafe word.pointee.exchange(Self.awaited, ordering: .acquiring) != Self.free {
       sleepers.futexWait(while: Self.awaited, nanoseconds: nil)
     }

@@ -23,8 +23,16 @@ enum Terminal {
 
   private static var width: Int? {
     if let columns = Processes.variable("COLUMNS").flatMap({ Int($0) }), columns > 0 { return columns }
+    return width(of: 1)
+  }
+
+  /// The columns of the terminal that a descriptor is; nil if it is none.
+  private static func width(of descriptor: Int32) -> Int? {
     var size = winsize()
-    guard isatty(1) == 1, unsafe ioctl(1, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+    guard isatty(descriptor) == 1, unsafe ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0
+    else {
+      return nil
+    }
     return Int(size.ws_col)
   }
 
@@ -62,7 +70,11 @@ enum Terminal {
   static func progress(_ line: String) {
     guard hasProgress else { return }
     progressShown.withLock { $0 = true }
-    write(2, "\r\u{1B}[K" + line)
+    // A longer line would wrap, and the next one would erase its last part only.
+    let room = (width(of: 2) ?? .max) - 1
+    write(
+      2,
+      "\r\u{1B}[K" + (line.count <= room ? line : String(line.prefix(max(0, room - 1))) + layout.shown("…")))
   }
 
   static func endProgress() {

@@ -1,7 +1,7 @@
 import SystemCalls
 
-/// The program of the workers that fetch `https` pages too. It is apart from `ipc`, so that this needn't load what TLS needs
-/// whenever it starts.
+/// The program of the workers that fetch `https` pages too. It is a program of its own because the libraries that TLS needs
+/// would more than double the time in which `ipc` starts.
 enum HTTPSWorker {
   private static let name = "ipc-https-worker"
 

@@ -47,7 +47,7 @@ struct SVG {
       "<text x=\"\(Self.number(x))\" y=\"\(Self.number(y))\" text-anchor=\"\(anchor.rawValue)\" class=\"\(style)\">\(escaped(text))</text>"
   }
 
-  /// What belongs together, and what it says where the pointer rests. It is no stop of the Tab key.
+  /// A group of elements with a tooltip. The Tab key skips it.
   mutating func group(_ says: String, _ draw: (inout SVG) -> Void) {
     body += "<g><title>\(escaped(says))</title>"
     draw(&self)

@@ -54,7 +54,7 @@ struct Scale {
 
   struct Label {
     let place: Double
-    /// Nil: the tick has no label, since there is no room for it.
+    /// The label; nil where there is no room for one.
     let text: String?
     /// The text's middle, moved where it would leave the drawing.
     let middle: Double

@@ -8,7 +8,7 @@ import Synchronization
   private static let idle = 0, parked = 1, claimed = 2, cancelled = 3
 
   private let state = Atomic<Int>(0)
-  // Written before `state` says that the task is parked. The compiler needn't check each access for exclusivity.
+  // Written before `state` changes to parked, so no two threads access it at once, and no check for exclusivity is needed.
   @exclusivity(unchecked) private var continuation: UnsafeContinuation<Void, Never>?
   /// The index of the case that was claimed; written by the peer that claims, read when the task has resumed.
   @exclusivity(unchecked) @usableFromInline final private(set) var outcome = 0

@@ -42,7 +42,7 @@ public final class EventLoop: @unchecked Sendable {
   private var nextToken: UInt64 = 1
   private var timers = TimerHeap()
   private var readyCallbacks: [Callback] = []
-  // Only functions of the loop use them, and none while it runs a job: the compiler needn't check each access.
+  // Only the loop's own functions access them, and none of these does while a job runs: no check for exclusivity is needed.
   @exclusivity(unchecked) private var jobs: [LoopJob] = []
   /// Storage for the callbacks and jobs that become ready while these run.
   private var spareCallbacks: [Callback] = []

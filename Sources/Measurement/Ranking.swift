@@ -118,20 +118,6 @@ package struct Ranking: Sendable, Equatable {
     return (mean, Double(extreme) / Double(count))
   }
 
-  /// The groups as words: `unix and pipe (tied), then tcp`.
-  package func sentence(_ names: [String]) -> String {
-    groups.map { Self.words($0, names) }.joined(separator: ", then ")
-  }
-
-  /// The first group as words: `unix and pipe (tied)`.
-  package func first(_ names: [String]) -> String { groups.first.map { Self.words($0, names) } ?? "" }
-
-  private static func words(_ group: [Int], _ names: [String]) -> String {
-    let names = group.map { names[$0] }
-    guard names.count > 1, let last = names.last else { return names.first ?? "" }
-    return names.dropLast().joined(separator: ", ") + " and \(last) (tied)"
-  }
-
   /// Whether nothing is told apart from anything.
   package var isOneTie: Bool { groups.count <= 1 }
 }

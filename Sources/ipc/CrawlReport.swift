@@ -21,7 +21,7 @@ struct CrawlReport: Encodable {
   /// Crawls that are compared with each other: those of worker processes with one window, and those without a window.
   struct Comparison {
     /// The window of those that have one.
-    let window: CrawlWindow?
+    let window: String?
     let runs: [CrawlSummary]
     let names: [String]
     let ranking: Ranking
@@ -42,6 +42,8 @@ struct CrawlReport: Encodable {
   /// Ctrl-C ended the command before every repeat was measured.
   let isInterrupted: Bool
   let comparisons: [Comparison]
+  /// What follows.
+  let headlines: [Headline]
   /// How many were asked for.
   let repeats: Int
   /// How many further repeats timed the system calls.
@@ -73,18 +75,16 @@ struct CrawlReport: Encodable {
     let summaries = measured.filter { options.configurations.indices.contains($0.index) }.map(\.summary)
     inOneProcess = measured.filter { $0.index >= options.configurations.count }.map(\.summary)
     cacheLine = outcome.probes.isEmpty ? nil : Statistics.estimate(outcome.probes, seed: plan.seed)
-    let haveModels = summaries.contains { $0.mechanism == nil }
-    let windows = summaries.map(\.window).reduce(into: [CrawlWindow?]()) { list, window in
-      if let window, !list.contains(window) { list.append(window) }
+    let unit = plan.work == .nothing ? "job" : "page"
+    let entries = summaries.map { Self.entry($0) }
+    let contests = CrawlContest.all(entries, unit: unit, seed: plan.seed)
+    comparisons = contests.map { contest in
+      Comparison(
+        window: contest.window, runs: contest.indices.map { summaries[$0] }, names: contest.names,
+        ranking: contest.ranking)
     }
-    comparisons = (windows.isEmpty ? [nil] : windows).map { window in
-      let runs = summaries.filter { $0.window == nil || $0.window == window }
-      // Repeats that Ctrl-C left unpaired aren't compared.
-      let paired = runs.map(\.repeats).min() ?? 0
-      return Comparison(
-        window: window, runs: runs, names: Self.names(runs, haveModels: haveModels),
-        ranking: Ranking(runs.map { Array($0.costs.prefix(paired)) }, seed: plan.seed))
-    }
+    headlines = CrawlContest.headlines(
+      contests, entries, inOneProcess: inOneProcess.map { Self.entry($0) }, unit: unit, seed: plan.seed)
     runs = summaries
     ranking = comparisons.last.map { last in last.ranking.groups.map { $0.map { last.names[$0] } } } ?? []
     isInterrupted = outcome.isInterrupted
@@ -107,14 +107,9 @@ struct CrawlReport: Encodable {
 
   var haveModels: Bool { runs.contains { $0.mechanism == nil } }
 
-  /// The names of runs that are compared. Among models, a mechanism's name alone would be unclear; a mechanism that was named
-  /// twice was measured twice.
-  private static func names(_ runs: [CrawlSummary], haveModels: Bool) -> [String] {
-    var seen: [String: Int] = [:]
-    return runs.map { run in
-      let name = run.mechanism.map { haveModels ? "\(run.model), \($0)" : $0 } ?? run.model
-      seen[name, default: 0] += 1
-      return seen[name] == 1 ? name : "\(name) (\(seen[name] ?? 0))"
-    }
+  private static func entry(_ run: CrawlSummary) -> CrawlContest.Entry {
+    CrawlContest.Entry(
+      model: run.model, mechanism: run.mechanism, window: run.window?.description, costs: run.costs,
+      cost: run.costMicroseconds)
   }
 }

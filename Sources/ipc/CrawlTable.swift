@@ -1,3 +1,4 @@
+import Benchmarking
 import Crawling
 import Measurement
 
@@ -20,7 +21,7 @@ struct CrawlTable {
   private var haveModels: Bool { report.haveModels }
   private var haveProcesses: Bool { runs.contains { $0.mechanism != nil } }
   /// Where every pool has a full window, the word would say nothing.
-  private var haveWindows: Bool { comparisons.contains { $0.window != nil && $0.window != .auto } }
+  private var haveWindows: Bool { comparisons.contains { $0.window != nil && $0.window != "auto" } }
   private var haveRepeats: Bool { (runs + report.inOneProcess).contains { $0.repeats > 1 } }
   private var havePlaces: Bool { comparisons.contains { !$0.ranking.isOneTie } }
 
@@ -235,17 +236,9 @@ struct CrawlTable {
 
   // MARK: What follows
 
-  /// The main results, in a sentence for each.
+  /// The main results, in a line for each.
   private var conclusion: String {
-    var lines = comparisons.compactMap(sentence)
-    if let least = comparisons.filter(isTooFew).map({ Ranking.leastRepeats($0.runs.count) }).max() {
-      let repeats = runs.map(\.repeats).min() ?? 0
-      lines.append(
-        "\(repeats == 1 ? "One repeat is" : "\(repeats) repeats are") too few to rank them: use --repeats \(least) or more."
-      )
-    } else if let boundary {
-      lines.append(boundary)
-    }
+    var lines = report.headlines.map { $0.text.prefix(1).uppercased() + $0.text.dropFirst() }
     if let failed = runs.map(\.failed).max(), failed > 0, let page = report.failedPage {
       lines.append(
         "\(Figure.grouped(failed)) failed; the first: \(page.url): \(page.failure ?? "status \(page.status)")."
@@ -256,48 +249,5 @@ struct CrawlTable {
       lines.append("\(Figure.grouped(requeued)) jobs of workers that died were given to others.")
     }
     return lines.joined(separator: "\n")
-  }
-
-  /// What the process boundary costs: the pool of threads among the mechanisms with a full window.
-  private var boundary: String? {
-    guard let threads = report.inOneProcess.first(where: { $0.model == "threads" }),
-      let full = comparisons.last(where: { $0.window != nil })
-    else { return nil }
-    let costs = [threads.costs] + full.runs.map(\.costs)
-    let paired = costs.map(\.count).min() ?? 0
-    let ranking = Ranking(costs.map { Array($0.prefix(paired)) }, seed: report.workload.seed)
-    let cost = Figure.time(microseconds: threads.costMicroseconds.median)
-    let names = ["a pool of threads in one process"] + full.names
-    return
-      "The process boundary: \(names[0]) costs \(cost) per \(unit). "
-      + (ranking.isOneTie
-        ? "The repeats don't tell it from worker processes."
-        : "From the cheapest on: \(ranking.sentence(names)).")
-  }
-
-  /// Whether no result of so few repeats could tell anything apart.
-  private func isTooFew(_ comparison: CrawlReport.Comparison) -> Bool {
-    let repeats = comparison.runs.map(\.repeats).min() ?? 0
-    return comparison.runs.count > 1 && repeats < Ranking.leastRepeats(comparison.runs.count)
-  }
-
-  private func sentence(_ comparison: CrawlReport.Comparison) -> String? {
-    guard comparison.runs.count > 1 else { return nil }
-    let costs = comparison.runs.map(\.costMicroseconds.median)
-    let span =
-      "\(Figure.time(microseconds: costs.min() ?? 0)) to \(Figure.time(microseconds: costs.max() ?? 0)) per \(unit)"
-    let window =
-      switch comparison.window {
-      case nil: "Coordination"
-      case .jobs(1): "One \(unit) at a time, coordination"
-      case .jobs(let count): "With up to \(count) \(unit)s in flight, coordination"
-      case .auto: comparisons.count > 1 ? "With a full window, coordination" : "Coordination"
-      }
-    if isTooFew(comparison) { return "\(window) costs \(span)." }
-    if comparison.ranking.isOneTie {
-      return
-        "\(window) costs \(span), and the repeats don't tell any of them apart: they are tied here, at this noise."
-    }
-    return "\(window) costs \(span). From the cheapest on: \(comparison.ranking.sentence(comparison.names))."
   }
 }

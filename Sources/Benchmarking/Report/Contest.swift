@@ -62,7 +62,7 @@ struct Contest {
 }
 
 /// A need, what is first for it, and how sure that is: one line of every report.
-struct Headline {
+package struct Headline {
   let need: String
   let names: [String]
   /// The figure with its interval; of several that are tied the span of their medians.
@@ -94,7 +94,7 @@ struct Headline {
   }
 
   /// For a terminal and for Markdown.
-  var text: String { "\(need): \(mechanisms), \(figure); \(certainty)" }
+  package var text: String { "\(need): \(mechanisms), \(figure); \(certainty)" }
 }
 
 extension Figure {

@@ -22,7 +22,7 @@ struct CrawlCharts {
   }
 
   private func title(_ what: String, _ comparison: CrawlFigures.Comparison) -> String {
-    comparison.window.map { "\(what), window \($0.text)" } ?? what
+    comparison.window.map { "\(what), window \($0)" } ?? what
   }
 
   // MARK: Cost

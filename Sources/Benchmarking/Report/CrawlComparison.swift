@@ -2,60 +2,44 @@ import IPC
 import Measurement
 
 extension CrawlFigures {
-  /// Crawls that are compared with each other: those of worker processes with one window, and those without a window.
+  /// Crawls that are compared with each other.
   struct Comparison {
     /// The window of those that have one.
-    let window: Window?
+    let window: String?
     let runs: [Run]
     let contest: Contest
   }
 
   /// One for each window, in the order of the runs: the full one last.
   var comparisons: [Comparison] {
-    let windows = runs.compactMap(\.window).reduce(into: [Window]()) { list, window in
-      if !list.contains(window) { list.append(window) }
-    }
-    return (windows.isEmpty ? [nil] : windows.map { $0 }).map { window in
-      let runs = runs.filter { $0.window == nil || $0.window == window }
-      return Comparison(
-        window: window, runs: runs,
-        contest: Contest(names(runs), runs.map(\.costs), seed: workload.seed ?? 1))
+    contests.map { contest in
+      Comparison(window: contest.window, runs: contest.indices.map { runs[$0] }, contest: contest.contest)
     }
   }
 
-  /// Among models a mechanism's name alone would be unclear; a mechanism that was named twice was measured twice.
-  private func names(_ runs: [Run]) -> [String] {
-    let haveModels = self.runs.contains { $0.mechanism == nil }
-    var seen: [String: Int] = [:]
-    return runs.map { run in
-      let name = haveModels && run.mechanism != nil ? "\(run.model ?? "processes"), \(run.label)" : run.label
-      seen[name, default: 0] += 1
-      return seen[name] == 1 ? name : "\(name) (\(seen[name] ?? 0))"
+  private var contests: [CrawlContest] { CrawlContest.all(entries(runs), unit: unit, seed: seed) }
+
+  private func entries(_ runs: [Run]) -> [CrawlContest.Entry] {
+    runs.map { run in
+      CrawlContest.Entry(
+        model: run.model ?? "processes", mechanism: run.mechanism, window: run.window?.text,
+        costs: run.costs, cost: run.cost)
     }
+  }
+
+  private var seed: UInt64 { workload.seed ?? 1 }
+
+  /// What follows from the crawl.
+  var headlines: [Headline] {
+    CrawlContest.headlines(
+      contests, entries(runs), inOneProcess: entries(inOneProcess ?? []), unit: unit, seed: seed)
   }
 
   private var haveModels: Bool { runs.contains { $0.mechanism == nil } }
   var unit: String { workload.unit }
 
   /// What a window means.
-  func words(_ window: Window?) -> String {
-    switch window?.text {
-    case nil: "the crawl"
-    case "1": "one \(unit) at a time (window 1)"
-    case "auto": "a full window (window auto)"
-    case let text?: "up to \(text) \(unit)s at a time (window \(text))"
-    }
-  }
-
-  /// A line for each comparison, as for the needs of the benchmark.
-  var headlines: [Headline] {
-    comparisons.filter { $0.runs.count > 1 }.map { comparison in
-      Headline(
-        "a crawl, \(words(comparison.window))", comparison.contest,
-        comparison.runs.map(\.cost)
-      ) { "\(Figure.time(microseconds: $0)) a \(unit)" }
-    }
-  }
+  func words(_ window: String?) -> String { CrawlContest.words(window, unit: unit) }
 
   // MARK: Prose
 

@@ -73,11 +73,14 @@ int csystem_semctl_setall(int set, const unsigned short *values) {
 
 int csystem_semctl_remove(int set) { return semctl(set, 0, IPC_RMID); }
 
-int csystem_semctl_count(int set) {
-  struct semid_ds status;
-  union semaphore_argument argument = {.status = &status};
+int csystem_semctl_status(int set, struct csystem_sem_status *status) {
+  struct semid_ds raw;
+  union semaphore_argument argument = {.status = &raw};
   if (semctl(set, 0, IPC_STAT, argument) < 0) return -1;
-  return (int)status.sem_nsems;
+  *status = (struct csystem_sem_status){
+      .key = raw.sem_perm.__key, .owner = raw.sem_perm.cuid, .changed = raw.sem_ctime,
+      .count = (int)raw.sem_nsems};
+  return 0;
 }
 
 static struct timespec as_timespec(int64_t nanoseconds) {

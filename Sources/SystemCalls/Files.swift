@@ -19,11 +19,12 @@ package enum Files {
 
   /// open(2) with O_CLOEXEC, and O_NOFOLLOW unless `followsLink`.
   ///
-  /// - Parameter mode: Of a file that it creates.
+  /// - Parameters:
+  ///   - exclusive: Fails with EEXIST where there is a file that it would create.
+  ///   - mode: Of a file that it creates.
   package static func open(
-    _ path: String, _ access: Access, create: Bool = false, nonblocking: Bool = false,
-    directory: Bool = false,
-    followsLink: Bool = false, mode: UInt32 = 0o600
+    _ path: String, _ access: Access, create: Bool = false, exclusive: Bool = false,
+    nonblocking: Bool = false, directory: Bool = false, followsLink: Bool = false, mode: UInt32 = 0o600
   ) throws(SystemError) -> Descriptor {
     var flags = O_CLOEXEC
     if !followsLink { flags |= O_NOFOLLOW }
@@ -33,6 +34,7 @@ package enum Files {
     case .readWrite: flags |= O_RDWR
     }
     if create { flags |= O_CREAT }
+    if exclusive { flags |= O_EXCL }
     if nonblocking { flags |= O_NONBLOCK }
     if directory { flags |= O_DIRECTORY }
     return Descriptor(owning: try system(.open) { unsafe Glibc.open(path, flags, mode) })

@@ -4,7 +4,7 @@ import Glibc
 /// System V message queues (sysvipc(7)): private ones, which other processes find by id.
 package enum MessageQueues {
   package struct Status: Sendable {
-    package let owner: UInt32
+    package let object: SystemVObject
     package let messages: Int
     package let capacityBytes: Int
     /// Of the texts that wait.
@@ -13,9 +13,15 @@ package enum MessageQueues {
 
   /// msgget(2): a new queue, for this user only.
   ///
+  /// - Parameter key: By which ``msgget(key:)`` finds it; 0: by none.
   /// - Returns: Its id.
-  package static func msgget() throws(SystemError) -> Int32 {
-    try system(.msgget) { Glibc.msgget(key_t(IPC_PRIVATE), Int32(IPC_CREAT) | 0o600) }
+  package static func msgget(creating key: Int32 = 0) throws(SystemError) -> Int32 {
+    try system(.msgget) { Glibc.msgget(key, SystemVObject.creating(key)) }
+  }
+
+  /// msgget(2) of a queue that exists.
+  package static func msgget(key: Int32) throws(SystemError) -> Int32 {
+    try system(.msgget) { Glibc.msgget(key, 0) }
   }
 
   /// msgctl(2) with IPC_RMID: removes a queue and all its messages; a waiting call fails with EIDRM.
@@ -28,7 +34,9 @@ package enum MessageQueues {
     var raw = msqid_ds()
     try system(.msgctl) { unsafe Glibc.msgctl(id, IPC_STAT, &raw) }
     return Status(
-      owner: raw.msg_perm.cuid, messages: Int(raw.msg_qnum), capacityBytes: Int(raw.msg_qbytes),
+      object: SystemVObject(
+        key: raw.msg_perm.__key, owner: raw.msg_perm.cuid, changed: Int(raw.msg_ctime)),
+      messages: Int(raw.msg_qnum), capacityBytes: Int(raw.msg_qbytes),
       waitingBytes: Int(raw.__msg_cbytes))
   }
 

@@ -5,10 +5,12 @@ import Glibc
   package let id: Int32
   package let bytes: UnsafeMutableRawBufferPointer
 
-  /// shmget(2) and shmat(2): creates a private segment of at least `count` zeroed bytes and attaches it. Removes it when
-  /// attaching fails.
-  package init(shmget count: Int) throws(SystemError) {
-    let id = try system(.shmget) { Glibc.shmget(key_t(IPC_PRIVATE), count, Int32(IPC_CREAT) | 0o600) }
+  /// shmget(2) and shmat(2): creates a segment of at least `count` zeroed bytes, for this user only, and attaches it. Removes
+  /// it when attaching fails.
+  ///
+  /// - Parameter key: By which ``shmget(key:)`` finds it; 0: by none.
+  package init(shmget count: Int, creating key: Int32 = 0) throws(SystemError) {
+    let id = try system(.shmget) { Glibc.shmget(key, count, SystemVObject.creating(key)) }
     do {
       unsafe (self.bytes = try Self.shmat(id, count: count))
       self.id = id
@@ -21,7 +23,7 @@ import Glibc
   /// shmctl(2) and shmat(2): attaches a segment of this user's, all of it. Nil, without attaching: another user created it.
   package init?(shmat id: Int32) throws(SystemError) {
     let status = try Self.shmctl(status: id)
-    guard status.owner == getuid() else { return nil }
+    guard status.object.owner == getuid() else { return nil }
     unsafe (self.bytes = try Self.shmat(id, count: status.bytes))
     self.id = id
   }
@@ -35,17 +37,32 @@ import Glibc
       start: UnsafeMutableRawPointer(bitPattern: address), count: count)
   }
 
-  package struct Status: Sendable {
-    package let owner: UInt32
-    package let bytes: Int
-    package let attached: Int
+  /// shmget(2) of a segment that exists.
+  package static func shmget(key: Int32) throws(SystemError) -> Int32 {
+    try system(.shmget) { Glibc.shmget(key, 0, 0) }
   }
+
+  package struct Status: Sendable {
+    package let object: SystemVObject
+    package let bytes: Int
+    /// How often it is attached, by all processes.
+    package let attached: Int
+    /// Whether it is marked for removal (SHM_DEST): it goes with its last attachment.
+    package let isRemoved: Bool
+  }
+
+  /// SHM_DEST, which sys/shm.h has for the kernel only.
+  private static let removedFlag: UInt16 = 0o1000
 
   /// shmctl(2) with IPC_STAT.
   package static func shmctl(status id: Int32) throws(SystemError) -> Status {
     var raw = shmid_ds()
     try system(.shmctl) { unsafe Glibc.shmctl(id, IPC_STAT, &raw) }
-    return Status(owner: raw.shm_perm.cuid, bytes: Int(raw.shm_segsz), attached: Int(raw.shm_nattch))
+    return Status(
+      object: SystemVObject(
+        key: raw.shm_perm.__key, owner: raw.shm_perm.cuid, changed: Int(raw.shm_ctime)),
+      bytes: Int(raw.shm_segsz), attached: Int(raw.shm_nattch),
+      isRemoved: UInt16(truncatingIfNeeded: raw.shm_perm.mode) & removedFlag != 0)
   }
 
   /// shmctl(2) with IPC_RMID: the kernel removes the segment when the last process detaches.

@@ -56,10 +56,11 @@ package enum Semaphores {
   /// semget(2), and semctl(2) with SETALL: a new set with these values, for this user only. Removes it when setting the
   /// values fails.
   ///
+  /// - Parameter key: By which ``semget(key:)`` finds it; 0: by none.
   /// - Returns: Its id.
-  package static func semget(_ values: [UInt16]) throws(SystemError) -> Int32 {
+  package static func semget(_ values: [UInt16], creating key: Int32 = 0) throws(SystemError) -> Int32 {
     let id = try system(.semget) {
-      Glibc.semget(key_t(IPC_PRIVATE), Int32(values.count), Int32(IPC_CREAT) | 0o600)
+      Glibc.semget(key, Int32(values.count), SystemVObject.creating(key))
     }
     do {
       try system(.semctl) { unsafe csystem_semctl_setall(id, values) }
@@ -80,9 +81,24 @@ package enum Semaphores {
     Int(try system(.semctl) { csystem_semctl_getval(id, Int32(index)) })
   }
 
-  /// semctl(2) with IPC_STAT: how many semaphores the set has.
-  package static func semctl(count id: Int32) throws(SystemError) -> Int {
-    Int(try system(.semctl) { csystem_semctl_count(id) })
+  /// semget(2) of a set that exists.
+  package static func semget(key: Int32) throws(SystemError) -> Int32 {
+    try system(.semget) { Glibc.semget(key, 0, 0) }
+  }
+
+  package struct Status: Sendable {
+    package let object: SystemVObject
+    /// How many semaphores the set has.
+    package let count: Int
+  }
+
+  /// semctl(2) with IPC_STAT.
+  package static func semctl(status id: Int32) throws(SystemError) -> Status {
+    var raw = csystem_sem_status()
+    try system(.semctl) { unsafe csystem_semctl_status(id, &raw) }
+    return Status(
+      object: SystemVObject(key: raw.key, owner: raw.owner, changed: Int(raw.changed)),
+      count: Int(raw.count))
   }
 
   /// semtimedop(2): tries, and then waits, since with a timeout the call reads the clock before it looks.

@@ -12,7 +12,7 @@ extension AllSystemCallsTests {
       let bytes = unsafe Array(segment.bytes)
       #expect(bytes == [UInt8](repeating: 0, count: 10_000))
       let status = try Segment.shmctl(status: segment.id)
-      #expect(status.owner == getuid() && status.bytes == 10_000 && status.attached == 1)
+      #expect(status.object.owner == getuid() && status.bytes == 10_000 && status.attached == 1)
     }
 
     @Test("a segment attached twice is the same memory; once removed, it goes with the last detach")

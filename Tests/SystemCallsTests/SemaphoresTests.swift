@@ -13,7 +13,7 @@ extension AllSystemCallsTests {
       init(_ values: [UInt16]) throws { id = try Semaphores.semget(values) }
       deinit { try? Semaphores.semctl(remove: id) }
       func values() throws -> [Int] {
-        try (0..<(try Semaphores.semctl(count: id))).map { try Semaphores.semctl(value: id, $0) }
+        try (0..<(try Semaphores.semctl(status: id).count)).map { try Semaphores.semctl(value: id, $0) }
       }
     }
 
@@ -66,7 +66,7 @@ extension AllSystemCallsTests {
           #expect(error.number == EINVAL || error.number == EIDRM)
         }
       }
-      #expect(throws: SystemError.self) { _ = try Semaphores.semctl(count: id) }
+      #expect(throws: SystemError.self) { _ = try Semaphores.semctl(status: id).count }
       #expect(throws: SystemError(EFBIG, .semtimedop)) {
         let set = try SemaphoreSet([0])
         try Semaphores.semtimedop(set.id, Semaphores.Steps(Step(9, 1)), nanoseconds: 0)

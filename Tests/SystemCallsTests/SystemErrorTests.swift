@@ -120,7 +120,7 @@ extension AllSystemCallsTests {
       Failure(EINVAL, .msgrcv) { _ throws(SystemError) in _ = try MessageQueues.msgrcv(probe: -1) },
       Failure(EINVAL, .msgctl) { _ throws(SystemError) in _ = try MessageQueues.msgctl(status: -1) },
       Failure(EINVAL, .semget) { _ throws(SystemError) in _ = try Semaphores.semget([]) },
-      Failure(EINVAL, .semctl) { _ throws(SystemError) in _ = try Semaphores.semctl(count: -1) },
+      Failure(EINVAL, .semctl) { _ throws(SystemError) in _ = try Semaphores.semctl(status: -1) },
       Failure(EINVAL, .semtimedop) { _ throws(SystemError) in
         let step = Semaphores.Steps(Semaphores.Operation(0, 1))
         try Semaphores.semtimedop(-1, step, nanoseconds: 0)

@@ -81,8 +81,15 @@ int csystem_sigwaitinfo(int *value, bool *queued);
 int csystem_semctl_getval(int set, int index);
 int csystem_semctl_setall(int set, const unsigned short *values);
 int csystem_semctl_remove(int set);
-// IPC_STAT: how many semaphores the set has.
-int csystem_semctl_count(int set);
+// IPC_STAT.
+struct csystem_sem_status {
+  int key;
+  uid_t owner;
+  // Of the last semctl(2) that changed the set, in seconds.
+  int64_t changed;
+  int count;
+};
+int csystem_semctl_status(int set, struct csystem_sem_status *status);
 
 // prctl(2) with PR_SET_NAME.
 int csystem_name_this_thread(const char *name);

@@ -21,6 +21,8 @@ public struct ChannelError: Error, Hashable, Sendable, CustomStringConvertible {
     public static let unknownMechanism = Code(rawValue: "unknownMechanism")
     /// The mechanism can't do this (a second sender, a name, passing an endpoint).
     public static let notSupported = Code(rawValue: "notSupported")
+    /// The channel's kernel objects were removed under it, by ipcrm(1) for example.
+    public static let removed = Code(rawValue: "removed")
     /// No process receives under this name.
     public static let noReceiver = Code(rawValue: "noReceiver")
     /// The name already has its one receiver (or sender), or the port is in use.

@@ -6,8 +6,8 @@ import SystemCalls
 /// A mechanism says how to create the objects and how to use them; making a channel, joining one by its name, and
 /// taking over a passed endpoint follow.
 protocol KernelObjectMechanism: MechanismImplementation {
-  /// Creates the objects and returns their ids, by keys that ``ResourceCleaner`` knows.
-  static func create(_ options: ChannelOptions) throws(ChannelError) -> [String: String]
+  /// Creates the objects, each with this System V key.
+  static func create(_ options: ChannelOptions, _ key: Int32) throws(ChannelError) -> CreatedObjects
   /// A sender over existing objects.
   static func sender(
     _ ids: KernelObjectIDs, _ liveness: LivenessPipe, _ options: ChannelOptions
@@ -19,27 +19,51 @@ protocol KernelObjectMechanism: MechanismImplementation {
 
   /// Whether a name may have several receivers.
   static func sharesReceiving(_ options: ChannelOptions) -> Bool
-  /// Both endpoints of a channel without a name are open, in this process.
-  static func didOpenPair(_ ids: KernelObjectIDs)
+  /// Whether the kernel removes the segment of a channel without a name with its last attachment: it is marked for that as
+  /// soon as it is attached.
+  static var isRemovedByKernel: Bool { get }
 }
 
 extension KernelObjectMechanism {
   static func sharesReceiving(_ options: ChannelOptions) -> Bool { traits.manyReceivers }
-  static func didOpenPair(_ ids: KernelObjectIDs) {}
+  static var isRemovedByKernel: Bool { false }
 
   static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
     ResourceCleaner.prepare()
-    let ids = KernelObjectIDs(mechanism, try create(options))
+    let entry = AnonymousEntry.begin()
     do throws(ChannelError) {
-      let pipes = try translating(.open, mechanism) { () throws(SystemError) in try LivenessPipe.pair() }
-      let pair = TransportPair(
-        try sender(ids, pipes.sender, options), try receiver(ids, pipes.receiver, options))
-      didOpenPair(ids)
-      return pair
+      let key = entry?.key ?? SystemVObject.newKey()
+      let created = try create(options, key)
+      let ids = KernelObjectIDs(mechanism, record(created.ids, key, entry))
+      do throws(ChannelError) {
+        let pipes = try translating(.open, mechanism) { () throws(SystemError) in try LivenessPipe.pair() }
+        let pair = TransportPair(
+          try sender(ids, pipes.sender, options), try receiver(ids, pipes.receiver, options))
+        // Attached until the endpoints have it attached; locked until they are open.
+        withExtendedLifetime((created, entry)) {}
+        return pair
+      } catch {
+        ResourceCleaner.remove(ids.values)
+        throw error
+      }
     } catch {
-      ResourceCleaner.remove(ids.values)
+      entry?.remove()
       throw error
     }
+  }
+
+  /// - Returns: the ids, with the key that the objects have now.
+  private static func record(
+    _ ids: [String: String], _ key: Int32, _ entry: AnonymousEntry?
+  ) -> [String: String] {
+    if isRemovedByKernel, let id = KernelObjects.id(.segment, ids),
+      (try? Segment.shmctl(remove: id)) != nil
+    {
+      entry?.remove()
+      return ids.merging([KernelObjects.systemKey: "0"]) { $1 }
+    }
+    entry?.record(ids)
+    return ids.merging([KernelObjects.systemKey: String(key)]) { $1 }
   }
 
   static func openSender(
@@ -57,9 +81,9 @@ extension KernelObjectMechanism {
     let options = address.options
     let (entry, liveness) = try RegistryEntry.joinReceiving(
       mechanism, address.target, sharesReceiving: sharesReceiving(options), type: options.messageType
-    ) { () throws(ChannelError) in
+    ) { key throws(ChannelError) in
       ResourceCleaner.prepare()
-      return try create(options)
+      return try create(options, key).ids
     }
     return try liveness.leavingIfItFails(entry) { () throws(ChannelError) in
       try receiver(KernelObjectIDs(mechanism, entry.ids), liveness, options)
@@ -67,13 +91,28 @@ extension KernelObjectMechanism {
   }
 
   static func adoptSender(_ inherited: InheritedEndpoint) throws(ChannelError) -> any SenderTransport {
-    try sender(
+    try KernelObjects.check(inherited.parameters, mechanism, "")
+    return try sender(
       KernelObjectIDs(mechanism, inherited.parameters), LivenessPipe(.sender, inherited), inherited.options)
   }
 
   static func adoptReceiver(_ inherited: InheritedEndpoint) throws(ChannelError) -> any ReceiverTransport {
-    try receiver(
+    try KernelObjects.check(inherited.parameters, mechanism, "")
+    return try receiver(
       KernelObjectIDs(mechanism, inherited.parameters), LivenessPipe(.receiver, inherited), inherited.options)
+  }
+}
+
+/// The objects of a new channel.
+struct CreatedObjects {
+  /// By ``KernelObjects/Kind``, and what else the endpoints need to know.
+  let ids: [String: String]
+  /// Keeps the segment attached until the endpoints have it attached.
+  private let segment: AttachedSegment?
+
+  init(_ ids: [String: String], keeping segment: AttachedSegment? = nil) {
+    self.ids = ids
+    self.segment = segment
   }
 }
 
@@ -85,6 +124,11 @@ struct KernelObjectIDs {
   init(_ mechanism: Mechanism, _ values: [String: String]) {
     self.mechanism = mechanism
     self.values = values
+  }
+
+  /// What tells the objects from others that have their ids by now, as a transfer passes it on.
+  var identity: [(key: String, value: String)] {
+    values[KernelObjects.systemKey].map { [(KernelObjects.systemKey, $0)] } ?? []
   }
 
   /// The id of a System V object.

@@ -74,7 +74,7 @@ final class KernelObjectOwner: Sendable {
   func finishTransfer() -> AnyObject? {
     ResourceCleaner.forget(self)
     liveness.releaseToChild()
-    guard attachments != nil || ResourceCleaner.outliveProcess(ids.map(\.key)) else { return nil }
+    guard attachments != nil || KernelObjects.outliveProcess(ids.map(\.key)) else { return nil }
     return PassedObjects(liveness, ids, attachments)
   }
 
@@ -118,4 +118,7 @@ final class AttachedSegment: Sendable {
     guard let segment = try Segment(shmat: id) else { return nil }
     self.segment = segment
   }
+
+  /// One that was just made.
+  init(_ segment: consuming Segment) { self.segment = segment }
 }

@@ -149,9 +149,9 @@ import SystemCalls
       return true
     }
     guard hold.withLock({ $0 != nil }) else { return false }
-    return entry.whileLocked {
+    return entry.whileLocked { isLocked in
       letGo()
-      guard isAlone else { return false }
+      guard isLocked, isAlone else { return false }
       remove()
       entry.remove()
       return true

@@ -3,9 +3,10 @@ import SystemCalls
 /// The file that records a named channel's kernel objects, in a private directory, with two FIFOs beside it that are
 /// the liveness pipes of the processes that have the channel open.
 ///
-/// The file is locked (flock(2)) while a process joins or leaves. An entry whose liveness pipes no process holds was
-/// left by processes that died: the next receiver removes the objects that it names and begins anew, so that no message
-/// of an earlier run is taken for one of this run.
+/// The file is locked while a process joins or leaves (``RegistryFile``). A channel ends with its last receiver: an entry whose
+/// receivers are gone was left by them, even where senders of theirs still live. The next receiver removes the objects
+/// that it names and begins anew, so that no message of an earlier run is taken for one of this run; senders of the earlier
+/// one find their channel closed.
 final class RegistryEntry: Sendable {
   /// The calls on the file, its FIFOs and its directory.
   static let systemCalls = MechanismTraits.SystemCalls(
@@ -22,111 +23,85 @@ final class RegistryEntry: Sendable {
   private let path: String
   private let run: String
 
-  private init(_ mechanism: Mechanism, _ name: String, path: String, ids: [String: String], run: String) {
+  private init(_ mechanism: Mechanism, _ name: String, path: String, _ record: RegistryRecord) {
     self.mechanism = mechanism
     self.name = name
     self.path = path
-    self.ids = ids
-    self.run = run
+    ids = record.ids
+    run = record.run
   }
 
-  // MARK: The directory
-
-  /// `IPC_RUNTIME_DIRECTORY`, or `swift-ipc` in `XDG_RUNTIME_DIR`, or `/tmp/swift-ipc-UID`: this user's alone.
-  static func directory() throws(ChannelError) -> String {
-    let path =
-      if let chosen = Processes.variable("IPC_RUNTIME_DIRECTORY") {
-        chosen
-      } else if let runtime = Processes.variable("XDG_RUNTIME_DIR"), !runtime.isEmpty,
-        (try? Files.stat(runtime))?.owner == CurrentProcess.user
-      {
-        runtime + "/swift-ipc"
-      } else {
-        "/tmp/swift-ipc-\(CurrentProcess.user)"
-      }
-    do throws(SystemError) {
-      try Files.mkdir(path)
-    } catch {
-      guard error.meansTaken else { throw ChannelError(error, .open, nil, path) }
-    }
-    let status = try translating(.open, nil, path) { () throws(SystemError) in try Files.stat(path) }
-    guard status.kind == .directory, status.owner == CurrentProcess.user, status.mode & 0o077 == 0 else {
-      throw ChannelError(
-        .notAllowed, .open, nil,
-        "\(path) must be a directory of this user's alone (mode 0700): remove it, or set IPC_RUNTIME_DIRECTORY"
-      )
-    }
-    return path
-  }
-
-  private static let longestName = 100
-  private static let sendersSuffix = ".senders", receiversSuffix = ".receivers"
-
-  private static func path(_ mechanism: Mechanism, _ name: String) throws(ChannelError) -> String {
-    let allowed = name.unicodeScalars.allSatisfy {
-      ("0"..."9").contains($0) || ("A"..."Z").contains($0) || ("a"..."z").contains($0) || $0 == "-"
-        || $0 == "_"
-        || $0 == "."
-    }
-    guard !name.isEmpty, name.utf8.count <= longestName, allowed, !name.hasPrefix("."),
-      !name.hasSuffix(sendersSuffix), !name.hasSuffix(receiversSuffix)
-    else {
-      throw ChannelError(
-        .invalidAddress, .open, mechanism,
-        "invalid name \"\(name)\": write 1 to \(longestName) letters, digits, dots, dashes or underscores, such as \(mechanism.name):jobs"
-      )
-    }
-    return try directory() + "/\(mechanism.name).\(name)"
-  }
+  private var address: String { "\(mechanism.name):\(name)" }
 
   // MARK: Joining
 
-  /// Joins as a receiver: makes the name where there is none, or where only dead processes left one.
+  /// How long a receiver waits for a process that is stopped while it joins or leaves; a sender has its caller's deadline.
+  private static let lockTime = Duration.seconds(5)
+  /// The same for a process that leaves.
+  private static let leaveTime = Duration.seconds(1)
+
+  /// Joins as a receiver: makes the name where there is none, or where the receivers of the one that is there are gone.
   ///
   /// - Parameters:
   ///   - sharesReceiving: whether another receiver may have the name too.
-  ///   - create: creates the kernel objects and returns their ids.
+  ///   - planned: ids that are known before the objects are made.
+  ///   - create: creates the kernel objects with a System V key, and returns their ids.
   static func joinReceiving(
     _ mechanism: Mechanism, _ name: String, sharesReceiving: Bool, type: MessageType?,
-    create: () throws(ChannelError) -> [String: String]
+    planned: [String: String] = [:], create: (Int32) throws(ChannelError) -> [String: String]
   ) throws(ChannelError) -> (RegistryEntry, LivenessPipe) {
-    let path = try path(mechanism, name)
-    let file = try lockedFile(path, create: true, mechanism)!
-    let found = parse(try read(file, path, mechanism))
-    if let found, isHeld(path + sendersSuffix) || isHeld(path + receiversSuffix) {
+    let file = try RegistryDirectory.file(mechanism, name)
+    let path = try RegistryDirectory.make() + "/" + file
+    let locked = try RegistryFile.locked(path, create: true, mechanism, until: .within(lockTime))!
+    let found = try locked.record(mechanism)
+    if let found, isHeld(path + RegistryDirectory.receiversSuffix) {
+      let entry = RegistryEntry(mechanism, name, path: path, found)
       try found.check(type, name, mechanism)
-      guard sharesReceiving || !isHeld(path + receiversSuffix) else {
+      guard sharesReceiving else {
         throw ChannelError(
           .busy, .open, mechanism,
           "\"\(name)\" already has its one receiver: close that receiver, or use another name")
       }
-      let entry = RegistryEntry(mechanism, name, path: path, ids: found.ids, run: found.run)
-      try entry.record(type, found, file)
+      try KernelObjects.check(found.ids, mechanism, entry.address)
+      if let type, found.type == nil {
+        // The first receiver with a type decides for those that follow.
+        try translating(.open, mechanism, path) { () throws(SystemError) in
+          try locked.append(RegistryRecord.typeLine(type), after: found.bytes)
+        }
+      }
       return (entry, try entry.liveness(.receiver))
     }
-    if let found { ResourceCleaner.remove(found.ids) }
+    return try begin(mechanism, name, locked, after: found, type: type, planned: planned, create: create)
+  }
+
+  /// Begins a new channel under a name that is locked.
+  private static func begin(
+    _ mechanism: Mechanism, _ name: String, _ locked: borrowing RegistryFile, after found: RegistryRecord?,
+    type: MessageType?, planned: [String: String], create: (Int32) throws(ChannelError) -> [String: String]
+  ) throws(ChannelError) -> (RegistryEntry, LivenessPipe) {
+    let path = locked.path
+    let suffixes = [RegistryDirectory.sendersSuffix, RegistryDirectory.receiversSuffix]
+    // Senders of the earlier channel keep the FIFOs that they have: their last receiver's has hung up for good.
+    for suffix in suffixes { try? Files.unlink(path + suffix) }
+    found?.removeObjects()
     let run = String(UInt64.random(in: 1 ... .max), radix: 16)
-    let ids: [String: String]
+    let key = SystemVObject.newKey()
+    var made = RegistryRecord(
+      run: run, ids: planned.merging([KernelObjects.systemKey: String(key)]) { planned, _ in planned })
     do throws(ChannelError) {
-      ids = try create()
-    } catch {
-      try? Files.unlink(path)
-      throw error
-    }
-    let entry = RegistryEntry(mechanism, name, path: path, ids: ids, run: run)
-    do throws(ChannelError) {
+      // The key first: a process that dies before it has recorded the ids leaves objects that the key finds.
+      try translating(.open, mechanism, path) { () throws(SystemError) in try locked.write(made.text(type)) }
+      let ids = try create(key)
+      made = RegistryRecord(run: run, ids: KernelObjects.stamped(made.ids.merging(ids) { _, new in new }))
+      let entry = RegistryEntry(mechanism, name, path: path, made)
       return try translating(.open, mechanism, path) { () throws(SystemError) in
-        for suffix in [sendersSuffix, receiversSuffix] {
-          try? Files.unlink(path + suffix)
-          try Files.mkfifo(path + suffix)
-        }
-        try Files.ftruncate(file)
-        try Files.writeText(file, entry.text(type))
+        for suffix in suffixes { try Files.mkfifo(path + suffix) }
+        try locked.write(made.text(type))
         return (entry, try entry.openLiveness(.receiver))
       }
     } catch {
-      ResourceCleaner.remove(ids)
-      entry.remove()
+      made.removeObjects()
+      RegistryEntry(mechanism, name, path: path, made).remove()
       throw error
     }
   }
@@ -138,25 +113,29 @@ final class RegistryEntry: Sendable {
     _ mechanism: Mechanism, _ name: String, sharesSending: Bool, type: MessageType?,
     until deadline: Deadline
   ) throws(ChannelError) -> (RegistryEntry, LivenessPipe) {
-    let path = try path(mechanism, name)
+    let file = try RegistryDirectory.file(mechanism, name)
+    let path = try RegistryDirectory.make() + "/" + file
     var backoff = Backoff(deadline)
     repeat {
-      guard let file = try lockedFile(path, create: false, mechanism) else { continue }
-      guard let found = parse(try read(file, path, mechanism)), isHeld(path + receiversSuffix) else {
+      guard let locked = try RegistryFile.locked(path, create: false, mechanism, until: deadline) else {
         continue
       }
+      guard let found = try locked.record(mechanism), isHeld(path + RegistryDirectory.receiversSuffix) else {
+        continue
+      }
+      let entry = RegistryEntry(mechanism, name, path: path, found)
       try found.check(type, name, mechanism)
-      guard sharesSending || !isHeld(path + sendersSuffix) else {
+      guard sharesSending || !isHeld(path + RegistryDirectory.sendersSuffix) else {
         throw ChannelError(
           .busy, .open, mechanism,
           "\"\(name)\" already has its one sender: close that sender, or use another name")
       }
-      let entry = RegistryEntry(mechanism, name, path: path, ids: found.ids, run: found.run)
+      try KernelObjects.check(found.ids, mechanism, entry.address)
       let liveness = try entry.liveness(.sender)
       if liveness.hasNoReceiver { continue }
       return (entry, liveness)
     } while backoff.pause()
-    removeDirectoryIfEmpty(path)
+    RegistryDirectory.removeIfEmpty()
     throw .noReceiver(mechanism, "\(mechanism.name):\(name)")
   }
 
@@ -166,151 +145,48 @@ final class RegistryEntry: Sendable {
 
   private func openLiveness(_ side: LivenessPipe.Side) throws(SystemError) -> LivenessPipe {
     // The read ends first, without blocking; with a reader there, opening a write end doesn't block either.
-    let senders = try Files.open(path + Self.sendersSuffix, .read, nonblocking: true)
-    let receivers = try Files.open(path + Self.receiversSuffix, .read, nonblocking: true)
-    let own = path + (side == .sender ? Self.sendersSuffix : Self.receiversSuffix)
-    let hold = try Files.open(own, .write, nonblocking: true)
+    let (ofSenders, ofReceivers) = (
+      path + RegistryDirectory.sendersSuffix, path + RegistryDirectory.receiversSuffix
+    )
+    let senders = try Files.open(ofSenders, .read, nonblocking: true)
+    let receivers = try Files.open(ofReceivers, .read, nonblocking: true)
+    let hold = try Files.open(side == .sender ? ofSenders : ofReceivers, .write, nonblocking: true)
     return LivenessPipe(side, hold: hold, senders: senders, receivers: receivers, entry: self)
   }
 
   /// Whether a living process holds the FIFO's write end.
-  private static func isHeld(_ fifo: String) -> Bool {
+  static func isHeld(_ fifo: String) -> Bool {
     guard let descriptor = try? Files.open(fifo, .read, nonblocking: true) else { return false }
     return !LivenessPipe.hasNoWriter(descriptor)
   }
 
-  /// Removes the directory with the last name in it, unless the user chose it.
-  private static func removeDirectoryIfEmpty(_ path: String) {
-    guard Processes.variable("IPC_RUNTIME_DIRECTORY") == nil, let slash = path.lastIndex(of: "/") else {
-      return
-    }
-    try? Files.rmdir(String(path[..<slash]))
-  }
+  // MARK: Leaving
 
-  // MARK: The file
-
-  /// How often the file may be found removed between open(2) and flock(2).
-  private static let maximumAttempts = 1000
-
-  /// The entry's file, locked; nil if there is none and `create` is false.
-  private static func lockedFile(
-    _ path: String, create: Bool, _ mechanism: Mechanism
-  ) throws(ChannelError) -> Descriptor? {
-    for _ in 0..<maximumAttempts {
-      do throws(SystemError) {
-        let file = try Files.open(path, .readWrite, create: create)
-        _ = try Files.flock(file, wait: true)
-        // The last endpoint that left may have removed it between the two calls.
-        let mine = try Files.fstat(file)
-        if let now = try? Files.stat(path), now.inode == mine.inode { return file }
-      } catch {
-        if error.meansMissing {
-          if !create { return nil }
-          // Another process has removed the directory with its last name between the two calls.
-          _ = try directory()
-          continue
-        }
-        throw ChannelError(error, .open, mechanism, path)
-      }
-    }
-    throw ChannelError(
-      .busy, .open, mechanism, "other processes make and remove \(path) all the time: try another name")
-  }
-
-  private static func read(
-    _ file: borrowing Descriptor, _ path: String, _ mechanism: Mechanism
-  ) throws(ChannelError) -> String {
-    do throws(SystemError) {
-      return try Files.readText(file)
+  /// Runs `body` while no process can join or leave. If another process is stopped while it does, `body` gets false: what the
+  /// channel leaves is the next user's of the name.
+  func whileLocked<Result>(_ body: (_ isLocked: Bool) -> Result) -> Result {
+    do throws(ChannelError) {
+      let file = try RegistryFile.locked(
+        path, create: false, mechanism, until: .within(Self.leaveTime))
+      let result = body(true)
+      withExtendedLifetime(file) {}
+      return result
     } catch {
-      throw ChannelError(error, .open, mechanism, path)
+      return body(false)
     }
-  }
-
-  private static let firstWord = "swift-ipc"
-  private static let runKey = "run", typeKey = "type"
-
-  /// - Parameter type: what the channel's messages are; nil: any.
-  private func text(_ type: MessageType?) -> String {
-    "\(Self.firstWord) \(WireFormat.version)\n\(Self.runKey) \(run)\n" + Self.typeLine(type)
-      + ids.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)\n" }.joined()
-  }
-
-  private static func typeLine(_ type: MessageType?) -> String {
-    type.map { "\(typeKey) \($0.text)\n" } ?? ""
-  }
-
-  /// The first receiver with a type decides for those that follow. The line goes behind the others; what a failure leaves
-  /// of it is taken back.
-  /// - Parameter file: locked, and read to its end.
-  private func record(
-    _ type: MessageType?, _ found: Content, _ file: borrowing Descriptor
-  ) throws(ChannelError) {
-    guard let type, found.type == nil else { return }
-    do throws(SystemError) {
-      try Files.writeText(file, Self.typeLine(type))
-    } catch {
-      try? Files.ftruncate(file, to: found.bytes)
-      throw ChannelError(error, .open, mechanism, path)
-    }
-  }
-
-  /// An entry's content.
-  private struct Content {
-    let version: Int
-    /// How many bytes the file has.
-    let bytes: Int
-    let run: String
-    /// The line of the type; nil: there is none, and any type fits.
-    let type: String?
-    let ids: [String: String]
-
-    /// Compares with what this process is about to open.
-    func check(_ mine: MessageType?, _ name: String, _ mechanism: Mechanism) throws(ChannelError) {
-      guard version == WireFormat.version else { throw .versionMismatch(version, .open, mechanism) }
-      guard let line = type else { return }
-      guard let type = MessageType(text: line) else {
-        throw ChannelError(
-          .typeMismatch, .open, mechanism,
-          "the type of \(mechanism.name):\(name) can't be read from its registry entry: close the channel everywhere, and open it again"
-        )
-      }
-      try MessageType.check(mine, type, .open, mechanism)
-    }
-  }
-
-  /// Nil: the text isn't an entry. One of another version says its version and, as far as they have the same form, its
-  /// objects.
-  private static func parse(_ text: String) -> Content? {
-    let lines = text.split(separator: "\n")
-    let first = lines.first?.split(separator: " ") ?? []
-    guard first.count == 2, first[0].elementsEqual(firstWord), let version = Int(first[1]) else { return nil }
-    var fields: [String: String] = [:]
-    for line in lines.dropFirst() {
-      // Not by characters: garbage may begin with a scalar that would combine with the space.
-      let words = line.unicodeScalars.split(separator: " ", maxSplits: 1).map { String($0) }
-      if words.count == 2 || words == [typeKey] { fields[words[0]] = words.count == 2 ? words[1] : "" }
-    }
-    guard let run = fields.removeValue(forKey: runKey) ?? (version == WireFormat.version ? nil : "") else {
-      return nil
-    }
-    return Content(
-      version: version, bytes: text.utf8.count, run: run, type: fields.removeValue(forKey: typeKey),
-      ids: fields)
-  }
-
-  /// Runs `body` while no process can join or leave.
-  func whileLocked<Result>(_ body: () -> Result) -> Result {
-    let file = try? Self.lockedFile(path, create: false, mechanism)
-    let result = body()
-    withExtendedLifetime(file) {}
-    return result
   }
 
   /// Removes the name, unless another run has it by now.
   func remove() {
-    if let text = try? Files.readText(path), let found = Self.parse(text), found.run != run { return }
-    for suffix in [Self.sendersSuffix, Self.receiversSuffix, ""] { try? Files.unlink(path + suffix) }
-    Self.removeDirectoryIfEmpty(path)
+    if let text = try? Files.readText(path), let found = RegistryRecord(text), found.run != run { return }
+    Self.remove(path)
+  }
+
+  /// Removes the files of an entry.
+  static func remove(_ path: String) {
+    for suffix in [RegistryDirectory.sendersSuffix, RegistryDirectory.receiversSuffix, ""] {
+      try? Files.unlink(path + suffix)
+    }
+    RegistryDirectory.removeIfEmpty()
   }
 }

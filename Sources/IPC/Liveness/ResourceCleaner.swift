@@ -31,7 +31,7 @@ package enum ResourceCleaner {
     _ owner: AnyObject, _ ids: [(key: String, value: String)], isInherited: Bool,
     leave: @escaping @Sendable () -> Bool, isAlone: @escaping @Sendable () -> Bool
   ) {
-    guard outliveProcess(ids.map(\.key)) else { return }
+    guard KernelObjects.outliveProcess(ids.map(\.key)) else { return }
     let entry = Entry(
       ids: Dictionary(ids, uniquingKeysWith: { first, _ in first }), isInherited: isInherited, leave: leave,
       isAlone: isAlone)
@@ -61,20 +61,18 @@ package enum ResourceCleaner {
     }
   }
 
-  /// Whether an endpoint whose ids have these keys has System V objects, which outlive their processes.
-  static func outliveProcess(_ keys: some Sequence<String>) -> Bool {
-    keys.contains { ["queue", "set", "mutexes", "segment"].contains($0) }
-  }
-
   /// Call it before creating an object that the kernel wouldn't remove: from then on the parent's death doesn't end
-  /// this process before the object is removed.
-  static func prepare() { _ = ParentDeathPipe.isWatched }
+  /// this process before the object is removed. The first call removes what killed processes have left.
+  static func prepare() {
+    _ = ParentDeathPipe.isWatched
+    _ = Leftovers.areRemoved
+  }
 
   /// An endpoint that was passed to this process and isn't taken yet; called while the parent-death pipe is set up.
   ///
   /// - Parameter liveness: the numbers of its three descriptors, which the taker of the endpoint will own.
   static func registerUntaken(_ owner: AnyObject, _ ids: [String: String], liveness: [Int32]) {
-    guard outliveProcess(ids.keys), liveness.count >= LivenessPipe.descriptorCount else { return }
+    guard KernelObjects.outliveProcess(ids.keys), liveness.count >= LivenessPipe.descriptorCount else { return }
     let (hold, senders, receivers) = (liveness[0], liveness[1], liveness[2])
     let isAlone: @Sendable () -> Bool = { LivenessPipe.isUnused(senders, receivers) }
     let isHeld = Atomic<Bool>(true)
@@ -100,13 +98,8 @@ package enum ResourceCleaner {
 
   /// Removes the objects that an endpoint's ids name.
   static func remove(_ ids: [String: String]) {
-    func id(_ key: String) -> Int32? { ids[key].flatMap { Int32($0) } }
-    // Queue and sets last: their removal wakes processes, and may end this one.
-    if let segment = id("segment") { try? Segment.shmctl(remove: segment) }
-    for key in ["set", "mutexes"] { if let set = id(key) { try? Semaphores.semctl(remove: set) } }
-    if let queue = id("queue") { try? MessageQueues.msgctl(remove: queue) }
-    // A POSIX queue's name.
-    if let name = ids["name"] { try? POSIXQueues.mqUnlink(name) }
+    KernelObjects.remove(ids)
+    if let key = KernelObjects.key(ids), key != 0 { AnonymousEntry.remove(key) }
   }
 
   /// Removes the objects of every endpoint that is open.

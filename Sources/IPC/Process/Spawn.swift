@@ -194,7 +194,7 @@ public struct Spawn: ~Copyable {
     variables.append("\(Self.versionVariable)=\(WireFormat.version)")
     variables.append("\(Self.parentDeathVariable)=\(Self.parentDeathDescriptor)")
     // Objects that the kernel doesn't remove with their last user: the child removes them if this process dies.
-    let outliving = passed.filter { ResourceCleaner.outliveProcess($0.transfer.parameters.map(\.key)) }
+    let outliving = passed.filter { KernelObjects.outliveProcess($0.transfer.parameters.map(\.key)) }
     if !outliving.isEmpty { variables.append("\(Self.outlivingVariable)=\(outliving.count)") }
     for endpoint in passed {
       let numbers = endpoint.transfer.descriptors.indices.map { String(descriptors.count + $0) }

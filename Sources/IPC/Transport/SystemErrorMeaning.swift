@@ -33,6 +33,8 @@ extension SystemError {
   var meansMaking: Bool { call == .mkfifo || call == .bind }
   /// The call takes a path as a socket's address, which is shorter than other paths.
   var meansSocketPath: Bool { call == .bind || call == .connect }
+  /// A directory, a socket or a symbolic link where a file should be.
+  var meansOtherThanFile: Bool { call == .open && [EISDIR, ELOOP, ENXIO].contains(number) }
   /// A symbolic link where none is followed.
   var meansLink: Bool { number == ELOOP }
 

@@ -335,7 +335,7 @@ extension GoldenDump {
       let path = places.registry + "/" + name
       var status = stat()
       guard unsafe lstat(path, &status) == 0 else { continue }
-      line("  \(name): mode \(String(status.st_mode, radix: 8))")
+      line("  \(Self.withoutNamespace(name)): mode \(String(status.st_mode, radix: 8))")
       guard status.st_mode & S_IFMT == S_IFREG, let bytes = try? Self.contents(path) else { continue }
       var lines = bytes.split(separator: 10, omittingEmptySubsequences: false)
       if lines.last?.isEmpty == true { lines.removeLast() } else { line("    no newline at the end") }
@@ -350,6 +350,11 @@ extension GoldenDump {
     switch words[0] {
     case "queue", "mutexes", "segment", "set": return Int32(words[1]) == nil ? text : "\(words[0]) ID"
     case "run": return UInt64(words[1], radix: 16) == nil ? text : "run HEX"
+    case "boot": return words[1].count == 36 ? "boot UUID" : text
+    case "namespace": return UInt64(words[1]) == nil ? text : "namespace INODE"
+    case "key": return (Int32(words[1]) ?? 0) > 0 ? "key KEY" : text
+    case "queue-made", "mutexes-made", "segment-made", "set-made":
+      return (Int(words[1]) ?? 0) > 1_700_000_000 ? "\(words[0]) SECONDS" : text
     case "name": return "name " + withoutDigits(words[1])
     default: return text
     }
@@ -361,9 +366,16 @@ extension GoldenDump {
     return digits == 0 ? text : text.dropLast(digits) + "NUMBER"
   }
 
+  /// A file's name without the number of an IPC namespace that isn't the machine's own.
+  private static func withoutNamespace(_ name: String) -> String {
+    guard let at = name.firstIndex(of: "@") else { return name }
+    return String(name[..<at] + name[at...].dropFirst().drop { $0.isNumber })
+  }
+
   /// The parameters in an entry of the registry.
   static func registered(_ name: String, _ places: Places) throws -> [String: String] {
-    let text = String(decoding: try contents(places.registry + "/" + name), as: UTF8.self)
+    let file = names(in: places.registry).first { withoutNamespace($0) == name } ?? name
+    let text = String(decoding: try contents(places.registry + "/" + file), as: UTF8.self)
     var found: [String: String] = [:]
     for line in text.split(separator: "\n") {
       let words = line.split(separator: " ", maxSplits: 1)

@@ -31,11 +31,15 @@ final class TestRuntimeDirectory {
 
   /// An entry and its liveness pipes, as killed processes leave them.
   func leave(_ name: String, _ text: String) throws {
+    let name = file(name)
     let file = try Files.open(path + "/" + name, .write, create: true)
     try Files.writeText(file, text)
     for side in [".senders", ".receivers"] { try Files.mkfifo(path + "/" + name + side) }
   }
 }
+
+/// An entry's file, with the number of an IPC namespace that isn't the machine's own.
+private func file(_ name: String) -> String { name + (IPCNamespace.current.map { "@\($0)" } ?? "") }
 
 extension AllTests {
   @Suite struct RegistryEntryTests {
@@ -56,7 +60,7 @@ extension AllTests {
       func join(
         _ name: String, _ mechanism: Mechanism = .memory
       ) throws(ChannelError) -> (RegistryEntry, LivenessPipe) {
-        try RegistryEntry.joinReceiving(mechanism, name, sharesReceiving: manyReceivers, type: nil) {
+        try RegistryEntry.joinReceiving(mechanism, name, sharesReceiving: manyReceivers, type: nil) { _ in
           self.created += 1
           return ["number": String(self.created)]
         }
@@ -106,9 +110,10 @@ extension AllTests {
     func validNames(name: String) throws {
       let rules = Rules()
       let (entry, liveness) = try rules.join(name, .queue)
-      #expect(entry.ids == ["number": "1"])
-      #expect(directory.names() == ["queue." + name, "queue.\(name).receivers", "queue.\(name).senders"])
-      for file in directory.names() { #expect(try Files.stat(directory.path + "/" + file).mode == 0o600) }
+      #expect(entry.ids["number"] == "1")
+      let path = file("queue." + name)
+      #expect(directory.names() == [path, path + ".receivers", path + ".senders"])
+      for name in directory.names() { #expect(try Files.stat(directory.path + "/" + name).mode == 0o600) }
       var removed = 0
       liveness.leave { removed += 1 }
       #expect(removed == 1)
@@ -129,23 +134,201 @@ extension AllTests {
       }
     }
 
-    @Test("an entry of dead processes is removed and created again")
+    /// A segment with a key, and the lines of an entry that records it.
+    private func recordedSegment() throws -> (id: Int32, record: RegistryRecord) {
+      let key = SystemVObject.newKey()
+      let id = try Segment(shmget: 4096, creating: key).id
+      return (
+        id,
+        RegistryRecord(
+          run: "abc", ids: KernelObjects.stamped(["segment": String(id), "key": String(key), "other": "x y"]))
+      )
+    }
+
+    @Test("an entry of dead processes is removed and created again, whatever its version")
     func staleEntry() throws {
-      let segment = try Segment(shmget: 4096).id
+      for version in [1, 2] {
+        let (segment, record) = try recordedSegment()
+        defer { try? Segment.shmctl(remove: segment) }
+        let text = record.text(nil).replacing("swift-ipc 2", with: "swift-ipc \(version)")
+        try directory.leave("memory.jobs", text)
+        let rules = Rules()
+        // No process receives: a sender doesn't take a dead one for a receiver.
+        #expect(sending("jobs", rules).code == .noReceiver)
+        #expect(try Segment.shmctl(status: segment).bytes == 4096)
+        let (entry, liveness) = try rules.join("jobs")
+        #expect(throws: SystemError.self) { try Segment.shmctl(status: segment) }
+        #expect(rules.created == 1)
+        #expect(entry.ids["number"] == "1")
+        let now = try Files.readText(directory.path + "/" + file("memory.jobs"))
+        #expect(now.hasPrefix("swift-ipc 2\nrun ") && !now.contains("abc") && now.hasSuffix("number 1\n"))
+        liveness.leave {}
+        #expect(directory.names() == [])
+      }
+    }
+
+    @Test("objects that an entry doesn't prove to be the channel's are never touched")
+    func objectsOfOthers() throws {
+      let (segment, record) = try recordedSegment()
       defer { try? Segment.shmctl(remove: segment) }
-      try directory.leave("memory.jobs", "swift-ipc 1\nrun abc\nsegment \(segment)\nother x y\n")
-      let rules = Rules()
-      // No process receives: a sender doesn't take a dead one for a receiver.
-      #expect(sending("jobs", rules).code == .noReceiver)
-      #expect(try Segment.shmctl(status: segment).bytes == 4096)
-      let (entry, liveness) = try rules.join("jobs")
-      #expect(throws: SystemError.self) { try Segment.shmctl(status: segment) }
-      #expect(rules.created == 1)
-      #expect(entry.ids == ["number": "1"])
-      let text = try Files.readText(directory.path + "/memory.jobs")
-      #expect(text.hasPrefix("swift-ipc 2\nrun ") && !text.contains("abc") && text.hasSuffix("number 1\n"))
-      liveness.leave {}
+      let queue = try MessageQueues.msgget()
+      defer { try? MessageQueues.msgctl(remove: queue) }
+      let text = record.text(nil)
+      let made = try #require(record.ids["segment-made"])
+      let key = try #require(record.ids["key"])
+      for (what, other) in [
+        ("another key", text.replacing("key \(key)", with: "key 1")),
+        ("no key", text.replacing("key \(key)\n", with: "")),
+        ("another time", text.replacing("segment-made \(made)", with: "segment-made 1")),
+        ("another boot", text.replacing("boot ", with: "boot 0")),
+        ("another namespace", text.replacing("namespace ", with: "namespace 1")),
+        ("no boot", "swift-ipc 2\nrun abc\nsegment \(segment)\nqueue \(queue)\n"),
+        ("an object without a key", text.replacing("segment \(segment)", with: "segment 0\nqueue \(queue)")),
+      ] {
+        try directory.leave("memory.jobs", other)
+        let (_, liveness) = try Rules().join("jobs")
+        liveness.leave {}
+        #expect((try? Segment.shmctl(status: segment)) != nil, "\(what)")
+        #expect((try? MessageQueues.msgctl(status: queue)) != nil, "\(what)")
+        #expect(directory.names() == [])
+      }
+    }
+
+    @Test("a living channel whose objects are gone, or another's by now, isn't joined")
+    func removedObjects() throws {
+      var receiver = try ByteReceiver(at: "queue:jobs")
+      let text = try Files.readText(directory.path + "/" + file("queue.jobs"))
+      let mine = try #require(RegistryRecord(text))
+      let queue = try MessageQueues.msgget()
+      defer { try? MessageQueues.msgctl(remove: queue) }
+      let stranger = text.replacing("\nqueue \(mine.ids["queue"] ?? "")\n", with: "\nqueue \(queue)\n")
+      for other in [stranger, text.replacing("\nqueue ", with: "\nqueue 9")] {
+        try rewrite(other, "queue.jobs")
+        #expect(
+          code { () throws(ChannelError) in _ = try ByteSender(to: "queue:jobs", within: .zero) } == .removed)
+        #expect(code { () throws(ChannelError) in _ = try ByteReceiver(at: "queue:jobs") } == .removed)
+      }
+      #expect(try MessageQueues.msgctl(status: queue).messages == 0)
+      try rewrite(text, "queue.jobs")
+      receiver.close()
       #expect(directory.names() == [])
+    }
+
+    @Test("objects that were made and not yet recorded are found by their key")
+    func unrecordedObjects() throws {
+      let key = SystemVObject.newKey()
+      let queue = try MessageQueues.msgget(creating: key)
+      let set = try Semaphores.semget([1, 1], creating: key)
+      try directory.leave("queue.jobs", RegistryRecord(run: "abc", ids: ["key": String(key)]).text(nil))
+      var receiver = try ByteReceiver(at: "queue:jobs")
+      receiver.close()
+      #expect(throws: SystemError.self) { _ = try MessageQueues.msgctl(status: queue) }
+      #expect(throws: SystemError.self) { _ = try Semaphores.semctl(status: set) }
+      #expect(directory.names() == [])
+    }
+
+    @Test("what no process uses is removed, and what one uses, or may, isn't")
+    func leftovers() throws {
+      // Without a name, while two endpoints are open.
+      var channel = try ByteChannel(over: .queue)
+      var tokens = try ByteChannel(over: .semaphore, options: Self.tokenOptions)
+      var named = try ByteReceiver(at: "semaphore:jobs")
+      let used = directory.names()
+      #expect(used.count == 5)
+      // As kills leave them: a channel without a name, one with, one that wasn't recorded yet, one of an earlier boot.
+      let (segment, record) = try recordedSegment()
+      try directory.leave("anonymous.1", record.text(nil))
+      let (second, other) = try recordedSegment()
+      try directory.leave("memory.dead", other.text(nil))
+      let key = SystemVObject.newKey()
+      let queue = try MessageQueues.msgget(creating: key)
+      try directory.leave("anonymous.2", RegistryRecord(run: "abc", ids: ["key": String(key)]).text(nil))
+      let (third, early) = try recordedSegment()
+      defer { try? Segment.shmctl(remove: third) }
+      try directory.leave("anonymous.3", early.text(nil).replacing("boot ", with: "boot 0"))
+      try directory.leave("anonymous.4", "")
+      // Another process is making one just now.
+      let path = directory.path + "/" + file("anonymous.5")
+      let busy = try Files.open(path, .write, create: true)
+      #expect(try Files.flock(busy, wait: false))
+      Leftovers.remove()
+      try Files.unlink(path)
+      for name in directory.names() where !used.contains(name) {
+        // The FIFOs that `leave` makes beside each.
+        #expect(name.hasPrefix(file("anonymous.5")), "\(name)")
+      }
+      #expect(used.allSatisfy { directory.names().contains($0) })
+      #expect(throws: SystemError.self) { _ = try Segment.shmctl(status: segment) }
+      #expect(throws: SystemError.self) { _ = try Segment.shmctl(status: second) }
+      #expect(throws: SystemError.self) { _ = try MessageQueues.msgctl(status: queue) }
+      #expect((try? Segment.shmctl(status: third)) != nil)
+      try channel.sender.send("hello")
+      #expect(try channel.receiver.receive(String.self) == "hello")
+      try tokens.sender.send([UInt8]())
+      #expect(try tokens.receiver.receive { $0.count } == 0)
+      named.close()
+      try channel.sender.close()
+      channel.receiver.close()
+      try tokens.sender.close()
+      tokens.receiver.close()
+      #expect(directory.names() == [])
+    }
+
+    private static var tokenOptions: ChannelOptions {
+      var options = ChannelOptions()
+      options.type = .tokens
+      return options
+    }
+
+    @Test("a process that is stopped while it has the lock makes nobody wait past its deadline")
+    func stoppedHolder() throws {
+      var receiver = try ByteReceiver(at: "queue:jobs")
+      do {
+        let held = try Files.open(directory.path + "/" + file("queue.jobs"), .readWrite)
+        #expect(try Files.flock(held, wait: false))
+        let start = Clock.now()
+        #expect(
+          code { () throws(ChannelError) in
+            _ = try ByteSender(to: "queue:jobs", within: .milliseconds(50))
+          } == .busy)
+        #expect(
+          code { () throws(ChannelError) in _ = try ByteSender(to: "queue:jobs", within: .zero) } == .busy)
+        #expect(Clock.now() - start >= 50_000_000)
+        #expect(code { () throws(ChannelError) in _ = try ByteReceiver(at: "queue:jobs") } == .busy)
+        // Closing waits a moment and leaves the rest to the next user of the name.
+        receiver.close()
+      }
+      #expect(directory.names() != [])
+      var next = try ByteReceiver(at: "queue:jobs")
+      next.close()
+      #expect(directory.names() == [])
+    }
+
+    @Test("something else in an entry's place is an error that names it")
+    func othersInPlace() throws {
+      let path = directory.path + "/" + file("queue.jobs")
+      for make in [
+        { try Files.mkfifo(path) }, { try Files.mkdir(path) }, { _ = unsafe symlink("/etc/passwd", path) },
+      ] {
+        try make()
+        for found in [
+          error { () throws(ChannelError) in _ = try ByteReceiver(at: "queue:jobs") },
+          error { () throws(ChannelError) in _ = try ByteSender(to: "queue:jobs", within: .zero) },
+        ] {
+          #expect(found?.code == .wrongKind)
+          #expect(found?.description.contains(path) == true)
+        }
+        if (try? Files.unlink(path)) == nil { try Files.rmdir(path) }
+      }
+    }
+
+    private func error(_ body: () throws(ChannelError) -> Void) -> ChannelError? {
+      do throws(ChannelError) {
+        try body()
+        return nil
+      } catch {
+        return error
+      }
     }
 
     @Test(
@@ -199,7 +382,7 @@ extension AllTests {
       }
       return [
         found { () throws(ChannelError) in
-          try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: type) { [:] }
+          try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: type) { _ in [:] }
         },
         found { () throws(ChannelError) in
           try RegistryEntry.joinSending(.memory, "jobs", sharesSending: true, type: type, until: .now)
@@ -207,8 +390,8 @@ extension AllTests {
       ]
     }
 
-    private func rewrite(_ text: String) throws {
-      let file = try Files.open(directory.path + "/memory.jobs", .readWrite)
+    private func rewrite(_ text: String, _ name: String = "memory.jobs") throws {
+      let file = try Files.open(directory.path + "/" + file(name), .readWrite)
       try Files.ftruncate(file)
       try Files.writeText(file, text)
     }
@@ -216,17 +399,17 @@ extension AllTests {
     @Test("a joiner of another type is refused, and the others aren't disturbed")
     func anotherType() throws {
       let (_, first) = try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: Self.job)
-      {
+      { _ in
         ["number": "1"]
       }
-      let text = try Files.readText(directory.path + "/memory.jobs")
+      let text = try Files.readText(directory.path + "/" + file("memory.jobs"))
       #expect(text.contains("\ntype \(String(Self.job.fingerprint, radix: 16)) Job\n"))
       for found in joiners(Self.page) {
         #expect(found?.code == .typeMismatch)
         #expect(found?.said.contains("Job") == true && found?.said.contains("Page") == true)
       }
       for found in joiners(Self.job) + joiners(nil) { #expect(found == nil) }
-      #expect(try Files.readText(directory.path + "/memory.jobs") == text)
+      #expect(try Files.readText(directory.path + "/" + file("memory.jobs")) == text)
       #expect(!first.hasNoReceiver)
       first.leave {}
       #expect(directory.names() == [])
@@ -234,21 +417,21 @@ extension AllTests {
 
     @Test("the first receiver with a type decides for those that follow; a sender doesn't")
     func untypedEntryGetsAType() throws {
-      let (_, first) = try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: nil) {
+      let (_, first) = try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: nil) { _ in
         ["number": "1"]
       }
-      let text = try Files.readText(directory.path + "/memory.jobs")
+      let text = try Files.readText(directory.path + "/" + file("memory.jobs"))
       #expect(!text.contains("type"))
       let (_, sender) = try RegistryEntry.joinSending(
         .memory, "jobs", sharesSending: true, type: Self.job, until: .now)
-      #expect(try Files.readText(directory.path + "/memory.jobs") == text)
+      #expect(try Files.readText(directory.path + "/" + file("memory.jobs")) == text)
       let (_, receiver) = try RegistryEntry.joinReceiving(
         .memory, "jobs", sharesReceiving: true, type: Self.page
-      ) { [:] }
-      #expect(try Files.readText(directory.path + "/memory.jobs") == text + "type \(Self.page.text)\n")
+      ) { _ in [:] }
+      #expect(try Files.readText(directory.path + "/" + file("memory.jobs")) == text + "type \(Self.page.text)\n")
       for found in joiners(Self.job) { #expect(found?.code == .typeMismatch) }
       for found in joiners(Self.page) + joiners(nil) { #expect(found == nil) }
-      #expect(try Files.readText(directory.path + "/memory.jobs") == text + "type \(Self.page.text)\n")
+      #expect(try Files.readText(directory.path + "/" + file("memory.jobs")) == text + "type \(Self.page.text)\n")
       for liveness in [sender, receiver, first] { liveness.leave {} }
       #expect(directory.names() == [])
     }
@@ -257,8 +440,8 @@ extension AllTests {
     private enum Failing: KernelObjectMechanism {
       static var mechanism: Mechanism { .memory }
       static var traits: MechanismTraits { mechanism.traits }
-      static func create(_ options: ChannelOptions) throws(ChannelError) -> [String: String] {
-        ["number": "1"]
+      static func create(_ options: ChannelOptions, _ key: Int32) throws(ChannelError) -> CreatedObjects {
+        CreatedObjects(["number": "1"])
       }
       static func sender(
         _ ids: KernelObjectIDs, _ liveness: LivenessPipe, _ options: ChannelOptions
@@ -274,7 +457,7 @@ extension AllTests {
       let address = try Address("memory:jobs")
       #expect(code { () throws(ChannelError) in _ = try Failing.openReceiver(address) } == .noReceiver)
       #expect(directory.names() == [])
-      let (_, first) = try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: nil) {
+      let (_, first) = try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: nil) { _ in
         ["number": "1"]
       }
       for _ in 0..<2 {
@@ -289,20 +472,20 @@ extension AllTests {
 
     @Test("an entry without a type fits any")
     func untypedEntry() throws {
-      let (_, first) = try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: nil) {
+      let (_, first) = try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: nil) { _ in
         ["number": "1"]
       }
-      #expect(try !Files.readText(directory.path + "/memory.jobs").contains("type"))
+      #expect(try !Files.readText(directory.path + "/" + file("memory.jobs")).contains("type"))
       for found in joiners(nil) + joiners(Self.page) + joiners(nil) { #expect(found == nil) }
       first.leave {}
     }
 
     @Test("a living entry of another version is refused, with both versions", arguments: [1, 3, 0, 77])
     func anotherVersion(version: Int) throws {
-      let (_, first) = try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: nil) {
+      let (_, first) = try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: nil) { _ in
         ["number": "1"]
       }
-      let text = try Files.readText(directory.path + "/memory.jobs")
+      let text = try Files.readText(directory.path + "/" + file("memory.jobs"))
       for other in [
         text.replacing("swift-ipc 2", with: "swift-ipc \(version)"), "swift-ipc \(version)\nother\n",
       ] {
@@ -312,7 +495,7 @@ extension AllTests {
           #expect(
             found?.said.contains("version 2") == true && found?.said.contains("version \(version)") == true)
         }
-        #expect(try Files.readText(directory.path + "/memory.jobs") == other)
+        #expect(try Files.readText(directory.path + "/" + file("memory.jobs")) == other)
       }
       try rewrite(text)
       first.leave {}
@@ -321,10 +504,10 @@ extension AllTests {
 
     @Test("a type that is garbage is an error, never a crash")
     func garbageTypes() throws {
-      let (_, first) = try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: nil) {
+      let (_, first) = try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: nil) { _ in
         ["number": "1"]
       }
-      let text = try Files.readText(directory.path + "/memory.jobs")
+      let text = try Files.readText(directory.path + "/" + file("memory.jobs"))
       for line in [
         "type", "type ", "type 12", "type 12 ", "type x Job", "type 123456789abcdef01 Job", "type -1",
         "type \u{301}", "type  1 Job",
@@ -369,18 +552,11 @@ extension AllTests {
       #expect(joining("jobs", rules).code == .notAllowed)
     }
 
-    @Test("an entry that is a symbolic link isn't followed")
-    func linkedEntry() throws {
-      unsafe symlink("/tmp/nowhere-\(getpid())", directory.path + "/queue.jobs")
-      #expect(code { () throws(ChannelError) in _ = try ByteReceiver(at: "queue:jobs") } == .system)
-      #expect((try? Files.stat("/tmp/nowhere-\(getpid())")) == nil)
-    }
-
     @Test("the next receiver removes the kernel objects of a stale name")
     func staleObjects() throws {
-      let segment = try Segment(shmget: 4096).id
+      let (segment, record) = try recordedSegment()
       defer { try? Segment.shmctl(remove: segment) }
-      try directory.leave("memory.jobs", "swift-ipc 1\nrun abc\nsegment \(segment)\n")
+      try directory.leave("memory.jobs", record.text(nil))
       do {
         var receiver = try ByteReceiver(at: "memory:jobs")
         var sender = try ByteSender(to: "memory:jobs", within: .zero)
@@ -388,6 +564,26 @@ extension AllTests {
         #expect(try receiver.receive(String.self) == "hello")
       }
       #expect(throws: SystemError.self) { _ = try Segment.shmctl(status: segment) }
+      #expect(directory.names() == [])
+    }
+
+    @Test("a receiver that finds no other receiver begins anew, and senders of the one before are told")
+    func takeover() throws {
+      let rules = Rules(manySenders: true)
+      let (first, receiver) = try rules.join("jobs")
+      let (_, sender) = try rules.send("jobs")
+      // As a kill does.
+      receiver.releaseToChild()
+      let (second, next) = try rules.join("jobs")
+      #expect(rules.created == 2 && first.ids != second.ids)
+      #expect(sender.hasNoReceiver)
+      let (_, other) = try rules.send("jobs")
+      #expect(!other.hasNoReceiver)
+      // The end of the earlier one leaves the later one alone.
+      sender.leave {}
+      #expect(directory.names().count == 3 && !other.hasNoReceiver)
+      other.leave {}
+      next.leave {}
       #expect(directory.names() == [])
     }
   }

@@ -19,7 +19,7 @@ public struct SemaphoreSet: ~Copyable, Sendable {
   /// Opens the set with this id.
   public static func open(id: Int32) throws(ChannelError) -> SemaphoreSet {
     _ = try translating(.open, .semaphore, "set \(id)") { () throws(SystemError) in
-      try Semaphores.semctl(count: id)
+      try Semaphores.semctl(status: id).count
     }
     return SemaphoreSet(id: id)
   }

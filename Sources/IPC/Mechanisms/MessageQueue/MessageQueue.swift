@@ -54,13 +54,15 @@ enum MessageQueueMechanism: KernelObjectMechanism {
 
   static func sharesReceiving(_ options: ChannelOptions) -> Bool { options.receivers != .one }
 
-  static func create(_ options: ChannelOptions) throws(ChannelError) -> [String: String] {
-    let queue = try createQueue(options)
+  static func create(_ options: ChannelOptions, _ key: Int32) throws(ChannelError) -> CreatedObjects {
+    let queue = try createQueue(options, key)
     do throws(SystemError) {
-      let mutexes = try Semaphores.semget([1, 1])
+      let mutexes = try Semaphores.semget([1, 1], creating: key)
       do throws(SystemError) {
-        let segment = try Segment(shmget: QueueEndpoint.segmentBytes)
-        return ["queue": String(queue), "mutexes": String(mutexes), "segment": String(segment.id)]
+        let segment = try Segment(shmget: QueueEndpoint.segmentBytes, creating: key)
+        return CreatedObjects([
+          "queue": String(queue), "mutexes": String(mutexes), "segment": String(segment.id),
+        ])
       } catch {
         try? Semaphores.semctl(remove: mutexes)
         throw error
@@ -73,7 +75,7 @@ enum MessageQueueMechanism: KernelObjectMechanism {
 
   private static let smallestCapacity = 64
 
-  private static func createQueue(_ options: ChannelOptions) throws(ChannelError) -> Int32 {
+  private static func createQueue(_ options: ChannelOptions, _ key: Int32) throws(ChannelError) -> Int32 {
     if let wanted = options.capacityBytes {
       guard wanted >= smallestCapacity else {
         throw ChannelError(
@@ -83,7 +85,9 @@ enum MessageQueueMechanism: KernelObjectMechanism {
       // The kernel would keep the low half of a larger number.
       guard wanted <= Int32.max else { throw tooLarge(wanted, errno: nil) }
     }
-    let queue = try translating(.open, mechanism) { () throws(SystemError) in try MessageQueues.msgget() }
+    let queue = try translating(.open, mechanism) { () throws(SystemError) in
+      try MessageQueues.msgget(creating: key)
+    }
     guard let wanted = options.capacityBytes else { return queue }
     do throws(SystemError) {
       try MessageQueues.msgctl(queue, capacity: wanted)

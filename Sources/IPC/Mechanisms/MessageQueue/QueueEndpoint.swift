@@ -31,7 +31,7 @@ final class QueueEndpoint: Sendable {
       .queue, liveness,
       ids: [
         ("queue", String(queue)), ("mutexes", String(mutexes)), ("segment", String(attached.segment.id)),
-      ], attachments: attached
+      ] + ids.identity, attachments: attached
     ) {
       eventCount.wake()
       kernelWait.peersAreGone()

@@ -53,7 +53,8 @@ final class BoundedBuffer: @unchecked Sendable {
       attached.segment.bytes, at: liveness.side == .sender ? Self.sentOffset : Self.receivedOffset)
     owner = try KernelObjectOwner(
       .semaphore, liveness,
-      ids: [("set", String(set)), ("segment", String(attached.segment.id)), ("slots", String(slots))],
+      ids: [("set", String(set)), ("segment", String(attached.segment.id)), ("slots", String(slots))]
+        + ids.identity,
       attachments: attached)
   }
 

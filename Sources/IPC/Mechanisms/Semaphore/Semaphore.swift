@@ -51,19 +51,24 @@ enum SemaphoreMechanism: KernelObjectMechanism {
 
   // MARK: Opening
 
-  static func create(_ options: ChannelOptions) throws(ChannelError) -> [String: String] {
+  static func create(_ options: ChannelOptions, _ key: Int32) throws(ChannelError) -> CreatedObjects {
     if options.type == .tokens {
-      let set = try translating(.open, mechanism) { () throws(SystemError) in
-        try Semaphores.semget(SemaphoreCounter.values)
-      }
-      return ["set": String(set)]
+      return CreatedObjects(try create(SemaphoreCounter.segmentBytes, SemaphoreCounter.values, key))
     }
     let slots = try slots(options)
-    return try translating(.open, mechanism) { () throws(SystemError) in
-      let segment = try Segment(shmget: BoundedBuffer.segmentBytes(slots: slots))
+    let ids = try create(BoundedBuffer.segmentBytes(slots: slots), BoundedBuffer.values(slots: slots), key)
+    return CreatedObjects(ids.merging(["slots": String(slots)]) { $1 })
+  }
+
+  private static func create(
+    _ bytes: Int, _ values: [UInt16], _ key: Int32
+  ) throws(ChannelError) -> [String: String] {
+    try translating(.open, mechanism) { () throws(SystemError) in
+      let segment = try Segment(shmget: bytes, creating: key)
       do throws(SystemError) {
-        let set = try Semaphores.semget(BoundedBuffer.values(slots: slots))
-        return ["set": String(set), "segment": String(segment.id), "slots": String(slots)]
+        return [
+          "set": String(try Semaphores.semget(values, creating: key)), "segment": String(segment.id),
+        ]
       } catch {
         try? Segment.shmctl(remove: segment.id)
         throw error

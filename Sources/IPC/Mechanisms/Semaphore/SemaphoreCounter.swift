@@ -8,6 +8,9 @@ final class SemaphoreCounter: CounterTransport, Sendable {
   /// The first values of the set.
   static var values: [UInt16] { [UInt16(tokenCapacity), 0] }
 
+  /// Of a segment that carries nothing: the kernel counts how many endpoints have it attached.
+  static let segmentBytes = 4096
+
   private let set: Int32
   private let owner: KernelObjectOwner
   private let put = Semaphores.Steps(
@@ -17,7 +20,11 @@ final class SemaphoreCounter: CounterTransport, Sendable {
 
   init(_ ids: KernelObjectIDs, _ liveness: LivenessPipe) throws(ChannelError) {
     set = try ids.id("set")
-    owner = try KernelObjectOwner(.semaphore, liveness, ids: [("set", String(set))])
+    let attached = try ids.attach("segment", atLeast: 0)
+    owner = try KernelObjectOwner(
+      .semaphore, liveness,
+      ids: [("set", String(set)), ("segment", String(attached.segment.id))] + ids.identity,
+      attachments: attached)
   }
 
   func put(until deadline: Deadline) throws(ChannelError) -> Bool {

@@ -4,7 +4,7 @@ import SystemCalls
 /// place.
 ///
 /// - Opening: shmget(2) makes a segment, shmat(2) attaches it; the ring's layout is in ``Ring``. A segment without a
-///   name is marked for removal (shmctl(2), IPC_RMID) as soon as both endpoints are attached: Linux lets a child
+///   name is marked for removal (shmctl(2), IPC_RMID) as soon as it is attached: Linux lets a child
 ///   attach it by its id while a process has it, and removes it with the last one, even if all are killed. One with a
 ///   name is removed by the last endpoint that closes.
 /// - Sending: the message is written into the ring and published by storing the tail. No call, while the receiver is
@@ -34,17 +34,15 @@ enum SharedMemoryMechanism: KernelObjectMechanism {
   /// The bytes of a ring without `?capacity=`.
   static let defaultCapacity = 1 << 20
 
-  static func create(_ options: ChannelOptions) throws(ChannelError) -> [String: String] {
-    let capacity = Ring.capacity(for: options.capacityBytes ?? defaultCapacity)
-    let segment = try translating(.open, mechanism) { () throws(SystemError) in
-      try Segment(shmget: Ring.bytes(capacity: capacity))
-    }
-    unsafe Ring.format(segment.bytes, capacity: capacity)
-    return ["segment": String(segment.id)]
-  }
+  static let isRemovedByKernel = true
 
-  static func didOpenPair(_ ids: KernelObjectIDs) {
-    if let segment = try? ids.id("segment") { try? Segment.shmctl(remove: segment) }
+  static func create(_ options: ChannelOptions, _ key: Int32) throws(ChannelError) -> CreatedObjects {
+    let capacity = Ring.capacity(for: options.capacityBytes ?? defaultCapacity)
+    let attached = try translating(.open, mechanism) { () throws(SystemError) in
+      AttachedSegment(try Segment(shmget: Ring.bytes(capacity: capacity), creating: key))
+    }
+    unsafe Ring.format(attached.segment.bytes, capacity: capacity)
+    return CreatedObjects(["segment": String(attached.segment.id)], keeping: attached)
   }
 
   static func sender(
@@ -70,7 +68,7 @@ enum SharedMemoryMechanism: KernelObjectMechanism {
         "segment \(id) holds no ring: remove the name if no process uses it")
     }
     return try RingEndpoint(
-      mechanism, ring, liveness, ids: [("segment", String(id))], attachments: attached)
+      mechanism, ring, liveness, ids: [("segment", String(id))] + ids.identity, attachments: attached)
   }
 
   static func limits() -> [MechanismLimit] {

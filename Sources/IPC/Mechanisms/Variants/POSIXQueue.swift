@@ -26,7 +26,6 @@ enum POSIXQueueMechanism: MechanismImplementation {
     caveat: "holds fs.mqueue.msg_max messages; all of a user's queues share ulimit -q bytes")
 
   private static let largestMessage = 8192, mostMessages = 10
-  private static let nameKey = "name"
 
   /// One endpoint's queue.
   private final class Transport: ByteWriter, ByteReader {
@@ -101,6 +100,10 @@ enum POSIXQueueMechanism: MechanismImplementation {
 
   static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
     let name = newName()
+    ResourceCleaner.prepare()
+    // Until the queue has no name any more.
+    let entry = AnonymousEntry.begin([KernelObjects.queueName: name])
+    defer { entry?.remove() }
     let queue = try create(name)
     // Without a name, the kernel removes it with its last descriptor.
     try? POSIXQueues.mqUnlink(name)
@@ -120,12 +123,14 @@ enum POSIXQueueMechanism: MechanismImplementation {
   }
 
   static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
+    let name = newName()
     let (entry, liveness) = try RegistryEntry.joinReceiving(
-      mechanism, address.target, sharesReceiving: false, type: address.options.messageType
-    ) { () throws(ChannelError) in
-      let name = newName()
+      mechanism, address.target, sharesReceiving: false, type: address.options.messageType,
+      planned: [KernelObjects.queueName: name]
+    ) { _ throws(ChannelError) in
+      ResourceCleaner.prepare()
       _ = try create(name)
-      return [nameKey: name]
+      return [:]
     }
     return FramedReceiver(mechanism, try open(entry, liveness), address.options)
   }
@@ -134,11 +139,11 @@ enum POSIXQueueMechanism: MechanismImplementation {
     _ entry: RegistryEntry, _ liveness: LivenessPipe
   ) throws(ChannelError) -> Transport {
     try liveness.leavingIfItFails(entry) { () throws(ChannelError) in
-      let name = entry.ids[nameKey] ?? ""
+      let name = entry.ids[KernelObjects.queueName] ?? ""
       let queue = try translating(.open, mechanism, name) { () throws(SystemError) in
         try POSIXQueues.mqOpen(name)
       }
-      return try Transport(queue, liveness, ids: [(nameKey, name)])
+      return try Transport(queue, liveness, ids: [(KernelObjects.queueName, name)])
     }
   }
 

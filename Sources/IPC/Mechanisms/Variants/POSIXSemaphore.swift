@@ -38,7 +38,8 @@ enum POSIXSemaphoreMechanism: KernelObjectMechanism {
       sent = unsafe POSIXSemaphore(attached.segment.bytes, at: sentOffset)
       free = unsafe POSIXSemaphore(attached.segment.bytes, at: freeOffset)
       owner = try KernelObjectOwner(
-        mechanism, liveness, ids: [("segment", String(attached.segment.id))], attachments: attached)
+        mechanism, liveness, ids: [("segment", String(attached.segment.id))] + ids.identity,
+        attachments: attached)
     }
 
     private func semTimedwait(
@@ -88,12 +89,12 @@ enum POSIXSemaphoreMechanism: KernelObjectMechanism {
     func finishTransfer() -> AnyObject? { owner.finishTransfer() }
   }
 
-  static func create(_ options: ChannelOptions) throws(ChannelError) -> [String: String] {
+  static func create(_ options: ChannelOptions, _ key: Int32) throws(ChannelError) -> CreatedObjects {
     try translating(.open, mechanism) { () throws(SystemError) in
-      let segment = try Segment(shmget: segmentBytes)
+      let segment = try Segment(shmget: segmentBytes, creating: key)
       try unsafe POSIXSemaphore(segment.bytes, at: sentOffset).semInit(0)
       try unsafe POSIXSemaphore(segment.bytes, at: freeOffset).semInit(UInt32(tokenCapacity))
-      return ["segment": String(segment.id)]
+      return CreatedObjects(["segment": String(segment.id)])
     }
   }
 

@@ -29,11 +29,11 @@ enum SignalMechanism: KernelObjectMechanism {
   /// How many signals may be on their way.
   static let places = 1024
 
-  static func create(_ options: ChannelOptions) throws(ChannelError) -> [String: String] {
+  static func create(_ options: ChannelOptions, _ key: Int32) throws(ChannelError) -> CreatedObjects {
     try translating(.open, mechanism) { () throws(SystemError) in
-      let segment = try Segment(shmget: SignalEndpoint.segmentBytes)
+      let segment = try Segment(shmget: SignalEndpoint.segmentBytes, creating: key)
       unsafe SharedCounter(segment.bytes, at: SignalEndpoint.placesOffset).store(UInt64(places))
-      return ["segment": String(segment.id)]
+      return CreatedObjects(["segment": String(segment.id)])
     }
   }
 
@@ -74,7 +74,8 @@ final class SignalEndpoint: Sendable {
     let room = unsafe EventCount(SharedWord(bytes, at: Self.roomOffset))
     self.room = room
     owner = try KernelObjectOwner(
-      ids.mechanism, liveness, ids: [("segment", String(attached.segment.id))], attachments: attached
+      ids.mechanism, liveness, ids: [("segment", String(attached.segment.id))] + ids.identity,
+      attachments: attached
     ) { room.wake() }
   }
 

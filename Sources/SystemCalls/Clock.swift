@@ -28,9 +28,10 @@ package enum Clock {
     return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
   }
 
-  /// nanosleep(2). A signal ends it early.
+  /// clock_nanosleep(2) until an instant: signals neither end it nor stretch it.
   package static func sleep(nanoseconds: UInt64) {
-    var time = timespec(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
-    _ = unsafe nanosleep(&time, nil)
+    let end = now() &+ min(nanoseconds, .max / 4)
+    var time = timespec(tv_sec: Int(end / 1_000_000_000), tv_nsec: Int(end % 1_000_000_000))
+    while unsafe clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, nil) == EINTR {}
   }
 }

@@ -44,12 +44,19 @@ package struct Epoll: ~Copyable, Sendable {
     _ = csystem_epoll_ctl(descriptor.raw, CSYSTEM_EPOLL_CTL_DEL, target, 0, 0)
   }
 
-  /// epoll_wait(2): waits for events; nil: without a limit.
+  /// epoll_wait(2): waits for events; nil: without a limit. With a limit, a signal ends the wait, without events: the
+  /// caller waits for what is left.
   package func wait(milliseconds: Int32?) throws(SystemError) -> [(token: UInt64, found: Interest)] {
     var events = [UInt32](repeating: 0, count: Int(CSYSTEM_EPOLL_EVENTS))
     var tokens = [UInt64](repeating: 0, count: Int(CSYSTEM_EPOLL_EVENTS))
-    let count = try system(.epollWait) {
-      unsafe csystem_epoll_wait(descriptor.raw, &events, &tokens, milliseconds ?? -1)
+    let count: Int32
+    do throws(SystemError) {
+      count = try system(.epollWait, throwsInterrupted: milliseconds != nil) {
+        unsafe csystem_epoll_wait(descriptor.raw, &events, &tokens, milliseconds ?? -1)
+      }
+    } catch {
+      guard error.endsWait else { throw error }
+      return []
     }
     return (0..<Int(count)).map { (tokens[$0], Interest(rawValue: events[$0])) }
   }

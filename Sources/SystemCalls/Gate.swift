@@ -7,14 +7,16 @@ import Glibc
 ///   - call: The call that `body` makes; the error names it.
 ///   - tries: How often a call that finds nothing to do is made before the error is thrown: the shortest spin that there
 ///     is around a call.
+///   - throwsInterrupted: Throws EINTR too: for a call whose timeout begins anew each time it is made. Its caller knows
+///     the instant at which the wait ends.
 @inline(__always) @discardableResult
 package func system<Result: FixedWidthInteger & SignedInteger>(
-  _ call: SystemCall, tries: Int = 1, _ body: () -> Result
+  _ call: SystemCall, tries: Int = 1, throwsInterrupted: Bool = false, _ body: () -> Result
 ) throws(SystemError) -> Result {
   var left = tries
   while true {
     if let forced = Faults.errno(for: call) {
-      if forced == EINTR { continue }
+      if forced == EINTR, !throwsInterrupted { continue }
       throw SystemError(forced, call)
     }
     let begun = CallTime.begin()
@@ -22,7 +24,7 @@ package func system<Result: FixedWidthInteger & SignedInteger>(
     if let begun { CallTime.end(begun) }
     if result != -1 { return result }
     let number = Glibc.errno
-    if number == EINTR { continue }
+    if number == EINTR, !throwsInterrupted { continue }
     let error = SystemError(number, call)
     left &-= 1
     guard left > 0, error.foundNothing else { throw error }

@@ -20,17 +20,19 @@ import Glibc
 
   /// sem_timedwait(3), or sem_trywait(3) with 0 nanoseconds: takes one.
   ///
-  /// - Returns: False when none came in time.
+  /// - Returns: False when none came in time, or a signal came: the caller waits for what is left of its time.
   package func semTimedwait(nanoseconds: UInt64) throws(SystemError) -> Bool {
     do throws(SystemError) {
       if nanoseconds == 0 {
         try system(.semTrywait) { unsafe csystem_sem_trywait(pointer) }
       } else {
-        try system(.semTimedwait) { unsafe csystem_sem_timedwait(pointer, Int64(clamping: nanoseconds)) }
+        try system(.semTimedwait, throwsInterrupted: true) {
+          unsafe csystem_sem_timedwait(pointer, Int64(clamping: nanoseconds))
+        }
       }
       return true
     } catch {
-      if error.wouldBlock || error.number == ETIMEDOUT { return false }
+      if error.endsWait || error.number == ETIMEDOUT { return false }
       throw error
     }
   }

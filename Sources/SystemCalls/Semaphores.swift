@@ -106,7 +106,8 @@ package enum Semaphores {
   /// - Parameters:
   ///   - nanoseconds: How long to wait; 0: not at all.
   ///   - tries: How often the steps are tried before the call waits.
-  /// - Throws: EAGAIN when the time passed.
+  /// - Throws: EAGAIN when the time passed; EINTR when a signal ended the wait (``SystemError/endsWait``). The kernel never
+  ///   restarts this call, and its timeout would begin anew: the caller waits for what is left.
   package static func semtimedop(
     _ id: Int32, _ steps: borrowing Steps, nanoseconds: UInt64, tries: Int = 1
   ) throws(SystemError) {
@@ -118,12 +119,13 @@ package enum Semaphores {
     }
   }
 
-  /// semtimedop(2). Throws EAGAIN when the time passed, or at once for an operation that doesn't wait.
+  /// semtimedop(2). Throws EAGAIN when the time passed, or at once for an operation that doesn't wait; with a timeout,
+  /// EINTR when a signal came.
   static func semtimedop(
     _ id: Int32, _ operations: Span<Operation>, nanoseconds: UInt64? = nil, tries: Int = 1
   ) throws(SystemError) {
     let timeout = nanoseconds.map { Int64(clamping: $0) } ?? -1
-    try system(.semtimedop, tries: tries) {
+    try system(.semtimedop, tries: tries, throwsInterrupted: nanoseconds != nil) {
       unsafe operations.withUnsafeBytes { bytes in
         unsafe csystem_semtimedop(
           id, bytes.baseAddress!.assumingMemoryBound(to: csystem_sembuf.self),

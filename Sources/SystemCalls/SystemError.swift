@@ -21,6 +21,9 @@ package struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
 
   package var wouldBlock: Bool { number == EAGAIN || number == EWOULDBLOCK }
 
+  /// A wait with a timeout that is over: the time passed, or a signal came. Which of them, the caller's clock says.
+  package var endsWait: Bool { wouldBlock || number == EINTR }
+
   /// A try that found nothing to do: EAGAIN, or ENOMSG of a message queue.
   package var foundNothing: Bool { number == EAGAIN || number == ENOMSG }
 }

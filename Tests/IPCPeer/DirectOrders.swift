@@ -17,6 +17,9 @@ enum DirectOrders {
     case "semaphore-wait":
       try set(numbers).wait(numbers[1], undo: words.contains("undo"))
       return "ok"
+    case "semaphore-wait-within":
+      try set(numbers).wait(numbers[1], within: .milliseconds(numbers[2]))
+      return "ok"
     case "semaphore-post":
       try set(numbers).post(numbers[1], undo: words.contains("undo"))
       return "ok"

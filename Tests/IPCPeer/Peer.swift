@@ -51,6 +51,7 @@ final class Peer {
     case "pass-on": try passOn(words[0], Int(words[1])!)
     case "make": try make(words[0])
     case PhasedRun.order: try phased(words)
+    case "timer": IntervalTimer.start(microseconds: numbers(words[0])[0], restarts: words[1] == "restart")
     case "exit": exitWithAll()
     case "leave": leave()
     default: try DirectOrders.run(verb, words) ?? "error unknown order \(verb)"

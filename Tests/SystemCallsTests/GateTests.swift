@@ -57,6 +57,23 @@ extension AllSystemCallsTests {
         #expect(fired == [true])
       }
 
+      @Test("a signal ends a wait with a timeout: its caller waits for what is left")
+      func interruptedWaitsEnd() throws {
+        let set = try SemaphoresTests.SemaphoreSet([0])
+        let step = Semaphores.Steps(Semaphores.Operation(0, -1))
+        #expect(throws: SystemError(EINTR, .semtimedop)) {
+          // The first call is the try, which doesn't wait.
+          _ = try Faults.with([Faults.Plan(.semtimedop, at: 2, .errno(EINTR))]) { () throws(SystemError) in
+            try Semaphores.semtimedop(set.id, step, nanoseconds: 60_000_000_000)
+          }
+        }
+        let fired = try Faults.with([Faults.Plan(.epollWait, at: 1, .errno(EINTR))]) {
+          () throws(SystemError) in
+          #expect(try Epoll().wait(milliseconds: 60_000).isEmpty)
+        }
+        #expect(fired == [true])
+      }
+
       @Test("an injected errno is thrown instead of making the call", arguments: 1...3)
       func injectedErrnoIsThrown(at: Int) {
         var made = 0

@@ -28,12 +28,14 @@ public struct SemaphoreSet: ~Copyable, Sendable {
     _ index: Int, _ by: Int, undo: Bool, until deadline: Deadline
   ) throws(ChannelError) -> Bool {
     let steps = Semaphores.Steps(Semaphores.Operation(index, by, undo: undo))
-    do throws(SystemError) {
-      try Semaphores.semtimedop(id, steps, nanoseconds: deadline.isNow ? 0 : deadline.remaining ?? .max)
-      return true
-    } catch {
-      if error.wouldBlock { return false }
-      throw ChannelError(error, .wait, .semaphore)
+    while true {
+      do throws(SystemError) {
+        try Semaphores.semtimedop(id, steps, nanoseconds: deadline.isNow ? 0 : deadline.remaining ?? .max)
+        return true
+      } catch {
+        guard error.endsWait else { throw ChannelError(error, .wait, .semaphore) }
+        if deadline.hasPassed { return false }
+      }
     }
   }
 

@@ -86,7 +86,7 @@ final class QueueEndpoint: Sendable {
           mutexes, steps, nanoseconds: deadline.isNow ? 0 : deadline.remaining(atMost: Self.lockSlice))
         return true
       } catch {
-        guard error.wouldBlock else { throw ChannelError(error, operation, .queue) }
+        guard error.endsWait else { throw ChannelError(error, operation, .queue) }
         if deadline.hasPassed || peersGone { return false }
       }
     }

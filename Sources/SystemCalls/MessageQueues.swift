@@ -73,6 +73,15 @@ package enum MessageQueues {
     }
   }
 
+  /// msgrcv(2) with MSG_NOERROR and IPC_NOWAIT: takes the first message, and loses what is over `capacity`.
+  package static func msgrcv(
+    dropping id: Int32, _ buffer: UnsafeMutableRawPointer, capacity: Int
+  ) throws(SystemError) {
+    try system(.msgrcv) {
+      unsafe csystem_msgrcv(id, buffer, capacity, 0, Int32(IPC_NOWAIT) | Int32(MSG_NOERROR))
+    }
+  }
+
   /// msgrcv(2) into no room: whether a message waits. E2BIG says that one does, and leaves it where it is. A message
   /// without a text fits and is taken: no channel sends one.
   package static func msgrcv(probe id: Int32) throws(SystemError) -> Bool {

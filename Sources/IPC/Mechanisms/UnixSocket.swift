@@ -184,6 +184,8 @@ final class UnixSocketWriter: DescriptorTransport, ByteWriter {
 
 /// Receives framed bytes from a Unix socket.
 final class UnixSocketReader: DescriptorTransport, ByteReader {
+  var readsUnits: Bool { !isStream }
+
   func read(
     into buffer: UnsafeMutableRawBufferPointer, until deadline: Deadline
   ) throws(ChannelError) -> ReadOutcome {

@@ -46,6 +46,9 @@ package enum ReadOutcome {
 package protocol ByteReader: AnyObject {
   /// The most bytes that one read takes; the buffer holds at least as many.
   var unitBytes: Int { get }
+  /// Whether each read brings one unit, which contains whole frames: a packet, a queue message, a slot. False: a stream,
+  /// cut anywhere.
+  var readsUnits: Bool { get }
   /// Whether other receivers wait until the message that has begun here is whole.
   var holdsTurn: Bool { get }
   /// Reads what is there. It doesn't spin.
@@ -85,6 +88,7 @@ extension ByteReader {
     FramedReceiver(mechanism, self, options)
   }
 
+  package var readsUnits: Bool { false }
   package var holdsTurn: Bool { false }
   package func awaitSender() -> Bool { false }
   package func waitUntilReady(until deadline: Deadline) -> Bool { true }

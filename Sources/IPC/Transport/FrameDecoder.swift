@@ -1,4 +1,7 @@
-/// Turns the bytes of a stream into whole messages: a state machine that does no I/O.
+/// Turns the bytes of a stream, or those of units, into whole messages: a state machine that does no I/O.
+///
+/// A unit (a packet, a queue message, a slot) contains whole frames. What doesn't end with its unit is refused alone, and
+/// the next unit is read. In a stream nothing says where the next frame begins: every further call throws.
 ///
 /// A length over the limit is an error, and memory grows with the bytes that have arrived, never with a length that
 /// the other process announces.
@@ -6,6 +9,8 @@ final class FrameDecoder {
   private let mechanism: Mechanism
   private let limit: Int
   private let usesLines: Bool
+  /// Each read is a unit.
+  private let readsUnits: Bool
   private let buffer: ByteBuffer
   private let assembler: FragmentAssembler
   /// The fragmented message that was returned last.
@@ -26,10 +31,12 @@ final class FrameDecoder {
   /// How far a search for a newline has come.
   private var scanned = 0
 
-  init(mechanism: Mechanism, options: ChannelOptions, bufferBytes: Int) {
+  /// - Parameter readsUnits: whether each read brings whole frames (``ByteReader/readsUnits``).
+  init(mechanism: Mechanism, options: ChannelOptions, bufferBytes: Int, readsUnits: Bool = false) {
     self.mechanism = mechanism
     limit = options.maximumMessageBytes
     usesLines = options.framing == .line
+    self.readsUnits = readsUnits && !usesLines
     type = options.messageType
     buffer = ByteBuffer(capacity: bufferBytes)
     assembler = FragmentAssembler(mechanism, limit: options.maximumMessageBytes)
@@ -137,10 +144,12 @@ final class FrameDecoder {
       let bytes = unsafe buffer.bytes
       let header = unsafe FrameHeader(at: bytes.baseAddress!)
       guard header.count <= (header.isHello ? Hello.maximumBytes : limit) else {
-        throw .violation(
-          mechanism, "a fragment of \(header.count) bytes where a message has at most \(limit)")
+        throw refused("a fragment of \(header.count) bytes where a message has at most \(limit)")
       }
-      guard bytes.count >= FrameHeader.size + header.count else { return nil }
+      guard bytes.count >= FrameHeader.size + header.count else {
+        if !readsUnits { return nil }
+        throw refused("\(bytes.count - FrameHeader.size) bytes of a frame that has \(header.count)")
+      }
       let body = unsafe UnsafeRawBufferPointer(
         rebasing: bytes[FrameHeader.size..<(FrameHeader.size + header.count)])
       if header.isHello {
@@ -158,13 +167,29 @@ final class FrameDecoder {
         taken = FrameHeader.size + header.count
         return unsafe body
       }
-      let whole = unsafe try assembler.add(header, body, from: header.stream)
+      let whole: ByteBuffer?
+      do throws(ChannelError) {
+        whole = unsafe try assembler.add(header, body, from: header.stream)
+      } catch {
+        if readsUnits {
+          assembler.drop(header.stream)
+          buffer.removeAll()
+        }
+        throw error
+      }
       buffer.dropFirst(FrameHeader.size + header.count)
       if let whole {
         assembled = whole
         return unsafe whole.bytes
       }
     }
+    if readsUnits, buffer.count > 0 { throw refused("\(buffer.count) bytes without a header") }
     return nil
+  }
+
+  /// The error of bytes that are no frame. What is left of their unit is dropped.
+  private func refused(_ what: String) -> ChannelError {
+    if readsUnits { buffer.removeAll() }
+    return .violation(mechanism, what)
   }
 }

@@ -24,7 +24,8 @@ final class FramedReceiver: ReceiverTransport {
     unitBytes = reader.unitBytes
     firstTries = options.wait == .spin ? SpinPolicy.triesAtOnce : 1
     decoder = FrameDecoder(
-      mechanism: mechanism, options: options, bufferBytes: max(unitBytes, Self.bufferBytes))
+      mechanism: mechanism, options: options, bufferBytes: max(unitBytes, Self.bufferBytes),
+      readsUnits: reader.readsUnits)
   }
 
   /// How long past its deadline a receiver waits for the rest of a message that others wait behind: its sender is

@@ -167,8 +167,10 @@ final class ListeningReceiver: ReceiverTransport {
     arrivals.rearm()
     var came = false
     while let socket = arrivals.next() {
-      let decoder = FrameDecoder(mechanism: mechanism, options: options, bufferBytes: Self.bufferBytes)
-      let connection = Connection(makeReader(socket), decoder)
+      let reader = makeReader(socket)
+      let decoder = FrameDecoder(
+        mechanism: mechanism, options: options, bufferBytes: Self.bufferBytes, readsUnits: reader.readsUnits)
+      let connection = Connection(reader, decoder)
       connections.append(connection)
       watch(connection)
       senders += 1

@@ -18,13 +18,13 @@ func header(_ header: FrameHeader) -> [UInt8] {
 extension FrameDecoder {
   convenience init(
     maximum: Int = 1 << 20, framing: ChannelOptions.Framing = .frames, bufferBytes: Int = 64,
-    type: MessageType? = nil
+    type: MessageType? = nil, readsUnits: Bool = false
   ) {
     var options = ChannelOptions()
     options.messageType = type
     options.maximumMessageBytes = maximum
     options.framing = framing
-    self.init(mechanism: .pipe, options: options, bufferBytes: bufferBytes)
+    self.init(mechanism: .pipe, options: options, bufferBytes: bufferBytes, readsUnits: readsUnits)
   }
 
   func feed(_ bytes: [UInt8]) {

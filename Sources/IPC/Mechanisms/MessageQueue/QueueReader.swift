@@ -11,6 +11,7 @@ final class QueueReader: ByteReader {
   /// Room for a message as msgrcv(2) writes it: the type and the text in one piece.
   private let message: ByteBuffer
   let unitBytes: Int
+  let readsUnits = true
   /// There may be other receivers.
   private let takesTurns: Bool
   /// Between the fragments of a message, with the mutex.
@@ -83,7 +84,8 @@ final class QueueReader: ByteReader {
         if found == nil { isInside = false }
       }
     } catch {
-      endTurn(foundSomething: true)
+      // Another program's message between two fragments: the rest of theirs comes.
+      if !(isInside && error.code == .protocolViolation) { endTurn(foundSomething: true) }
       throw error
     }
     guard let found else {
@@ -98,7 +100,10 @@ final class QueueReader: ByteReader {
   @inline(__always) private func outcome(
     of found: (type: Int, count: Int), _ buffer: UnsafeMutableRawBufferPointer
   ) -> ReadOutcome {
-    if found.type == MessageType.fragment { isInside = unsafe FrameHeader(at: buffer.baseAddress!).more }
+    if found.type == MessageType.fragment {
+      let header = unsafe FrameHeader(at: buffer.baseAddress!)
+      isInside = header.more && FrameHeader.size + header.count == found.count
+    }
     return .bytes(found.count)
   }
 
@@ -131,7 +136,11 @@ final class QueueReader: ByteReader {
       }
     } catch {
       if error.meansNoMessage { return nil }
-      if error.meansTooBig { throw .violation(.queue, "a queue message of more than \(unitBytes) bytes") }
+      if error.meansTooBig {
+        // It would be the oldest for ever.
+        _ = unsafe try? MessageQueues.msgrcv(dropping: endpoint.queue, memory, capacity: unitBytes)
+        throw .violation(.queue, "a queue message of more than \(unitBytes) bytes")
+      }
       throw ChannelError(error, .receive, .queue)
     }
     let type = unsafe memory.load(as: Int.self)

@@ -77,6 +77,7 @@ final class BoundedBufferReader: ByteReader {
   /// Between two fragments of a message no other receiver may receive.
   private var isInside = false
   var holdsTurn: Bool { isInside }
+  let readsUnits = true
   let unitBytes = BoundedBuffer.slotBytes
 
   private let beginTurn = Semaphores.Steps(
@@ -121,12 +122,12 @@ final class BoundedBufferReader: ByteReader {
     let slot = unsafe try buffer.slot(Index.head, .receive)
     let count = Int(unsafe slot.load(as: UInt32.self))
     let isValid = count >= FrameHeader.size && count <= unitBytes
-    isInside = false
     if isValid {
       let bytes = unsafe slot.baseAddress! + BoundedBuffer.slotHeaderBytes
       unsafe target.baseAddress!.copyMemory(from: bytes, byteCount: count)
       // A fragment has its slot alone.
-      isInside = unsafe FrameHeader(at: target.baseAddress!).more
+      let header = unsafe FrameHeader(at: target.baseAddress!)
+      isInside = header.more && FrameHeader.size + header.count == count
     }
     guard try buffer.endTurn(turnEnd, staysInside: isInside, .receive) else {
       throw .violation(.semaphore, "semaphores with inconsistent values")

@@ -35,6 +35,7 @@ enum POSIXQueueMechanism: MechanismImplementation {
     let unitBytes: Int
     let isStream = false
     let interleavesFragments = true
+    let readsUnits = true
 
     init(
       _ queue: consuming Descriptor, _ liveness: LivenessPipe, ids: [(key: String, value: String)] = []
@@ -73,7 +74,10 @@ enum POSIXQueueMechanism: MechanismImplementation {
         let count = try translating(.receive, mechanism) { () throws(SystemError) in
           unsafe try POSIXQueues.mqReceive(queue.raw, into: buffer)
         }
-        if let count { return .bytes(count) }
+        if let count {
+          if count == 0 { throw .violation(mechanism, "a queue message of 0 bytes") }
+          return .bytes(count)
+        }
         if gone { return .ended }
         guard try owner.poll(queue.raw, read: true, until: deadline, .receive) else { return .nothing }
       }

@@ -84,6 +84,22 @@ package enum Streams {
     try system(.fcntl) { Glibc.fcntl(descriptor.raw, CSYSTEM_F_SETPIPE_SZ, bytes) }
   }
 
+  /// The sticky bit: it means nothing on a pipe, and stays with the pipe when its writer is gone.
+  private static let mark: mode_t = 0o1000
+
+  /// fstat(2) and fchmod(2): sets a mark on a pipe, which its reader sees. One of another user's can't be marked.
+  package static func mark(_ descriptor: Int32) {
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0, status.st_mode & mark == 0 else { return }
+    _ = fchmod(descriptor, status.st_mode & 0o7777 | mark)
+  }
+
+  /// fstat(2): whether a pipe has the mark.
+  package static func isMarked(_ descriptor: Int32) -> Bool {
+    var status = stat()
+    return unsafe fstat(descriptor, &status) == 0 && status.st_mode & mark != 0
+  }
+
   /// Ignores SIGPIPE from now on where it has its default action, as every network library does; a handler of the program's
   /// own stays. A write to a pipe without a reader then fails with EPIPE, and doesn't kill the process. sigaction(2).
   package static let ignoreSIGPIPE: Void = {

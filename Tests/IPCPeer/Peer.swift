@@ -39,6 +39,7 @@ final class Peer {
     case "send": try send(words[0], Int(words[1])!, numbers(words[2]))
     case "send-within": try sendWithin(Int(words[0])!, Int(words[1])!, Int(words[2])!)
     case "take": try take(words[0], Int(words[1])!, numbers(words[2]))
+    case "send-line": try sendLine(numbers(words[0])[0])
     case "flood": try flood(Int(words[0])!, Int(words[1])!, numbers(words[2]))
     case "collect": try collect(pause: Int(words[0])!)
     case "collect-some": try collectSome(Int(words[0])!)
@@ -196,6 +197,12 @@ final class Peer {
     _ milliseconds: Int, _ sequence: Int, _ size: Int
   ) throws(ChannelError) -> String {
     try sender!.send(Pattern.bytes(sequence, size), within: .milliseconds(milliseconds))
+    return "ok"
+  }
+
+  /// A line of so many letters.
+  private func sendLine(_ count: Int) throws(ChannelError) -> String {
+    try sender!.send([UInt8](repeating: UInt8(ascii: "x"), count: count))
     return "ok"
   }
 

@@ -33,6 +33,9 @@ public struct ChannelError: Error, Hashable, Sendable, CustomStringConvertible {
     public static let notAllowed = Code(rawValue: "notAllowed")
     /// The peer sent bytes that aren't a message.
     public static let protocolViolation = Code(rawValue: "protocolViolation")
+    /// Under `?framing=line`: the sender died in the middle of a line, as far as the mechanism can tell.
+    /// ``ChannelError/partialMessage`` has the bytes that came.
+    public static let truncatedMessage = Code(rawValue: "truncatedMessage")
     /// The message arrived whole, but isn't a value of the type that the caller asked for.
     public static let invalidMessage = Code(rawValue: "invalidMessage")
     /// The other end of the channel has messages of another type.
@@ -82,6 +85,8 @@ public struct ChannelError: Error, Hashable, Sendable, CustomStringConvertible {
   public let errno: Int32?
   /// For ``Code/messageTooLong``: the largest message, in bytes.
   public let limit: Int?
+  /// For ``Code/truncatedMessage``: the bytes that came of the message.
+  public let partialMessage: [UInt8]?
   /// The sentence.
   public let message: String
 
@@ -90,7 +95,7 @@ public struct ChannelError: Error, Hashable, Sendable, CustomStringConvertible {
 
   package init(
     _ code: Code, _ operation: Operation, _ mechanism: Mechanism? = nil, _ message: String,
-    errno: Int32? = nil, limit: Int? = nil
+    errno: Int32? = nil, limit: Int? = nil, partialMessage: [UInt8]? = nil
   ) {
     self.code = code
     self.operation = operation
@@ -98,6 +103,7 @@ public struct ChannelError: Error, Hashable, Sendable, CustomStringConvertible {
     self.message = message
     self.errno = errno
     self.limit = limit
+    self.partialMessage = partialMessage
   }
 }
 
@@ -143,6 +149,13 @@ extension ChannelError {
       .noReceiver, .open, mechanism,
       "no process receives on \(place): start the receiver first, or wait longer for it with Sender(to:within:)"
     )
+  }
+
+  static func truncated(_ bytes: [UInt8], _ mechanism: Mechanism) -> ChannelError {
+    ChannelError(
+      .truncatedMessage, .receive, mechanism,
+      "the sender ended in the middle of a line: the error's partialMessage has the \(bytes.count) bytes that came; end each line with a newline, also the last",
+      partialMessage: bytes)
   }
 
   package static func violation(_ mechanism: Mechanism, _ what: String) -> ChannelError {

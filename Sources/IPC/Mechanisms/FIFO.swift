@@ -16,6 +16,8 @@ import SystemCalls
 /// - Closing and dying: when the last sender closes, read(2) returns 0; when the receiver closes, writev(2) fails
 ///   with EPIPE. A receiver that made the name removes it with unlink(2). A receiver that finds the senders of a dead
 ///   one makes a new FIFO under the name: theirs has no reader any more, and their writes fail.
+/// - Lines (`?framing=line`): a sender marks the FIFO with fchmod(2), as it does a pipe (``PipeMechanism``), so that the
+///   receiver finds the line that a death has cut.
 enum FIFOMechanism: MechanismImplementation {
   static let mechanism = Mechanism.fifo
 
@@ -249,6 +251,7 @@ final class FIFOWriter: FIFOTransport, ByteWriter {
 
 /// Reads framed bytes out of a FIFO.
 final class FIFOReader: FIFOTransport, ByteReader {
+  var endMayBeDeath: Bool { isMarked }
   /// No sender has opened the FIFO yet: it reads as ended until one does.
   private var awaitsFirstSender = false
   /// This receiver removes the FIFO's name when it closes: another process opens the name instead.

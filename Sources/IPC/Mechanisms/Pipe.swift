@@ -13,6 +13,9 @@ import SystemCalls
 ///   (``SpinPolicy``), and then makes the call that blocks. With a deadline it sleeps in ppoll(2) instead.
 /// - Closing and dying: when the last write end closes, read(2) returns 0; when the last read end closes, a write
 ///   fails with EPIPE (SIGPIPE is ignored). The kernel closes the descriptors of a process that dies.
+/// - Lines (`?framing=line`): the end of a pipe doesn't say whether its writer died. A sender of this library ends each
+///   line, and says so when it opens: it sets the sticky bit of the pipe's inode, which means nothing else there
+///   (fchmod(2)). At the end, the receiver looks for it (fstat(2)).
 enum PipeMechanism: MechanismImplementation {
   static let mechanism = Mechanism.pipe
 
@@ -123,6 +126,11 @@ class PipeTransport: DescriptorTransport {
     Streams.ignoreSIGPIPE
   }
 
+  /// A sender of lines marks the pipe: a line that has no newline at the end was cut by its death. Text of another program
+  /// may end as it does.
+  final func promiseWholeLines() { if let pipe = try? raw(.open) { Streams.mark(pipe) } }
+  final var isMarked: Bool { (try? raw(.receive)).map { Streams.isMarked($0) } ?? false }
+
   /// - Parameter senders: `one` makes the pipe a stream of large writes, `many` one of writes that go whole.
   convenience init(
     _ mechanism: Mechanism, _ pipe: consuming Descriptor, _ senders: ChannelOptions.Sharing,
@@ -157,6 +165,10 @@ final class PipeWriter: PipeTransport, ByteWriter {
 
 /// Reads framed bytes out of a pipe.
 final class PipeReader: PipeTransport, ByteReader {
+  /// For a command's output: whether the command was killed.
+  var commandWasKilled: (() -> Bool)?
+  var endMayBeDeath: Bool { commandWasKilled?() ?? isMarked }
+
   func read(
     into buffer: UnsafeMutableRawBufferPointer, until deadline: Deadline
   ) throws(ChannelError) -> ReadOutcome {

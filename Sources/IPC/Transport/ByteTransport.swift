@@ -25,6 +25,8 @@ package protocol ByteWriter: AnyObject {
   func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool
   /// Whether lines of text can go without frames: a byte stream that a shell could write to.
   var carriesLines: Bool { get }
+  /// Called once, before the first line: tells the receiver, where the mechanism can, that this sender ends each line.
+  func promiseWholeLines()
   /// The remaining fragments of the message that was begun don't come.
   func abandonMessage()
   func close()
@@ -62,6 +64,8 @@ package protocol ByteReader: AnyObject {
   /// The senders that have come and gone don't count: from now on reads wait for another, instead of finding the end.
   /// Returns false if none can come.
   func awaitSender() -> Bool
+  /// At the end, in the middle of a line: whether the sender may have died there. A program of this library ends each line.
+  var endMayBeDeath: Bool { get }
   /// How to wait for bytes without a thread.
   var readiness: Readiness { get }
   /// For what poll(2) can't see: waits until a read may find bytes. Returns false if the deadline passes.
@@ -78,6 +82,7 @@ extension ByteWriter {
   }
 
   package var carriesLines: Bool { false }
+  package func promiseWholeLines() {}
   package func abandonMessage() {}
   package func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool { true }
 }
@@ -91,6 +96,7 @@ extension ByteReader {
   package var readsUnits: Bool { false }
   package var holdsTurn: Bool { false }
   package func awaitSender() -> Bool { false }
+  package var endMayBeDeath: Bool { true }
   package func waitUntilReady(until deadline: Deadline) -> Bool { true }
 
   package func read(

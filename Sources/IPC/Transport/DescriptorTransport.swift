@@ -111,17 +111,11 @@ class DescriptorTransport {
     }
   }
 
-  /// Whether the end that was read is a reset: a socket reports one for a peer that died with unread bytes, and what it
-  /// sent before may be cut.
-  private(set) final var wasReset = false
-
   /// What a failed read means: nothing is there yet, the last sender is gone, or an error.
   @inline(never) final func outcome(of error: SystemError) throws(ChannelError) -> ReadOutcome {
     if error.wouldBlock { return .nothing }
-    if error.meansClosed {
-      wasReset = true
-      return .ended
-    }
+    // A socket reports a reset for a peer that died with unread bytes.
+    if error.meansClosed { return .ended }
     throw ChannelError(error, .receive, mechanism)
   }
 

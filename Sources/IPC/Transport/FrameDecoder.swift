@@ -76,12 +76,18 @@ final class FrameDecoder {
 
   /// At the end of the stream: a last line that no newline ended. A message that has begun and not ended is dropped:
   /// its sender died.
-  func last() -> UnsafeRawBufferPointer? {
+  /// - Parameter mayBeDeath: whether the end may be a death's (``ByteReader/endMayBeDeath``).
+  /// - Throws: `truncatedMessage`, once, instead of such a line.
+  func last(_ mayBeDeath: () -> Bool) throws(ChannelError) -> UnsafeRawBufferPointer? {
     release()
     assembler.dropAll()
     guard usesLines, buffer.count > 0 else {
       buffer.removeAll()
       return nil
+    }
+    if mayBeDeath() {
+      defer { buffer.removeAll() }
+      throw .truncated(unsafe Array(buffer.bytes), mechanism)
     }
     taken = buffer.count
     scanned = 0

@@ -40,7 +40,7 @@ final class FramedReceiver: ReceiverTransport {
     while true {
       if let message = unsafe try decoder.next() { return unsafe message }
       if ended {
-        if let last = unsafe decoder.last() { return unsafe last }
+        if let last = unsafe try decoder.last({ reader.endMayBeDeath }) { return unsafe last }
         throw .closed(.receive, mechanism)
       }
       switch try read(until: deadline) {

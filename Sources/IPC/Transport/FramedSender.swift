@@ -85,6 +85,7 @@ final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Senda
     usesFrames = options.framing == .frames
     blocks = options.wait == .block
     limit = options.maximumMessageBytes
+    if !usesFrames { writer.promiseWholeLines() }
     if saysHello {
       let hello = Hello(number: stream, type: options.messageType).frame
       unsafe hello.withUnsafeBytes { unsafe pending.append($0) }

@@ -35,9 +35,6 @@ final class ListeningReceiver: ReceiverTransport {
   /// How many senders have come, but for those of other messages or versions.
   private var senders = 0
   private var reads = 0
-  /// A last line that no newline ended.
-  private var lastLine: [UInt8]?
-  private let lastLineBuffer = ByteBuffer(capacity: 16)
   private var spinPolicy: SpinPolicy
   /// Made when a task waits without a thread.
   private var epoll: Epoll?
@@ -74,12 +71,6 @@ final class ListeningReceiver: ReceiverTransport {
     release()
     while true {
       if let message = unsafe try nextBuffered() { return unsafe message }
-      if let line = lastLine {
-        lastLine = nil
-        lastLineBuffer.removeAll()
-        unsafe line.withUnsafeBytes { unsafe lastLineBuffer.append($0) }
-        return unsafe lastLineBuffer.bytes
-      }
       if try acceptAndRead(until: .now) { continue }
       if senders > 0, connections.isEmpty { throw .closed(.receive, mechanism) }
       if deadline.isNow { return nil }
@@ -146,12 +137,11 @@ final class ListeningReceiver: ReceiverTransport {
         return true
       case .nothing: return false
       case .ended:
-        if !connection.reader.wasReset, let last = unsafe connection.decoder.last() {
-          lastLine = unsafe Array(last)
-        }
         // A sender says hello as soon as it is let in. One that didn't has found this receiver to be of another version.
         if !connection.hasSent, options.framing == .frames { senders -= 1 }
         drop(connection)
+        // A socket's end doesn't say whether its sender died.
+        _ = unsafe try connection.decoder.last { true }
         return true
       }
     } catch {

@@ -41,7 +41,7 @@ extension FrameDecoder {
   }
 
   func lastLine() -> [UInt8]? {
-    guard let line = unsafe last() else { return nil }
+    guard let line = unsafe try? last({ false }) else { return nil }
     return unsafe Array(line)
   }
 }

@@ -1,4 +1,6 @@
+import Glibc
 import Measurement
+import SystemCalls
 import TestSupport
 import Testing
 
@@ -84,6 +86,87 @@ extension AllTests {
       var found: [String] = []
       while let line = try receiver.next(String.self) { found.append(line) }
       #expect(found == ["", "grün", String(repeating: "x", count: 9000)])
+    }
+
+    // MARK: The last line
+
+    private static let streams: [(Mechanism, Subject.Form)] = [
+      (.pipe, .anonymous), (.fifo, .anonymous), (.fifo, .named), (.unix, .anonymous), (.unix, .named),
+      (.tcp, .anonymous), (.tcp, .named),
+    ]
+
+    @Test("a line that its sender's death has cut is an error with the bytes that came", arguments: streams)
+    func cutByADeath(mechanism: Mechanism, form: Subject.Form) throws {
+      Watchdog.at("\(mechanism) \(form)")
+      var subject = try #require(
+        Subject.once.first { $0.mechanism == mechanism && $0.form == form })
+      subject.options.framing = .line
+      if mechanism == .unix { subject.options.type = .stream }
+      if mechanism == .fifo { subject.options.senders = .one }
+      var line = try subject.fromPeer()
+      if form == .named { #expect(try line.receiver.tryReceive { $0.count } == nil) }
+      try line.peer.must("send-line 3")
+      try line.peer.order("send-line 8000000")
+      #expect(try line.receiver.receive(String.self) == "xxx")
+      line.peer.untilAsleep()
+      try line.peer.kill()
+      do throws(ChannelError) {
+        try line.receiver.receive { _ in }
+        Issue.record("received half a line")
+      } catch {
+        #expect(error.code == .truncatedMessage)
+        let bytes = try #require(error.partialMessage)
+        #expect(bytes.count > 0 && bytes.count < 8_000_000)
+        #expect(bytes.allSatisfy { $0 == UInt8(ascii: "x") })
+      }
+      for _ in 0..<2 {
+        #expect(code { () throws(ChannelError) in try line.receiver.receive { _ in } } == .closed)
+      }
+      Workspace.removePaths()
+    }
+
+    /// What is received until the end, and how it ends.
+    private func everything(_ receiver: inout ByteReceiver) throws -> (lines: [String], last: ChannelError?) {
+      var lines: [String] = []
+      do throws(ChannelError) {
+        while let line = try receiver.next(String.self) { lines.append(line) }
+      } catch {
+        return (lines, error)
+      }
+      return (lines, nil)
+    }
+
+    @Test("another program's last line, without a newline, is a message where its end is orderly")
+    func ofAnotherProgram() throws {
+      let ends = try PipeEnds.pipe2()
+      Streams.write(ends.writing.raw, "one\ntwo")
+      // It duplicates the descriptor.
+      var receiver = try ByteReceiver(at: "pipe:\(ends.reading.raw)?framing=line")
+      ends.take { _, _ in }
+      let found = try everything(&receiver)
+      #expect(found.lines == ["one", "two"] && found.last == nil)
+      let path = Workspace.path()
+      var fifo = try ByteReceiver(at: "fifo:\(path)?framing=line")
+      do {
+        let writing = try Files.open(path, .write)
+        Streams.write(writing.raw, "one\ntwo")
+      }
+      let other = try everything(&fifo)
+      #expect(other.lines == ["one", "two"] && other.last == nil)
+    }
+
+    @Test("a command's last line is a message, unless a signal ended the command")
+    func ofACommand() throws {
+      var orderly = try ByteReceiver(at: "popen:printf one,two | tr , '\\n'")
+      let found = try everything(&orderly)
+      #expect(found.lines == ["one", "two"] && found.last == nil)
+      for end in ["kill -9 $$", "sh -c 'kill -9 $$'"] {
+        var killed = try ByteReceiver(at: "popen:printf one,two | tr , '\\n'; \(end)")
+        let found = try everything(&killed)
+        #expect(found.lines == ["one"])
+        #expect(found.last?.code == .truncatedMessage)
+        #expect(found.last?.partialMessage == Array("two".utf8))
+      }
     }
 
     /// Sends, closes, and returns the receiver.

@@ -7,7 +7,8 @@ import SystemCalls
 /// - Sending and receiving: the pipe's calls (``PipeWriter``, ``PipeReader``). Lines of text, unless
 ///   `?framing=frames`.
 /// - Dying: the command's end closes its pipe. An endpoint that closes waits for the command with wait4(2), as
-///   pclose(3) does.
+///   pclose(3) does. A last line without a newline is a message, unless a signal ended the command, as wait4(2) or the
+///   shell's exit code says.
 enum PopenMechanism: MechanismImplementation {
   static let mechanism = Mechanism.popen
 
@@ -32,6 +33,24 @@ enum PopenMechanism: MechanismImplementation {
       guard let process else { return }
       self.process = nil
       _ = try? Processes.wait4(process, wait: true)
+    }
+
+    private static let patience = Duration.seconds(1)
+    /// How a shell reports that a signal ended its command.
+    private static let killedCodes: ClosedRange<Int32> = 129...192
+
+    /// After the end of its output: whether a signal ended it. One that goes on has closed its output, and wasn't killed.
+    func wasKilled() -> Bool {
+      var backoff = Backoff(.within(Self.patience))
+      repeat {
+        guard let process, let ended = try? Processes.wait4(process, wait: false) else { continue }
+        self.process = nil
+        switch ended.exit {
+        case .signal: return true
+        case .code(let code): return Self.killedCodes.contains(code)
+        }
+      } while process != nil && backoff.pause()
+      return false
     }
 
     /// A command that no endpoint waits for is reaped when it ends, which it does when its input does.
@@ -92,7 +111,9 @@ enum PopenMechanism: MechanismImplementation {
       let null = try Files.open("/dev/null", .read)
       let command = try start(address.target, input: null.raw, output: pipe.writing.raw)
       return pipe.take { reading, _ in
-        FramedReceiver(mechanism, PipeReader(mechanism, reading, .one) { command.wait() }, lines(address))
+        let reader = PipeReader(mechanism, reading, .one) { command.wait() }
+        reader.commandWasKilled = { command.wasKilled() }
+        return FramedReceiver(mechanism, reader, lines(address))
       }
     }
   }

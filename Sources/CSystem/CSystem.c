@@ -250,6 +250,21 @@ int csystem_membarrier_register_private(void) {
 
 int csystem_membarrier_private(void) { return (int)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0); }
 
+static struct flock lock_of_byte(int64_t byte) {
+  return (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+}
+
+int csystem_lock_byte(int file, int64_t byte) {
+  struct flock lock = lock_of_byte(byte);
+  return fcntl(file, F_OFD_SETLK, &lock);
+}
+
+int csystem_byte_is_locked(int file, int64_t byte) {
+  struct flock lock = lock_of_byte(byte);
+  if (fcntl(file, F_OFD_GETLK, &lock) < 0) return -1;
+  return lock.l_type != F_UNLCK;
+}
+
 int csystem_name_this_thread(const char *name) { return prctl(PR_SET_NAME, name); }
 
 int csystem_wexitstatus(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : -1; }

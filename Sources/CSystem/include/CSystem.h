@@ -91,6 +91,11 @@ struct csystem_sem_status {
 };
 int csystem_semctl_status(int set, struct csystem_sem_status *status);
 
+// fcntl(2) with F_OFD_SETLK and F_OFD_GETLK of one byte, for writing: struct flock is passed through `...`, and the commands
+// are behind _GNU_SOURCE. The second returns 1 if another open file has the lock, 0 if none has.
+int csystem_lock_byte(int file, int64_t byte);
+int csystem_byte_is_locked(int file, int64_t byte);
+
 // prctl(2) with PR_SET_NAME.
 int csystem_name_this_thread(const char *name);
 

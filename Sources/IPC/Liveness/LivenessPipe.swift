@@ -120,6 +120,28 @@ import SystemCalls
   /// For a caller that saw the hang-up in a poll(2) of its own.
   func notePeersGone() { gone.store(true, ordering: .sequentiallyConsistent) }
 
+  // MARK: Numbers
+
+  /// Locks the byte of the senders' pipe that has this number, until this process lets go or dies.
+  func claim(_ number: UInt32) {
+    hold.withLock { hold in
+      // Opened once more: the lock is this process's alone, also where the parent and other children have the descriptor.
+      let own: Descriptor? =
+        switch hold {
+        case .some(let held): try? held.reopenedNonblocking(writing: true)
+        case .none: nil
+        }
+      if let own = consume own { hold = consume own }
+      switch hold {
+      case .some(let held): try? ByteLocks.lock(held.raw, byte: number)
+      case .none: break
+      }
+    }
+  }
+
+  /// Whether the sender with this number lives. Where the kernel can't say, it counts as alive.
+  func isClaimed(_ number: UInt32) -> Bool { (try? ByteLocks.isLocked(senders.raw, byte: number)) ?? true }
+
   // MARK: Letting go
 
   /// Closes this process's hold without ending the channel: the child that the endpoint was passed to has its own.

@@ -16,6 +16,7 @@ import SystemCalls
 /// - Closing and dying: when the last sender closes, read(2) returns 0; when the receiver closes, writev(2) fails
 ///   with EPIPE. A receiver that made the name removes it with unlink(2). A receiver that finds the senders of a dead
 ///   one makes a new FIFO under the name: theirs has no reader any more, and their writes fail.
+/// - Fragments: a sender of fragments locks a byte, as in a pipe (``PipeMechanism``).
 /// - Lines (`?framing=line`): a sender marks the FIFO with fchmod(2), as it does a pipe (``PipeMechanism``), so that the
 ///   receiver finds the line that a death has cut.
 enum FIFOMechanism: MechanismImplementation {
@@ -26,7 +27,8 @@ enum FIFOMechanism: MechanismImplementation {
     addressForm: "fifo:/path",
     systemCalls: MechanismTraits.SystemCalls(
       open: ["mkdir", "mknodat", "openat", "flock", "newfstatat", "fcntl", "unlink", "rmdir"],
-      send: ["writev", "openat"], receive: ["read", "openat", "ppoll"], wait: ["ppoll", "read", "writev"],
+      send: ["writev", "openat", "fcntl"], receive: ["read", "openat", "ppoll"],
+      wait: ["ppoll", "read", "writev"],
       close: ["writev", "close", "newfstatat", "unlink"]),
     manySenders: true, manyReceivers: false, atomicWriteBytes: PipeMechanism.atomicBytes, baseline: .fifo,
     caveat:

@@ -13,6 +13,8 @@ import SystemCalls
 ///   (``SpinPolicy``), and then makes the call that blocks. With a deadline it sleeps in ppoll(2) instead.
 /// - Closing and dying: when the last write end closes, read(2) returns 0; when the last read end closes, a write
 ///   fails with EPIPE (SIGPIPE is ignored). The kernel closes the descriptors of a process that dies.
+/// - Fragments: a sender of fragments locks the byte of the pipe that has its number (fcntl(2), F_OFD_SETLK). A receiver
+///   that has several messages begun asks (F_OFD_GETLK), and drops what dead senders have begun.
 /// - Lines (`?framing=line`): the end of a pipe doesn't say whether its writer died. A sender of this library ends each
 ///   line, and says so when it opens: it sets the sticky bit of the pipe's inode, which means nothing else there
 ///   (fchmod(2)). At the end, the receiver looks for it (fstat(2)).
@@ -23,7 +25,8 @@ enum PipeMechanism: MechanismImplementation {
     summary: "bytes between related processes; the kernel reports to each process when its peer is gone",
     addressForm: "pipe: or pipe:DESCRIPTOR",
     systemCalls: MechanismTraits.SystemCalls(
-      open: ["pipe2", "fcntl"], send: ["writev", "pwritev2"], receive: ["read", "preadv2"],
+      open: ["pipe2", "fcntl"], send: ["writev", "pwritev2", "openat", "fcntl"],
+      receive: ["read", "preadv2"],
       wait: ["ppoll", "read", "preadv2", "writev", "pwritev2"], close: ["writev", "close"]),
     manySenders: true, manyReceivers: false, named: false, atomicWriteBytes: atomicBytes, baseline: .pipe,
     caveat: "several senders need ?senders=many, which sends in fragments of 4 KiB")
@@ -129,6 +132,39 @@ class PipeTransport: DescriptorTransport {
   /// A sender of lines marks the pipe: a line that has no newline at the end was cut by its death. Text of another program
   /// may end as it does.
   final func promiseWholeLines() { if let pipe = try? raw(.open) { Streams.mark(pipe) } }
+
+  /// The pipe, opened once more: the lock is this process's alone, whoever else has the pipe's descriptors.
+  private final var claimed: Descriptor?
+
+  /// Locks the byte of the pipe that has this number.
+  final func claim(_ number: UInt32) {
+    if let own = try? reopenNonblocking(writing: true, .send),
+      (try? ByteLocks.lock(own.raw, byte: number)) != nil
+    {
+      claimed = consume own
+    } else if let pipe = try? raw(.send) {
+      try? ByteLocks.lock(pipe, byte: number)
+    }
+  }
+
+  /// Where the kernel can't say, a sender counts as alive.
+  final var fragmentSenders: FragmentSenders {
+    .several { [unowned self] number in
+      guard let pipe = try? raw(.receive) else { return true }
+      return (try? ByteLocks.isLocked(pipe, byte: number)) ?? true
+    }
+  }
+
+  override func close() {
+    claimed = nil
+    super.close()
+  }
+
+  override func finishTransfer() -> AnyObject? {
+    claimed = nil
+    return super.finishTransfer()
+  }
+
   final var isMarked: Bool { (try? raw(.receive)).map { Streams.isMarked($0) } ?? false }
 
   /// - Parameter senders: `one` makes the pipe a stream of large writes, `many` one of writes that go whole.

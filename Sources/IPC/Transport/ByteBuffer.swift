@@ -4,6 +4,8 @@
   /// Where the unread bytes begin and end.
   private(set) var start = 0
   private(set) var end = 0
+  /// For its owner, which counts uses.
+  var lastUse = 0
 
   init(capacity: Int) {
     unsafe memory = .allocate(byteCount: max(capacity, 16), alignment: 16)

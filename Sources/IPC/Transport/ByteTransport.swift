@@ -25,6 +25,9 @@ package protocol ByteWriter: AnyObject {
   func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool
   /// Whether lines of text can go without frames: a byte stream that a shell could write to.
   var carriesLines: Bool { get }
+  /// Called once, before the first fragment: the sender with this number lives as long as the kernel holds something for this
+  /// process that a receiver finds by the number.
+  func claim(_ number: UInt32)
   /// Called once, before the first line: tells the receiver, where the mechanism can, that this sender ends each line.
   func promiseWholeLines()
   /// The remaining fragments of the message that was begun don't come.
@@ -64,6 +67,8 @@ package protocol ByteReader: AnyObject {
   /// The senders that have come and gone don't count: from now on reads wait for another, instead of finding the end.
   /// Returns false if none can come.
   func awaitSender() -> Bool
+  /// Whose fragments can mix, and how to find a sender that lives.
+  var fragmentSenders: FragmentSenders { get }
   /// At the end, in the middle of a line: whether the sender may have died there. A program of this library ends each line.
   var endMayBeDeath: Bool { get }
   /// How to wait for bytes without a thread.
@@ -82,6 +87,7 @@ extension ByteWriter {
   }
 
   package var carriesLines: Bool { false }
+  package func claim(_ number: UInt32) {}
   package func promiseWholeLines() {}
   package func abandonMessage() {}
   package func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool { true }
@@ -96,6 +102,7 @@ extension ByteReader {
   package var readsUnits: Bool { false }
   package var holdsTurn: Bool { false }
   package func awaitSender() -> Bool { false }
+  package var fragmentSenders: FragmentSenders { .unknown }
   package var endMayBeDeath: Bool { true }
   package func waitUntilReady(until deadline: Deadline) -> Bool { true }
 

@@ -31,15 +31,20 @@ final class FrameDecoder {
   /// How far a search for a newline has come.
   private var scanned = 0
 
-  /// - Parameter readsUnits: whether each read brings whole frames (``ByteReader/readsUnits``).
-  init(mechanism: Mechanism, options: ChannelOptions, bufferBytes: Int, readsUnits: Bool = false) {
+  /// - Parameters:
+  ///   - readsUnits: whether each read brings whole frames (``ByteReader/readsUnits``).
+  ///   - senders: whose fragments can mix.
+  init(
+    mechanism: Mechanism, options: ChannelOptions, bufferBytes: Int, readsUnits: Bool = false,
+    senders: FragmentSenders = .unknown
+  ) {
     self.mechanism = mechanism
     limit = options.maximumMessageBytes
     usesLines = options.framing == .line
     self.readsUnits = readsUnits && !usesLines
     type = options.messageType
     buffer = ByteBuffer(capacity: bufferBytes)
-    assembler = FragmentAssembler(mechanism, limit: options.maximumMessageBytes)
+    assembler = FragmentAssembler(mechanism, limit: options.maximumMessageBytes, senders)
   }
 
   /// Whether the decoder holds nothing but the message returned last.

@@ -25,8 +25,11 @@ final class FramedReceiver: ReceiverTransport {
     firstTries = options.wait == .spin ? SpinPolicy.triesAtOnce : 1
     decoder = FrameDecoder(
       mechanism: mechanism, options: options, bufferBytes: max(unitBytes, Self.bufferBytes),
-      readsUnits: reader.readsUnits)
+      readsUnits: reader.readsUnits, senders: reader.fragmentSenders)
   }
+
+  /// How many messages have begun and not ended.
+  var begunMessages: Int { decoder.openStreams.count }
 
   /// How long past its deadline a receiver waits for the rest of a message that others wait behind: its sender is
   /// writing it.

@@ -20,6 +20,7 @@ final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Senda
   let stream: UInt32
   private let isStream: Bool
   let unitBytes: Int
+  private var hasClaimed = false
   private let usesFrames: Bool
   private let blocks: Bool
   private let limit: Int
@@ -446,6 +447,13 @@ final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Senda
   func abandon(after written: Int, first: FrameHeader, bytes: Int, last: FrameHeader) {
     abandoned = AbandonedFrame(after: written, first: first, bytes: bytes, last: last)
     hasAbandoned = !abandoned.isFinished
+  }
+
+  /// Fragments come: a receiver must find out whether this sender still lives.
+  func claimNumber() {
+    if hasClaimed || stream == 0 { return }
+    hasClaimed = true
+    writer.claim(stream)
   }
 
   /// The remaining fragments of the message don't come.

@@ -4,6 +4,7 @@ extension FramedSender {
   func sendFragments(
     _ bytes: UnsafeRawBufferPointer, until deadline: Deadline
   ) throws(ChannelError) -> Bool {
+    claimNumber()
     let most = unitBytes - FrameHeader.size
     var offset = 0
     repeat {

@@ -18,13 +18,16 @@ func header(_ header: FrameHeader) -> [UInt8] {
 extension FrameDecoder {
   convenience init(
     maximum: Int = 1 << 20, framing: ChannelOptions.Framing = .frames, bufferBytes: Int = 64,
-    type: MessageType? = nil, readsUnits: Bool = false
+    type: MessageType? = nil, readsUnits: Bool = false,
+    senders: FragmentSenders = .unknown
   ) {
     var options = ChannelOptions()
     options.messageType = type
     options.maximumMessageBytes = maximum
     options.framing = framing
-    self.init(mechanism: .pipe, options: options, bufferBytes: bufferBytes, readsUnits: readsUnits)
+    self.init(
+      mechanism: .pipe, options: options, bufferBytes: bufferBytes, readsUnits: readsUnits,
+      senders: senders)
   }
 
   func feed(_ bytes: [UInt8]) {

@@ -144,19 +144,58 @@ extension AllTests {
       #expect(code { () throws(ChannelError) in try decoder.drain() } == .protocolViolation)
     }
 
-    @Test("1024 messages can be incomplete at once; one more is refused")
-    func tooManyStreams() throws {
-      let decoder = FrameDecoder()
-      for stream in 2..<1026 {
-        decoder.feed(frame([1], stream: UInt32(stream), more: true))
-      }
+    private func begin(_ decoder: FrameDecoder, _ streams: Range<UInt32>) throws {
+      for stream in streams { decoder.feed(frame([1], stream: stream, more: true)) }
       #expect(try decoder.drain() == [])
+    }
+
+    @Test("1024 messages of living senders can be incomplete at once; one more is refused")
+    func tooManyStreams() throws {
+      let decoder = FrameDecoder(senders: .several { _ in true })
+      try begin(decoder, 2..<1026)
       #expect(decoder.openStreams.count == 1024)
       // Incomplete messages can begin again, and whole messages of others pass.
       decoder.feed(frame([2], stream: 7, more: true) + frame([3], stream: 5000))
       #expect(try decoder.drain() == [[3]])
       decoder.feed(frame([1], stream: 1026, more: true))
       #expect(code { () throws(ChannelError) in try decoder.drain() } == .protocolViolation)
+    }
+
+    @Test("what dead senders have begun is dropped, and what living ones have begun isn't")
+    func deadSenders() throws {
+      var questions = 0
+      let decoder = FrameDecoder(
+        senders: .several {
+          questions += 1
+          return $0 % 100 == 0
+        })
+      try begin(decoder, 2..<5000)
+      #expect(decoder.openStreams.count <= 49 * 2 + FragmentAssembler.fewSenders)
+      #expect(questions < 4 * 5000, "a look for each begun message, and not much more")
+      for stream in stride(from: UInt32(100), to: 5000, by: 100) {
+        decoder.feed(frame([2], stream: stream, continues: true))
+        #expect(try decoder.drain() == [[1, 2]])
+      }
+    }
+
+    @Test("where senders can't be asked for, the message that has waited longest makes room")
+    func unknownSenders() throws {
+      let decoder = FrameDecoder()
+      try begin(decoder, 2..<1026)
+      decoder.feed(frame([2], stream: 2, continues: true, more: true))
+      try begin(decoder, 1026..<1027)
+      #expect(decoder.openStreams.count == 1024)
+      decoder.feed(frame([3], stream: 2, continues: true) + frame([3], stream: 3, continues: true))
+      #expect(try decoder.drain() == [[1, 2, 3]])
+    }
+
+    @Test("where one sender at a time sends fragments, a beginning ends what others have begun")
+    func oneSenderAtATime() throws {
+      let decoder = FrameDecoder(senders: .oneAtATime)
+      try begin(decoder, 2..<50)
+      #expect(Array(decoder.openStreams) == [49])
+      decoder.feed(frame([2], stream: 49, continues: true))
+      #expect(try decoder.drain() == [[1, 2]])
     }
 
     @Test("random bytes are messages or an error, never over the limit, never a crash", arguments: 0..<4)

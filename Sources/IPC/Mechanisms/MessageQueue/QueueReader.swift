@@ -12,6 +12,8 @@ final class QueueReader: ByteReader {
   private let message: ByteBuffer
   let unitBytes: Int
   let readsUnits = true
+  // It has the mutex.
+  var fragmentSenders: FragmentSenders { .oneAtATime }
   /// There may be other receivers.
   private let takesTurns: Bool
   /// Between the fragments of a message, with the mutex.

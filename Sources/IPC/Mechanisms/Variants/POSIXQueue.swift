@@ -9,6 +9,8 @@ import SystemCalls
 /// - Sending: mq_timedsend(2). A message that is larger than the queue's mq_msgsize goes in fragments.
 /// - Receiving: mq_timedreceive(2).
 /// - Waiting: ppoll(2) on the queue and the liveness pipe.
+/// - Fragments: a sender of fragments locks the byte of the senders' liveness pipe that has its number (fcntl(2),
+///   F_OFD_SETLK), as in a pipe (``PipeMechanism``).
 /// - Dying: the liveness pipe hangs up. The last endpoint removes the name.
 enum POSIXQueueMechanism: MechanismImplementation {
   static let mechanism = Mechanism.posixQueue
@@ -17,7 +19,8 @@ enum POSIXQueueMechanism: MechanismImplementation {
     summary: "the other message queue of the kernel: no types, but a descriptor that poll(2) knows",
     addressForm: "posix-queue:NAME",
     systemCalls: MechanismTraits.SystemCalls(
-      open: ["mq_open", "mq_unlink", "mq_getsetattr", "fcntl"], send: ["mq_timedsend"],
+      open: ["mq_open", "mq_unlink", "mq_getsetattr", "fcntl"],
+      send: ["mq_timedsend", "openat", "fcntl", "close"],
       receive: ["mq_timedreceive"], wait: ["ppoll", "mq_timedsend", "mq_timedreceive"],
       close: ["mq_timedsend", "close", "mq_unlink"]
     )
@@ -81,6 +84,11 @@ enum POSIXQueueMechanism: MechanismImplementation {
         if gone { return .ended }
         guard try owner.poll(queue.raw, read: true, until: deadline, .receive) else { return .nothing }
       }
+    }
+
+    func claim(_ number: UInt32) { owner.liveness.claim(number) }
+    var fragmentSenders: FragmentSenders {
+      .several { [liveness = owner.liveness] number in liveness.isClaimed(number) }
     }
 
     var readiness: Readiness { .descriptors([queue.raw], owner.liveness) }

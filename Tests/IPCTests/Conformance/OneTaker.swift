@@ -45,6 +45,29 @@ extension AllTests {
       try check(receivers, subject, [1: 350, 2: 350])
     }
 
+    /// A receiver has the turn, in the middle of a message that doesn't go on, and the senders are gone: another receiver's call
+    /// without a deadline waits for it.
+    @Test(arguments: Subject.carrying.filter { $0.mechanism == .semaphore && $0.form == .named })
+    func aReceiverWaitsForAnothersTurn(_ subject: Subject) throws {
+      Watchdog.at(subject)
+      let address = try subject.address()
+      let peers = [try PeerProcess(), try PeerProcess()]
+      for peer in peers { try peer.must("open receiver \(address.text)") }
+      var sender = try ByteSender(to: address)
+      // Given up when the buffer is full.
+      let large = [UInt8](repeating: 1, count: 1_000_000)
+      #expect(try !sender.trySend(large.span))
+      #expect(Collected(try peers[0].ask("collect-while 1")).end == "timedOut")
+      try sender.send(Pattern.bytes(3, 50))
+      try sender.close()
+      try peers[1].order("take plain 3 50")
+      #expect(try peers[1].isSilent(for: .milliseconds(700)))
+      try peers[0].must("close")
+      try peers[1].mustSucceed()
+      #expect(try peers[1].ask("take plain 4 50").hasPrefix("error closed"))
+      for peer in peers { try peer.finish() }
+    }
+
     /// Every message of every sender was taken once, and each receiver saw a sender's messages in their
     /// order.
     private func check(_ receivers: [PeerProcess], _ subject: Subject, _ sent: [Int: Int]) throws {

@@ -47,6 +47,17 @@ final class PeerProcess {
     }
   }
 
+  /// Whether no answer comes for so long.
+  func isSilent(for duration: Duration) throws -> Bool {
+    do throws(ChannelError) {
+      _ = try report.receive(String.self, within: duration)
+      return false
+    } catch {
+      guard error.code == .timedOut else { throw error }
+      return true
+    }
+  }
+
   /// Gives an order and waits for its answer.
   @discardableResult
   func ask(_ text: String, at location: SourceLocation = #_sourceLocation) throws -> String {

@@ -110,14 +110,17 @@ final class BoundedBufferReader: ByteReader {
   private func read(
     _ target: UnsafeMutableRawBufferPointer, until deadline: Deadline, tries: Int
   ) throws(ChannelError) -> ReadOutcome {
-    let gone = buffer.peersGone
-    if try !buffer.semtimedop(isInside ? takeSlot : beginTurn, until: deadline, tries: tries, .receive) {
-      if gone { return try end() }
-      // Gone while this waited: look once more, for what the last sender left.
-      guard buffer.peersGone else { return .nothing }
-      guard try buffer.semtimedop(isInside ? takeSlot : beginTurn, until: .now, .receive) else {
-        return try end()
+    while true {
+      let gone = buffer.peersGone
+      if try buffer.semtimedop(isInside ? takeSlot : beginTurn, until: deadline, tries: tries, .receive) {
+        break
       }
+      guard gone || buffer.peersGone else { return .nothing }
+      // Gone while this waited: look once more, for what the last sender left.
+      if !gone, try buffer.semtimedop(isInside ? takeSlot : beginTurn, until: .now, .receive) { break }
+      let outcome = try end()
+      // Another receiver is in its turn: this one waits for it, a slice after the other.
+      guard case .nothing = outcome, !deadline.hasPassed else { return outcome }
     }
     let slot = unsafe try buffer.slot(Index.head, .receive)
     let count = Int(unsafe slot.load(as: UInt32.self))

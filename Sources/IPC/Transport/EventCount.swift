@@ -14,9 +14,10 @@ package struct EventCount: Sendable {
   private let word: SharedWord
   private let slice: UInt64
 
-  init(_ word: SharedWord) {
+  /// - Parameter slice: how often a sleeper looks by itself, in nanoseconds.
+  init(_ word: SharedWord, slice: UInt64 = Self.slice) {
     self.word = word
-    slice = Self.slice
+    self.slice = slice
   }
 
   /// Between threads of one process none is killed alone: a sleeper doesn't look by itself.

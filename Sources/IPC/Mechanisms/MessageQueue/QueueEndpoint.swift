@@ -15,6 +15,10 @@ final class QueueEndpoint: Sendable {
   static let segmentBytes = 4096
   private static let messagesOffset = 128, roomOffset = 256
 
+  /// In nanoseconds. Where other receivers live on, nothing reports the death of one: it may have had the turn, or taken a
+  /// message without notifying a sender that waits for the room.
+  private static let slice: UInt64 = 50_000_000
+
   /// - Parameter waitsInKernel: whether a call without a deadline waits in msgsnd(2) or msgrcv(2).
   init(
     _ ids: KernelObjectIDs, _ liveness: LivenessPipe, waitsInKernel: Bool
@@ -22,8 +26,9 @@ final class QueueEndpoint: Sendable {
     queue = try ids.id("queue")
     mutexes = try ids.id("mutexes")
     let attached = try ids.attach("segment", atLeast: Self.segmentBytes)
-    messages = unsafe EventCount(SharedWord(attached.segment.bytes, at: Self.messagesOffset))
-    room = unsafe EventCount(SharedWord(attached.segment.bytes, at: Self.roomOffset))
+    messages = unsafe EventCount(
+      SharedWord(attached.segment.bytes, at: Self.messagesOffset), slice: Self.slice)
+    room = unsafe EventCount(SharedWord(attached.segment.bytes, at: Self.roomOffset), slice: Self.slice)
     let kernelWait = KernelWait(queue, liveness.side, isUsed: waitsInKernel)
     self.kernelWait = kernelWait
     let eventCount = liveness.side == .sender ? room : messages

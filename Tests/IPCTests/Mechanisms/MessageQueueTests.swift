@@ -1,11 +1,14 @@
 import Glibc
 import IPC
+import SystemCalls
 import TestSupport
 import Testing
 
 extension AllTests {
   /// A System V message queue without a channel.
   @Suite(.guarded) struct MessageQueueTests {
+    private static func canRun(_ path: String) -> Bool { unsafe access(path, X_OK) == 0 }
+
     /// Runs `body` with a new queue, and removes the queue after it if it still exists.
     private func withQueue(_ body: (borrowing MessageQueue) throws -> Void) throws {
       let queue = try MessageQueue.create()
@@ -56,9 +59,42 @@ extension AllTests {
           try queue.send(long, type: 1)
           Issue.record("sent a message over kernel.msgmax")
         } catch {
-          #expect(error.errno == EINVAL)
+          #expect(error.code == .messageTooLong && error.limit == limit)
+          #expect(error.message.contains("kernel.msgmax"))
         }
         #expect(try queue.count == 0)
+      }
+    }
+
+    @Test(
+      "limits of the kernel's that are too small for a channel are named",
+      .enabled(
+        if: getuid() == 0 && canRun("/usr/bin/unshare"), "it needs root and unshare"),
+      arguments: ["msgmnb=1", "msgmnb=63", "msgmax=8", "msgmax=1"])
+    func smallLimits(setting: String) throws {
+      Watchdog.at(setting)
+      let words = setting.split(separator: "=")
+      // The limits of an IPC namespace of its own. An order that hangs is ended by the watchdog.
+      var peer = try ByteReceiver(
+        at:
+          "popen:unshare --ipc sh -c 'echo \(words[1]) > /proc/sys/kernel/\(words[0]) && exec \(Workspace.peer) make queue'"
+      )
+      let answer = try peer.receive(String.self, within: .seconds(60))
+      #expect(answer.hasPrefix("error system"), "\(answer)")
+      #expect(answer.contains("kernel.\(words[0]) is \(words[1])"), "\(answer)")
+    }
+
+    @Test("a message that is over what the queue holds is refused, and doesn't wait for ever")
+    func overTheCapacity() throws {
+      try withQueue { queue in
+        try MessageQueues.msgctl(queue.id, capacity: 100)
+        try queue.send([UInt8](repeating: 1, count: 100), type: 1)
+        do throws(ChannelError) {
+          try queue.send([UInt8](repeating: 1, count: 101), type: 1)
+          Issue.record("sent a message over the queue's capacity")
+        } catch {
+          #expect(error.code == .messageTooLong && error.limit == 100)
+        }
       }
     }
 

@@ -1,3 +1,4 @@
+import Glibc
 import SystemCalls
 
 /// A System V message queue as the kernel has it, without a channel around it: messages with a type each, which the
@@ -35,16 +36,40 @@ public struct MessageQueue: ~Copyable, Sendable {
   }
 
   /// Sends a message of a type, which is above 0. Waits while the queue is full.
+  /// - Throws: `messageTooLong` for more than kernel.msgmax, or more than the queue holds; `closed` once it is removed.
   public func send(_ bytes: [UInt8], type: Int) throws(ChannelError) {
     precondition(type > 0, "a message's type is above 0")
     var message = MessageWriter()
     message.write(type)
     message.append(bytes)
     let id = self.id
-    try translating(.send, .queue) { () throws(SystemError) in
+    func msgsnd(wait: Bool) throws(SystemError) {
       unsafe try message.bytes.span.withUnsafeBytes { raw throws(SystemError) in
-        unsafe try MessageQueues.msgsnd(id, raw.baseAddress!, count: raw.count - 8, wait: true)
+        unsafe try MessageQueues.msgsnd(id, raw.baseAddress!, count: raw.count - 8, wait: wait)
       }
+    }
+    do throws(SystemError) {
+      do throws(SystemError) {
+        try msgsnd(wait: false)
+      } catch {
+        guard error.wouldBlock else { throw error }
+        let capacity = try MessageQueues.msgctl(status: id).capacityBytes
+        if bytes.count <= capacity { return try msgsnd(wait: true) }
+        // It would wait for ever.
+        throw SystemError(EMSGSIZE, .msgsnd)
+      }
+    } catch {
+      if error.number == EMSGSIZE {
+        let capacity = (try? MessageQueues.msgctl(status: id).capacityBytes) ?? 0
+        throw ChannelError(
+          .messageTooLong, .send, .queue,
+          "a message of \(bytes.count) bytes is over what the queue holds (\(capacity)): send less, or raise its msg_qbytes",
+          limit: capacity)
+      }
+      if error.number == EINVAL, let tooLong = MessageQueueMechanism.overLimit(bytes.count, .send) {
+        throw tooLong
+      }
+      throw ChannelError(error, .send, .queue)
     }
   }
 

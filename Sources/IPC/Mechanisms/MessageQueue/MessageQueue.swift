@@ -110,7 +110,31 @@ enum MessageQueueMechanism: KernelObjectMechanism {
     let status = try translating(.open, mechanism) { () throws(SystemError) in
       try MessageQueues.msgctl(status: queue)
     }
-    return min(KernelLimit.number("kernel/msgmax"), status.capacityBytes)
+    let largest = KernelLimit.number("kernel/msgmax")
+    guard largest >= smallestCapacity else { throw tooSmall("kernel.msgmax", largest) }
+    guard status.capacityBytes >= smallestCapacity else {
+      throw tooSmall("kernel.msgmnb", KernelLimit.number("kernel/msgmnb"))
+    }
+    return min(largest, status.capacityBytes)
+  }
+
+  private static func tooSmall(_ limit: String, _ value: Int) -> ChannelError {
+    ChannelError(
+      .system, .open, mechanism,
+      value == 0
+        ? "\(limit) can't be read: mount /proc, or use another mechanism"
+        : "\(limit) is \(value), and a queue of a channel needs \(smallestCapacity): raise it with sysctl \(limit)=16384 as root, or use another mechanism"
+    )
+  }
+
+  /// A message that the queue takes no more: kernel.msgmax was lowered, which the kernel reports as it does a removed queue.
+  static func overLimit(_ count: Int, _ operation: ChannelError.Operation) -> ChannelError? {
+    let largest = KernelLimit.number("kernel/msgmax")
+    guard largest > 0, count > largest else { return nil }
+    return ChannelError(
+      .messageTooLong, operation, mechanism,
+      "a queue message of \(count) bytes is over kernel.msgmax (\(largest)): send less, or raise it with sysctl as root",
+      limit: largest)
   }
 
   static func sender(

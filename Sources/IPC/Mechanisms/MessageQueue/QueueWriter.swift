@@ -1,3 +1,4 @@
+import Glibc
 import SystemCalls
 
 /// Sends framed bytes as messages of a System V queue.
@@ -58,7 +59,7 @@ final class QueueWriter: ByteWriter {
           unsafe try MessageQueues.msgsnd(endpoint.queue, message, count: count, wait: true)
         }
       } catch {
-        if !endpoint.peersGone { throw ChannelError(error, .send, .queue) }
+        if !endpoint.peersGone { throw failure(error, count) }
       }
       // A message sent while the last receiver closes is lost, as in a pipe.
       if endpoint.peersGone { throw .closed(.send, .queue) }
@@ -79,10 +80,15 @@ final class QueueWriter: ByteWriter {
       unsafe try MessageQueues.msgsnd(endpoint.queue, message, count: count, wait: false)
     } catch {
       if error.wouldBlock { return false }
-      throw ChannelError(error, .send, .queue)
+      throw failure(error, count)
     }
     endpoint.messages.notify()
     return true
+  }
+
+  @inline(never) private func failure(_ error: SystemError, _ count: Int) -> ChannelError {
+    if error.number == EINVAL, let tooLong = MessageQueueMechanism.overLimit(count, .send) { return tooLong }
+    return ChannelError(error, .send, .queue)
   }
 
   /// Releases the mutex: no more fragments come.

@@ -10,18 +10,42 @@ import Glibc
     unsafe pointer = memory.baseAddress! + offset
   }
 
+  private static let flagOffset = 8
+
+  /// What sem_init(3) stores of a semaphore that processes share: the flag with which the C library calls futex(2). Where
+  /// another process overwrites it, that call fails, and the C library aborts this process.
+  private static let flag: UInt32 = unsafe withUnsafeTemporaryAllocation(byteCount: 64, alignment: 64) {
+    guard unsafe csystem_sem_init($0.baseAddress!, 0) == 0 else { return 0 }
+    return unsafe $0.load(fromByteOffset: flagOffset, as: UInt32.self)
+  }
+
+  /// - Throws: EINVAL, as sem_post(3) does for what is no semaphore.
+  private func check(_ call: SystemCall) throws(SystemError) {
+    // The flag lies elsewhere in the semaphores of 32-bit machines.
+    guard MemoryLayout<Int>.size == 8 else { return }
+    if unsafe pointer.load(fromByteOffset: Self.flagOffset, as: UInt32.self) != Self.flag {
+      throw SystemError(EINVAL, call)
+    }
+  }
+
   /// sem_init(3).
   package func semInit(_ value: UInt32) throws(SystemError) {
     try system(.semInit) { unsafe csystem_sem_init(pointer, value) }
   }
 
   /// sem_post(3): adds one.
-  package func semPost() throws(SystemError) { try system(.semPost) { unsafe csystem_sem_post(pointer) } }
+  /// - Throws: EINVAL if another process has overwritten the semaphore.
+  package func semPost() throws(SystemError) {
+    try check(.semPost)
+    try system(.semPost) { unsafe csystem_sem_post(pointer) }
+  }
 
   /// sem_timedwait(3), or sem_trywait(3) with 0 nanoseconds: takes one.
   ///
+  /// - Throws: EINVAL if another process has overwritten the semaphore.
   /// - Returns: False when none came in time, or a signal came: the caller waits for what is left of its time.
   package func semTimedwait(nanoseconds: UInt64) throws(SystemError) -> Bool {
+    try check(.semTimedwait)
     do throws(SystemError) {
       if nanoseconds == 0 {
         try system(.semTrywait) { unsafe csystem_sem_trywait(pointer) }

@@ -158,10 +158,14 @@ extension ChannelError {
       partialMessage: bytes)
   }
 
-  package static func violation(_ mechanism: Mechanism, _ what: String) -> ChannelError {
+  package static func violation(
+    _ mechanism: Mechanism, _ what: String, _ operation: Operation = .receive
+  ) -> ChannelError {
     ChannelError(
-      .protocolViolation, .receive, mechanism,
-      "the peer sent bytes that aren't a message (\(what)): close this channel and check the program that writes to it"
+      .protocolViolation, operation, mechanism,
+      operation == .receive
+        ? "the peer sent bytes that aren't a message (\(what)): close this channel and check the program that writes to it"
+        : "another process has changed what both ends share (\(what)): close this channel and check the programs that use it"
     )
   }
 

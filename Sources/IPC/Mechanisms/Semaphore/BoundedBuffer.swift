@@ -86,7 +86,9 @@ final class BoundedBuffer: @unchecked Sendable {
         try Semaphores.semctl(value: set, index)
       }
     }
-    guard (0..<slots).contains(position) else { throw .violation(.semaphore, "slot \(position) of \(slots)") }
+    guard (0..<slots).contains(position) else {
+      throw .violation(.semaphore, "slot \(position) of \(slots)", operation)
+    }
     lastTurn = turn &+ 1
     let bytes = Self.slotBytes + Self.slotHeaderBytes
     let start = Self.headerBytes + position * bytes

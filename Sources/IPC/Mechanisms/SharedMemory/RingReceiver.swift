@@ -45,7 +45,7 @@ final class RingReceiver: ReceiverTransport {
     // An earlier receiver of this name may have closed.
     ring.receiverClosed.store(0)
     ring.receiverHasBarrier.store(MemoryBarrier.isAvailable ? 1 : 0)
-    guard head & 7 == 0 else { throw .violation(mechanism, "a ring whose head is \(head)") }
+    guard head & 7 == 0 else { throw .violation(mechanism, "a ring whose head is \(head)", .open) }
   }
 
   func take(until deadline: Deadline) throws(ChannelError) -> UnsafeRawBufferPointer? {

@@ -50,7 +50,7 @@ final class RingSender: SenderTransport, CoalescingTransport, @unchecked Sendabl
     // An earlier sender of this name may have closed.
     ring.senderClosed.store(0)
     guard tail & 7 == 0, knownHead & 7 == 0, tail &- knownHead <= UInt64(ring.capacity) else {
-      throw .violation(mechanism, "a ring whose tail is \(tail) and whose head is \(knownHead)")
+      throw .violation(mechanism, "a ring whose tail is \(tail) and whose head is \(knownHead)", .open)
     }
   }
 

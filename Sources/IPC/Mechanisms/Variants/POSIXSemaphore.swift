@@ -1,3 +1,4 @@
+import Glibc
 import SystemCalls
 
 /// POSIX semaphores (sem_overview(7)): counters in shared memory, over futex(2). They carry tokens.
@@ -42,11 +43,25 @@ enum POSIXSemaphoreMechanism: KernelObjectMechanism {
         attachments: attached)
     }
 
+    /// A semaphore that isn't one any more, or has as many as it can, was changed by another process.
+    @inline(__always) private func checking<Result>(
+      _ operation: ChannelError.Operation, _ call: () throws(SystemError) -> Result
+    ) throws(ChannelError) -> Result {
+      do throws(SystemError) {
+        return try call()
+      } catch {
+        guard error.number == EINVAL || error.number == EOVERFLOW else {
+          throw ChannelError(error, operation, mechanism)
+        }
+        throw .violation(mechanism, "\(error.call.rawValue): \(error)", operation)
+      }
+    }
+
     private func semTimedwait(
       _ semaphore: POSIXSemaphore, until deadline: Deadline, _ operation: ChannelError.Operation
     ) throws(ChannelError) -> Bool {
       while true {
-        let took = try translating(operation, mechanism) { () throws(SystemError) in
+        let took = try checking(operation) { () throws(SystemError) in
           try semaphore.semTimedwait(nanoseconds: deadline.isNow ? 0 : deadline.remaining(atMost: slice))
         }
         if took { return true }
@@ -60,7 +75,7 @@ enum POSIXSemaphoreMechanism: KernelObjectMechanism {
         if owner.peersGone { throw .closed(.send, mechanism) }
         return false
       }
-      try translating(.send, mechanism) { () throws(SystemError) in try sent.semPost() }
+      try checking(.send) { () throws(SystemError) in try sent.semPost() }
       return true
     }
 
@@ -70,7 +85,7 @@ enum POSIXSemaphoreMechanism: KernelObjectMechanism {
         // Once more, for what the last sender left.
         guard try semTimedwait(sent, until: .now, .receive) else { return .ended }
       }
-      try translating(.receive, mechanism) { () throws(SystemError) in try free.semPost() }
+      try checking(.receive) { () throws(SystemError) in try free.semPost() }
       return .bytes(0)
     }
 

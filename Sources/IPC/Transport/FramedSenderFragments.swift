@@ -40,26 +40,44 @@ extension FramedSender {
         unsafe try put(head, bytes, .never) ? 1 : 0
       } > 0
     }
-    // The deadline may pass when the stream has some of the bytes already. So the message goes as a fragment with
-    // `more`, followed by an empty last fragment: until the very last byte, which holds the flags, is out, the message
-    // can still be given up.
-    let first = FrameHeader(stream: stream, count: bytes.count, more: true)
-    let last = FrameHeader(stream: stream, count: 0, continues: true)
-    let total = FrameHeader.size + bytes.count + FrameHeader.size
+    // The deadline may pass when the stream has some of the bytes already. So the message goes in fragments with `more`,
+    // followed by an empty last one: until the very last byte, which holds the flags, is out, the message can still be
+    // given up. What is given up inside a fragment has to be filled up, so that fragments aren't as long as messages.
+    var offset = 0
+    repeat {
+      let end = min(offset + Self.abandonableBytes, bytes.count)
+      let header = FrameHeader(stream: stream, count: end - offset, continues: offset > 0, more: true)
+      let body = unsafe UnsafeRawBufferPointer(rebasing: bytes[offset..<end])
+      guard unsafe try sendFragment(header, body, isLast: end == bytes.count, until: deadline) else {
+        return false
+      }
+      offset = end
+    } while offset < bytes.count
+    return true
+  }
+
+  private static let abandonableBytes = 1 << 18
+
+  /// One fragment of a message to a byte stream; behind the last, the empty one that ends the message.
+  private func sendFragment(
+    _ header: FrameHeader, _ body: UnsafeRawBufferPointer, isLast: Bool, until deadline: Deadline
+  ) throws(ChannelError) -> Bool {
+    let end = FrameHeader(stream: stream, count: 0, continues: true)
+    let total = FrameHeader.size + body.count + (isLast ? FrameHeader.size : 0)
     var done = 0
     while done < total {
-      let count = unsafe try write(from: done, first, bytes, last, until: deadline)
+      let count = unsafe try write(from: done, header, body, isLast ? end : nil, until: deadline)
       if count == 0 { break }
       done += count
     }
     if done == total { return true }
-    if done > 0 { abandon(after: done, first: first, bytes: bytes.count, last: last) }
+    if done > 0 { abandon(after: done, first: header, bytes: body.count, last: end) }
     return false
   }
 
   /// Writes what follows the first `done` bytes of header, message and last fragment.
   private func write(
-    from done: Int, _ first: FrameHeader, _ bytes: UnsafeRawBufferPointer, _ last: FrameHeader,
+    from done: Int, _ first: FrameHeader, _ bytes: UnsafeRawBufferPointer, _ last: FrameHeader?,
     until deadline: Deadline
   ) throws(ChannelError) -> Int {
     let bodyEnd = FrameHeader.size + bytes.count
@@ -68,13 +86,12 @@ extension FramedSender {
         unsafe try write(UnsafeRawBufferPointer(rebasing: head[done...]), bytes, deadline)
       }
     }
+    let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[min(done - FrameHeader.size, bytes.count)...])
+    guard let last else { return unsafe try write(rest, Self.none, deadline) }
     return unsafe try withHeader(last) { tail throws(ChannelError) in
-      if done < bodyEnd {
-        let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[(done - FrameHeader.size)...])
-        return unsafe try write(rest, tail, deadline)
-      }
-      let rest = unsafe UnsafeRawBufferPointer(rebasing: tail[(done - bodyEnd)...])
-      return unsafe try write(rest, Self.none, deadline)
+      if done < bodyEnd { return unsafe try write(rest, tail, deadline) }
+      return unsafe try write(
+        UnsafeRawBufferPointer(rebasing: tail[(done - bodyEnd)...]), Self.none, deadline)
     }
   }
 }

@@ -42,6 +42,26 @@ import TestSupport
       }
 
       @Test(
+        "a large message that is given up costs the stream little",
+        arguments: [Mechanism.pipe, .unix, .tcp])
+      func largeMessages(mechanism: Mechanism) throws {
+        let (pair, _) = try pair(mechanism)
+        let large = (0..<8_000_000).map { UInt8(truncatingIfNeeded: $0 % 251) }
+        #expect(try !pair.sender.send(large, until: .now))
+        var isSent = false
+        for _ in 0..<10_000 where !isSent {
+          #expect(try pair.receiver.receive(until: .now) == nil)
+          isSent = try pair.sender.send([1, 2, 3], until: .now)
+        }
+        #expect(isSent)
+        #expect(try pair.receiver.receive(until: .within(.seconds(20))) == [1, 2, 3])
+        let room = pair.receiver.bytesCarried
+        #expect(room < 7_000_000, "the zeros are shorter than the message: \(room) bytes came")
+        pair.sender.close()
+        pair.receiver.close()
+      }
+
+      @Test(
         "a message abandoned after any number of bytes never arrives, and the next one does",
         arguments: [Mechanism.pipe, .unix, .tcp])
       func everyByte(mechanism: Mechanism) throws {

@@ -89,6 +89,36 @@ extension AllTests {
       }
     }
 
+    @Test("large messages with a deadline arrive whole, or not at all, wherever they are given up")
+    func largeInAStream() throws {
+      var random = SeededRandom.printed()
+      for _ in 0..<10 {
+        let decoder = FrameDecoder()
+        var script = SeededRandom(seed: random.next())
+        let writer = ScriptedWriter(unit: 512, isStream: true) {
+          script.chance(12) ? 0 : Int.random(in: 1...200_000, using: &script)
+        } taken: {
+          decoder.feed($0)
+        }
+        var options = ChannelOptions()
+        options.wait = .block
+        let sender = FramedSender(.pipe, writer, options)
+        var (expected, found): ([[UInt8]], [[UInt8]]) = ([], [])
+        for _ in 0..<20 {
+          let message = [UInt8](
+            repeating: UInt8.random(in: 0...255, using: &random),
+            count: Int.random(in: 0...900_000, using: &random))
+          if try sender.send(message, until: .now) { expected.append(message) }
+          found += try decoder.drain()
+        }
+        _ = try sender.flush(until: .never)
+        found += try decoder.drain()
+        #expect(found == expected)
+        #expect(!expected.isEmpty && expected.count < 20)
+        sender.close()
+      }
+    }
+
     private func reserveAndSend(
       _ sender: any SenderTransport, _ message: [UInt8], more: Int, _ deadline: Deadline
     ) throws(ChannelError) -> Bool {

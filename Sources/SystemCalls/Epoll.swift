@@ -19,7 +19,7 @@ package struct Epoll: ~Copyable, Sendable {
 
   /// epoll_create1(2), closed on exec.
   package init() throws(SystemError) {
-    descriptor = Descriptor(owning: try system(.epollCreate1) { csystem_epoll_create1() })
+    descriptor = try making(.epollCreate1) { csystem_epoll_create1() }
   }
 
   /// Its own descriptor: readable when one of those that it watches is ready.

@@ -10,7 +10,7 @@ package enum Events {
     _ initial: UInt32 = 0, semaphore: Bool = false
   ) throws(SystemError) -> Descriptor {
     let flags = CSYSTEM_EFD_CLOEXEC | (semaphore ? CSYSTEM_EFD_SEMAPHORE : 0)
-    return Descriptor(owning: try system(.eventfd) { csystem_eventfd(initial, flags) })
+    return try making(.eventfd) { csystem_eventfd(initial, flags) }
   }
 
   /// write(2): adds one to the count.

@@ -37,7 +37,7 @@ package enum Files {
     if exclusive { flags |= O_EXCL }
     if nonblocking { flags |= O_NONBLOCK }
     if directory { flags |= O_DIRECTORY }
-    return Descriptor(owning: try system(.open) { unsafe Glibc.open(path, flags, mode) })
+    return try making(.open) { unsafe Glibc.open(path, flags, mode) }
   }
 
   /// mkfifo(3), for this user only.

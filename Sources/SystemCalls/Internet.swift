@@ -63,10 +63,9 @@ package enum Internet {
 
   /// socket(2) for TCP, closed on exec.
   package static func socket(_ address: Address) throws(SystemError) -> Descriptor {
-    Descriptor(
-      owning: try system(.socket) {
-        Glibc.socket(address.family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-      })
+    try making(.socket) {
+      Glibc.socket(address.family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    }
   }
 
   /// bind(2).

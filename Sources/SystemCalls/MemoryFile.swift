@@ -9,10 +9,9 @@ import Glibc
 
   /// memfd_create(2): an empty file without a name, closed on exec, which can be sealed.
   package static func memfdCreate() throws(SystemError) -> Descriptor {
-    Descriptor(
-      owning: try system(.memfdCreate) {
-        unsafe csystem_memfd_create("swift-ipc", CSYSTEM_MFD_CLOEXEC | CSYSTEM_MFD_ALLOW_SEALING)
-      })
+    try making(.memfdCreate) {
+      unsafe csystem_memfd_create("swift-ipc", CSYSTEM_MFD_CLOEXEC | CSYSTEM_MFD_ALLOW_SEALING)
+    }
   }
 
   /// ftruncate(2): gives the file its size, in zeros.

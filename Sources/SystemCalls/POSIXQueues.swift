@@ -8,12 +8,12 @@ package enum POSIXQueues {
   package static func mqOpen(
     creating name: String, messages: Int, size: Int
   ) throws(SystemError) -> Descriptor {
-    Descriptor(owning: try system(.mqOpen) { unsafe csystem_mq_create(name, messages, size) })
+    try making(.mqOpen) { unsafe csystem_mq_create(name, messages, size) }
   }
 
   /// mq_open(3) of a queue that exists.
   package static func mqOpen(_ name: String) throws(SystemError) -> Descriptor {
-    Descriptor(owning: try system(.mqOpen) { unsafe csystem_mq_open(name) })
+    try making(.mqOpen) { unsafe csystem_mq_open(name) }
   }
 
   /// mq_unlink(3).

@@ -8,12 +8,7 @@ package struct PipeEnds: ~Copyable {
 
   /// pipe2(2), closed on exec.
   package static func pipe2() throws(SystemError) -> PipeEnds {
-    var pair: (Int32, Int32) = (-1, -1)
-    try system(.pipe2) {
-      unsafe withUnsafeMutableBytes(of: &pair) { bytes in
-        unsafe csystem_pipe2(bytes.baseAddress!.assumingMemoryBound(to: Int32.self), O_CLOEXEC)
-      }
-    }
+    let pair = unsafe try makingPair(.pipe2) { unsafe csystem_pipe2($0, O_CLOEXEC) }
     return PipeEnds(reading: Descriptor(owning: pair.0), writing: Descriptor(owning: pair.1))
   }
 

@@ -33,7 +33,8 @@ package enum Processes {
   /// SIGPIPE gets its default action, no signal is blocked, and the child leads a group of its own, so that a Ctrl-C at the
   /// terminal reaches the parent alone.
   ///
-  /// - Parameter descriptors: The child's descriptors, from 0 on in this order. It has no others.
+  /// - Parameter descriptors: The child's descriptors, from 0 on in this order. It has no others. In the place of a standard
+  ///   stream that this process doesn't have, it gets one on which every call fails.
   package static func posixSpawn(
     _ path: String, arguments: [String], environment: [String], descriptors: [Int32]
   ) throws(SystemError) -> Int32 {
@@ -42,7 +43,7 @@ package enum Processes {
     var lifted: [Int32] = []
     defer { for descriptor in lifted { _ = Glibc.close(descriptor) } }
     for descriptor in descriptors {
-      lifted.append(try system(.fcntl) { fcntl(descriptor, F_DUPFD_CLOEXEC, max(base, 3)) })
+      lifted.append(try duplicate(descriptor, from: base))
     }
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)
@@ -76,6 +77,20 @@ package enum Processes {
     }
     spawned.store(true, ordering: .relaxed)
     return process
+  }
+
+  /// A duplicate with a number from `base` on, and above the standard streams.
+  private static func duplicate(_ descriptor: Int32, from base: Int32) throws(SystemError) -> Int32 {
+    let first = max(base, Descriptor.lastStandardStream + 1)
+    do throws(SystemError) {
+      return try system(.fcntl) { fcntl(descriptor, F_DUPFD_CLOEXEC, first) }
+    } catch {
+      guard error.number == EBADF, 0...Descriptor.lastStandardStream ~= descriptor else { throw error }
+      // Not closed in the child too, which may be a program that opens files under these numbers. Opened for the other
+      // direction: reading or writing fails with EBADF, as it does here.
+      let null = try Files.open("/dev/null", descriptor == 0 ? .write : .read)
+      return try system(.fcntl) { fcntl(null.raw, F_DUPFD_CLOEXEC, first) }
+    }
   }
 
   private static let spawned = Atomic<Bool>(false)
@@ -115,7 +130,7 @@ package enum Processes {
 
   /// pidfd_open(2): a descriptor of a process, readable when it has ended. It never becomes another process's.
   package static func pidfdOpen(_ process: Int32) throws(SystemError) -> Descriptor {
-    Descriptor(owning: try system(.pidfdOpen) { csystem_pidfd_open(process) })
+    try making(.pidfdOpen) { csystem_pidfd_open(process) }
   }
 
   /// kill(2) of a child that wasn't waited for yet, so that its id can't be another process's.

@@ -15,7 +15,7 @@ enum SocketTable {
     guard local.family == AF_INET || local.family == AF_INET6, local.host.count == remote.host.count else {
       return nil
     }
-    let netlink = Descriptor(owning: try system(.socket) { csystem_sock_diag_socket() })
+    let netlink = try making(.socket) { csystem_sock_diag_socket() }
     let (mine, theirs) = (Array(local.host), Array(remote.host))
     try system(.send) {
       unsafe csystem_sock_diag_send(

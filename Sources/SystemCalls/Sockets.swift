@@ -26,29 +26,26 @@ package enum Sockets {
 
   /// socketpair(2) of Unix sockets.
   package static func socketpair(_ kind: Kind) throws(SystemError) -> SocketEnds {
-    var pair: (Int32, Int32) = (-1, -1)
-    try system(.socketpair) {
-      unsafe withUnsafeMutableBytes(of: &pair) { bytes in
-        unsafe Glibc.socketpair(
-          AF_UNIX, type(kind), 0, bytes.baseAddress!.assumingMemoryBound(to: Int32.self))
-      }
-    }
+    let pair = unsafe try makingPair(.socketpair) { unsafe Glibc.socketpair(AF_UNIX, type(kind), 0, $0) }
     return SocketEnds(one: Descriptor(owning: pair.0), other: Descriptor(owning: pair.1))
   }
 
   /// socket(2) of the Unix family.
-  package static func socket(unix kind: Kind) throws(SystemError) -> Descriptor {
-    Descriptor(owning: try system(.socket) { Glibc.socket(AF_UNIX, type(kind), 0) })
+  ///
+  /// - Parameter nonblocking: Whether its calls don't wait, of which connect(2) is one: for a place in the listener's queue.
+  package static func socket(unix kind: Kind, nonblocking: Bool = false) throws(SystemError) -> Descriptor {
+    try making(.socket) {
+      Glibc.socket(AF_UNIX, type(kind) | (nonblocking ? Int32(SOCK_NONBLOCK.rawValue) : 0), 0)
+    }
   }
 
   /// Throws unless a socket is bound to a path: ECONNREFUSED when only the file is left, ENOENT when there is none.
   ///
   /// connect(2) of a datagram socket, a type that no listener here has: the listener isn't disturbed.
   package static func probe(path: String) throws(SystemError) {
-    let socket = Descriptor(
-      owning: try system(.socket) {
-        Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-      })
+    let socket = try making(.socket) {
+      Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    }
     do throws(SystemError) {
       try connect(socket, path: path)
     } catch {
@@ -82,7 +79,7 @@ package enum Sockets {
 
   /// accept4(2).
   package static func accept(_ socket: borrowing Descriptor) throws(SystemError) -> Descriptor {
-    Descriptor(owning: try system(.accept4) { csystem_accept4(socket.raw) })
+    try making(.accept4) { csystem_accept4(socket.raw) }
   }
 
   /// getsockopt(2) with SO_PEERCRED: the user of the process that connected a Unix socket's other end.
@@ -164,7 +161,7 @@ package enum Sockets {
   {
     var descriptor: Int32 = -1
     try system(.recvmsg) { unsafe csystem_recvmsg_descriptor(socket.raw, &descriptor) }
-    return descriptor < 0 ? nil : Descriptor(owning: descriptor)
+    return descriptor < 0 ? nil : try Descriptor(owning: descriptor).aboveStandardStreams()
   }
 
   /// shutdown(2) with SHUT_WR: the peer reads the end.

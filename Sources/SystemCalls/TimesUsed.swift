@@ -59,8 +59,9 @@ package struct ThreadTimes: ~Copyable {
 
   /// Of the calling thread.
   package init() throws(SystemError) {
-    schedstat = Descriptor(
-      owning: try system(.open) { unsafe Glibc.open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC) })
+    schedstat = try making(.open) {
+      unsafe Glibc.open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC)
+    }
   }
 
   /// The calling thread's times. pread(2), clock_gettime(2), getrusage(2): not through the gate, which would count them.

@@ -8,7 +8,7 @@ import ToyMechanism
 // over `report`. Without these endpoints it executes one order, its arguments, and answers on standard output: a process
 // of another user is asked that way, because it couldn't use what it inherits. With the argument `actors` it hosts
 // actors; with `worker` it is the worker of a pool, with `pool-of-integers` a pool itself; with `phases` it takes a channel through its phases under strace(1);
-// with `program` it is a program that `runProgram` runs.
+// with `program` it is a program that `runProgram` runs; with `closed-streams` one without some of its standard streams.
 Catalogue.add(SocketPairMechanism.self)
 let arguments = CommandLine.arguments.dropFirst()
 // An error is one line: a crash would start a backtracer, which outlives a killed process.
@@ -30,6 +30,8 @@ runProgram {
     exit(TestWorker.forget() == .notServed ? 42 : 1)
   } else if arguments.first == PhasedRun.role {
     PhasedRun.main(Array(arguments.dropFirst()))
+  } else if arguments.first == ClosedStreams.role {
+    try ClosedStreams.run(arguments.last ?? "")
   } else if arguments.first == ProgramRun.role {
     runProgram {
       var channel = try Channel<String>(over: .pipe)

@@ -68,6 +68,26 @@ extension AllSystemCallsTests {
       #expect(closesOnExec(raw), "the parent's own stays as it was")
     }
 
+    @Test("a child has no other file under the number of a standard stream that its parent lacks")
+    func missingStandardStream() throws {
+      let output = try PipeEnds.pipe2()
+      let saved = fcntl(0, F_DUPFD_CLOEXEC, 100)
+      close(0)
+      let ended = Result {
+        try shell("read line; echo $?; readlink /proc/self/fd/0", [0, output.writing.raw, 2])
+      }
+      let isFree = !isOpen(0)
+      if saved >= 0 {
+        dup2(saved, 0)
+        close(saved)
+      }
+      #expect(isFree)
+      #expect(try ended.get().0 == .code(0))
+      // Reading fails there as it does here.
+      let text = String(decoding: try read(output.reading.raw, 100), as: UTF8.self)
+      #expect(text.hasSuffix("/dev/null\n") && !text.hasPrefix("0\n"), "\(text)")
+    }
+
     @Test("a spawn leaves no descriptor open in the parent")
     func spawnLeavesNoDescriptors() throws {
       let before = try Files.names(in: "/proc/self/fd").count

@@ -70,6 +70,17 @@ extension AllTests {
       #expect(result.output == "1\n")
     }
 
+    /// What it prints goes into no channel, and a child has nothing of its channels either.
+    @Test(arguments: ["<&-", ">&-", "2>&-", "<&- >&-", ">&- 2>&-", "<&- 2>&-", "<&- >&- 2>&-"])
+    func channelsLeaveTheStandardStreamsFree(_ redirection: String) throws {
+      Watchdog.at(redirection)
+      let command = Self.command(["ipc-peer", "closed-streams"], Self.output)
+      let result = try Self.run(
+        "exec \(command) < /dev/null > \(Self.errors) 2> \(Self.errors) \(redirection)")
+      #expect(result.exit == .code(0))
+      #expect(result.output == "", "what the program found wrong")
+    }
+
     // MARK: Running a program
 
     private static let output = Workspace.directory + "/files/output"

@@ -145,6 +145,14 @@ package enum Internet {
     return listedOwner(local: theirs.port, remote: mine.port)
   }
 
+  /// The user of the process that listens at an address, in the same way.
+  package static func listenerOwner(_ address: Address) -> PeerOwner {
+    // The peer of a listener is no host and no port.
+    let none = Address(family: address.family, bytes: [UInt8](repeating: 0, count: address.bytes.count))
+    if let found = try? SocketTable.owner(local: address, remote: none), found != .elsewhere { return found }
+    return listedOwner(local: address.port, remote: 0)
+  }
+
   /// The same, from the text of the whole table.
   static func listedOwner(local theirs: Int, remote mine: Int) -> PeerOwner {
     var found = PeerOwner.elsewhere

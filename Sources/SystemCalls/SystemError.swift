@@ -10,6 +10,9 @@ package struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
     self.call = call
   }
 
+  /// A call that would have to wait longer than it may.
+  package init(waiting call: SystemCall) { self.init(EAGAIN, call) }
+
   /// The C library's text for the errno: "No such file or directory". strerror(3).
   package var description: String { Self.text(number) }
 

@@ -151,6 +151,14 @@ extension ChannelError {
     )
   }
 
+  /// A process listens and doesn't let this sender in.
+  static func noAnswer(_ mechanism: Mechanism, _ place: String) -> ChannelError {
+    ChannelError(
+      .noReceiver, .open, mechanism,
+      "the process that listens on \(place) doesn't answer: it may be stopped, or be no receiver of a channel; start the receiver, or wait longer for it with Sender(to:within:)"
+    )
+  }
+
   static func truncated(_ bytes: [UInt8], _ mechanism: Mechanism) -> ChannelError {
     ChannelError(
       .truncatedMessage, .receive, mechanism,

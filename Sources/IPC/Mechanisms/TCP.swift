@@ -118,20 +118,28 @@ enum TCPMechanism: MechanismImplementation {
   private static let ownerAttempts = 20
   private static let ownerPause: UInt64 = 500_000
 
-  /// Whether the peer may be there: every process of another machine, this user's of this one.
-  private static func admits(_ socket: borrowing Descriptor) throws(SystemError) -> Bool {
+  /// A peer, as far as it matters whether it may be there.
+  private enum Peer {
+    /// A process of another machine, or this user's of this one.
+    case admitted
+    case anotherUsers
+    /// A process of this machine that has closed the connection, or ended.
+    case gone
+  }
+
+  private static func peer(_ socket: borrowing Descriptor) throws(SystemError) -> Peer {
     let isLoopback = try Internet.getpeername(socket).isLoopback
     // The connection may not be accepted yet; and where the kernel's table is only to be had as text, which is read in
     // pieces, a line can slip through between two of them.
     for _ in 0..<ownerAttempts {
       switch try Internet.peerOwner(socket) {
-      case .user(let user): return user == CurrentProcess.user
+      case .user(let user): return user == CurrentProcess.user ? .admitted : .anotherUsers
       // Another machine's.
-      case .elsewhere where !isLoopback: return true
+      case .elsewhere where !isLoopback: return .admitted
       case .elsewhere, .noProcess: Clock.sleep(nanoseconds: ownerPause)
       }
     }
-    return false
+    return .gone
   }
 
   private static let pairAttempts = 1000
@@ -176,12 +184,18 @@ enum TCPMechanism: MechanismImplementation {
   ) throws(ChannelError) -> any SenderTransport {
     let targets = try resolve(address, passive: false)
     var backoff = Backoff(deadline)
+    var last = ChannelError.noReceiver(mechanism, address.target)
     repeat {
       for target in targets {
-        if let sender = try connect(to: target, address, until: deadline) { return sender }
+        do throws(ChannelError) {
+          return try connect(to: target, address, until: deadline)
+        } catch {
+          guard error.meansNoReceiver else { throw error }
+          last = error
+        }
       }
     } while backoff.pause()
-    throw .noReceiver(mechanism, address.target)
+    throw last
   }
 
   /// A connection whose receiver has answered.
@@ -209,6 +223,7 @@ enum TCPMechanism: MechanismImplementation {
           throw error
         }
       case .otherVersion(let version) where isAdmitted: throw .versionMismatch(version, .open, mechanism)
+      case .ended, .pending: throw .noAnswer(mechanism, address.target)
       default:
         throw ChannelError(
           .notAllowed, .open, mechanism,
@@ -223,13 +238,17 @@ enum TCPMechanism: MechanismImplementation {
     }
   }
 
-  /// Returns nil if no process receives there now.
+  /// - Throws: `noReceiver` if no process receives there now, or none that answers.
   private static func connect(
     to target: Internet.Address, _ address: Address, until deadline: Deadline
-  ) throws(ChannelError) -> (any SenderTransport)? {
-    try answered(target, address, until: deadline)?.sender(address)
+  ) throws(ChannelError) -> any SenderTransport {
+    switch try answered(target, address, until: deadline) {
+    case .some(let answered): return try answered.sender(address)
+    case .none: throw .noReceiver(mechanism, address.target)
+    }
   }
 
+  /// Returns nil if no process receives there now.
   private static func answered(
     _ target: Internet.Address, _ address: Address, until deadline: Deadline
   ) throws(ChannelError) -> Answered? {
@@ -238,10 +257,20 @@ enum TCPMechanism: MechanismImplementation {
       guard try Internet.connect(socket, target, nanoseconds: deadline.remaining) else { return nil }
       try setOptions(socket, address.options)
       let answer = try Handshake.receive(socket, isStream: true, until: deadline)
-      if case .timedOut = answer { return nil }
-      // Now that it is accepted: before, the kernel's table doesn't say which user's the peer is.
-      let isAdmitted = try admits(socket)
-      return Answered(socket, answer, isAdmitted: isAdmitted)
+      switch answer {
+      case .pending, .refused: return Answered(socket, answer, isAdmitted: false)
+      case .ended:
+        // The receiver is dying, most likely. Another user's ends the connection too, and listens on.
+        let isForeign =
+          if case .user(let user) = Internet.listenerOwner(target) { user != CurrentProcess.user } else {
+            false
+          }
+        return Answered(socket, isForeign ? .refused : .ended, isAdmitted: false)
+      case .received, .otherVersion:
+        // Now that it is accepted: before, the kernel's table doesn't say which user's the peer is.
+        let peer = try peer(socket)
+        return Answered(socket, peer == .gone ? .ended : answer, isAdmitted: peer == .admitted)
+      }
     } catch {
       if error.meansTimedOut || error.meansRefused { return nil }
       throw ChannelError(error, .open, mechanism, address.target)
@@ -258,7 +287,7 @@ enum TCPMechanism: MechanismImplementation {
       try Sockets.listen(listener)
       return try ListeningReceiver(
         mechanism, listener, address.options,
-        admits: { (socket) throws(SystemError) in try admits(socket) },
+        admits: { (socket) throws(SystemError) in try peer(socket) == .admitted },
         reader: { TCPReader(mechanism, $0, unitBytes: unitBytes, isStream: true) })
     } catch {
       if error.meansTaken {

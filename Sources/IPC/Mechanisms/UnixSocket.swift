@@ -5,8 +5,8 @@ import SystemCalls
 ///
 /// - Opening: socketpair(2) makes both ends of a channel without a name. With a path, the receiver makes a socket(2),
 ///   binds it with bind(2) to a file, which fchmod(2) gives mode 0600, and listens; a thread accepts (accept4(2)) and
-///   tells the receiver through an eventfd(2). Receivers that make or remove a file take turns: flock(2) on the
-///   directory; a connect(2) tells whether a process still listens behind an old file. A sender connects with
+///   tells the receiver through an eventfd(2). Receivers that make a file take turns: flock(2) on a file beside it, which
+///   is removed at once; a connect(2) tells whether a process still listens behind an old file. A sender connects with
 ///   connect(2). Each process asks for its peer's user with getsockopt(2), SO_PEERCRED; the acceptor then sends a
 ///   greeting, which lets the sender in.
 /// - Sending: sendmsg(2) with MSG_NOSIGNAL sends header and message in one call, MSG_DONTWAIT where it must not
@@ -26,7 +26,8 @@ enum UnixSocketMechanism: MechanismImplementation {
     addressForm: "unix:/path",
     systemCalls: MechanismTraits.SystemCalls(
       open: [
-        "socketpair", "socket", "setsockopt", "openat", "flock", "newfstatat", "fchmod", "bind", "listen",
+        "socketpair", "socket", "setsockopt", "openat", "flock", "newfstatat", "fchmod", "bind", "unlink",
+        "listen",
         "eventfd2", "fcntl", "accept4", "connect", "getsockopt", "ppoll", "write", "sendmsg", "recvmsg",
         "shutdown", "close",
       ], send: ["sendmsg"], receive: ["recvmsg", "ppoll", "read"],
@@ -87,42 +88,52 @@ enum UnixSocketMechanism: MechanismImplementation {
     _ address: Address, until deadline: Deadline
   ) throws(ChannelError) -> any SenderTransport {
     let path = try address.path()
-    let kind = kind(address.options)
     var backoff = Backoff(deadline)
+    var last: ChannelError?
     repeat {
       do throws(ChannelError) {
-        let socket = try translating(.open, mechanism, path) { () throws(SystemError) in
-          let socket = try Sockets.socket(unix: kind)
-          try setCapacity(socket, address.options)
-          return socket
-        }
-        try SocketPath.connect(socket, to: path, mechanism)
-        let answer = try translating(
-          .open, mechanism, path,
-          { () throws(SystemError) in
-            try Handshake.receive(socket, isStream: kind == .stream, until: deadline)
-          })
-        switch answer {
-        case .received(let type):
-          do throws(ChannelError) {
-            try MessageType.check(Handshake.type(address.options), type, .open, mechanism)
-          } catch {
-            Handshake.sendHello(socket, address.options.messageType)
-            throw error
-          }
-          let sender = FramedSender(
-            mechanism, writer(socket, kind, address.options), address.options, hello: .eachConnection(type))
-          sender.sayHello()
-          return sender
-        case .otherVersion(let version): throw .versionMismatch(version, .open, mechanism)
-        case .refused: throw SocketPath.anotherUser(path, mechanism)
-        case .timedOut: break
-        }
+        return try connect(to: path, address.options, until: deadline)
       } catch {
         guard error.meansNoReceiver else { throw error }
+        last = error
       }
     } while backoff.pause()
+    // What the kernel says is about the path; a receiver that doesn't answer, about the process.
+    if let last, last.code == .noReceiver { throw last }
     throw .noReceiver(mechanism, at: path)
+  }
+
+  private static func connect(
+    to path: String, _ options: ChannelOptions, until deadline: Deadline
+  ) throws(ChannelError) -> any SenderTransport {
+    let kind = kind(options)
+    let socket = try translating(.open, mechanism, path) { () throws(SystemError) in
+      let socket = try Sockets.socket(unix: kind, nonblocking: true)
+      try setCapacity(socket, options)
+      return socket
+    }
+    try SocketPath.connect(socket, to: path, mechanism)
+    let answer = try translating(.open, mechanism, path) { () throws(SystemError) in
+      try socket.setNonblocking(false)
+      return try Handshake.receive(socket, isStream: kind == .stream, until: deadline)
+    }
+    switch answer {
+    case .received(let type):
+      do throws(ChannelError) {
+        try MessageType.check(Handshake.type(options), type, .open, mechanism)
+      } catch {
+        Handshake.sendHello(socket, options.messageType)
+        throw error
+      }
+      let sender = FramedSender(
+        mechanism, writer(socket, kind, options), options, hello: .eachConnection(type))
+      sender.sayHello()
+      return sender
+    case .otherVersion(let version): throw .versionMismatch(version, .open, mechanism)
+    case .refused: throw SocketPath.anotherProgram(path, mechanism)
+    // The receiver is dying, most likely: the next one may be there before the deadline.
+    case .ended, .pending: throw .noAnswer(mechanism, path)
+    }
   }
 
   static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {

@@ -10,21 +10,44 @@ final class Acceptor: Sendable {
   /// How long the thread pauses when no descriptor is left, in nanoseconds: the connections wait in the kernel.
   private static let pause: UInt64 = 10_000_000
 
-  /// - Parameter handle: checks a connection and answers it, on the thread. An error closes that connection.
+  /// - Parameter handle: checks a connection and answers it, on the thread, without waiting for the peer. An error closes that
+  ///   connection.
   init(
     _ listener: consuming Descriptor,
     handle: @escaping @Sendable (borrowing Descriptor) throws(SystemError) -> Void
   ) throws(SystemError) {
     self.listener = listener
-    try Threads.start(name: "ipc-acceptor") { while self.acceptOne(handle) {} }
+    try Threads.start(name: "ipc-acceptor") {
+      while self.repeats({ () throws(SystemError) in try handle(try Sockets.accept(self.listener)) }) {}
+    }
   }
 
-  /// Returns false once the acceptor is closed.
-  private func acceptOne(_ handle: (borrowing Descriptor) throws(SystemError) -> Void) -> Bool {
+  /// Accepts connections whose peers speak first. One that is silent keeps no other waiting.
+  /// - Parameters:
+  ///   - admits: whether the peer may connect at all.
+  ///   - handle: answers a peer that has sent its handshake, as above.
+  init(
+    _ listener: consuming Descriptor,
+    admits: @escaping @Sendable (borrowing Descriptor) throws(SystemError) -> Bool,
+    afterHandshake handle:
+      @escaping @Sendable (borrowing Descriptor, MessageType?) throws(SystemError) -> Void
+  ) throws(SystemError) {
+    self.listener = listener
+    try Threads.start(name: "ipc-acceptor") {
+      var newcomers = Newcomers()
+      while self.repeats({ () throws(SystemError) in
+        if try newcomers.serve(self.listener, handle), !self.isClosed.load(ordering: .acquiring) {
+          let socket = try Sockets.accept(self.listener)
+          if try admits(socket) { newcomers.add(socket) }
+        }
+      }) {}
+    }
+  }
+
+  /// Makes one step. Returns false once the acceptor is closed.
+  private func repeats(_ step: () throws(SystemError) -> Void) -> Bool {
     do throws(SystemError) {
-      let socket = try Sockets.accept(listener)
-      if isClosed.load(ordering: .acquiring) { return false }
-      try handle(socket)
+      try step()
     } catch {
       if !isClosed.load(ordering: .acquiring), !error.meansClosed { Clock.sleep(nanoseconds: Self.pause) }
     }
@@ -38,6 +61,55 @@ final class Acceptor: Sendable {
   }
 }
 
+/// Connections whose peers haven't sent all of their handshake yet.
+private struct Newcomers {
+  private final class Newcomer {
+    let socket: Descriptor
+    var reader = Handshake.Reader(isStream: true)
+    let deadline = Deadline.within(Newcomers.longest)
+
+    init(_ socket: consuming Descriptor) { self.socket = socket }
+  }
+
+  /// How long one may take. A process that is stopped meanwhile connects again.
+  private static let longest = Duration.seconds(1)
+  /// When more wait, the one that has waited longest has to connect again.
+  private static let most = 64
+
+  private var waiting: [Newcomer] = []
+
+  mutating func add(_ socket: consuming Descriptor) {
+    if waiting.count == Self.most { waiting.removeFirst() }
+    waiting.append(Newcomer(socket))
+  }
+
+  /// Waits for a handshake or a connection, and answers the handshakes.
+  /// - Returns: whether a connection waits.
+  mutating func serve(
+    _ listener: borrowing Descriptor,
+    _ handle: (borrowing Descriptor, MessageType?) throws(SystemError) -> Void
+  ) throws(SystemError) -> Bool {
+    var entries = [PollEntry(listener.raw, read: true)] + waiting.map { PollEntry($0.socket.raw, read: true) }
+    // The first came first.
+    try ppoll(&entries, nanoseconds: waiting.first?.deadline.remaining)
+    let found = zip(waiting, entries.dropFirst())
+    waiting = []
+    for (newcomer, entry) in found {
+      guard entry.readable || entry.hungUp else {
+        if !newcomer.deadline.hasPassed { waiting.append(newcomer) }
+        continue
+      }
+      // A failure of one connection ends that one alone.
+      switch try? newcomer.reader.read(newcomer.socket) {
+      case .received(let type): try? handle(newcomer.socket, type)
+      case .pending: waiting.append(newcomer)
+      default: break
+      }
+    }
+    return entries[0].readable || entries[0].hungUp
+  }
+}
+
 /// What an acceptor says to a sender that it lets in: the version of the wire formats in one byte, and the type of the
 /// channel's messages. The sender compares both before it sends anything. Over `memfd` the sender speaks first.
 enum Handshake {
@@ -46,9 +118,12 @@ enum Handshake {
     case received(MessageType?)
     /// The peer has another version.
     case otherVersion(Int)
-    /// The peer has closed the connection, or sent something else.
+    /// The peer has closed the connection without a word: it is dying, or doesn't let this process in.
+    case ended
+    /// The peer has sent something else.
     case refused
-    case timedOut
+    /// Not all bytes have come.
+    case pending
   }
 
   /// What can be a version. Any other byte, as a letter, is another program's.
@@ -79,40 +154,62 @@ enum Handshake {
 
   /// Waits for version and type.
   /// - Parameter isStream: whether the bytes may arrive in pieces, and others may follow.
+  /// - Returns: ``Answer/pending`` if the deadline passes.
   static func receive(
     _ socket: borrowing Descriptor, isStream: Bool, until deadline: Deadline
   ) throws(SystemError) -> Answer {
-    var bytes: [UInt8] = []
-    // A packet comes whole. In a stream the version comes first: an older peer sends nothing else.
-    var wanted = isStream ? 1 : headBytes + MessageType.longestName
-    while bytes.count < wanted {
-      guard try ppoll(socket.raw, read: true, nanoseconds: deadline.remaining) else { return .timedOut }
-      do throws(SystemError) {
-        var piece = [UInt8](repeating: 0, count: wanted - bytes.count)
-        let raw = socket.raw
-        var span = piece.mutableSpan
-        let count = unsafe try span.withUnsafeMutableBytes { buffer throws(SystemError) in
-          var truncated = false
-          return unsafe try Sockets.recvmsg(raw, into: buffer, wait: false, truncated: &truncated)
-        }
-        if count == 0 { return .refused }
-        bytes += piece.prefix(count)
-      } catch {
-        if error.meansClosed { return .refused }
-        if error.wouldBlock { continue }
-        throw error
-      }
-      if Int(bytes[0]) != WireFormat.version {
-        return versions.contains(bytes[0]) ? .otherVersion(Int(bytes[0])) : .refused
-      }
-      if !isStream { break }
-      if bytes.count == 1 { wanted = headBytes }
-      if bytes.count == headBytes {
-        guard let name = MessageType.nameBytes(bytes.span.extracting(1...)) else { return .refused }
-        wanted = headBytes + name
-      }
+    var reader = Reader(isStream: isStream)
+    while try ppoll(socket.raw, read: true, nanoseconds: deadline.remaining) {
+      let answer = try reader.read(socket)
+      if case .pending = answer { continue }
+      return answer
     }
-    guard let described = MessageType.Described(bytes.span.extracting(1...)) else { return .refused }
-    return .received(described.type)
+    return .pending
+  }
+
+  /// Reads version and type as their bytes come.
+  struct Reader {
+    private let isStream: Bool
+    private var bytes: [UInt8] = []
+    /// How many bytes there must be: not more of a stream, whose next bytes may bring descriptors.
+    private var wanted: Int
+
+    init(isStream: Bool) {
+      self.isStream = isStream
+      // A packet comes whole. In a stream the version comes first: an older peer sends nothing else.
+      wanted = isStream ? 1 : headBytes + MessageType.longestName
+    }
+
+    /// Reads what is there. Never waits.
+    mutating func read(_ socket: borrowing Descriptor) throws(SystemError) -> Answer {
+      while bytes.count < wanted {
+        do throws(SystemError) {
+          var piece = [UInt8](repeating: 0, count: wanted - bytes.count)
+          let raw = socket.raw
+          var span = piece.mutableSpan
+          let count = unsafe try span.withUnsafeMutableBytes { buffer throws(SystemError) in
+            var truncated = false
+            return unsafe try Sockets.recvmsg(raw, into: buffer, wait: false, truncated: &truncated)
+          }
+          if count == 0 { return bytes.isEmpty ? .ended : .refused }
+          bytes += piece.prefix(count)
+        } catch {
+          if error.meansClosed { return bytes.isEmpty ? .ended : .refused }
+          if error.wouldBlock { return .pending }
+          throw error
+        }
+        if Int(bytes[0]) != WireFormat.version {
+          return versions.contains(bytes[0]) ? .otherVersion(Int(bytes[0])) : .refused
+        }
+        if !isStream { break }
+        if bytes.count == 1 { wanted = headBytes }
+        if bytes.count == headBytes {
+          guard let name = MessageType.nameBytes(bytes.span.extracting(1...)) else { return .refused }
+          wanted = headBytes + name
+        }
+      }
+      guard let described = MessageType.Described(bytes.span.extracting(1...)) else { return .refused }
+      return .received(described.type)
+    }
   }
 }

@@ -48,6 +48,7 @@ final class ListeningReceiver: ReceiverTransport {
   /// - Parameters:
   ///   - admits: whether the peer of a connection may send.
   ///   - reader: reads from an accepted socket.
+  ///   - onClose: removes the socket's name.
   init(
     _ mechanism: Mechanism, _ listener: consuming Descriptor, _ options: ChannelOptions,
     admits: @escaping @Sendable (borrowing Descriptor) throws(SystemError) -> Bool,
@@ -202,11 +203,12 @@ final class ListeningReceiver: ReceiverTransport {
   func close() {
     if isClosed { return }
     isClosed = true
+    // While the socket is bound: no other process can have replaced its file by its own.
+    onClose()
     arrivals.close()
     acceptor.close()
     epoll = nil
     connections = []
-    onClose()
   }
 
   func transfer() throws(ChannelError) -> EndpointTransfer {

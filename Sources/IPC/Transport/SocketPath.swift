@@ -2,31 +2,56 @@ import SystemCalls
 
 /// The files that Unix sockets are bound to.
 enum SocketPath {
+  /// How long another process of this user may take to open the path. It takes microseconds, unless it is stopped.
   private static let lockTime = Duration.seconds(5)
+  private static let lockSuffix = ".lock"
 
   /// Binds and listens at a path, in the place of a file that no process listens behind any more: bind(2), listen(2).
+  ///
+  /// Two receivers that both find a dead one's file must not remove each other's: they take turns, with flock(2) on a file
+  /// beside it, which only this user can open, and which is removed at once. Not on the folder, which others can lock too.
   /// - Returns: the file's inode.
   static func listen(_ socket: borrowing Descriptor, at path: String) throws(SystemError) -> UInt64? {
-    let directory = path.lastIndex(of: "/").map { String(path[..<$0]) + "/" } ?? "."
-    // Two receivers that both find a dead one's file must not remove each other's: the directory is the lock.
-    let lock = try Files.open(directory, .read, directory: true)
-    var backoff = Backoff(.within(lockTime))
-    while try !Files.flock(lock, wait: false), backoff.pause() {}
-    try removeUnused(path)
-    try Sockets.bind(socket, path: path)
-    withExtendedLifetime(lock) {}
+    let lockPath = path + lockSuffix
+    switch try lock(lockPath, for: path) {
+    case .some(let lock):
+      defer { try? Files.unlink(lockPath) }
+      if isUnused(path) { try Files.unlink(path) }
+      try Sockets.bind(socket, path: path)
+      withExtendedLifetime(lock) {}
+    case .none: try Sockets.bind(socket, path: path)
+    }
     try Sockets.listen(socket)
     return (try? Files.stat(path))?.inode
   }
 
-  /// Removes a socket's file of this user's that no process listens behind any more.
-  private static func removeUnused(_ path: String) throws(SystemError) {
+  /// The lock; nil if it can't be had, or isn't needed: then nothing is removed, and bind(2) says why the path can't be
+  /// used.
+  private static func lock(_ lockPath: String, for path: String) throws(SystemError) -> Descriptor? {
+    var backoff = Backoff(.within(lockTime))
+    repeat {
+      guard let file = try? Files.open(lockPath, .readWrite, create: true),
+        let mine = try? Files.fstat(file), mine.kind == .regular, mine.owner == CurrentProcess.user
+      else { return nil }
+      // The process that had it before may have removed it between the two calls.
+      if try Files.flock(file, wait: false) {
+        if (try? Files.stat(lockPath))?.inode == mine.inode { return file }
+      } else if let found = try? Files.stat(path), found.kind != .socket || !isUnused(path) {
+        return nil
+      }
+    } while backoff.pause()
+    throw SystemError(waiting: .flock)
+  }
+
+  /// Whether the path has a socket's file of this user's that no process listens behind any more.
+  private static func isUnused(_ path: String) -> Bool {
     guard let status = try? Files.stat(path), status.kind == .socket, status.owner == CurrentProcess.user
-    else { return }
+    else { return false }
     do throws(SystemError) {
       try Sockets.probe(path: path)
+      return false
     } catch {
-      if error.meansRefused { try Files.unlink(path) }
+      return error.meansRefused
     }
   }
 
@@ -35,9 +60,10 @@ enum SocketPath {
     if let inode, (try? Files.stat(path))?.inode == inode { try? Files.unlink(path) }
   }
 
-  /// Connects to the socket at a path: connect(2).
+  /// Connects to the socket at a path: connect(2). Never waits.
+  /// - Parameter socket: in non-blocking mode.
   /// - Throws: `wrongKind` if the path holds something else, `notAllowed` if another user listens; the kernel's error,
-  ///   which may mean that no process listens (``ChannelError/meansNoReceiver``).
+  ///   which may mean that no process listens, or takes in connections, now (``ChannelError/meansNoReceiver``).
   static func connect(
     _ socket: borrowing Descriptor, to path: String, _ mechanism: Mechanism
   ) throws(ChannelError) {
@@ -53,13 +79,21 @@ enum SocketPath {
           .wrongKind, .open, mechanism,
           "\(path) is a socket of another type: write ?type=stream or ?type=packet")
       }
+      // As many connections wait as the listener allows.
+      if error.wouldBlock { throw .noAnswer(mechanism, path) }
       throw ChannelError(error, at: path, mechanism)
     }
-    guard user == CurrentProcess.user else { throw anotherUser(path, mechanism) }
+    guard user == CurrentProcess.user else { throw anotherUser(user, path, mechanism) }
   }
 
-  static func anotherUser(_ path: String, _ mechanism: Mechanism) -> ChannelError {
-    ChannelError(.notAllowed, .open, mechanism, "\(path) is another user's: use another path")
+  private static func anotherUser(_ user: UInt32, _ path: String, _ mechanism: Mechanism) -> ChannelError {
+    ChannelError(.notAllowed, .open, mechanism, "\(path) is user \(user)'s: use another path")
+  }
+
+  static func anotherProgram(_ path: String, _ mechanism: Mechanism) -> ChannelError {
+    ChannelError(
+      .wrongKind, .open, mechanism,
+      "a program that isn't a channel's receiver listens on \(path): use another path")
   }
 
   static func wrongKind(_ path: String, _ mechanism: Mechanism) -> ChannelError {
@@ -69,8 +103,23 @@ enum SocketPath {
 
   /// Why a receiver can't have a path.
   static func explain(_ error: SystemError, _ path: String, _ mechanism: Mechanism) -> ChannelError {
+    if error.call == .flock {
+      return ChannelError(
+        .busy, .open, mechanism,
+        "another process is opening \(path), and doesn't finish: it may be stopped; continue or end it, or use another path"
+      )
+    }
     guard error.meansTaken else { return ChannelError(error, at: path, mechanism) }
-    if let status = try? Files.stat(path), status.kind != .socket { return wrongKind(path, mechanism) }
+    if let status = try? Files.stat(path) {
+      if status.kind != .socket { return wrongKind(path, mechanism) }
+      if status.owner != CurrentProcess.user { return anotherUser(status.owner, path, mechanism) }
+    }
+    if isUnused(path) {
+      return ChannelError(
+        .notAllowed, .open, mechanism,
+        "\(path) is what a receiver that died has left, and it can't be replaced: \(path)\(lockSuffix) must be a file of this user's, or not be there"
+      )
+    }
     return ChannelError(
       .busy, .open, mechanism,
       "\(path) already has its one receiver: close that receiver, or use another path")

@@ -63,6 +63,8 @@ extension SystemError {
 }
 
 extension ChannelError {
-  /// The kernel says that no process receives there: a sender that opens a name tries again.
-  var meansNoReceiver: Bool { errno == ECONNREFUSED || errno == ENOENT || errno == ENXIO }
+  /// No process receives there now: a sender that opens a name tries again.
+  var meansNoReceiver: Bool {
+    errno == ECONNREFUSED || errno == ENOENT || errno == ENXIO || code == .noReceiver
+  }
 }

@@ -17,7 +17,8 @@ enum MemfdMechanism: MechanismImplementation {
     systemCalls: MechanismTraits.SystemCalls(
       open: [
         "memfd_create", "ftruncate", "fcntl", "mmap", "membarrier", "socket", "openat", "flock", "newfstatat",
-        "fchmod", "bind", "listen", "accept4", "connect", "getsockopt", "sendmsg", "recvmsg", "ppoll",
+        "fchmod", "bind", "unlink", "listen", "accept4", "connect", "getsockopt", "sendmsg", "recvmsg",
+        "ppoll",
       ], send: ["futex"], receive: ["futex"], wait: ["futex", "membarrier"],
       close: ["futex", "munmap", "close", "shutdown", "newfstatat", "unlink"]
     )
@@ -94,10 +95,21 @@ enum MemfdMechanism: MechanismImplementation {
         return sender
       }
     }
-  }
 
-  /// How long a process that has connected may take to say that it is a sender.
-  private static let handshakeTime = Duration.seconds(1)
+    /// Sends the memory and the liveness pipe to a sender, unless another has them.
+    /// - Throws: if the sender is gone, or has given up; the next one gets them then.
+    func give(_ memory: borrowing Descriptor, over socket: borrowing Descriptor) throws(SystemError) {
+      guard let offered = take() else { return }
+      do throws(SystemError) {
+        try Sockets.sendmsg(descriptor: memory, over: socket)
+        for raw in offered.descriptors { try Sockets.sendmsg(raw: raw, over: socket) }
+      } catch {
+        sender.withLock { $0 = offered }
+        throw error
+      }
+      offered.releaseToChild()
+    }
+  }
 
   static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
     let path = try address.path()
@@ -114,30 +126,27 @@ enum MemfdMechanism: MechanismImplementation {
       var isOpen = false
       defer { if !isOpen { SocketPath.remove(path, boundInode) } }
       inode = boundInode
-      acceptor = try Acceptor(listener) { (socket) throws(SystemError) in
-        guard try Sockets.getsockopt(peerUser: socket) == CurrentProcess.user,
-          case .received(let type) = try Handshake.receive(
-            socket, isStream: true, until: .within(handshakeTime))
-        else { return }
-        // The sender finds a mismatch by itself, and is answered in any case.
-        Handshake.send(socket, messageType)
-        guard type == nil || messageType == nil || type == messageType, let sender = offer.take() else {
-          return
-        }
-        for raw in [mapping.memory.descriptor.raw] + sender.descriptors {
-          try Sockets.sendmsg(raw: raw, over: socket)
-        }
-        sender.releaseToChild()
-      }
+      acceptor = try Acceptor(
+        listener,
+        admits: { (socket) throws(SystemError) in
+          try Sockets.getsockopt(peerUser: socket) == CurrentProcess.user
+        },
+        afterHandshake: { (socket, type) throws(SystemError) in
+          // The sender finds a mismatch by itself, and is answered in any case.
+          Handshake.send(socket, messageType)
+          guard type == nil || messageType == nil || type == messageType else { return }
+          try offer.give(mapping.memory.descriptor, over: socket)
+        })
       isOpen = true
     } catch {
       receiver.close()
       throw SocketPath.explain(error, path, mechanism)
     }
     receiver.onClose = {
+      // While the socket is bound: no other process can have replaced the file by its own.
+      SocketPath.remove(path, inode)
       acceptor.close()
       _ = offer.take()
-      SocketPath.remove(path, inode)
     }
     return receiver
   }
@@ -150,27 +159,39 @@ enum MemfdMechanism: MechanismImplementation {
     var last: ChannelError?
     repeat {
       do throws(ChannelError) {
-        return try connect(to: path, address.options)
+        return try connect(to: path, address.options, until: deadline)
       } catch {
-        let isMismatch = error.code == .versionMismatch
-        // A receiver that closes ends the handshake too, but only once.
-        guard error.meansNoReceiver || (isMismatch && last == nil) else { throw error }
-        last = isMismatch ? error : nil
+        // A receiver that dies or closes ends the handshake as one of another version does, which ends every one; and
+        // it ends the transfer as one does that has its sender.
+        let isBusyAgain = error.code == .busy && last?.code == .busy
+        guard error.meansNoReceiver || mayBeDying(error), !isBusyAgain else { throw error }
+        // An attempt that ran out of time says nothing that the one before didn't.
+        if last == nil || !error.meansNoReceiver || !deadline.hasPassed { last = error }
       }
     } while backoff.pause()
-    throw last ?? .noReceiver(mechanism, at: path)
+    guard let last, last.code == .noReceiver || mayBeDying(last) else {
+      throw .noReceiver(mechanism, at: path)
+    }
+    throw last
+  }
+
+  private static func mayBeDying(_ error: ChannelError) -> Bool {
+    error.code == .versionMismatch || error.code == .busy
   }
 
   private static func connect(
-    to path: String, _ options: ChannelOptions
+    to path: String, _ options: ChannelOptions, until deadline: Deadline
   ) throws(ChannelError) -> any SenderTransport {
     let socket = try translating(.open, mechanism, path) { () throws(SystemError) in
-      try Sockets.socket(unix: .stream)
+      try Sockets.socket(unix: .stream, nonblocking: true)
     }
     try SocketPath.connect(socket, to: path, mechanism)
     Handshake.send(socket, options.messageType)
     let answer = try translating(.open, mechanism, path) { () throws(SystemError) in
-      try Handshake.receive(socket, isStream: true, until: .within(handshakeTime))
+      let answer = try Handshake.receive(socket, isStream: true, until: deadline)
+      guard case .pending = answer else { return answer }
+      giveUp(socket)
+      return try Handshake.receive(socket, isStream: true, until: .now)
     }
     var known = options
     switch answer {
@@ -180,22 +201,28 @@ enum MemfdMechanism: MechanismImplementation {
       known.messageType = options.messageType ?? type
     case .otherVersion(let version): throw .versionMismatch(version, .open, mechanism)
     // A receiver of version 1 knows no other.
-    case .refused: throw .versionMismatch(1, .open, mechanism)
-    case .timedOut: throw .noReceiver(mechanism, path)
+    case .ended where !deadline.hasPassed: throw .versionMismatch(1, .open, mechanism)
+    case .refused: throw SocketPath.anotherProgram(path, mechanism)
+    case .ended, .pending: throw .noAnswer(mechanism, path)
     }
-    let memory = try receive(socket, path)
-    let hold = try receive(socket, path)
-    let senders = try receive(socket, path)
-    let receivers = try receive(socket, path)
+    let memory = try receive(socket, path, until: deadline)
+    let hold = try receive(socket, path, until: deadline)
+    let senders = try receive(socket, path, until: deadline)
+    let receivers = try receive(socket, path, until: deadline)
     let liveness = LivenessPipe(.sender, hold: hold, senders: senders, receivers: receivers)
     return try RingSender(try endpoint(try map(memory), liveness), known)
   }
 
-  private static func receive(_ socket: borrowing Descriptor, _ path: String) throws(ChannelError)
-    -> Descriptor
-  {
+  /// The deadline has passed. From here on the receiver can't send, and offers the place to the next sender; unless it has
+  /// sent everything before that: then this sender has the place, and must take it.
+  private static func giveUp(_ socket: borrowing Descriptor) { Sockets.shutdown(reading: socket.raw) }
+
+  private static func receive(
+    _ socket: borrowing Descriptor, _ path: String, until deadline: Deadline
+  ) throws(ChannelError) -> Descriptor {
     let received: Descriptor?
     do throws(SystemError) {
+      if try !ppoll(socket.raw, read: true, nanoseconds: deadline.remaining) { giveUp(socket) }
       received = try Sockets.recvmsgDescriptor(over: socket)
     } catch {
       if !error.meansClosed { throw ChannelError(error, .open, mechanism, path) }
@@ -204,6 +231,7 @@ enum MemfdMechanism: MechanismImplementation {
     switch consume received {
     case .some(let descriptor): return descriptor
     case .none:
+      if deadline.hasPassed { throw .noAnswer(mechanism, path) }
       throw ChannelError(
         .busy, .open, mechanism, "\(path) already has its one sender: close that sender, or use another path")
     }

@@ -9,6 +9,7 @@ package enum Files {
   package struct Status: Sendable {
     package let kind: Kind
     package let owner: UInt32
+    /// The permissions, and the mark of ``mkfifo(_:isMarked:)``.
     package let mode: UInt32
     package let device: UInt64
     package let inode: UInt64
@@ -16,6 +17,11 @@ package enum Files {
 
   /// The mode of a file that is for everyone whom umask(2) doesn't exclude.
   package static let everyone: UInt32 = 0o666
+  /// The modes of what is this user's alone. umask(2) takes nothing of them: without all of its bits, the user couldn't
+  /// use it either.
+  private static let owners: UInt32 = 0o600, ownersDirectory: UInt32 = 0o700
+  /// The sticky bit, which means nothing on a FIFO.
+  fileprivate static let mark: UInt32 = 0o1000
 
   /// open(2) with O_CLOEXEC, and O_NOFOLLOW unless `followsLink`.
   ///
@@ -37,17 +43,48 @@ package enum Files {
     if exclusive { flags |= O_EXCL }
     if nonblocking { flags |= O_NONBLOCK }
     if directory { flags |= O_DIRECTORY }
-    return try making(.open) { unsafe Glibc.open(path, flags, mode) }
+    let file = try making(.open) { unsafe Glibc.open(path, flags, mode) }
+    if create, mode == owners { restoreMode(of: file) }
+    return file
   }
 
   /// mkfifo(3), for this user only.
-  package static func mkfifo(_ path: String) throws(SystemError) {
-    try system(.mkfifo) { unsafe Glibc.mkfifo(path, 0o600) }
+  ///
+  /// - Parameter isMarked: Whether ``Status/isMarked`` says of it that this made it.
+  package static func mkfifo(_ path: String, isMarked: Bool = false) throws(SystemError) {
+    let mode = isMarked ? owners | mark : owners
+    try system(.mkfifo) { unsafe Glibc.mkfifo(path, mode) }
+    restoreMode(of: path, mode)
   }
 
   /// mkdir(2), for this user only.
   package static func mkdir(_ path: String) throws(SystemError) {
-    try system(.mkdir) { unsafe Glibc.mkdir(path, 0o700) }
+    try system(.mkdir) { unsafe Glibc.mkdir(path, ownersDirectory) }
+    restoreMode(of: path, ownersDirectory)
+  }
+
+  /// Gives back to a directory of this user's what an umask(2) has taken from its mode: fchmodat(2).
+  package static func repair(directory path: String, _ status: Status) throws(SystemError) {
+    guard status.mode & ownersDirectory != ownersDirectory else { return }
+    try fchmodat(path, status.mode | ownersDirectory)
+  }
+
+  /// Gives back to what was just made at a path, for its owner, what umask(2) has taken from its mode: lstat(2), and
+  /// fchmodat(2) if it must. If that fails, the next call on the path does too.
+  static func restoreMode(of path: String, _ mode: UInt32 = owners) {
+    let wanted = mode & ownersDirectory
+    if let found = try? stat(path), found.mode & wanted != wanted { try? fchmodat(path, mode) }
+  }
+
+  /// The same for an open file: fstat(2), and fchmod(2) if it must.
+  static func restoreMode(of file: borrowing Descriptor) {
+    guard let found = try? fstat(file), found.mode & owners != owners else { return }
+    _ = try? system(.fchmod) { fchmod(file.raw, owners) }
+  }
+
+  /// fchmodat(2) with AT_SYMLINK_NOFOLLOW.
+  private static func fchmodat(_ path: String, _ mode: UInt32) throws(SystemError) {
+    try system(.fchmodat) { unsafe Glibc.fchmodat(AT_FDCWD, path, mode, AT_SYMLINK_NOFOLLOW) }
   }
 
   /// unlink(2).
@@ -180,3 +217,8 @@ package enum Files {
 
 /// flock(2), outside ``Files`` and unqualified: `Glibc.flock` is the structure of fcntl(2).
 private func callFlock(_ descriptor: Int32, _ operation: Int32) -> Int32 { flock(descriptor, operation) }
+
+extension Files.Status {
+  /// Whether it is a FIFO that ``Files/mkfifo(_:isMarked:)`` has marked.
+  package var isMarked: Bool { kind == .fifo && mode & Files.mark != 0 }
+}

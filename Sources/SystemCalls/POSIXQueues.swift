@@ -8,7 +8,9 @@ package enum POSIXQueues {
   package static func mqOpen(
     creating name: String, messages: Int, size: Int
   ) throws(SystemError) -> Descriptor {
-    try making(.mqOpen) { unsafe csystem_mq_create(name, messages, size) }
+    let queue = try making(.mqOpen) { unsafe csystem_mq_create(name, messages, size) }
+    Files.restoreMode(of: queue)
+    return queue
   }
 
   /// mq_open(3) of a queue that exists.

@@ -56,11 +56,12 @@ package enum Sockets {
   /// The longest path of a socket, in bytes: `sun_path` of unix(7) without the zero byte at its end.
   package static let longestPath = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
 
-  /// bind(2) to a path. The file gets mode 0600: Linux gives it the mode of the socket's own inode, which fchmod(2) sets
-  /// first.
+  /// bind(2) to a path. The file gets mode 0600, whatever umask(2) says: Linux gives it the mode of the socket's own inode,
+  /// which fchmod(2) sets first.
   package static func bind(_ socket: borrowing Descriptor, path: String) throws(SystemError) {
     try system(.fchmod) { fchmod(socket.raw, 0o600) }
     try system(.bind) { unsafe csystem_unix_bind(socket.raw, path) }
+    Files.restoreMode(of: path)
   }
 
   /// connect(2) to a path.

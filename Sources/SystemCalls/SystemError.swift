@@ -34,7 +34,9 @@ package struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
 /// The calls that pass through the gate. The raw value is the name of the call's man page.
 package enum SystemCall: String, Sendable, CaseIterable {
   // Files and directories.
-  case open, read, write, lstat, fstat, unlink, rmdir, mkfifo, mkdir, opendir, flock, ftruncate, fcntl, fchmod
+  case open, read, write, lstat, fstat, unlink, rmdir, mkfifo, mkdir, opendir, flock, ftruncate, fcntl,
+    fchmod,
+    fchmodat
   // Byte streams.
   case pipe2, writev, preadv2, pwritev2
   // Waiting.

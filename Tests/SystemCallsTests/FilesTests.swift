@@ -24,6 +24,47 @@ extension AllSystemCallsTests {
       #expect([fifo, directory, file].allSatisfy { $0.owner == getuid() })
     }
 
+    @Test(
+      "created files can be used by this user, whatever the umask takes away",
+      arguments: [0o177, 0o777] as [mode_t])
+    func restoredModes(_ mask: mode_t) throws {
+      let before = umask(mask)
+      defer { umask(before) }
+      try Files.mkfifo(scratch("fifo"))
+      try Files.mkfifo(scratch("marked"), isMarked: true)
+      try Files.mkdir(scratch("directory"))
+      _ = try Files.open(scratch("file"), .write, create: true)
+      _ = try Files.open(scratch("everyone's"), .write, create: true, mode: Files.everyone)
+      let socket = try Sockets.socket(unix: .stream)
+      try Sockets.bind(socket, path: scratch("socket"))
+      #expect(try Files.stat(scratch("fifo")).mode == 0o600)
+      #expect(try !Files.stat(scratch("fifo")).isMarked)
+      #expect(try Files.stat(scratch("marked")).mode == 0o1600)
+      #expect(try Files.stat(scratch("marked")).isMarked)
+      #expect(try Files.stat(scratch("directory")).mode == 0o700)
+      #expect(try Files.stat(scratch("file")).mode == 0o600)
+      #expect(try Files.stat(scratch("everyone's")).mode == 0o666 & ~UInt32(mask))
+      #expect(try Files.stat(scratch("socket")).mode == 0o600)
+      let name = "/swift-ipc-test-\(getpid())"
+      defer { try? POSIXQueues.mqUnlink(name) }
+      let queue = try POSIXQueues.mqOpen(creating: name, messages: 1, size: 1)
+      #expect(try Files.fstat(queue).mode == 0o600)
+    }
+
+    @Test("a directory that its owner can't use is repaired")
+    func repairedDirectory() throws {
+      let path = scratch("directory")
+      for (found, repaired) in [(0o600, 0o700), (0, 0o700), (0o700, 0o700), (0o2500, 0o2700)]
+        as [(mode_t, UInt32)]
+      {
+        unsafe mkdir(path, 0o700)
+        unsafe chmod(path, found)
+        try Files.repair(directory: path, try Files.stat(path))
+        #expect(try Files.stat(path).mode == repaired)
+        try Files.rmdir(path)
+      }
+    }
+
     @Test("no symbolic link is followed, neither by open nor by stat")
     func symbolicLinks() throws {
       let file = try Files.open(scratch("target"), .write, create: true)

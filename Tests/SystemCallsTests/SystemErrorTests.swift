@@ -56,6 +56,10 @@ extension AllSystemCallsTests {
       Failure(EEXIST, .mkfifo) { scratch throws(SystemError) in try Files.mkfifo(scratch.path) },
       Failure(EEXIST, .mkdir) { scratch throws(SystemError) in try Files.mkdir(scratch.path) },
       Failure(ENOENT, .opendir) { scratch throws(SystemError) in _ = try Files.names(in: scratch("none")) },
+      Failure(ENOENT, .fchmodat) { scratch throws(SystemError) in
+        let unusable = try Files.fstat(try Files.open(scratch("file"), .write, create: true))
+        try Files.repair(directory: scratch("none"), unusable)
+      },
       Failure(EBADF, .flock) { _ throws(SystemError) in _ = try Files.flock(none(), wait: false) },
       Failure(EBADF, .ftruncate) { _ throws(SystemError) in try Files.ftruncate(none()) },
       Failure(EBADF, .fcntl) { _ throws(SystemError) in _ = try Streams.fcntl(pipeSize: none()) },

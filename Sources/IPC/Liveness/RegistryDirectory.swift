@@ -30,6 +30,9 @@ enum RegistryDirectory {
         "\(path) must be a directory of this user's alone (mode 0700): remove it, or set IPC_RUNTIME_DIRECTORY"
       )
     }
+    try translating(.open, nil, path) { () throws(SystemError) in
+      try Files.repair(directory: path, status)
+    }
     return path
   }
 

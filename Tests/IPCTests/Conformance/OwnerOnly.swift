@@ -28,7 +28,8 @@ extension AllTests {
       var receiver = try ByteReceiver(at: address)
       var sender = try ByteSender(to: address)
       if subject.traits.addressForm.contains("/") {
-        #expect(try Files.stat(address.target).mode == 0o600)
+        // The sticky bit says of a FIFO that the library made it.
+        #expect(try Files.stat(address.target).mode & 0o777 == 0o600)
       }
       #expect(try Files.stat(Workspace.records).mode == 0o700)
       for name in try Files.names(in: Workspace.records) {
@@ -36,6 +37,31 @@ extension AllTests {
       }
       try sender.close()
       receiver.close()
+    }
+
+    /// A mask that takes away what the owner needs, too.
+    @Test(arguments: named, [0o177, 0o777] as [mode_t])
+    func filesAreUsableWhateverTheMask(_ subject: Subject, _ taken: mode_t) throws {
+      Watchdog.at("\(subject), umask \(String(taken, radix: 8))")
+      let address = try subject.address()
+      let mask = umask(taken)
+      defer { umask(mask) }
+      // As a process with such a mask left it.
+      unsafe mkdir(Workspace.records, 0o700)
+      unsafe chmod(Workspace.records, taken == 0o177 ? 0o600 : 0)
+      var receiver = try ByteReceiver(at: address)
+      var sender = try ByteSender(to: address)
+      if subject.traits.addressForm.contains("/") {
+        #expect(try Files.stat(address.target).mode & 0o777 == 0o600)
+      } else {
+        #expect(try subject.mechanism == .tcp || Files.stat(Workspace.records).mode == 0o700)
+      }
+      for name in try Files.names(in: Workspace.records) {
+        #expect(try Files.stat("\(Workspace.records)/\(name)").mode == 0o600, "\(name)")
+      }
+      try sender.close()
+      receiver.close()
+      unsafe chmod(Workspace.records, 0o700)
     }
 
     @Test(arguments: paths)

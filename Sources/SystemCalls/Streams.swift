@@ -84,8 +84,8 @@ package enum Streams {
     try system(.fcntl) { Glibc.fcntl(descriptor.raw, CSYSTEM_F_SETPIPE_SZ, bytes) }
   }
 
-  /// The sticky bit: it means nothing on a pipe, and stays with the pipe when its writer is gone.
-  private static let mark: mode_t = 0o1000
+  /// The owner's execute bit: it means nothing on a pipe, and stays with the pipe when its writer is gone.
+  private static let mark: mode_t = 0o100
 
   /// fstat(2) and fchmod(2): sets a mark on a pipe, which its reader sees. One of another user's can't be marked.
   package static func mark(_ descriptor: Int32) {

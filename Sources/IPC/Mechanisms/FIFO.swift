@@ -5,7 +5,7 @@ import SystemCalls
 /// - Opening: the receiver makes the name with mkfifo(3) (mknodat(2)), mode 0600, opens it with openat(2) for
 ///   reading, and holds flock(2) on it, so that it stays the only one. A sender opens it for writing with O_NONBLOCK,
 ///   which fails with ENXIO while there is no receiver, and tries again until its deadline. A channel without a name
-///   makes a FIFO in a directory of its own, opens both ends, and removes the name.
+///   makes a FIFO in /tmp, opens both ends, and removes the name.
 /// - Sending: writev(2), as into a pipe. Other senders may send too, so a message that is larger than PIPE_BUF (4096
 ///   bytes) goes in fragments; `?senders=one` writes it as a stream. A FIFO doesn't know RWF_NOWAIT: for a call that
 ///   must not block, it is opened a second time in non-blocking mode, and writev(2) fails with EAGAIN.
@@ -14,8 +14,9 @@ import SystemCalls
 ///   (``SpinPolicy``), and then makes the call that blocks. With a deadline it sleeps in ppoll(2) instead. A FIFO
 ///   that no sender has opened yet reads as ended, so the first receive waits in ppoll(2) for a sender.
 /// - Closing and dying: when the last sender closes, read(2) returns 0; when the receiver closes, writev(2) fails
-///   with EPIPE. A receiver that made the name removes it with unlink(2). A receiver that finds the senders of a dead
-///   one makes a new FIFO under the name: theirs has no reader any more, and their writes fail.
+///   with EPIPE. The receiver removes the name with unlink(2) if it, or one that died, made it, which the FIFO's sticky
+///   bit shows; not if mkfifo(1) made it. A receiver that finds the senders of a dead one makes a new FIFO under the
+///   name: theirs has no reader any more, and their writes fail.
 /// - Fragments: a sender of fragments locks a byte, as in a pipe (``PipeMechanism``).
 /// - Lines (`?framing=line`): a sender marks the FIFO with fchmod(2), as it does a pipe (``PipeMechanism``), so that the
 ///   receiver finds the line that a death has cut.
@@ -26,7 +27,7 @@ enum FIFOMechanism: MechanismImplementation {
     summary: "a pipe with a path: any process of this user that can reach it",
     addressForm: "fifo:/path",
     systemCalls: MechanismTraits.SystemCalls(
-      open: ["mkdir", "mknodat", "openat", "flock", "newfstatat", "fcntl", "unlink", "rmdir"],
+      open: ["mknodat", "openat", "flock", "newfstatat", "fcntl", "unlink"],
       send: ["writev", "openat", "fcntl"], receive: ["read", "openat", "ppoll"],
       wait: ["ppoll", "read", "writev"],
       close: ["writev", "close", "newfstatat", "unlink"]),
@@ -41,12 +42,9 @@ enum FIFOMechanism: MechanismImplementation {
   // MARK: Opening
 
   static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
-    let directory = "/tmp/swift-ipc-fifo-\(CurrentProcess.process)-\(UInt64.random(in: 0 ... .max))"
-    let path = directory + "/fifo"
+    let path = "/tmp/swift-ipc-fifo-\(CurrentProcess.process)-\(UInt64.random(in: 0 ... .max))"
     return try translating(.open, mechanism, path) { () throws(SystemError) in
-      try Files.mkdir(directory)
-      defer { try? Files.rmdir(directory) }
-      try Files.mkfifo(path)
+      try Files.mkfifo(path, isMarked: true)
       defer { try? Files.unlink(path) }
       let reading = try Files.open(path, .read, nonblocking: true)
       let writing = try Files.open(path, .write)
@@ -91,38 +89,43 @@ enum FIFOMechanism: MechanismImplementation {
     throw .noReceiver(mechanism, at: path)
   }
 
+  /// How often another process may make or remove the name between two calls of an opening.
+  private static let maximumAttempts = 1000
+
   static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
     let path = try address.path()
-    var ownsName = try make(path)
-    do throws(ChannelError) {
-      var fifo = try openLocked(path)
-      if !ownsName, try hasSender(fifo, path) {
-        // The senders of a receiver that died: what they wrote begins in the middle of a message. A new FIFO takes the
-        // name, and their writes fail with EPIPE.
-        try translating(.open, mechanism, path) { () throws(SystemError) in
-          try Files.unlink(path)
-          try Files.mkfifo(path)
+    for _ in 0..<maximumAttempts {
+      let isNew = try make(path)
+      do throws(ChannelError) {
+        let fifo = try openLocked(path)
+        // Another process may have removed the name, and made it anew, before this one had the lock.
+        let mine = try translating(.open, mechanism, path) { () throws(SystemError) in try Files.fstat(fifo) }
+        guard (try? Files.stat(path))?.inode == mine.inode else { continue }
+        if !isNew, try hasSender(fifo, path) {
+          // The senders of a receiver that died: what they wrote begins in the middle of a message. A new FIFO takes the
+          // name, and their writes fail with EPIPE.
+          try translating(.open, mechanism, path) { () throws(SystemError) in try Files.unlink(path) }
+          continue
         }
-        ownsName = true
-        fifo = try openLocked(path)
+        let reader = FIFOReader(mechanism, fifo, sharing(address.options))
+        reader.receive(under: path, removing: mine.isMarked ? mine.inode : nil)
+        return FramedReceiver(mechanism, reader, address.options)
+      } catch {
+        // Another process has removed it meanwhile.
+        if error.meansNoReceiver { continue }
+        // Busy: another process has opened it meanwhile, and it belongs to that one.
+        if isNew, error.code != .busy { try? Files.unlink(path) }
+        throw error
       }
-      let inode = try translating(.open, mechanism, path) { () throws(SystemError) in
-        try Files.fstat(fifo).inode
-      }
-      let reader = FIFOReader(mechanism, fifo, sharing(address.options))
-      reader.receive(under: path, removing: ownsName ? inode : nil)
-      return FramedReceiver(mechanism, reader, address.options)
-    } catch {
-      // Busy: another process has opened it meanwhile, and it belongs to that one.
-      if ownsName, error.code != .busy { try? Files.unlink(path) }
-      throw error
     }
+    throw ChannelError(
+      .busy, .open, mechanism, "other processes make and remove \(path) all the time: use another path")
   }
 
   /// mkfifo(3). Returns false if the name exists.
   private static func make(_ path: String) throws(ChannelError) -> Bool {
     do throws(SystemError) {
-      try Files.mkfifo(path)
+      try Files.mkfifo(path, isMarked: true)
       return true
     } catch {
       if error.meansTaken { return false }
@@ -145,7 +148,7 @@ enum FIFOMechanism: MechanismImplementation {
       if status.kind != .fifo { throw notFIFO(path) }
       if status.owner != CurrentProcess.user {
         throw ChannelError(
-          .notAllowed, .open, mechanism, "\(path) is another user's FIFO: use another path")
+          .notAllowed, .open, mechanism, "\(path) is user \(status.owner)'s FIFO: use another path")
       }
     }
     // Looked at before it is opened, since opening a device can have effects; and again after, since the path may have
@@ -264,7 +267,7 @@ final class FIFOReader: FIFOTransport, ByteReader {
   private var hasStandIn = false
 
   /// Receives under a name.
-  /// - Parameter inode: the FIFO's, if this receiver made the name, and removes it when it closes.
+  /// - Parameter inode: the FIFO's, if this receiver removes the name when it closes.
   func receive(under path: String, removing inode: UInt64?) {
     awaitsFirstSender = true
     hasName = true
@@ -319,9 +322,10 @@ final class FIFOReader: FIFOTransport, ByteReader {
 
   override func close() {
     dropStandIn()
-    super.close()
+    // While this receiver has the lock: the next one doesn't open what has no name any more.
     removeName()
     removeName = {}
+    super.close()
   }
 
   override func transfer() throws(ChannelError) -> EndpointTransfer {

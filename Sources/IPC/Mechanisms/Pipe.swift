@@ -16,7 +16,7 @@ import SystemCalls
 /// - Fragments: a sender of fragments locks the byte of the pipe that has its number (fcntl(2), F_OFD_SETLK). A receiver
 ///   that has several messages begun asks (F_OFD_GETLK), and drops what dead senders have begun.
 /// - Lines (`?framing=line`): the end of a pipe doesn't say whether its writer died. A sender of this library ends each
-///   line, and says so when it opens: it sets the sticky bit of the pipe's inode, which means nothing else there
+///   line, and says so when it opens: it sets the owner's execute bit of the pipe's inode, which means nothing there
 ///   (fchmod(2)). At the end, the receiver looks for it (fstat(2)).
 enum PipeMechanism: MechanismImplementation {
   static let mechanism = Mechanism.pipe

@@ -119,7 +119,9 @@ extension GoldenDump {
   }
 
   private static func kind(_ target: String) -> String {
-    if target.hasSuffix("/fifo (deleted)") { return "a FIFO without a name" }
+    if target.hasPrefix("/tmp/swift-ipc-fifo-"), target.hasSuffix(" (deleted)") {
+      return "a FIFO without a name"
+    }
     if target.hasPrefix("/memfd:") || target.hasPrefix("anon_inode:") { return target }
     if target.hasSuffix(" (deleted)") { return withoutDigits(String(target.dropLast(10))) + " (deleted)" }
     return String(target.prefix { $0 != ":" })

@@ -98,9 +98,9 @@ extension IPCActorSystem {
 
   /// How long a process may take from its start to its handshake.
   private static let startTimeout = Duration.seconds(15)
-  /// The names under which the two endpoints are passed.
-  private static let calls = "actors-calls"
-  private static let answers = "actors-answers"
+  /// The names under which the two endpoints are passed: words, which a shell that starts the program keeps.
+  private static let calls = "actors_calls"
+  private static let answers = "actors_answers"
 
   /// Hosts the actors that `setUp` makes for the process that started this one
   /// (``spawn(_:arguments:environment:over:options:)``), until that process closes the connection or dies. Call it first

@@ -15,14 +15,27 @@ import SystemCalls
     var isClosing = false
     var isCancelled = false
     var failure: ChannelError?
+    /// Why the last connection that gave up did: its workers died again and again.
+    var gaveUp: ChannelError?
     var ready = 0
     /// Connections whose thread hasn't ended.
     var connections = 0
     /// The workers' process ids, by the index of their connection.
     var processes: [Int: Int32] = [:]
+    /// The same of those that aren't ready yet.
+    var starting: [Int: Int32] = [:]
     var statistics = PoolStatistics()
 
     var waiting: Int { queue.count + suspects.count }
+
+    /// Whether no worker is started any more.
+    var isOver: Bool { isCancelled || failure != nil || (isClosing && waiting == 0) }
+
+    /// Kills workers whose start nobody waits for any more. Under the lock: a connection removes its worker from the lists
+    /// before it reaps it, so that each id in them still belongs to a worker.
+    func killStarting() {
+      if isOver { for process in starting.values { Processes.kill(process, SIGKILL) } }
+    }
 
     /// Removes the jobs that no worker has.
     mutating func takeAll() -> [Lease] {
@@ -44,7 +57,7 @@ import SystemCalls
 
   /// Starts the workers, and waits until each is ready.
   /// - Throws: `notSupported` for a mechanism that carries no messages or a number of workers under 1; `system` when the
-  ///   program can't be started; `closed` when it ends before it is ready; `timedOut` when it doesn't serve.
+  ///   program can't be started; `closed` when it ends before it is ready, again and again; `timedOut` when it doesn't serve.
   init(
     _ options: WorkerPoolOptions, _ type: MessageType, startTimeout: Duration = WorkerConnection.startTimeout
   ) throws(ChannelError) {
@@ -66,9 +79,7 @@ import SystemCalls
       do throws(SystemError) {
         try Threads.start(name: "ipc-worker-\(index)") { [self] in
           WorkerConnection(self, index).run()
-          state.withLock { $0.connections -= 1 }
-          connectionChanges.eventCount.wake()
-          work.eventCount.wake()
+          connectionHasEnded()
         }
       } catch {
         state.withLock { $0.connections -= 1 }
@@ -185,23 +196,65 @@ import SystemCalls
     work.eventCount.notify()
   }
 
-  /// The worker of a connection is ready; `first`: for the first time.
-  func isReady(_ connection: Int, process: Int32, first: Bool) {
+  /// A connection has started a process, which isn't ready yet.
+  func isStarting(_ connection: Int, process: Int32) {
     state.withLock { state in
+      state.starting[connection] = process
+      state.killStarting()
+    }
+  }
+
+  /// The worker of a connection is ready; `isFirst`: for the first time.
+  func isReady(_ connection: Int, process: Int32, isFirst: Bool) {
+    state.withLock { state in
+      state.starting[connection] = nil
       state.processes[connection] = process
       state.statistics.workersStarted += 1
-      if first { state.ready += 1 }
+      if isFirst { state.ready += 1 }
     }
     connectionChanges.eventCount.wake()
   }
 
   /// The worker of a connection is about to be reaped.
-  func hasEnded(_ connection: Int) { state.withLock { $0.processes[connection] = nil } }
+  func hasEnded(_ connection: Int) {
+    state.withLock { state in
+      state.starting[connection] = nil
+      state.processes[connection] = nil
+    }
+  }
 
-  /// Ends the pool with an error: no worker can be started.
-  func fail(_ error: ChannelError) {
+  /// Whether no worker is started any more.
+  var isOver: Bool { state.withLock { $0.isOver } }
+
+  /// Waits before a worker is started again.
+  func pause(nanoseconds: UInt64) {
+    let end = Deadline.within(.nanoseconds(Int64(nanoseconds)))
+    _ = try? work.eventCount.wait(until: end) { () throws(ChannelError) in isOver }
+  }
+
+  /// A connection starts no worker any more. Without its first one the pool can't begin; later the others do the jobs.
+  func giveUp(_ error: ChannelError, wasReady: Bool) {
+    if wasReady { state.withLock { $0.gaveUp = error } } else { fail(error) }
+  }
+
+  /// The thread of a connection ends. With the last one the pool has failed, if it gave up.
+  private func connectionHasEnded() {
+    let left = state.withLock { state -> [Lease] in
+      state.connections -= 1
+      guard state.connections == 0, let error = state.gaveUp else { return [] }
+      if state.failure == nil, !state.isCancelled { state.failure = error }
+      return state.takeAll()
+    }
+    refuse(left)
+    connectionChanges.eventCount.wake()
+    work.eventCount.wake()
+  }
+
+  /// Ends the pool with an error: a worker can't be started.
+  private func fail(_ error: ChannelError) {
     let left = state.withLock { state in
       if state.failure == nil { state.failure = error }
+      state.killStarting()
       return state.takeAll()
     }
     refuse(left)
@@ -223,6 +276,7 @@ import SystemCalls
       // Under the lock: a connection removes its worker from the list before it reaps it, so that each id here still
       // belongs to a worker.
       for process in state.processes.values { Processes.kill(process, SIGKILL) }
+      state.killStarting()
       return left
     }
     refuse(left)
@@ -231,7 +285,10 @@ import SystemCalls
 
   /// Lets the workers finish the jobs that are queued, and waits until they have ended.
   func close() {
-    state.withLock { $0.isClosing = true }
+    state.withLock { state in
+      state.isClosing = true
+      state.killStarting()
+    }
     work.eventCount.wake()
     _ = try? connectionChanges.eventCount.wait(until: .never) { () throws(ChannelError) in
       state.withLock { $0.connections == 0 }

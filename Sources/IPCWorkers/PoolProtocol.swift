@@ -3,9 +3,10 @@ package import SystemCalls
 
 /// The messages between coordinator and worker: each job and each output has a header in front.
 enum PoolProtocol {
-  /// The names under which the endpoints are passed to a worker.
-  static let jobs = "pool-jobs"
-  static let results = "pool-results"
+  /// The names under which the endpoints are passed to a worker. A shell keeps only variables whose names are words: with a
+  /// hyphen, a script that starts the worker would lose them.
+  static let jobs = "pool_jobs"
+  static let results = "pool_results"
 
   enum Status: UInt8 {
     /// The output follows.

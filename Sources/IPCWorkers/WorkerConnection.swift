@@ -16,8 +16,11 @@ final class WorkerConnection {
   private static let maximumPipelinedBytes = 2048
   /// How long a worker may take from its start to its first message.
   static let startTimeout = Duration.seconds(15)
-  /// After so many failed starts in succession, the pool fails.
-  private static let maximumStartFailures = 3
+  /// After so many workers in succession that were of no use, the connection gives up.
+  private static let mostFailures = 10
+  /// The pause before the next start after the first failure, doubled with each; and the longest.
+  private static let firstPauseNanoseconds: UInt64 = 2_000_000
+  private static let longestPauseNanoseconds: UInt64 = 200_000_000
   /// How long a worker may take to end after its channels were closed.
   private static let exitTimeout = Duration.seconds(2)
 
@@ -48,44 +51,92 @@ final class WorkerConnection {
   }
 
   /// Keeps a worker running until the pool ends.
+  ///
+  /// A worker that dies before it is ready is started again. After some in succession the connection gives up: one that
+  /// dies at each start must not be started for ever.
   func run() {
-    var failures = 0
-    var first = true
-    while true {
-      do throws(ChannelError) {
-        var worker = try start(first: first)
-        first = false
-        failures = 0
+    var exits: [ChildProcess.Exit?] = []
+    let first = Deadline.within(pool.startTimeout)
+    var hasBeenReady = false
+    while !pool.isOver {
+      do throws(StartFailure) {
+        // The first one is waited for: its timeout holds for all attempts.
+        var worker = try start(
+          earlier: exits, until: hasBeenReady ? .within(pool.startTimeout) : first, isFirst: !hasBeenReady)
+        hasBeenReady = true
+        exits = []
         let died = serve(&worker)
         finish(&worker, died: died)
         if !died { return }
       } catch {
-        failures += 1
-        // The program is missing or never becomes ready: further attempts would fail too.
-        if failures >= Self.maximumStartFailures || first {
-          pool.fail(error)
-          return
+        if pool.isOver { return }
+        exits.append(error.exit)
+        // A program that can't be started at all, or serves something else, won't do better the next time.
+        if exits.count >= Self.mostFailures || (!hasBeenReady && !error.isDeath) {
+          return pool.giveUp(error.reason, wasReady: hasBeenReady)
         }
-      }
-      if pool.state.withLock({ $0.isCancelled || $0.failure != nil || ($0.isClosing && $0.waiting == 0) }) {
-        return
+        pool.pause(
+          nanoseconds: min(
+            Self.firstPauseNanoseconds << UInt64(exits.count - 1), Self.longestPauseNanoseconds))
       }
     }
   }
 
-  /// A worker that is ready.
+  /// Why a worker isn't ready.
+  private struct StartFailure: Error {
+    let reason: ChannelError
+    /// It died, and another one may not.
+    var isDeath = false
+    /// How it ended, if that is known.
+    var exit: ChildProcess.Exit?
+  }
+
+  /// A worker.
   private struct Worker: ~Copyable {
     var process: ChildProcess
     var jobs: ByteSender
     var results: ByteReceiver
-    let baseline: Processes.Usage
+    /// What it had used when it was ready.
+    var baseline = Processes.Usage()
   }
 
-  private func start(first: Bool) throws(ChannelError) -> Worker {
+  /// Starts a worker, and waits until it is ready.
+  /// - Parameter earlier: how those ended that were started before it in succession, and weren't ready.
+  private func start(
+    earlier: [ChildProcess.Exit?], until deadline: Deadline, isFirst: Bool
+  ) throws(StartFailure) -> Worker {
+    var worker: Worker
+    do throws(ChannelError) {
+      worker = try spawn()
+    } catch {
+      throw StartFailure(reason: error)
+    }
+    pool.isStarting(index, process: worker.process.id)
+    do throws(ChannelError) {
+      worker.baseline = try awaitReady(&worker.results, until: deadline)
+    } catch {
+      // Before it is reaped: afterwards another process may get its id.
+      pool.hasEnded(index)
+      guard error.code == .closed || error.code == .timedOut else { throw StartFailure(reason: error) }
+      let isClosed = error.code == .closed
+      let program = pool.options.executable ?? Processes.executable
+      let exit = try? worker.process.wait(within: isClosed ? ChannelError.exitStatusTimeout : .zero)
+      throw StartFailure(
+        reason: .notReady(
+          "the worker \(program)", exit, earlier: earlier, after: error, within: pool.startTimeout,
+          mustCall: "WorkerPool.serve", pool.options.mechanism),
+        isDeath: isClosed || exit != nil, exit: exit)
+    }
+    worker.jobs.coalesces = true
+    pool.isReady(index, process: worker.process.id, isFirst: isFirst)
+    return worker
+  }
+
+  /// Starts a worker's process.
+  private func spawn() throws(ChannelError) -> Worker {
     let options = pool.options
-    let type = pool.type
     var channel = options.channel
-    channel.messageType = type
+    channel.messageType = pool.type
     var jobs = try ByteChannel(over: options.mechanism, options: channel)
     var results = try ByteChannel(over: options.mechanism, options: channel)
     var spawn = Spawn(options.executable, arguments: options.arguments)
@@ -93,39 +144,34 @@ final class WorkerConnection {
     try spawn.pass(&jobs.receiver, as: PoolProtocol.jobs)
     try spawn.pass(&results.sender, as: PoolProtocol.results)
     try options.prepare?(&spawn)
-    var sender = jobs.sender
-    var receiver = results.receiver
-    var process = try spawn.start()
-    let baseline: Processes.Usage
-    do throws(ChannelError) {
-      let ready: Result<Processes.Usage, ChannelError> = try receiver.receive(within: pool.startTimeout) {
-        bytes in
-        do throws(ChannelError) {
-          var reader = MessageReader(bytes)
-          let header = try PoolProtocol.ResultHeader(from: &reader)
-          if header.status == .otherTypes {
-            let theirs = MessageType(text: try reader.text(count: reader.remaining))
-            try MessageType.check(type, theirs, .spawn, options.mechanism)
-          }
-          guard header.status == .ready else {
-            throw .invalid("the first message of a worker must say that it is ready")
-          }
-          return .success(try Processes.Usage(from: &reader))
-        } catch {
-          return .failure(error)
+    let sender = jobs.sender
+    let receiver = results.receiver
+    return Worker(process: try spawn.start(), jobs: sender, results: receiver)
+  }
+
+  /// Waits for a worker's first message: what it has used so far.
+  private func awaitReady(
+    _ results: inout ByteReceiver, until deadline: Deadline
+  ) throws(ChannelError) -> Processes.Usage {
+    let (type, mechanism) = (pool.type, pool.options.mechanism)
+    let left = deadline.remaining.map { Duration.nanoseconds(Int64(clamping: $0)) } ?? pool.startTimeout
+    let ready: Result<Processes.Usage, ChannelError> = try results.receive(within: left) { bytes in
+      do throws(ChannelError) {
+        var reader = MessageReader(bytes)
+        let header = try PoolProtocol.ResultHeader(from: &reader)
+        if header.status == .otherTypes {
+          let theirs = MessageType(text: try reader.text(count: reader.remaining))
+          try MessageType.check(type, theirs, .spawn, mechanism)
         }
+        guard header.status == .ready else {
+          throw .invalid("the first message of a worker must say that it is ready")
+        }
+        return .success(try Processes.Usage(from: &reader))
+      } catch {
+        return .failure(error)
       }
-      baseline = try ready.get()
-    } catch {
-      guard error.code == .closed || error.code == .timedOut else { throw error }
-      let exit = try? process.wait(within: error.code == .closed ? ChannelError.exitStatusTimeout : .zero)
-      throw .notReady(
-        "the worker \(options.executable ?? Processes.executable)", exit, after: error,
-        within: pool.startTimeout, mustCall: "WorkerPool.serve", options.mechanism)
     }
-    sender.coalesces = true
-    pool.isReady(index, process: process.id, first: first)
-    return Worker(process: process, jobs: sender, results: receiver, baseline: baseline)
+    return try ready.get()
   }
 
   // MARK: Serving

@@ -15,6 +15,9 @@ public import IPC
 /// the jobs. When a worker dies, each job that it held is leased to another one, alone. After
 /// ``WorkerPoolOptions/attempts`` deaths the job fails. Workers end with the coordinator, however it ends.
 ///
+/// A worker that dies is replaced by another one. One that dies ten times in succession before it is ready isn't started
+/// again: the others do the jobs, and without any the pool has failed, with ``JobFailure/poolFailed(_:)``.
+///
 /// A pool works over every mechanism that carries messages. It uses one thread and one pair of channels for each worker.
 ///
 /// System calls: posix_spawn(3), wait4(2), and those of the mechanism.
@@ -24,8 +27,9 @@ public final class WorkerPool<Job: Message & Sendable, Output: Message & Sendabl
 
   /// Starts the workers, and waits until each is ready.
   /// - Throws: `notSupported` for a mechanism that carries no messages or a number of workers under 1; `system` when the
-  ///   program can't be started; `closed` when it ends before it is ready; `timedOut` when it doesn't serve within 15 seconds;
-  ///   `typeMismatch` when it serves other types; `notServed` when this process is a worker itself and doesn't serve.
+  ///   program can't be started; `closed` when it ends before it is ready, ten times in succession; `timedOut` when
+  ///   it doesn't serve within 15 seconds; `typeMismatch` when it serves other types; `notServed` when this
+  ///   process is a worker itself and doesn't serve.
   public init(_ options: WorkerPoolOptions) throws(ChannelError) {
     core = try PoolCore(options, try PoolProtocol.type(Job.self, Output.self))
   }

@@ -183,13 +183,28 @@ extension AllIPCWorkersTests {
       #expect(error?.description.contains(program) == true, "\(String(describing: error))")
     }
 
-    @Test("the error says how a worker ended, or that it is alive", arguments: mechanisms)
+    @Test("the error says how a worker ended and how often, or that it is alive", arguments: mechanisms)
     func aWorkerThatDoesNotServe(_ mechanism: Mechanism) throws {
-      let advice = "its main must call WorkerPool.serve before anything else"
+      let mustCall = "its main must call WorkerPool.serve before anything else"
       for (command, code, says) in [
-        ("exit 3", ChannelError.Code.closed, "ended (exit code 3) before it was ready"),
-        ("kill -9 $$", .closed, "ended (signal 9) before it was ready"),
-        ("exec sleep 100", .timedOut, "is alive and hasn't called WorkerPool.serve within 0.2 s"),
+        (
+          "exit 3", ChannelError.Code.closed,
+          "ended (exit code 3) before it was ready, 10 times in succession: what it printed on standard error may say why; "
+            + mustCall
+        ),
+        ("exit 0", .closed, "ended (exit code 0) before it was ready, 10 times in succession: \(mustCall)"),
+        (
+          "kill -9 $$", .closed,
+          "ended (signal 9) before it was ready, 10 times in succession: something killed it: see whether memory is short (dmesg), or which program sends the signal"
+        ),
+        (
+          "kill -TRAP $$", .closed,
+          "ended (signal 5) before it was ready, 10 times in succession: it crashed; what it printed on standard error may say why"
+        ),
+        (
+          "exec sleep 100", .timedOut,
+          "is alive and hasn't called WorkerPool.serve within 0.2 s: \(mustCall)"
+        ),
       ] {
         var options = WorkerPoolOptions(workers: 2, over: mechanism)
         options.executable = "/bin/sh"
@@ -202,9 +217,84 @@ extension AllIPCWorkersTests {
           Issue.record("the pool was built")
         } catch {
           #expect(error.code == code)
-          #expect(error.message == "the worker /bin/sh \(says): \(advice)")
+          #expect(error.message == "the worker /bin/sh \(says)")
         }
       }
+    }
+
+    /// Workers that a script starts, which ends some of them first. In the script, `$0` is a folder of the test, and `serve`
+    /// becomes a worker.
+    private func scripted(
+      _ workers: Int, _ mechanism: Mechanism, _ folder: Folder, _ script: String
+    ) -> WorkerPoolOptions {
+      var options = WorkerPoolOptions(workers: workers, over: mechanism)
+      options.executable = "/bin/sh"
+      options.arguments = [
+        "-c", "echo >>\"$0/starts\"; serve() { exec \"$peer\" \"$role\"; }; \(script)", folder.path,
+      ]
+      options.environment = ["peer": Workspace.peer, "role": TestWorker.role]
+      return options
+    }
+
+    private func starts(_ folder: Folder) -> Int { folder.text("starts").count }
+
+    @Test("a worker that dies before it is ready is started again", arguments: mechanisms)
+    func aWorkerThatDiesAtItsStart(_ mechanism: Mechanism) throws {
+      let folder = try Folder()
+      // mkdir(1) succeeds once for each name: three processes die.
+      let pool = try Pool(
+        scripted(2, mechanism, folder, "for i in 1 2 3; do mkdir \"$0/$i\" 2>&- && kill -9 $$; done; serve"))
+      #expect(pool.workerProcesses.count == 2)
+      #expect(starts(folder) == 5)
+      let gathered = Gathered()
+      pool.process((0..<10).map { TestJob(number: $0) }) { outcome in
+        gathered.add(outcome)
+        return []
+      }
+      #expect(gathered.all.allSatisfy { (try? $0.result.get()) == $0.job.number && $0.attempts == 1 })
+    }
+
+    @Test("workers that die while they are started again don't end the pool", arguments: mechanisms)
+    func workersThatDieAtTheirRestart(_ mechanism: Mechanism) async throws {
+      let folder = try Folder()
+      let pool = try Pool(
+        scripted(
+          1, mechanism, folder,
+          "[ -e \"$0/broken\" ] && for i in 1 2 3 4 5; do mkdir \"$0/$i\" 2>&- && kill -9 $$; done; serve"))
+      _ = try folder.handle("broken")
+      for process in pool.workerProcesses.values { Processes.kill(process, SIGKILL) }
+      #expect(try await pool.run(TestJob(number: 7)) == 7)
+      #expect(starts(folder) == 7)
+    }
+
+    @Test("a worker that dies at each start is given up; with the last one, the pool", arguments: mechanisms)
+    func aWorkerThatAlwaysDies(_ mechanism: Mechanism) async throws {
+      let folder = try Folder()
+      let pool = try Pool(
+        scripted(2, mechanism, folder, "[ -e \"$0/broken\" ] && exit 3; serve"))
+      _ = try folder.handle("broken")
+      let workers = pool.workerProcesses
+      Processes.kill(try #require(workers[0]), SIGKILL)
+      // The other worker does the jobs meanwhile, and afterwards.
+      for number in 0..<100 { #expect(try await pool.run(TestJob(number: number)) == number) }
+      Processes.kill(try #require(workers[1]), SIGKILL)
+      var failure: JobFailure?
+      // A job may still come before the death.
+      for _ in 0..<1000 {
+        do {
+          _ = try await pool.run(Self.nothing)
+        } catch let error as JobFailure {
+          failure = error
+        }
+        if case .poolFailed = failure { break }
+      }
+      guard case .poolFailed(let error) = failure else {
+        Issue.record("\(String(describing: failure))")
+        return
+      }
+      #expect(error.code == .closed)
+      #expect(error.message.contains("ended (exit code 3) before it was ready, 10 times in succession"))
+      #expect(comesTrue { starts(folder) == 2 + 2 * 10 })
     }
 
     @Test("a worker's program that can't be started is told as any other's")

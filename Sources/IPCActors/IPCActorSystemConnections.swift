@@ -56,7 +56,7 @@ extension IPCActorSystem {
       connection.kill()
       guard error.code == .closed || error.code == .timedOut else { throw error }
       throw .notReady(
-        "the process \(executable ?? Processes.executable)", exit, after: error, within: timeout,
+        "the process \(executable ?? Processes.executable)", exit, after: error.code, within: timeout,
         mustCall: "IPCActorSystem.serve", mechanism)
     }
   }

@@ -127,10 +127,10 @@ import SystemCalls
 
   // MARK: For the connections
 
-  /// Leases up to `room` jobs to a connection. Waits for the first one if `waits`. No job: there are none, or the pool is
-  /// closing.
-  func lease(_ room: Int, waits: Bool, into leased: inout LeaseQueue) {
-    while true {
+  /// Leases up to `room` jobs to a connection. Waits for the first one if `waits`. No job: there are none, the pool is
+  /// closing, or the connection's worker is `gone`.
+  func lease(_ room: Int, waits: Bool, unless gone: WorkerConnection.Gone, into leased: inout LeaseQueue) {
+    while !gone.isSet {
       let done = state.withLock { state in
         if state.isCancelled || state.failure != nil { return true }
         if !state.suspects.isEmpty {
@@ -152,7 +152,7 @@ import SystemCalls
       }
       if done || !waits { return }
       _ = try? work.eventCount.wait(until: .never) { () throws(ChannelError) in
-        state.withLock { $0.waiting > 0 || $0.isClosing || $0.failure != nil }
+        gone.isSet || state.withLock { $0.waiting > 0 || $0.isClosing || $0.failure != nil }
       }
     }
   }
@@ -162,7 +162,7 @@ import SystemCalls
     outcomes.batch.deliver(outcomes) { submit($0, outcomes.batch) }
   }
 
-  /// A worker died. `lost` are the jobs that it had, `unsent` those that it hadn't received.
+  /// A worker died. `lost` are the jobs that it had begun, `unsent` those that it hadn't.
   func requeue(_ lost: [Lease], unsent: [Lease]) {
     var abandoned: [Lease] = []
     let isOver = state.withLock { state in

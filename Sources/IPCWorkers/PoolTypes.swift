@@ -6,7 +6,7 @@ package import SystemCalls
 public enum JobFailure: Error, Hashable, Sendable, CustomStringConvertible {
   /// The work threw an error with this description, or the job couldn't be sent.
   case failed(String)
-  /// The workers that had the job died, this many of them.
+  /// The workers that had begun the job died, this many of them.
   case killedItsWorkers(Int)
   /// The pool was cancelled or closed before the job was done.
   case cancelled
@@ -17,7 +17,7 @@ public enum JobFailure: Error, Hashable, Sendable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .failed(let description): description
-    case .killedItsWorkers(let count): "the job failed: \(count) workers died while they had it"
+    case .killedItsWorkers(let count): "the job failed: \(count) workers died after they had begun it"
     case .cancelled: "the pool was closed before the job was done"
     case .poolFailed(let error): error.description
     }
@@ -66,7 +66,7 @@ public struct WorkerPoolOptions: Sendable {
   public var arguments: [String] = []
   /// Variables added to the workers' environment.
   public var environment: [String: String] = [:]
-  /// After how many workers that died with a job the job fails.
+  /// After how many workers that died with a job the job fails. Only those count that had begun it.
   public var attempts = 3
   /// The most jobs that a worker holds at a time. It holds one while jobs take milliseconds, and as many as outweigh the
   /// cost of a wake-up while they take microseconds.

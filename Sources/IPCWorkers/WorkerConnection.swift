@@ -16,11 +16,15 @@ final class WorkerConnection {
   private static let maximumPipelinedBytes = 2048
   /// How long a worker may take from its start to its first message.
   static let startTimeout = Duration.seconds(15)
-  /// After so many workers in succession that were of no use, the connection gives up.
+  /// After so many workers in succession that died before they began a job, the connection gives up.
   private static let mostFailures = 10
   /// The pause before the next start after the first failure, doubled with each; and the longest.
   private static let firstPauseNanoseconds: UInt64 = 2_000_000
   private static let longestPauseNanoseconds: UInt64 = 200_000_000
+  /// A worker that dies sooner than this, without having begun a job, came to nothing.
+  private static let shortLifeNanoseconds: UInt64 = 1_000_000_000
+  /// How long a worker may take to end after its pipe was closed.
+  private static let endTimeout = Duration.seconds(1)
   /// How long a worker may take to end after its channels were closed.
   private static let exitTimeout = Duration.seconds(2)
 
@@ -52,8 +56,8 @@ final class WorkerConnection {
 
   /// Keeps a worker running until the pool ends.
   ///
-  /// A worker that dies before it is ready is started again. After some in succession the connection gives up: one that
-  /// dies at each start must not be started for ever.
+  /// A worker that dies is replaced, also before it is ready, and while it has no job. After some in succession that came to
+  /// nothing the connection gives up: a worker that dies at each start must not be started for ever.
   func run() {
     var exits: [ChildProcess.Exit?] = []
     let first = Deadline.within(pool.startTimeout)
@@ -64,10 +68,18 @@ final class WorkerConnection {
         var worker = try start(
           earlier: exits, until: hasBeenReady ? .within(pool.startTimeout) : first, isFirst: !hasBeenReady)
         hasBeenReady = true
-        exits = []
-        let died = serve(&worker)
-        finish(&worker, died: died)
-        if !died { return }
+        let end = serve(&worker)
+        let exit = finish(&worker, died: end != .closed)
+        switch end {
+        case .closed: return
+        case .diedUnused where exit?.isFromOutside == false:
+          throw StartFailure(
+            reason: notReady(exit, earlier: exits, after: .closed, until: "began a job"), isDeath: true,
+            exit: exit)
+        case .died, .diedUnused:
+          // What kills it from outside says nothing about the next one, which is ready for a while too.
+          exits = []
+        }
       } catch {
         if pool.isOver { return }
         exits.append(error.exit)
@@ -98,6 +110,42 @@ final class WorkerConnection {
     var results: ByteReceiver
     /// What it had used when it was ready.
     var baseline = Processes.Usage()
+    var readyAt: UInt64 = 0
+    /// Set when it has ended.
+    let gone = Gone()
+    /// Where it writes which job it begins.
+    let board: WorkerBoard?
+    /// The number of the first job that it gets.
+    let firstJob: UInt64
+
+    init(
+      process: consuming ChildProcess, jobs: consuming ByteSender, results: consuming ByteReceiver,
+      board: WorkerBoard?,
+      firstJob: UInt64
+    ) {
+      self.process = process
+      self.jobs = jobs
+      self.results = results
+      self.board = board
+      self.firstJob = firstJob
+    }
+  }
+
+  /// Whether a worker seems to have ended. Another thread sets it.
+  final class Gone: Sendable {
+    private let flag = Atomic<Bool>(false)
+    var isSet: Bool { flag.load(ordering: .acquiring) }
+    func set() { flag.store(true, ordering: .releasing) }
+    func clear() { flag.store(false, ordering: .relaxed) }
+  }
+
+  /// How the service of a worker ended.
+  private enum End {
+    /// The pool closes.
+    case closed
+    case died
+    /// It died soon, before it had begun a job.
+    case diedUnused
   }
 
   /// Starts a worker, and waits until it is ready.
@@ -119,17 +167,29 @@ final class WorkerConnection {
       pool.hasEnded(index)
       guard error.code == .closed || error.code == .timedOut else { throw StartFailure(reason: error) }
       let isClosed = error.code == .closed
-      let program = pool.options.executable ?? Processes.executable
       let exit = try? worker.process.wait(within: isClosed ? ChannelError.exitStatusTimeout : .zero)
       throw StartFailure(
-        reason: .notReady(
-          "the worker \(program)", exit, earlier: earlier, after: error, within: pool.startTimeout,
-          mustCall: "WorkerPool.serve", pool.options.mechanism),
+        reason: notReady(exit, earlier: earlier, after: error.code, until: "was ready"),
         isDeath: isClosed || exit != nil, exit: exit)
     }
     worker.jobs.coalesces = true
+    worker.readyAt = Clock.now()
+    // Without it, the next job notices the death.
+    try? worker.process.notify { [gone = worker.gone, work = pool.work] in
+      gone.set()
+      work.eventCount.wake()
+    }
     pool.isReady(index, process: worker.process.id, isFirst: isFirst)
     return worker
+  }
+
+  private func notReady(
+    _ exit: ChildProcess.Exit?, earlier: [ChildProcess.Exit?], after code: ChannelError.Code,
+    until what: String
+  ) -> ChannelError {
+    .notReady(
+      "the worker \(pool.options.executable ?? Processes.executable)", exit, earlier: earlier, after: code,
+      within: pool.startTimeout, until: what, mustCall: "WorkerPool.serve", pool.options.mechanism)
   }
 
   /// Starts a worker's process.
@@ -144,9 +204,17 @@ final class WorkerConnection {
     try spawn.pass(&jobs.receiver, as: PoolProtocol.jobs)
     try spawn.pass(&results.sender, as: PoolProtocol.results)
     try options.prepare?(&spawn)
+    let shared: (board: WorkerBoard, file: WorkerBoard.OpenFile)?
+    do throws(SystemError) {
+      shared = try WorkerBoard.pass(to: &spawn)
+    } catch {
+      throw ChannelError(error, .spawn, options.mechanism)
+    }
     let sender = jobs.sender
     let receiver = results.receiver
-    return Worker(process: try spawn.start(), jobs: sender, results: receiver)
+    defer { withExtendedLifetime(shared?.file) {} }
+    return Worker(
+      process: try spawn.start(), jobs: sender, results: receiver, board: shared?.board, firstJob: nextID)
   }
 
   /// Waits for a worker's first message: what it has used so far.
@@ -176,13 +244,18 @@ final class WorkerConnection {
 
   // MARK: Serving
 
-  /// Sends jobs and receives outputs until the pool closes (false) or the worker dies (true).
-  private func serve(_ worker: inout Worker) -> Bool {
+  /// Sends jobs and receives outputs until the pool closes or the worker dies.
+  private func serve(_ worker: inout Worker) -> End {
     do throws(ChannelError) {
       while true {
         if unsent.count == 0, open < window {
-          pool.lease(window - open, waits: open == 0, into: &unsent)
-          if unsent.count == 0, open == 0 { return false }
+          pool.lease(window - open, waits: open == 0, unless: worker.gone, into: &unsent)
+          if unsent.count == 0, open == 0 {
+            guard worker.gone.isSet, !pool.isOver else { return .closed }
+            if worker.process.hasEnded(within: Self.endTimeout) { return replace(&worker) }
+            // It lives, and has closed the pipe that tells of its end.
+            worker.gone.clear()
+          }
         }
         try send(&worker)
         try receive(&worker)
@@ -192,15 +265,46 @@ final class WorkerConnection {
       worker.process.kill()
       // What it had sent before.
       while open > 0, (try? receive(&worker)) != nil {}
-      current?.range = unanswered
-      let lost = (current.map { [$0] } ?? []) + inFlight.takeAll()
-      current = nil
-      unanswered = 0..<0
-      window = 1
-      meanNanoseconds = 0
-      pool.requeue(lost, unsent: unsent.takeAll())
-      return true
+      return replace(&worker)
     }
+  }
+
+  /// A worker has died: its jobs go to others.
+  private func replace(_ worker: inout Worker) -> End {
+    current?.range = unanswered
+    var lost = (current.map { [$0] } ?? []) + inFlight.takeAll()
+    let first = nextID - UInt64(lost.reduce(0) { $0 + $1.range.count })
+    current = nil
+    unanswered = 0..<0
+    window = 1
+    meanNanoseconds = 0
+    // It is dead: what it has written stays so.
+    let begun = worker.board?.begun
+    // Those behind the last one that was begun were only on their way.
+    let waiting =
+      begun.map { Self.split(&lost, after: $0 < first ? 0 : Int(clamping: $0 - first) &+ 1) } ?? []
+    pool.requeue(lost, unsent: waiting + unsent.takeAll())
+    let wasUsed = first > worker.firstJob || !lost.isEmpty || (begun ?? 0) >= worker.firstJob
+    return wasUsed || Clock.now() - worker.readyAt > Self.shortLifeNanoseconds ? .died : .diedUnused
+  }
+
+  /// Removes all but the first jobs of some leases, and returns those.
+  private static func split(_ leases: inout [Lease], after count: Int) -> [Lease] {
+    var left = max(0, count)
+    var rest: [Lease] = []
+    var kept: [Lease] = []
+    for lease in leases {
+      let taken = min(left, lease.range.count)
+      left -= taken
+      let middle = lease.range.lowerBound + taken
+      var part = lease
+      part.range = lease.range.lowerBound..<middle
+      if !part.range.isEmpty { kept.append(part) }
+      part.range = middle..<lease.range.upperBound
+      if !part.range.isEmpty { rest.append(part) }
+    }
+    leases = kept
+    return rest
   }
 
   /// Sends the jobs that fit into the channel without waiting.
@@ -305,7 +409,8 @@ final class WorkerConnection {
   // MARK: Ending
 
   /// Closes the channels, waits until the worker has ended, and adds what it cost to the statistics.
-  private func finish(_ worker: inout Worker, died: Bool) {
+  /// - Returns: how it ended.
+  private func finish(_ worker: inout Worker, died: Bool) -> ChildProcess.Exit? {
     let carried = worker.jobs.bytesCarried + worker.results.bytesCarried
     let baseline = worker.baseline
     worker.jobs.transport.close()
@@ -314,9 +419,8 @@ final class WorkerConnection {
     // A worker ends when it finds its channel closed, unless it executes a job, which was cancelled in that case.
     // It is removed from the list before it is reaped: afterwards another process may get its id.
     pool.hasEnded(index)
-    let exit = try? worker.process.wait(within: Self.exitTimeout)
-    if exit == nil { worker.process.kill() }
-    _ = try? worker.process.wait()
+    if (try? worker.process.wait(within: Self.exitTimeout)) == nil { worker.process.kill() }
+    let exit = try? worker.process.wait()
     let usage = worker.process.usage
     pool.state.withLock { state in
       state.statistics.channelBytes += carried
@@ -326,5 +430,6 @@ final class WorkerConnection {
     }
     dispatch = Histogram()
     worked = 0
+    return exit
   }
 }

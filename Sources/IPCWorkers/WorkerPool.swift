@@ -12,8 +12,8 @@ public import IPC
 /// ```
 ///
 /// A worker holds a small window of jobs, so that it doesn't wait between two of them. The window follows the duration of
-/// the jobs. When a worker dies, each job that it held is leased to another one, alone. After
-/// ``WorkerPoolOptions/attempts`` deaths the job fails. Workers end with the coordinator, however it ends.
+/// the jobs. When a worker dies, each job that it had begun and not answered is leased to another one, alone; those that it
+/// hadn't begun are as before. After ``WorkerPoolOptions/attempts`` deaths a job fails. Workers end with the coordinator, however it ends.
 ///
 /// A worker that dies is replaced by another one. One that dies ten times in succession before it is ready isn't started
 /// again: the others do the jobs, and without any the pool has failed, with ``JobFailure/poolFailed(_:)``.

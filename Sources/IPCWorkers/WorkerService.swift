@@ -19,6 +19,7 @@ import SystemCalls
     _ perform: (Span<UInt8>, inout JobAnswer) throws(ChannelError) -> Void
   ) throws(ChannelError) {
     let jobs = try jobs()
+    let board = WorkerBoard.inherited()
     var results = try ByteSender(inherited: PoolProtocol.results, type: type)
     var answer = JobAnswer()
     PoolProtocol.ResultHeader(id: 0, status: .ready, dispatchNanoseconds: 0, workNanoseconds: 0).encode(
@@ -38,7 +39,9 @@ import SystemCalls
         unsafe job.append(contentsOf: bytes)
         receiver.release()
         var reader = MessageReader(job.span)
-        answer.reset(try PoolProtocol.JobHeader(from: &reader))
+        let header = try PoolProtocol.JobHeader(from: &reader)
+        answer.reset(header)
+        board?.begins(header.id)
         try perform(reader.rest(), &answer)
         answer.finish()
         do throws(ChannelError) {

@@ -47,7 +47,15 @@ import Glibc
 
   deinit { unsafe munmap(bytes.baseAddress!, bytes.count) }
 
-  private static func mmap(
+  /// Whether a file of so many bytes is within RLIMIT_FSIZE, which holds for files in memory too: ftruncate(2) of a longer
+  /// one raises SIGXFSZ. getrlimit(2).
+  package static func isAllowed(bytes: Int) -> Bool {
+    var limit = rlimit()
+    guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0 else { return true }
+    return limit.rlim_cur >= bytes
+  }
+
+  fileprivate static func mmap(
     _ descriptor: borrowing Descriptor, _ count: Int
   ) throws(SystemError) -> UnsafeMutableRawBufferPointer {
     // The address as a number, which is how the gate knows a failure: MAP_FAILED, -1.
@@ -57,4 +65,26 @@ import Glibc
     return unsafe UnsafeMutableRawBufferPointer(
       start: UnsafeMutableRawPointer(bitPattern: address), count: count)
   }
+}
+
+/// The memory of such a file where its descriptor isn't kept. Unmapped (munmap(2)) when it goes out of scope.
+@safe package struct MemoryMapping: ~Copyable, @unchecked Sendable {
+  package let bytes: UnsafeMutableRawBufferPointer
+
+  /// mmap(2) of a file that this process created.
+  package init(mmap descriptor: borrowing Descriptor, bytes count: Int) throws(SystemError) {
+    unsafe bytes = try MemoryFile.mmap(descriptor, count)
+  }
+
+  /// fcntl(2) with F_GET_SEALS, fstat(2), mmap(2): maps what another process created, all of it. Nil, without mapping: it
+  /// isn't sealed against shrinking, or has fewer bytes than these.
+  package init?(mmap descriptor: borrowing Descriptor, atLeast count: Int) throws(SystemError) {
+    let seals = try system(.fcntl) { Glibc.fcntl(descriptor.raw, CSYSTEM_F_GET_SEALS) }
+    var status = stat()
+    try system(.fstat) { unsafe fstat(descriptor.raw, &status) }
+    guard seals & CSYSTEM_F_SEAL_SHRINK != 0, Int(status.st_size) >= count else { return nil }
+    unsafe bytes = try MemoryFile.mmap(descriptor, Int(status.st_size))
+  }
+
+  deinit { unsafe munmap(bytes.baseAddress!, bytes.count) }
 }

@@ -144,6 +144,70 @@ extension AllIPCWorkersTests {
       #expect(pool.statistics.requeued >= 2)
     }
 
+    @Test("workers that die without a job are replaced at once", arguments: mechanisms)
+    func idleWorkersThatDie(_ mechanism: Mechanism) async throws {
+      let pool = try Pool(options(3, mechanism))
+      for round in 0..<3 {
+        let dead = Set(pool.workerProcesses.values)
+        for process in dead { Processes.kill(process, SIGKILL) }
+        #expect(
+          comesTrue {
+            let alive = pool.workerProcesses.values
+            return alive.count == 3 && dead.isDisjoint(with: alive)
+          })
+        #expect(try await pool.run(TestJob(number: round)) == round)
+      }
+      pool.close()
+      #expect(pool.statistics.workersDied == 9 && pool.statistics.requeued == 0)
+    }
+
+    @Test("a job that no worker has begun has lost no try", arguments: mechanisms)
+    func aJobAfterEveryWorkerDied(_ mechanism: Mechanism) throws {
+      var options = options(3, mechanism)
+      options.attempts = 1
+      let pool = try Pool(options)
+      for round in 0..<20 {
+        for process in pool.workerProcesses.values { Processes.kill(process, SIGKILL) }
+        let gathered = Gathered()
+        pool.process([TestJob(number: round)]) { outcome in
+          gathered.add(outcome)
+          return []
+        }
+        let outcome = try #require(gathered.all.first)
+        #expect(try outcome.result.get() == round && outcome.attempts == 1)
+        // Until all are replaced: one that dies before it is ready isn't among those that are killed.
+        #expect(comesTrue { pool.workerProcesses.count == 3 })
+      }
+    }
+
+    @Test("only the job that was begun is lost with its worker", arguments: mechanisms)
+    func jobsBehindOneThatWasBegun(_ mechanism: Mechanism) throws {
+      let server = try SilentServer()
+      var options = options(1, mechanism)
+      options.attempts = 1
+      let pool = try Pool(options)
+      // Short jobs: the worker gets many at a time from then on.
+      pool.process((0..<2000).map { TestJob(number: $0) }) { _ in [] }
+      try Threads.start(name: "killer") {
+        if server.accept() { for process in pool.workerProcesses.values { Processes.kill(process, SIGKILL) } }
+      }
+      let gathered = Gathered()
+      pool.process([TestJob(port: server.port)] + (1...20).map { TestJob(number: $0) }) { outcome in
+        gathered.add(outcome)
+        return []
+      }
+      #expect(gathered.all.count == 21)
+      for outcome in gathered.all {
+        if outcome.job.port > 0 {
+          #expect(outcome.result == .failure(.killedItsWorkers(1)))
+        } else {
+          #expect(outcome.result == .success(outcome.job.number) && outcome.attempts == 1)
+        }
+      }
+      pool.close()
+      #expect(pool.statistics.workersDied == 1 && pool.statistics.requeued == 0)
+    }
+
     private final class Killed: Sendable {
       let processes = Mutex<Set<Int32>>([])
     }

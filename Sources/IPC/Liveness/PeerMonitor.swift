@@ -2,7 +2,7 @@ import Synchronization
 import SystemCalls
 
 /// The one thread of a process that notices the death of peers on mechanisms that don't report it themselves (a queue,
-/// a semaphore, shared memory). It sleeps in epoll_wait(2) until the kernel hangs up a liveness pipe, and costs nothing
+/// a semaphore, shared memory), and of children that nobody waits for. It sleeps in epoll_wait(2) until the kernel hangs up a liveness pipe, and costs nothing
 /// meanwhile. The first liveness pipe starts it.
 final class PeerMonitor: Sendable {
   private struct State {
@@ -29,7 +29,8 @@ final class PeerMonitor: Sendable {
 
   private init() throws(SystemError) { epoll = try Epoll() }
 
-  /// Calls `gone` once, on the monitor's thread, when the descriptor hangs up.
+  /// Calls `gone` once, on the monitor's thread, when the descriptor hangs up, or, of a pipe's write end, when it has no
+  /// reader any more.
   static func watch(_ descriptor: Int32, _ gone: @escaping @Sendable () -> Void) throws(SystemError) -> UInt64
   {
     let monitor = try started()

@@ -27,6 +27,8 @@ public struct ChildProcess: ~Copyable, @unchecked Sendable {
   /// What keeps the objects of passed endpoints until the child has ended.
   private var kept: [AnyObject]
   private var ended: (exit: Processes.Exit, usage: Processes.Usage)?
+  /// The peer monitor's token for the parent-death pipe.
+  private var watch: UInt64?
 
   /// Starts a process and passes it endpoints.
   ///
@@ -70,6 +72,7 @@ public struct ChildProcess: ~Copyable, @unchecked Sendable {
   }
 
   deinit {
+    if let watch { PeerMonitor.unwatch(parentDeathPipe.raw, watch) }
     guard ended == nil else { return }
     Processes.kill(id, SIGKILL)
     _ = try? Processes.wait4(id, wait: true)
@@ -97,6 +100,19 @@ public struct ChildProcess: ~Copyable, @unchecked Sendable {
       return try ppoll(descriptor.raw, read: true, nanoseconds: Deadline.within(duration).remaining)
     }
     return try exitIfEnded()
+  }
+
+  /// Calls `gone` once, on a thread of the library, when the process ends, or closes its parent-death pipe: epoll_wait(2).
+  package mutating func notify(_ gone: @escaping @Sendable () -> Void) throws(ChannelError) {
+    let pipe = parentDeathPipe.raw
+    watch = try translating(.wait, nil) { () throws(SystemError) in try PeerMonitor.watch(pipe, gone) }
+  }
+
+  /// Whether it has ended, or ends within a duration. It isn't reaped: its id stays its own. pidfd_open(2), poll(2).
+  package func hasEnded(within duration: Duration) -> Bool {
+    if ended != nil { return true }
+    guard let descriptor = try? Processes.pidfdOpen(id) else { return false }
+    return (try? ppoll(descriptor.raw, read: true, nanoseconds: Deadline.within(duration).remaining)) ?? false
   }
 
   /// Ends it at once: SIGKILL.

@@ -10,26 +10,28 @@ extension ChannelError {
   ///   - process: what it is, and its program: `the worker /bin/false`.
   ///   - exit: how it ended; nil: it is alive, or nobody knows.
   ///   - earlier: how those ended that were started before it in succession, and weren't ready either.
-  ///   - error: with which waiting for it ended: `closed` or `timedOut`.
+  ///   - code: with which waiting for it ended: `closed` or `timedOut`.
   ///   - timeout: how long it may take to be ready.
+  ///   - what: what it didn't come to: "was ready".
   ///   - function: what its `main` must call; nil: the program is known to call it.
   package static func notReady(
     _ process: String, _ exit: ChildProcess.Exit?, earlier: [ChildProcess.Exit?] = [],
-    after error: ChannelError, within timeout: Duration, mustCall function: String?, _ mechanism: Mechanism
+    after code: ChannelError.Code, within timeout: Duration, until what: String = "was ready",
+    mustCall function: String?, _ mechanism: Mechanism
   ) -> ChannelError {
-    let isLate = exit == nil && error.code == .timedOut
-    let what =
+    let isLate = exit == nil && code == .timedOut
+    let happened =
       if isLate {
         function.map { "is alive and hasn't called \($0) within \(seconds(timeout)) s" }
           ?? "is alive and wasn't ready within \(seconds(timeout)) s"
       } else if let exit {
-        "ended (\(exit)) before it was ready"
+        "ended (\(exit)) before it \(what)"
       } else {
-        "closed its channel before it was ready"
+        "closed its channel before it \(what)"
       }
     return ChannelError(
       isLate ? .timedOut : .closed, .spawn, mechanism,
-      "\(process) \(what)\(history(exit, earlier, isLate)): \(advice(exit, isLate, function))")
+      "\(process) \(happened)\(history(exit, earlier, isLate)): \(advice(exit, isLate, function))")
   }
 
   private static func seconds(_ duration: Duration) -> String {
@@ -62,7 +64,7 @@ extension ChannelError {
   private static func advice(_ exit: ChildProcess.Exit?, _ isLate: Bool, _ function: String?) -> String {
     let mustCall = function.map { "its main must call \($0) before anything else" }
     switch exit {
-    case .signal(let signal) where crashes.contains(signal):
+    case .signal(let signal) where ChildProcess.Exit.crashes.contains(signal):
       return "it crashed; what it printed on standard error may say why"
     case .signal(let signal):
       return signal == SIGKILL
@@ -76,7 +78,14 @@ extension ChannelError {
         ?? (isLate ? "try again when the machine is less busy, or give it more time" : "try again")
     }
   }
+}
 
+extension ChildProcess.Exit {
   /// The signals of a program's own faults.
-  private static let crashes: Set<Int32> = [SIGSEGV, SIGBUS, SIGILL, SIGABRT, SIGFPE, SIGTRAP, SIGSYS]
+  fileprivate static let crashes: Set<Int32> = [SIGSEGV, SIGBUS, SIGILL, SIGABRT, SIGFPE, SIGTRAP, SIGSYS]
+
+  /// Whether a signal ended it that isn't of its own making.
+  package var isFromOutside: Bool {
+    if case .signal(let signal) = self { !Self.crashes.contains(signal) } else { false }
+  }
 }

@@ -28,7 +28,7 @@ final class KernelObjectOwner: Sendable {
     self.ids = ids
     self.descriptors = descriptors
     self.attachments = attachments
-    try translating(.open, mechanism) { () throws(SystemError) in try liveness.start(wake) }
+    try IPC.translating(.open, mechanism) { () throws(SystemError) in try liveness.start(wake) }
     ResourceCleaner.register(
       self, ids, isInherited: liveness.isInherited,
       leave: { [liveness, ids] in Self.leaveAtEnd(liveness, ids) },
@@ -48,11 +48,31 @@ final class KernelObjectOwner: Sendable {
   ) throws(ChannelError) -> Bool {
     if deadline.hasPassed { return false }
     var entries = [PollEntry(descriptor, read: read, write: write), PollEntry(liveness.pollable)]
-    let ready = try translating(operation, mechanism) { () throws(SystemError) in
+    let ready = try IPC.translating(operation, mechanism) { () throws(SystemError) in
       try ppoll(&entries, nanoseconds: deadline.remaining)
     }
     if entries[1].hungUp { liveness.notePeersGone() }
     return ready > 0
+  }
+
+  /// The kernel's error on one of the objects, as a channel reports it. An object is gone because the next receiver of the name
+  /// has begun a channel of its own, which a sender of this one finds closed; or because another program removed it.
+  @inline(never) func failure(_ error: SystemError, _ operation: ChannelError.Operation) -> ChannelError {
+    guard error.meansRemoved else { return ChannelError(error, operation, mechanism) }
+    guard liveness.side == .sender, liveness.hasNoReceiver else { return .removed(operation, mechanism) }
+    liveness.notePeersGone()
+    return .closed(operation, mechanism)
+  }
+
+  /// Runs a call on the objects.
+  func translating<Result>(
+    _ operation: ChannelError.Operation, _ call: () throws(SystemError) -> Result
+  ) throws(ChannelError) -> Result {
+    do throws(SystemError) {
+      return try call()
+    } catch {
+      throw failure(error, operation)
+    }
   }
 
   /// Lets go, and removes the objects if no endpoint is left. Further calls do nothing.

@@ -6,8 +6,16 @@ extension SystemError {
   /// The peer is gone: a broken pipe, a reset connection, a removed queue.
   var meansClosed: Bool {
     switch number {
-    case EPIPE, ECONNRESET, EIDRM, ENOTCONN, ESHUTDOWN, ETIMEDOUT: true
-    case EINVAL: call == .msgsnd || call == .msgrcv || call == .semtimedop
+    case EPIPE, ECONNRESET, ENOTCONN, ESHUTDOWN, ETIMEDOUT: true
+    default: meansRemoved
+    }
+  }
+
+  /// A System V object is gone: while a call waited for it, or before.
+  var meansRemoved: Bool {
+    switch number {
+    case EIDRM: true
+    case EINVAL: [.msgsnd, .msgrcv, .semtimedop, .semctl].contains(call)
     default: false
     }
   }

@@ -45,6 +45,10 @@ final class QueueEndpoint: Sendable {
 
   var peersGone: Bool { owner.peersGone }
 
+  func failure(_ error: SystemError, _ operation: ChannelError.Operation) -> ChannelError {
+    owner.failure(error, operation)
+  }
+
   func close() {
     owner.close()
     // The peer may sleep until something changes: this does.
@@ -91,7 +95,7 @@ final class QueueEndpoint: Sendable {
           mutexes, steps, nanoseconds: deadline.isNow ? 0 : deadline.remaining(atMost: Self.lockSlice))
         return true
       } catch {
-        guard error.endsWait else { throw ChannelError(error, operation, .queue) }
+        guard error.endsWait else { throw owner.failure(error, operation) }
         if deadline.hasPassed || peersGone { return false }
       }
     }

@@ -143,7 +143,7 @@ final class QueueReader: ByteReader {
         _ = unsafe try? MessageQueues.msgrcv(dropping: endpoint.queue, memory, capacity: unitBytes)
         throw .violation(.queue, "a queue message of more than \(unitBytes) bytes")
       }
-      throw ChannelError(error, .receive, .queue)
+      throw endpoint.failure(error, .receive)
     }
     let type = unsafe memory.load(as: Int.self)
     if type == MessageType.hangUp {

@@ -88,7 +88,7 @@ final class QueueWriter: ByteWriter {
 
   @inline(never) private func failure(_ error: SystemError, _ count: Int) -> ChannelError {
     if error.number == EINVAL, let tooLong = MessageQueueMechanism.overLimit(count, .send) { return tooLong }
-    return ChannelError(error, .send, .queue)
+    return endpoint.failure(error, .send)
   }
 
   /// Releases the mutex: no more fragments come.

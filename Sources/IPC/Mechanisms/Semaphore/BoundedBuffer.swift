@@ -59,6 +59,14 @@ final class BoundedBuffer: @unchecked Sendable {
   }
 
   var peersGone: Bool { owner.peersGone }
+
+  /// How many slots are used.
+  func usedSlots() throws(ChannelError) -> Int {
+    try owner.translating(.receive) { () throws(SystemError) in
+      try Semaphores.semctl(value: set, Index.used)
+    }
+  }
+
   func close() { owner.close() }
   func transfer() throws(ChannelError) -> EndpointTransfer { try owner.transfer() }
   func finishTransfer() -> AnyObject? { owner.finishTransfer() }
@@ -82,7 +90,7 @@ final class BoundedBuffer: @unchecked Sendable {
     let turn = turns.load()
     turns.store(turn &+ 1)
     if turn != lastTurn || lastTurn == .max {
-      position = try translating(operation, .semaphore) { () throws(SystemError) in
+      position = try owner.translating(operation) { () throws(SystemError) in
         try Semaphores.semctl(value: set, index)
       }
     }

@@ -141,10 +141,7 @@ final class BoundedBufferReader: ByteReader {
 
   /// The senders are gone. Another receiver may be in its turn, though; if it dies, its slot is used again.
   private func end() throws(ChannelError) -> ReadOutcome {
-    let used = try translating(.receive, .semaphore) { () throws(SystemError) in
-      try Semaphores.semctl(value: buffer.set, Index.used)
-    }
-    return used == 0 ? .ended : .nothing
+    return try buffer.usedSlots() == 0 ? .ended : .nothing
   }
 
   var readiness: Readiness { .thread }

@@ -119,7 +119,7 @@ enum SemaphoreMechanism: KernelObjectMechanism {
           set, steps, nanoseconds: deadline.isNow ? 0 : deadline.remaining(atMost: slice), tries: tries)
         return true
       } catch {
-        guard error.endsWait else { throw ChannelError(error, operation, mechanism) }
+        guard error.endsWait else { throw owner.failure(error, operation) }
         if deadline.hasPassed || owner.peersGone { return false }
       }
     }

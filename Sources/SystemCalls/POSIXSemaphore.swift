@@ -45,7 +45,7 @@ import Glibc
   /// - Throws: EINVAL if another process has overwritten the semaphore.
   /// - Returns: False when none came in time, or a signal came: the caller waits for what is left of its time.
   package func semTimedwait(nanoseconds: UInt64) throws(SystemError) -> Bool {
-    try check(.semTimedwait)
+    try check(nanoseconds == 0 ? .semTrywait : .semTimedwait)
     do throws(SystemError) {
       if nanoseconds == 0 {
         try system(.semTrywait) { unsafe csystem_sem_trywait(pointer) }

@@ -209,12 +209,16 @@ extension AllSystemCallsTests {
         Failure(EIO, .semTrywait) { _ throws(SystemError) in
           let segment = try Segment(shmget: 4096)
           try Segment.shmctl(remove: segment.id)
-          _ = try unsafe POSIXSemaphore(segment.bytes, at: 0).semTimedwait(nanoseconds: 0)
+          let semaphore = unsafe POSIXSemaphore(segment.bytes, at: 0)
+          try semaphore.semInit(0)
+          _ = try semaphore.semTimedwait(nanoseconds: 0)
         },
         Failure(EIO, .semTimedwait) { _ throws(SystemError) in
           let segment = try Segment(shmget: 4096)
           try Segment.shmctl(remove: segment.id)
-          _ = try unsafe POSIXSemaphore(segment.bytes, at: 0).semTimedwait(nanoseconds: 1)
+          let semaphore = unsafe POSIXSemaphore(segment.bytes, at: 0)
+          try semaphore.semInit(0)
+          _ = try semaphore.semTimedwait(nanoseconds: 1)
         },
         Failure(EAGAIN, .pthreadCreate) { _ throws(SystemError) in try Threads.start(name: "none") {} },
         Failure(EIO, .sigwaitinfo) { _ throws(SystemError) in _ = try Signals.sigwaitinfo() },

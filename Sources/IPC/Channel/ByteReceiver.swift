@@ -3,7 +3,8 @@
 /// It owns what the mechanism gave it: going out of scope closes it, and removes the channel's name if this endpoint made
 /// it. One thread at a time uses it; it may move to another. Every call can throw ``ChannelError``: `closed` when the last
 /// sender has closed or died and everything is received, or this endpoint was closed or passed on; `protocolViolation` if
-/// the peer sends bytes that aren't a message; `typeMismatch` once for a sender of other messages, which is then ignored.
+/// the peer sends bytes that aren't a message; `typeMismatch` once for a sender of other messages, which is then ignored;
+/// `truncatedMessage` for a line that its sender's death has cut (`?framing=line`).
 ///
 /// Opened by itself, it has no type: it joins a channel of any type.
 ///

@@ -10,7 +10,8 @@
 ///
 /// Every call can throw ``ChannelError``: `closed` when the last sender has closed or died and everything is received, or
 /// this endpoint was closed or passed on; `invalidMessage` if a message isn't an `Element`, and `protocolViolation` if the
-/// peer sends bytes that aren't a message; `typeMismatch` once for a sender of other messages, which is then ignored.
+/// peer sends bytes that aren't a message; `typeMismatch` once for a sender of other messages, which is then ignored;
+/// `truncatedMessage` for a line that its sender's death has cut (`?framing=line`).
 ///
 /// System calls: those that ``MechanismTraits/systemCalls`` names. Byte streams are read ahead, so that many small
 /// messages cost one read; poll(2) or futex(2) to wait.

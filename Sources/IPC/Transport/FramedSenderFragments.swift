@@ -56,7 +56,7 @@ extension FramedSender {
     return true
   }
 
-  private static let abandonableBytes = 1 << 18
+  private static let abandonableBytes = 1 << 20
 
   /// One fragment of a message to a byte stream; behind the last, the empty one that ends the message.
   private func sendFragment(

@@ -96,7 +96,7 @@ extension AllTests {
         let decoder = FrameDecoder()
         var script = SeededRandom(seed: random.next())
         let writer = ScriptedWriter(unit: 512, isStream: true) {
-          script.chance(12) ? 0 : Int.random(in: 1...200_000, using: &script)
+          script.chance(12) ? 0 : Int.random(in: 1...900_000, using: &script)
         } taken: {
           decoder.feed($0)
         }
@@ -107,7 +107,7 @@ extension AllTests {
         for _ in 0..<20 {
           let message = [UInt8](
             repeating: UInt8.random(in: 0...255, using: &random),
-            count: Int.random(in: 0...900_000, using: &random))
+            count: Int.random(in: 0...4_000_000, using: &random))
           if try sender.send(message, until: .now) { expected.append(message) }
           found += try decoder.drain()
         }

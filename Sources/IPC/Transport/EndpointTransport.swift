@@ -30,7 +30,7 @@
   /// How to wait for room without a thread.
   var readiness: Readiness { get }
   /// For a channel that poll(2) can't see: waits until a message of `count` bytes may find room, or the channel is
-  /// closed. Takes nothing. Returns false if the deadline passes.
+  /// closed. Takes nothing. Returns false if the deadline passes. Another thread may close the endpoint meanwhile.
   func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool
   /// The largest message that goes at once or not at all; a larger one may begin to go and then wait.
   var atomicMessageBytes: Int { get }
@@ -64,7 +64,7 @@
   /// How to wait for a message without a thread.
   var readiness: Readiness { get }
   /// For a channel that poll(2) can't see: waits until there may be a message, or the channel is closed. Takes
-  /// nothing. Returns false if the deadline passes.
+  /// nothing. Returns false if the deadline passes. Another thread may close the endpoint meanwhile.
   func waitUntilReady(until deadline: Deadline) -> Bool
   /// Lets go of everything. Further calls do nothing.
   func close()

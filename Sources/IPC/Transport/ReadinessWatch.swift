@@ -44,7 +44,8 @@ final class ReadinessWatch: @unchecked Sendable {
   struct Endpoint {
     let events: DescriptorEvents
     let readiness: () -> Readiness
-    /// Waits until a message of `count` bytes may go, or one may have come. Returns false if the deadline passes.
+    /// Waits until a message of `count` bytes may go, or one may have come. Returns false if the deadline passes. Runs
+    /// beside every other use of the endpoint, also beside and after its end.
     let wait: (_ count: Int, Deadline) -> Bool
     let close: () -> Void
   }
@@ -234,10 +235,8 @@ final class ReadinessWatch: @unchecked Sendable {
     hasWaitingThread = false
     let woken = change()
     versionOfLastWake = version
-    let closes = isClosed && !isBorrowed
     lock.release()
     wake(woken)
-    if closes { endpoint.close() }
     return false
   }
 
@@ -282,7 +281,7 @@ final class ReadinessWatch: @unchecked Sendable {
     lock.acquire()
     isBorrowed = false
     let woken = change()
-    let closes = isClosed && !hasWaitingThread
+    let closes = isClosed
     lock.release()
     wake(woken)
     if closes { endpoint.close() }
@@ -293,8 +292,8 @@ final class ReadinessWatch: @unchecked Sendable {
 
   // MARK: Closing
 
-  /// Closes the endpoint and wakes the waiting tasks. A thread that waits, or has the endpoint, closes it when it has
-  /// finished.
+  /// Closes the endpoint and wakes the waiting tasks. A thread that has the endpoint for itself closes it when it has
+  /// finished; one that only waits finds out by itself, and keeps the memory that it looks at until then.
   func close() {
     lock.acquire()
     if isClosed { return lock.release() }
@@ -303,7 +302,7 @@ final class ReadinessWatch: @unchecked Sendable {
     let tokens = watched.values.map(\.token)
     watched = [:]
     liveness?.onPeersGone(nil)
-    let closes = !isBorrowed && !hasWaitingThread
+    let closes = !isBorrowed
     lock.release()
     if let loop = try? AsyncRuntime.loop() { for token in tokens { loop.unwatch(token) } }
     if closes { endpoint.close() }

@@ -83,6 +83,28 @@ extension AllTests {
       try peer.finish()
     }
 
+    /// Also where a thread still looks whether a message comes.
+    @Test(arguments: Subject.once.filter { $0.form == .named })
+    func closingFreesTheNameAtOnce(_ subject: Subject) async throws {
+      Watchdog.at(subject)
+      let address = try subject.address()
+      for _ in 0..<5 {
+        let receiver = SharedByteReceiver(try ByteReceiver(at: address))
+        let waiting = Task { try await asyncCode { try await receiver.receive() } }
+        await settle()
+        receiver.close()
+        let left = (try? Files.names(in: Workspace.records)) ?? []
+        #expect(left == [], "the name is still there")
+        // A port is free once the kernel has ended the accepting thread's call.
+        if subject.mechanism != .tcp {
+          var next = try ByteReceiver(at: address)
+          next.close()
+        }
+        #expect(try await waiting.value == .closed)
+        if subject.mechanism == .tcp { #expect(comesTrue { (try? ByteReceiver(at: address)) != nil }) }
+      }
+    }
+
     /// Opened, waited on and closed repeatedly; the check at the end finds anything left. Endpoints of different mechanisms
     /// reuse the same descriptor numbers.
     @Test(isComplete) func aThousandChannelsLeaveNothing() async throws {
@@ -100,7 +122,7 @@ extension AllTests {
         #expect(try await waiting.value == .closed)
         sender.close()
         if round % 100 == 99 {
-          // An endpoint that a thread still waits on closes when the thread returns.
+          // A thread that still waits keeps some of an endpoint's descriptors until it returns.
           let isBack = { ((try? Files.names(in: "/proc/self/fd").count) ?? .max) <= before + 8 }
           for _ in 0..<3000 where !isBack() { try await Task.sleep(for: .milliseconds(10)) }
           #expect(isBack(), "round \(round)")

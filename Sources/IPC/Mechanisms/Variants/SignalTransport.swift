@@ -149,7 +149,7 @@ private final class SignalThread: Sendable {
   }
 
   func end() {
-    isOver.store(true, ordering: .sequentiallyConsistent)
+    guard !isOver.exchange(true, ordering: .sequentiallyConsistent) else { return }
     // One more signal, so that the thread looks.
     try? Signals.rtTgsigqueueinfo(
       0, process: CurrentProcess.process, thread: thread.load(ordering: .sequentiallyConsistent))
@@ -163,7 +163,7 @@ final class SignalReceiver: ReceiverTransport {
   private(set) var bytesCarried = 0
   private let endpoint: SignalEndpoint
   private var spinPolicy: SpinPolicy
-  private var thread: SignalThread?
+  private let thread: SignalThread
   private let value = ByteBuffer(capacity: integerBytes)
   private var isClosed = false
   /// Until when signals of senders that have gone may still be on their way.
@@ -178,15 +178,9 @@ final class SignalReceiver: ReceiverTransport {
     self.endpoint = endpoint
     self.options = options
     spinPolicy = SpinPolicy(options.wait)
-    let begun = try translating(.open, mechanism) { () throws(SystemError) in try SignalThread() }
-    thread = begun
-    endpoint.target.store(begun.target)
+    thread = try translating(.open, mechanism) { () throws(SystemError) in try SignalThread() }
+    endpoint.target.store(thread.target)
     endpoint.room.wake()
-  }
-
-  private func endThread() {
-    thread?.end()
-    thread = nil
   }
 
   /// Whether nothing more can come: the senders are gone, and every place is back. A sender that died between taking
@@ -218,7 +212,7 @@ final class SignalReceiver: ReceiverTransport {
   private func poll(until deadline: Deadline) throws(SystemError) -> Bool {
     // Once the senders are gone, their liveness pipe would end every wait at once.
     let gone = endpoint.peersGone
-    var entries = [PollEntry(thread?.pipe.reading.raw ?? -1, read: true)]
+    var entries = [PollEntry(thread.pipe.reading.raw, read: true)]
     if !gone { entries.append(PollEntry(endpoint.owner.liveness.pollable)) }
     let found = try ppoll(
       &entries, nanoseconds: gone ? deadline.remaining(atMost: Self.transitSlice) : deadline.remaining)
@@ -232,7 +226,7 @@ final class SignalReceiver: ReceiverTransport {
     let count: Int
     do throws(SystemError) {
       let room = unsafe UnsafeMutableRawBufferPointer(rebasing: value.room(integerBytes)[..<integerBytes])
-      count = unsafe try Streams.read(thread?.pipe.reading.raw ?? -1, into: room)
+      count = unsafe try Streams.read(thread.pipe.reading.raw, into: room)
     } catch {
       guard error.wouldBlock else { throw ChannelError(error, .receive, mechanism) }
       if isOver { throw .closed(.receive, mechanism) }
@@ -262,7 +256,7 @@ final class SignalReceiver: ReceiverTransport {
   func close() {
     if isClosed { return }
     isClosed = true
-    endThread()
+    thread.end()
     endpoint.close()
   }
 
@@ -281,7 +275,7 @@ final class SignalReceiver: ReceiverTransport {
 
   func finishTransfer() -> AnyObject? {
     isClosed = true
-    endThread()
+    thread.end()
     return endpoint.owner.finishTransfer()
   }
 }

@@ -95,10 +95,15 @@ import SystemCalls
 
   /// Begins to watch the peers. `wake` runs on the monitor's thread when the last one is gone.
   func start(_ wake: @escaping @Sendable () -> Void) throws(SystemError) {
-    watch = try PeerMonitor.watch(pollable) { [weak self] in
-      self?.gone.store(true, ordering: .sequentiallyConsistent)
-      wake()
-      self?.hook.withLock { $0 }?()
+    // Neither retained nor weak: stop(), which the deinitializer calls too, waits for a call that runs. A weak reference has
+    // memory that a leak detector can't see any more once the reference is gone and its object isn't.
+    let unretained = unsafe Unmanaged.passUnretained(self)
+    watch = try PeerMonitor.watch(pollable) {
+      unsafe unretained._withUnsafeGuaranteedRef { pipe in
+        pipe.gone.store(true, ordering: .sequentiallyConsistent)
+        wake()
+        pipe.hook.withLock { $0 }?()
+      }
     }
   }
 

@@ -191,14 +191,15 @@ final class ReadinessWatch: @unchecked Sendable {
         if !entry.isArmed { try loop.rearm(entry.token) }
         watched[descriptor]!.isArmed = true
       } else {
-        let token = try loop.watchOnce(descriptor, events) { [weak self] in self?.isReady(descriptor) }
+        // The loop keeps this object until it is closed, which its owner's deinitializer does at the latest.
+        let token = try loop.watchOnce(descriptor, events) { self.isReady(descriptor) }
         watched[descriptor] = (token, true)
       }
     }
     guard let liveness else { return }
     if self.liveness == nil {
       self.liveness = liveness
-      liveness.onPeersGone { [weak self] in self?.wakeAll() }
+      liveness.onPeersGone { self.wakeAll() }
     }
     // The last peer may have gone before the hook was set.
     if liveness.peersGone { wake(change()) }

@@ -16,13 +16,24 @@ enum SocketPath {
     switch try lock(lockPath, for: path) {
     case .some(let lock):
       defer { try? Files.unlink(lockPath) }
-      if isUnused(path) { try Files.unlink(path) }
-      try Sockets.bind(socket, path: path)
+      try bind(socket, replacing: path)
       withExtendedLifetime(lock) {}
     case .none: try Sockets.bind(socket, path: path)
     }
     try Sockets.listen(socket)
     return (try? Files.stat(path))?.inode
+  }
+
+  /// With the lock: removes what a dead receiver left, also if it dies just now.
+  private static func bind(_ socket: borrowing Descriptor, replacing path: String) throws(SystemError) {
+    if isUnused(path) { try Files.unlink(path) }
+    do throws(SystemError) {
+      try Sockets.bind(socket, path: path)
+    } catch {
+      guard error.meansTaken, isUnused(path) else { throw error }
+      try Files.unlink(path)
+      try Sockets.bind(socket, path: path)
+    }
   }
 
   /// The lock; nil if it can't be had, or isn't needed: then nothing is removed, and bind(2) says why the path can't be
@@ -114,7 +125,9 @@ enum SocketPath {
       if status.kind != .socket { return wrongKind(path, mechanism) }
       if status.owner != CurrentProcess.user { return anotherUser(status.owner, path, mechanism) }
     }
-    if isUnused(path) {
+    if isUnused(path), let lock = try? Files.stat(path + lockSuffix),
+      lock.kind != .regular || lock.owner != CurrentProcess.user
+    {
       return ChannelError(
         .notAllowed, .open, mechanism,
         "\(path) is what a receiver that died has left, and it can't be replaced: \(path)\(lockSuffix) must be a file of this user's, or not be there"

@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/epoll.h>
+#include <sys/auxv.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -104,6 +105,11 @@ _Static_assert(sizeof(struct csystem_pollfd) == sizeof(struct pollfd), "same lay
 int csystem_ppoll(struct csystem_pollfd *entries, size_t count, int64_t timeout_nanoseconds) {
   struct timespec timeout = as_timespec(timeout_nanoseconds < 0 ? 0 : timeout_nanoseconds);
   return ppoll((struct pollfd *)entries, count, timeout_nanoseconds < 0 ? NULL : &timeout, NULL);
+}
+
+const char *csystem_executable(void) {
+  const char *path = (const char *)getauxval(AT_EXECFN);
+  return path ? path : "";
 }
 
 int csystem_accept4(int socket) { return accept4(socket, NULL, NULL, SOCK_CLOEXEC); }

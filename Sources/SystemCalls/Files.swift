@@ -175,6 +175,7 @@ package enum Files {
 
   /// Writes all of a text. write(2).
   package static func writeText(_ file: borrowing Descriptor, _ text: String) throws(SystemError) {
+    Streams.ignoreSIGXFSZ
     var rest = Array(text.utf8)[...]
     while !rest.isEmpty {
       let count = try system(.write) {
@@ -186,6 +187,7 @@ package enum Files {
 
   /// ftruncate(2) to a length.
   package static func ftruncate(_ file: borrowing Descriptor, to bytes: Int) throws(SystemError) {
+    Streams.ignoreSIGXFSZ
     try system(.ftruncate) { Glibc.ftruncate(file.raw, off_t(bytes)) }
   }
 

@@ -16,6 +16,7 @@ import Glibc
 
   /// ftruncate(2): gives the file its size, in zeros.
   package static func ftruncate(_ descriptor: borrowing Descriptor, bytes: Int) throws(SystemError) {
+    Streams.ignoreSIGXFSZ
     try system(.ftruncate) { Glibc.ftruncate(descriptor.raw, bytes) }
   }
 

@@ -30,7 +30,7 @@ package enum Processes {
 
   /// posix_spawn(3).
   ///
-  /// SIGPIPE gets its default action, no signal is blocked, and the child leads a group of its own, so that a Ctrl-C at the
+  /// SIGPIPE gets its default action, as does SIGXFSZ if this library ignores it, no signal is blocked, and the child leads a group of its own, so that a Ctrl-C at the
   /// terminal reaches the parent alone.
   ///
   /// - Parameter descriptors: The child's descriptors, from 0 on in this order. It has no others. In the place of a standard
@@ -62,6 +62,7 @@ package enum Processes {
     var defaults = sigset_t()
     unsafe sigemptyset(&defaults)
     unsafe sigaddset(&defaults, SIGPIPE)
+    if Streams.ignoresSIGXFSZ.load(ordering: .relaxed) { unsafe sigaddset(&defaults, SIGXFSZ) }
     unsafe posix_spawnattr_setsigdefault(&attributes, &defaults)
     unsafe posix_spawnattr_setpgroup(&attributes, 0)
     unsafe posix_spawnattr_setflags(
@@ -157,8 +158,11 @@ package enum Processes {
   /// How many CPUs the machine has online, whichever this process may run on: its peers may run on the others. sysconf(3).
   package static var processorsOnline: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
-  /// The path of the running program: readlink(2) of /proc/self/exe.
-  package static var executable: String { link("/proc/self/exe") ?? CommandLine.arguments[0] }
+  /// The path of the running program: readlink(2) of /proc/self/exe. Without /proc, the path by which it was started:
+  /// getauxval(3).
+  package static var executable: String {
+    link("/proc/self/exe") ?? (unsafe String(cString: csystem_executable()))
+  }
 
   /// The folder to which relative paths are relative: readlink(2) of /proc/self/cwd.
   package static var workingFolder: String { link("/proc/self/cwd") ?? "." }

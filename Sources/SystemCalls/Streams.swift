@@ -1,5 +1,6 @@
 import CSystem
 import Glibc
+import Synchronization
 
 /// Reads and writes of byte streams: pipes and FIFOs.
 ///
@@ -102,10 +103,23 @@ package enum Streams {
 
   /// Ignores SIGPIPE from now on where it has its default action, as every network library does; a handler of the program's
   /// own stays. A write to a pipe without a reader then fails with EPIPE, and doesn't kill the process. sigaction(2).
-  package static let ignoreSIGPIPE: Void = {
-    var current = sigaction()
-    guard unsafe sigaction(SIGPIPE, nil, &current) == 0 else { return }
-    let isDefault = unsafe unsafeBitCast(current.__sigaction_handler.sa_handler, to: Int.self) == 0
-    if isDefault { signal(SIGPIPE, SIG_IGN) }
+  package static let ignoreSIGPIPE: Void = { _ = ignore(SIGPIPE) }()
+
+  /// The same for SIGXFSZ: a file that would grow beyond the limit of its size (`ulimit -f`) fails with EFBIG, and the process
+  /// isn't killed.
+  package static let ignoreSIGXFSZ: Void = {
+    if ignore(SIGXFSZ) { ignoresSIGXFSZ.store(true, ordering: .relaxed) }
   }()
+
+  /// Whether this library ignores it: the processes that it starts don't.
+  static let ignoresSIGXFSZ = Atomic<Bool>(false)
+
+  /// Returns false where the program does something about the signal already.
+  private static func ignore(_ number: Int32) -> Bool {
+    var current = sigaction()
+    guard unsafe sigaction(number, nil, &current) == 0 else { return false }
+    let isDefault = unsafe unsafeBitCast(current.__sigaction_handler.sa_handler, to: Int.self) == 0
+    if isDefault { signal(number, SIG_IGN) }
+    return isDefault
+  }
 }

@@ -1,4 +1,5 @@
 import IPC
+import SystemCalls
 
 enum CommandLineTool {
   static let help = """
@@ -29,6 +30,10 @@ enum CommandLineTool {
       Terminal.error(error.description)
       let isWrongCall = [.invalidAddress, .unknownMechanism, .notSupported].contains(error.code)
       return (isWrongCall ? Failure.Kind.call : .work).rawValue
+    } catch let error as SystemError {
+      // With the call that failed, and the limit behind it: a thread that can't start.
+      Terminal.error(ChannelError(error, .open, nil).description)
+      return Failure.Kind.work.rawValue
     } catch {
       Terminal.error("\(error)")
       return Failure.Kind.work.rawValue

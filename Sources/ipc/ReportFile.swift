@@ -1,3 +1,4 @@
+import IPC
 import SystemCalls
 
 /// A file for a report. Opening it fails before anything is measured; its earlier contents stay until the report replaces
@@ -37,7 +38,7 @@ final class ReportFile {
       for piece in pieces { try Files.writeText(file, piece) }
       isWritten = true
     } catch {
-      throw Failure.work("\(path) can't be written: \(error.description)")
+      throw Failure.work("\(path) can't be written: \(error.description)\(error.advice)")
     }
   }
 }

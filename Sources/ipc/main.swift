@@ -1,3 +1,8 @@
 import Glibc
 
+guard !CommandLine.arguments.isEmpty else {
+  Terminal.error(
+    "/proc isn't mounted, where Swift finds a program's arguments: mount it (mount -t proc proc /proc)")
+  exit(Failure.Kind.work.rawValue)
+}
 exit(CommandLineTool.run(Array(CommandLine.arguments.dropFirst())))

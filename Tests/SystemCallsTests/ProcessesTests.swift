@@ -166,6 +166,7 @@ extension AllSystemCallsTests {
     func signalState() throws {
       // The library's own threads block all signals; a child must not, whichever thread spawns it.
       Streams.ignoreSIGPIPE
+      Streams.ignoreSIGXFSZ
       let output = try PipeEnds.pipe2()
       // Builtins only: a shell that waits for another program blocks signals meanwhile.
       let report =
@@ -180,6 +181,7 @@ extension AllSystemCallsTests {
       #expect(lines[1].hasSuffix("0000000000000000"))
       let ignored = try #require(UInt64(lines[2].split(separator: "\t")[1], radix: 16))
       #expect(ignored & (1 << (SIGPIPE - 1)) == 0)
+      #expect(ignored & (1 << (SIGXFSZ - 1)) == 0)
     }
 
     @Test("this process: its program, its environment, its CPUs")

@@ -18,6 +18,8 @@
 int csystem_pipe2(int descriptors[2], int flags);
 int csystem_memfd_create(const char *name, unsigned int flags);
 int csystem_accept4(int socket);
+// getauxval(3) of AT_EXECFN: the path by which this program was started, relative to the folder of then.
+const char *csystem_executable(void);
 // Closes every descriptor from a number on in the child.
 int csystem_spawn_addclosefrom(void *actions, int first);
 // sched_getaffinity(2), and CPU_COUNT and CPU_ISSET, which are macros: how many CPUs the calling thread may run on, or -1;

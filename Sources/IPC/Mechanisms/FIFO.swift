@@ -188,6 +188,7 @@ enum FIFOMechanism: MechanismImplementation {
       try ppoll(&entries, nanoseconds: 0)
       return entries[0].readable || !LivenessPipe.hasNoWriter(probe)
     } catch {
+      if error.meansMissing { throw .withoutProc("/proc/self/fd", .open, mechanism) }
       throw ChannelError(error, .open, mechanism, path)
     }
   }

@@ -52,6 +52,7 @@ class DescriptorTransport {
       do throws(SystemError) {
         return try descriptor.reopenedNonblocking(writing: writing)
       } catch {
+        if error.meansMissing { throw .withoutProc("/proc/self/fd", operation, mechanism) }
         // ENXIO: the last receiver has closed meanwhile.
         if error.meansRefused { throw .closed(operation, mechanism) }
         throw ChannelError(error, operation, mechanism)

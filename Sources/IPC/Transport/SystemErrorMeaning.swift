@@ -1,5 +1,5 @@
 import Glibc
-import SystemCalls
+package import SystemCalls
 
 /// What an errno means to a channel.
 extension SystemError {
@@ -47,12 +47,16 @@ extension SystemError {
   var meansLink: Bool { number == ELOOP }
 
   /// What to do about a limit of the kernel's; empty where the errno speaks for itself.
-  var advice: String {
+  package var advice: String {
     switch (number, call) {
     case (ENOSPC, .msgget): "; as many queues as kernel.msgmni allows exist: see ipcs -q, remove some"
     case (ENOSPC, .semget): "; as many semaphores as kernel.sem allows exist: see ipcs -s, remove some"
     case (ENOSPC, .semtimedop):
       "; as many undo entries as kernel.sem allows exist: end processes that use semaphores"
+    case (EINVAL, .semget):
+      "; a set has as many semaphores as the first number of kernel.sem allows (SEMMSL): raise that with sysctl"
+    case (E2BIG, .semtimedop):
+      "; a call does as many operations as the third number of kernel.sem allows (SEMOPM): raise that with sysctl"
     case (ENOSPC, .shmget):
       "; as many segments as kernel.shmmni or shmall allow exist: see ipcs -m, remove some"
     case (ENOSPC, .mqOpen):
@@ -65,6 +69,12 @@ extension SystemError {
     case (EADDRNOTAVAIL, .connect):
       "; this machine has no address, or no free port, from which to reach that one"
     case (ENOSPC, _): "; the disk or the file system is full"
+    case (EFBIG, _): "; a file may have as many bytes as ulimit -f allows: raise it"
+    case (EAGAIN, .pthreadCreate):
+      "; no thread can start: this user's processes and threads (ulimit -u), the memory (ulimit -v), or the machine's threads (kernel.threads-max) are at their limit"
+    case (EAGAIN, .posixSpawn):
+      "; no process can start: this user's processes and threads (ulimit -u), or the machine's (kernel.pid_max), are at their limit"
+    case (ENOMEM, _): "; the memory that ulimit -v or the machine allows is used up"
     default: ""
     }
   }

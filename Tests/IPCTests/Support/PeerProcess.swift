@@ -13,10 +13,18 @@ final class PeerProcess {
   let id: Int32
 
   /// Starts one, with the endpoints that `give` passes.
-  init(_ give: (inout Spawn) throws(ChannelError) -> Void = { _ in }) throws {
+  convenience init(_ give: (inout Spawn) throws(ChannelError) -> Void = { _ in }) throws {
+    try self.init(Spawn(Workspace.peer), give)
+  }
+
+  /// Starts one by a command of the shell, which ends with `exec`ing it: `"$0"`.
+  convenience init(shell command: String) throws {
+    try self.init(Spawn("/bin/sh", arguments: ["-c", command, Workspace.peer])) { _ in }
+  }
+
+  private init(_ spawn: consuming Spawn, _ give: (inout Spawn) throws(ChannelError) -> Void) throws {
     var options = ChannelOptions()
     options.wait = .block
-    var spawn = Spawn(Workspace.peer)
     var down = try ByteChannel(over: .pipe, options: options)
     var up = try ByteChannel(over: .pipe, options: options)
     try spawn.pass(&down.receiver, as: Workspace.otherPeer == nil ? "orders" : "orders-2")

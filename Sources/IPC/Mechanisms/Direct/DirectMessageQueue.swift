@@ -83,7 +83,7 @@ public struct MessageQueue: ~Copyable, Sendable {
   public func tryReceive(type: Int = 0) throws(ChannelError) -> Entry? { try take(type: type, wait: false) }
 
   private func take(type: Int, wait: Bool) throws(ChannelError) -> Entry? {
-    var buffer = [UInt8](repeating: 0, count: 8 + KernelLimit.number("kernel/msgmax"))
+    var buffer = [UInt8](repeating: 0, count: 8 + (try KernelLimit.required("kernel/msgmax", .queue)))
     let capacity = buffer.count - 8
     do throws(SystemError) {
       var span = buffer.mutableSpan

@@ -110,7 +110,7 @@ enum MessageQueueMechanism: KernelObjectMechanism {
     let status = try translating(.open, mechanism) { () throws(SystemError) in
       try MessageQueues.msgctl(status: queue)
     }
-    let largest = KernelLimit.number("kernel/msgmax")
+    let largest = try KernelLimit.required("kernel/msgmax", mechanism)
     guard largest >= smallestCapacity else { throw tooSmall("kernel.msgmax", largest) }
     guard status.capacityBytes >= smallestCapacity else {
       throw tooSmall("kernel.msgmnb", KernelLimit.number("kernel/msgmnb"))
@@ -121,9 +121,7 @@ enum MessageQueueMechanism: KernelObjectMechanism {
   private static func tooSmall(_ limit: String, _ value: Int) -> ChannelError {
     ChannelError(
       .system, .open, mechanism,
-      value == 0
-        ? "\(limit) can't be read: mount /proc, or use another mechanism"
-        : "\(limit) is \(value), and a queue of a channel needs \(smallestCapacity): raise it with sysctl \(limit)=16384 as root, or use another mechanism"
+      "\(limit) is \(value), and a queue of a channel needs \(smallestCapacity): raise it with sysctl \(limit)=16384 as root, or use another mechanism"
     )
   }
 

@@ -101,10 +101,10 @@ enum POSIXQueueMechanism: MechanismImplementation {
   // MARK: Opening
 
   private static func create(_ name: String) throws(ChannelError) -> Descriptor {
-    try translating(.open, mechanism) { () throws(SystemError) in
-      try POSIXQueues.mqOpen(
-        creating: name, messages: min(mostMessages, KernelLimit.number("fs/mqueue/msg_max")),
-        size: min(largestMessage, KernelLimit.number("fs/mqueue/msgsize_max")))
+    let messages = min(mostMessages, try KernelLimit.required("fs/mqueue/msg_max", mechanism))
+    let size = min(largestMessage, try KernelLimit.required("fs/mqueue/msgsize_max", mechanism))
+    return try translating(.open, mechanism) { () throws(SystemError) in
+      try POSIXQueues.mqOpen(creating: name, messages: messages, size: size)
     }
   }
 

@@ -43,8 +43,8 @@ enum KernelObjects {
 
   /// The record's key of the System V key that the channel's objects were made with; 0: they have none.
   static let systemKey = "key"
-  /// The record's key of a POSIX queue's name.
-  static let queueName = "name"
+  /// The record's key of a POSIX queue's name, and of that of a FIFO in /tmp.
+  static let queueName = "name", fifoName = "fifo"
 
   static func id(_ kind: Kind, _ ids: [String: String]) -> Int32? { ids[kind.rawValue].flatMap { Int32($0) } }
   static func key(_ ids: [String: String]) -> Int32? { ids[systemKey].flatMap { Int32($0) } }
@@ -89,6 +89,7 @@ enum KernelObjects {
   static func remove(_ ids: [String: String]) {
     // A POSIX queue's name is random.
     if let name = ids[queueName] { try? POSIXQueues.mqUnlink(name) }
+    if let name = ids[fifoName] { FIFOMechanism.TemporaryFIFO.remove(name) }
     guard let key = key(ids), key != 0 else { return }
     for kind in Kind.allCases {
       // By its key where its maker died before it had recorded the id. A set's key is that of the mutexes too.

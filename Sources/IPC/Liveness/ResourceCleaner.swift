@@ -72,7 +72,9 @@ package enum ResourceCleaner {
   ///
   /// - Parameter liveness: the numbers of its three descriptors, which the taker of the endpoint will own.
   static func registerUntaken(_ owner: AnyObject, _ ids: [String: String], liveness: [Int32]) {
-    guard KernelObjects.outliveProcess(ids.keys), liveness.count >= LivenessPipe.descriptorCount else { return }
+    guard KernelObjects.outliveProcess(ids.keys), liveness.count >= LivenessPipe.descriptorCount else {
+      return
+    }
     let (hold, senders, receivers) = (liveness[0], liveness[1], liveness[2])
     let isAlone: @Sendable () -> Bool = { LivenessPipe.isUnused(senders, receivers) }
     let isHeld = Atomic<Bool>(true)

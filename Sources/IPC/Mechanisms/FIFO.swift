@@ -5,7 +5,8 @@ import SystemCalls
 /// - Opening: the receiver makes the name with mkfifo(3) (mknodat(2)), mode 0600, opens it with openat(2) for
 ///   reading, and holds flock(2) on it, so that it stays the only one. A sender opens it for writing with O_NONBLOCK,
 ///   which fails with ENXIO while there is no receiver, and tries again until its deadline. A channel without a name
-///   makes a FIFO in /tmp, opens both ends, and removes the name.
+///   makes a FIFO in /tmp, opens both ends, and removes the name; what a kill in between leaves is recorded
+///   (``AnonymousEntry``).
 /// - Sending: writev(2), as into a pipe. Other senders may send too, so a message that is larger than PIPE_BUF (4096
 ///   bytes) goes in fragments; `?senders=one` writes it as a stream. A FIFO doesn't know RWF_NOWAIT: for a call that
 ///   must not block, it is opened a second time in non-blocking mode, and writev(2) fails with EAGAIN.
@@ -27,7 +28,10 @@ enum FIFOMechanism: MechanismImplementation {
     summary: "a pipe with a path: any process of this user that can reach it",
     addressForm: "fifo:/path",
     systemCalls: MechanismTraits.SystemCalls(
-      open: ["mknodat", "openat", "flock", "newfstatat", "fcntl", "unlink"],
+      open: [
+        "mkdir", "mknodat", "openat", "flock", "newfstatat", "fcntl", "ftruncate", "lseek", "write", "read",
+        "unlink", "rmdir", "close",
+      ],
       send: ["writev", "openat", "fcntl"], receive: ["read", "openat", "ppoll"],
       wait: ["ppoll", "read", "writev"],
       close: ["writev", "close", "newfstatat", "unlink"]),
@@ -42,7 +46,12 @@ enum FIFOMechanism: MechanismImplementation {
   // MARK: Opening
 
   static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
-    let path = "/tmp/swift-ipc-fifo-\(CurrentProcess.process)-\(UInt64.random(in: 0 ... .max))"
+    let name = TemporaryFIFO.newName()
+    ResourceCleaner.prepare()
+    // Until the FIFO has no name any more.
+    let entry = AnonymousEntry.begin([KernelObjects.fifoName: name])
+    defer { entry?.remove() }
+    let path = TemporaryFIFO.path(name)
     return try translating(.open, mechanism, path) { () throws(SystemError) in
       try Files.mkfifo(path, isMarked: true)
       defer { try? Files.unlink(path) }
@@ -51,6 +60,22 @@ enum FIFOMechanism: MechanismImplementation {
       try reading.setNonblocking(false)
       return Ends(reading, writing)
     }.pair(options)
+  }
+
+  /// The FIFO of a channel without a name, for as long as it has one itself.
+  enum TemporaryFIFO {
+    private static let prefix = "swift-ipc-fifo-"
+
+    static func newName() -> String { "\(prefix)\(UInt64.random(in: 0 ... .max))" }
+    static func path(_ name: String) -> String { "/tmp/\(name)" }
+
+    /// Removes one that a killed process has left.
+    static func remove(_ name: String) {
+      guard name.hasPrefix(prefix), !name.contains("/"), let status = try? Files.stat(path(name)),
+        status.kind == .fifo, status.owner == CurrentProcess.user
+      else { return }
+      try? Files.unlink(path(name))
+    }
   }
 
   /// Two noncopyable values on their way out of a closure.

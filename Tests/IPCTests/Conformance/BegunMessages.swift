@@ -35,7 +35,7 @@ extension AllTests {
         var sender = try ByteSender(to: address)
         #expect(try !sender.trySend(large.span))
         #expect(try receiver.tryReceive { $0.count } == nil)
-        #expect(try Self.begun(receiver) <= FragmentAssembler.fewSenders)
+        try #require(try Self.begun(receiver) <= FragmentAssembler.fewSenders)
         try sender.close()
       }
       try staying.send([1, 2, 3].span)
@@ -64,7 +64,7 @@ extension AllTests {
         sender.untilAsleep()
         try sender.kill()
         #expect(try group.receiver.tryReceive { $0.count } == nil)
-        #expect(try Self.begun(group.receiver) <= FragmentAssembler.fewSenders)
+        try #require(try Self.begun(group.receiver) <= FragmentAssembler.fewSenders)
       }
       if others == 0 {
         try survivor.order("send plain 0 \(size)")

@@ -44,11 +44,12 @@ extension AllTests {
     }
 
     /// At every call of an opening: the next program finds what the process had made by then.
-    @Test(arguments: ["queue", "semaphore", "tokens", "memory", "posix-queue"])
+    @Test(arguments: ["queue", "semaphore", "tokens", "memory", "posix-queue", "fifo"])
     func killedWhileItOpens(name: String) async throws {
       let records = Workspace.records
       let before = SystemSnapshot.systemVObjects()
       // Not there in a namespace that has none mounted.
+      let files = Self.fifos
       let queues = try? Files.names(in: "/dev/mqueue")
       for step in 0..<40 {
         Watchdog.at("\(name), call \(step)")
@@ -71,6 +72,11 @@ extension AllTests {
       #expect(SystemSnapshot.systemVObjects().subtracting(before) == [])
       #expect(((try? Files.names(in: records)) ?? []) == [])
       #expect((try? Files.names(in: "/dev/mqueue")) == queues)
+      #expect(Self.fifos.isSubset(of: files))
+    }
+
+    private static var fifos: Set<String> {
+      Set(((try? Files.names(in: "/tmp")) ?? []).filter { $0.hasPrefix("swift-ipc-fifo-") })
     }
 
     private static func killThisProcess(at instant: UInt64) {

@@ -417,7 +417,8 @@ extension AllTests {
 
     @Test("the first receiver with a type decides for those that follow; a sender doesn't")
     func untypedEntryGetsAType() throws {
-      let (_, first) = try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: nil) { _ in
+      let (_, first) = try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: nil) {
+        _ in
         ["number": "1"]
       }
       let text = try Files.readText(directory.path + "/" + file("memory.jobs"))
@@ -428,10 +429,12 @@ extension AllTests {
       let (_, receiver) = try RegistryEntry.joinReceiving(
         .memory, "jobs", sharesReceiving: true, type: Self.page
       ) { _ in [:] }
-      #expect(try Files.readText(directory.path + "/" + file("memory.jobs")) == text + "type \(Self.page.text)\n")
+      #expect(
+        try Files.readText(directory.path + "/" + file("memory.jobs")) == text + "type \(Self.page.text)\n")
       for found in joiners(Self.job) { #expect(found?.code == .typeMismatch) }
       for found in joiners(Self.page) + joiners(nil) { #expect(found == nil) }
-      #expect(try Files.readText(directory.path + "/" + file("memory.jobs")) == text + "type \(Self.page.text)\n")
+      #expect(
+        try Files.readText(directory.path + "/" + file("memory.jobs")) == text + "type \(Self.page.text)\n")
       for liveness in [sender, receiver, first] { liveness.leave {} }
       #expect(directory.names() == [])
     }
@@ -457,7 +460,8 @@ extension AllTests {
       let address = try Address("memory:jobs")
       #expect(code { () throws(ChannelError) in _ = try Failing.openReceiver(address) } == .noReceiver)
       #expect(directory.names() == [])
-      let (_, first) = try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: nil) { _ in
+      let (_, first) = try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: nil) {
+        _ in
         ["number": "1"]
       }
       for _ in 0..<2 {
@@ -472,7 +476,8 @@ extension AllTests {
 
     @Test("an entry without a type fits any")
     func untypedEntry() throws {
-      let (_, first) = try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: nil) { _ in
+      let (_, first) = try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: nil) {
+        _ in
         ["number": "1"]
       }
       #expect(try !Files.readText(directory.path + "/" + file("memory.jobs")).contains("type"))
@@ -482,7 +487,8 @@ extension AllTests {
 
     @Test("a living entry of another version is refused, with both versions", arguments: [1, 3, 0, 77])
     func anotherVersion(version: Int) throws {
-      let (_, first) = try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: nil) { _ in
+      let (_, first) = try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: nil) {
+        _ in
         ["number": "1"]
       }
       let text = try Files.readText(directory.path + "/" + file("memory.jobs"))
@@ -504,7 +510,8 @@ extension AllTests {
 
     @Test("a type that is garbage is an error, never a crash")
     func garbageTypes() throws {
-      let (_, first) = try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: nil) { _ in
+      let (_, first) = try RegistryEntry.joinReceiving(.memory, "jobs", sharesReceiving: true, type: nil) {
+        _ in
         ["number": "1"]
       }
       let text = try Files.readText(directory.path + "/" + file("memory.jobs"))

@@ -24,7 +24,8 @@ extension AllTests {
       try Self.remove(channel.receiver)
       for _ in 0..<2 {
         #expect(code { () throws(ChannelError) in try channel.sender.send([UInt8]()) } == .removed)
-        #expect(code { () throws(ChannelError) in _ = try channel.receiver.tryReceive { $0.count } } == .removed)
+        #expect(
+          code { () throws(ChannelError) in _ = try channel.receiver.tryReceive { $0.count } } == .removed)
         #expect(
           code { () throws(ChannelError) in
             _ = try channel.receiver.receive(within: .seconds(30)) { $0.count }

@@ -90,7 +90,8 @@ extension GoldenDump {
     return pieces.map { piece in
       piece.split(separator: "&").map { pair in
         let parts = pair.split(separator: "=")
-        guard parts.count == 2, ["queue", "mutexes", "segment", "set", "key"].contains(parts[0]), parts[1] != "0",
+        guard parts.count == 2, ["queue", "mutexes", "segment", "set", "key"].contains(parts[0]),
+          parts[1] != "0",
           Int32(parts[1]) != nil
         else { return String(pair) }
         return "\(parts[0])=ID"

@@ -162,9 +162,10 @@ extension AllCommandTests {
           #expect(result.output.contains(command))
         }
       }
-      // The version is that of the newest section of the changelog.
+      // The version is that of the newest section of the changelog that has one.
       let changelog = try String(contentsOfFile: repository + "/CHANGELOG.md", encoding: .utf8)
-      let section = try #require(changelog.split(separator: "\n").first { $0.hasPrefix("## [") })
+      let section = try #require(
+        changelog.split(separator: "\n").first { $0.hasPrefix("## [") && !$0.contains("Unreleased") })
       let release = section.dropFirst(4).prefix { $0 != "]" }
       #expect(try Tool.run("--version").output == "ipc \(release)\n")
       let bare = try Tool(.init()).wait()

@@ -148,12 +148,12 @@ extension AllTests {
       }
     }
 
-    @Test("a removed set means closed")
+    @Test("a set that another program removes is said to be")
     func removed() throws {
       let pair = try Pair()
       try Semaphores.semctl(remove: pair.set)
-      #expect(code { () throws(ChannelError) in try pair.sender.send([1], until: .now) } == .closed)
-      #expect(code { () throws(ChannelError) in try pair.receiver.receive(until: .now) } == .closed)
+      #expect(code { () throws(ChannelError) in try pair.sender.send([1], until: .now) } == .removed)
+      #expect(code { () throws(ChannelError) in try pair.receiver.receive(until: .now) } == .removed)
     }
 
     @Test(

@@ -74,7 +74,8 @@ class DescriptorTransport {
     var error = first
     while true {
       guard error.wouldBlock else { throw ChannelError(error, .send, mechanism) }
-      if deadline.isNow { return 0 }
+      // Also where the kernel says again and again that there is room, and finds none for these bytes.
+      if deadline.hasPassed { return 0 }
       let number = try raw(.send)
       let ready = try translating(.send, mechanism) { () throws(SystemError) in
         try ppoll(number, write: true, nanoseconds: deadline.remaining)
@@ -108,7 +109,7 @@ class DescriptorTransport {
       }
       if !ready { return .nothing }
       let outcome = try read()
-      if case .nothing = outcome {} else { return outcome }
+      guard case .nothing = outcome, !deadline.hasPassed else { return outcome }
     }
   }
 

@@ -265,6 +265,13 @@ extension Processes {
     _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
   }
 
+  /// Whether this user has limited the memory of each process (`ulimit -v`): getrlimit(2) with RLIMIT_AS.
+  package static var hasMemoryLimit: Bool {
+    var limit = rlimit()
+    guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0 else { return false }
+    return limit.rlim_cur != .max
+  }
+
   /// malloc_trim(3): gives the heap's free pages back to the kernel.
   package static func mallocTrim() { csystem_malloc_trim() }
 }

@@ -70,8 +70,16 @@ final class CrawlProcess: Sendable {
       }
     }
     throw Failure.work(
-      "the process that coordinates the crawl ended before the crawl (\(try process.wait())): run the command again"
+      "the process that coordinates the crawl ended before the crawl (\(try process.wait())): \(Self.advice)"
     )
+  }
+
+  /// What to do about a process that ended by itself. Not every library survives a call that finds no memory: the HTML
+  /// parser doesn't.
+  private static var advice: String {
+    Processes.hasMemoryLimit
+      ? "it may have run out of memory: raise the limit that ulimit -v has set, or use fewer workers"
+      : "run the command again"
   }
 }
 

@@ -92,6 +92,23 @@ extension AllCommandTests {
       #expect(eventually { !(workers + [site]).contains(where: ProcessTable.isAlive) })
     }
 
+    @Test("the process that coordinates a crawl ends under ulimit -v: the error names the limit")
+    func aLimitOfMemory() throws {
+      let crawl = "crawl --repeats 1 --work site --pages 2000 --delay 20 --workers 2 --mechanism pipe"
+      // Far more than it needs.
+      let tool = try Tool(["-c", "ulimit -v 16000000; exec \"$0\" \(crawl)", Tool.path], program: "/bin/sh")
+      var coordinators: [Int32] = []
+      let hasBegun = eventually {
+        coordinators = ProcessTable.children(of: tool.id, with: "--crawl-coordinator")
+        return coordinators.count == 1 && ProcessTable.crawlWorkers(of: tool.id).count == 2
+      }
+      try #require(hasBegun, "the crawl doesn't begin: \(tool.errors)")
+      kill(coordinators[0], SIGKILL)
+      let result = tool.wait()
+      #expect(result.code == 1)
+      #expect(result.errors.contains("(signal 9)") && result.errors.contains("ulimit -v"), "\(result.errors)")
+    }
+
     @Test("the test site is killed: the error says so, and isn't the crawl's")
     func aKilledSite() throws {
       let (tool, workers, site) = try middle("pipe", pages: 2000)

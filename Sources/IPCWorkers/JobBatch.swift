@@ -16,10 +16,15 @@ import Synchronization
   }
 
   private let handle: Handle
+  /// Of a single job that may be cancelled.
+  let ticket: JobTicket?
   private let state = Mutex(State())
   private let done = LocalEventCount()
 
-  @usableFromInline init(_ handle: @escaping Handle) { self.handle = handle }
+  @usableFromInline init(_ ticket: JobTicket? = nil, _ handle: @escaping Handle) {
+    self.ticket = ticket
+    self.handle = handle
+  }
 
   /// Adds to the number of jobs that are waited for.
   func expect(_ count: Int) { state.withLock { $0.open += count } }

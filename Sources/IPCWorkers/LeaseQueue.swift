@@ -8,6 +8,9 @@ struct Lease: Sendable {
   /// A worker died that had it. From then on it is leased alone, which shows whether it was the cause.
   var isSuspect = false
 
+  /// Nobody waits for it any more.
+  var isCancelled: Bool { batch.ticket?.isSettled ?? false }
+
   /// Whether `other` continues this one.
   func isContinued(by other: Lease) -> Bool {
     jobs === other.jobs && range.upperBound == other.range.lowerBound && attempts == other.attempts
@@ -56,6 +59,14 @@ struct LeaseQueue: Sendable {
       first = 0
     }
     return lease
+  }
+
+  /// Removes the leases that nobody waits for any more.
+  mutating func removeCancelled() {
+    leases.removeSubrange(..<first)
+    first = 0
+    leases.removeAll { $0.isCancelled }
+    count = leases.reduce(0) { $0 + $1.range.count }
   }
 
   /// Removes all.

@@ -18,6 +18,10 @@ import SystemCalls
     /// Why the last connection that gave up did: its workers died again and again.
     var gaveUp: ChannelError?
     var ready = 0
+    /// Jobs that were cancelled before a worker had them, since the queue was last searched for them.
+    var cancelled = 0
+    /// Connections whose worker was killed because its job was cancelled.
+    var killed: Set<Int> = []
     /// Connections whose thread hasn't ended.
     var connections = 0
     /// The workers' process ids, by the index of their connection.
@@ -45,11 +49,12 @@ import SystemCalls
   }
 
   let options: WorkerPoolOptions
-  /// How long a worker may take from its start to its first message.
-  let startTimeout: Duration
   /// What both processes compare.
   let type: MessageType
   let state = Mutex(State())
+  /// Held while a worker's process starts: meanwhile the coordinator has the descriptors of both ends of its channels, and
+  /// copies of them, and one worker at a time has few.
+  let starting = Lock()
   /// Notified when there is a job to lease, or the pool is closing.
   let work = LocalEventCount()
   /// Notified when a connection is ready, or has ended.
@@ -58,9 +63,7 @@ import SystemCalls
   /// Starts the workers, and waits until each is ready.
   /// - Throws: `notSupported` for a mechanism that carries no messages or a number of workers under 1; `system` when the
   ///   program can't be started; `closed` when it ends before it is ready, again and again; `timedOut` when it doesn't serve.
-  init(
-    _ options: WorkerPoolOptions, _ type: MessageType, startTimeout: Duration = WorkerConnection.startTimeout
-  ) throws(ChannelError) {
+  init(_ options: WorkerPoolOptions, _ type: MessageType) throws(ChannelError) {
     guard options.workers > 0 else {
       throw ChannelError(
         .notSupported, .spawn, options.mechanism,
@@ -73,7 +76,6 @@ import SystemCalls
     }
     self.options = options
     self.type = type
-    self.startTimeout = startTimeout
     for index in 0..<options.workers {
       state.withLock { $0.connections += 1 }
       do throws(SystemError) {
@@ -114,6 +116,41 @@ import SystemCalls
   @usableFromInline func process(_ jobs: EncodedJobs, _ batch: JobBatch) {
     submit(jobs, batch)
     batch.wait()
+  }
+
+  /// Ends the wait for one job.
+  @usableFromInline func cancel(_ ticket: JobTicket) {
+    guard let (place, resume) = ticket.cancel() else { return }
+    if let place {
+      if options.cancellation == .killsWorker { kill(place) }
+    } else {
+      state.withLock { state in
+        // Searching it each time would take long where many are cancelled; never, it would grow.
+        state.cancelled += 1
+        if state.cancelled > Self.mostCancelled, state.cancelled > state.queue.count / 2 {
+          state.queue.removeCancelled()
+          state.suspects.removeAll { $0.isCancelled }
+          state.cancelled = 0
+        }
+      }
+    }
+    resume?()
+  }
+
+  /// Cancelled jobs that the queue may keep, however short it is.
+  private static let mostCancelled = 64
+
+  /// Kills a worker that has begun a job, unless it has answered it.
+  private func kill(_ place: JobTicket.Place) {
+    // The worker has written that it begins the job before it looks whether it was withdrawn.
+    sharedMemoryFence()
+    state.withLock { state in
+      guard place.board.begun == place.number, state.processes[place.connection] == place.process else {
+        return
+      }
+      state.killed.insert(place.connection)
+      Processes.kill(place.process, SIGKILL)
+    }
   }
 
   func refuse(_ leases: [Lease]) {
@@ -163,14 +200,16 @@ import SystemCalls
   }
 
   /// A worker died. `lost` are the jobs that it had begun, `unsent` those that it hadn't.
-  func requeue(_ lost: [Lease], unsent: [Lease]) {
+  func requeue(_ lost: [Lease], unsent: [Lease], of connection: Int) {
     var abandoned: [Lease] = []
+    for lease in lost + unsent { lease.batch.ticket?.isBack() }
     let isOver = state.withLock { state in
       state.statistics.workersDied += 1
       if state.isCancelled || state.failure != nil { return true }
       // Which job it was executing isn't known: answers that it held back were lost with it. The attempt therefore counts
       // for all of them, and each is leased alone from now on.
-      for lease in lost {
+      let wasKilled = state.killed.remove(connection) != nil
+      for lease in lost where !wasKilled && !lease.isCancelled {
         for job in lease.range {
           var alone = lease
           alone.range = job..<(job + 1)
@@ -184,7 +223,7 @@ import SystemCalls
           }
         }
       }
-      for lease in unsent {
+      for lease in (wasKilled ? lost : []) + unsent where !lease.isCancelled {
         if lease.isSuspect { state.suspects.append(lease) } else { state.queue.append(lease) }
       }
       return false

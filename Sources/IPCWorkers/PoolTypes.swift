@@ -54,6 +54,14 @@ public struct JobOutcome<Job: Sendable, Output: Sendable>: Sendable {
 
 /// The configuration of a pool.
 public struct WorkerPoolOptions: Sendable {
+  /// What cancelling a task does to the job that it waits for, where a worker has begun it.
+  public enum Cancellation: Hashable, Sendable {
+    /// The worker goes on, and its outcome is dropped.
+    case dropsOutcome
+    /// The worker is killed, and another one takes its place. Other jobs that it had go to others, as if they were new.
+    case killsWorker
+  }
+
   /// The number of worker processes.
   public var workers: Int
   /// The mechanism between coordinator and workers.
@@ -66,12 +74,19 @@ public struct WorkerPoolOptions: Sendable {
   public var arguments: [String] = []
   /// Variables added to the workers' environment.
   public var environment: [String: String] = [:]
+  /// How long the pool waits for its workers at first; later, how long a worker that takes another one's place may take until
+  /// it is ready.
+  public var startTimeout = Duration.seconds(15)
+  /// What cancelling a task in ``WorkerPool/run(_:)`` does to a job that a worker has begun.
+  public var cancellation = Cancellation.dropsOutcome
   /// After how many workers that died with a job the job fails. Only those count that had begun it.
   public var attempts = 3
   /// The most jobs that a worker holds at a time. It holds one while jobs take milliseconds, and as many as outweigh the
   /// cost of a wake-up while they take microseconds.
   public var largestWindow = 512
 
+  /// What the main of the workers' program must call, for the error of one that isn't ready; nil: it is known to.
+  package var mustCall: String? = "WorkerPool.serve"
   /// Called for each worker before it starts: passes it further endpoints.
   package var prepare: (@Sendable (inout Spawn) throws(ChannelError) -> Void)?
 

@@ -14,8 +14,6 @@ final class WorkerConnection {
   /// A larger job is sent to an idle worker only: if the channels of both directions were full, both processes would wait
   /// for each other.
   private static let maximumPipelinedBytes = 2048
-  /// How long a worker may take from its start to its first message.
-  static let startTimeout = Duration.seconds(15)
   /// After so many workers in succession that died before they began a job, the connection gives up.
   private static let mostFailures = 10
   /// The pause before the next start after the first failure, doubled with each; and the longest.
@@ -60,13 +58,14 @@ final class WorkerConnection {
   /// nothing the connection gives up: a worker that dies at each start must not be started for ever.
   func run() {
     var exits: [ChildProcess.Exit?] = []
-    let first = Deadline.within(pool.startTimeout)
+    let first = Deadline.within(pool.options.startTimeout)
     var hasBeenReady = false
     while !pool.isOver {
       do throws(StartFailure) {
         // The first one is waited for: its timeout holds for all attempts.
         var worker = try start(
-          earlier: exits, until: hasBeenReady ? .within(pool.startTimeout) : first, isFirst: !hasBeenReady)
+          earlier: exits, until: hasBeenReady ? .within(pool.options.startTimeout) : first,
+          isFirst: !hasBeenReady)
         hasBeenReady = true
         let end = serve(&worker)
         let exit = finish(&worker, died: end != .closed)
@@ -189,11 +188,13 @@ final class WorkerConnection {
   ) -> ChannelError {
     .notReady(
       "the worker \(pool.options.executable ?? Processes.executable)", exit, earlier: earlier, after: code,
-      within: pool.startTimeout, until: what, mustCall: "WorkerPool.serve", pool.options.mechanism)
+      within: pool.options.startTimeout, until: what, mustCall: pool.options.mustCall, pool.options.mechanism)
   }
 
   /// Starts a worker's process.
   private func spawn() throws(ChannelError) -> Worker {
+    pool.starting.acquire()
+    defer { pool.starting.release() }
     let options = pool.options
     var channel = options.channel
     channel.messageType = pool.type
@@ -206,7 +207,8 @@ final class WorkerConnection {
     try options.prepare?(&spawn)
     let shared: (board: WorkerBoard, file: WorkerBoard.OpenFile)?
     do throws(SystemError) {
-      shared = try WorkerBoard.pass(to: &spawn)
+      shared = try WorkerBoard.pass(
+        to: &spawn, jobs: options.largestWindow, isStrict: options.cancellation == .killsWorker)
     } catch {
       throw ChannelError(error, .spawn, options.mechanism)
     }
@@ -222,7 +224,8 @@ final class WorkerConnection {
     _ results: inout ByteReceiver, until deadline: Deadline
   ) throws(ChannelError) -> Processes.Usage {
     let (type, mechanism) = (pool.type, pool.options.mechanism)
-    let left = deadline.remaining.map { Duration.nanoseconds(Int64(clamping: $0)) } ?? pool.startTimeout
+    let left =
+      deadline.remaining.map { Duration.nanoseconds(Int64(clamping: $0)) } ?? pool.options.startTimeout
     let ready: Result<Processes.Usage, ChannelError> = try results.receive(within: left) { bytes in
       do throws(ChannelError) {
         var reader = MessageReader(bytes)
@@ -283,7 +286,7 @@ final class WorkerConnection {
     // Those behind the last one that was begun were only on their way.
     let waiting =
       begun.map { Self.split(&lost, after: $0 < first ? 0 : Int(clamping: $0 - first) &+ 1) } ?? []
-    pool.requeue(lost, unsent: waiting + unsent.takeAll())
+    pool.requeue(lost, unsent: waiting + unsent.takeAll(), of: index)
     let wasUsed = first > worker.firstJob || !lost.isEmpty || (begun ?? 0) >= worker.firstJob
     return wasUsed || Clock.now() - worker.readyAt > Self.shortLifeNanoseconds ? .died : .diedUnused
   }
@@ -312,6 +315,11 @@ final class WorkerConnection {
     let transport = worker.jobs.transport
     let now = Clock.now()
     while let lease = unsent.front {
+      let ticket = lease.batch.ticket
+      if let ticket, !isSending(ticket, to: worker) {
+        _ = unsent.take(lease.range.count)
+        continue
+      }
       var sent = 0
       var fault: ChannelError?
       // A lease at a time: its jobs share what is counted.
@@ -337,6 +345,7 @@ final class WorkerConnection {
         sent += 1
       }
       if let taken = unsent.take(sent) { inFlight.append(taken) }
+      if sent == 0 { ticket?.isBack() }
       if let fault {
         // A job that can't be sent at all fails; a worker that has died is handled by the caller.
         guard fault.code == .messageTooLong || fault.code == .invalidMessage, let failed = unsent.take(1)
@@ -349,6 +358,13 @@ final class WorkerConnection {
       }
     }
     _ = try transport.flush(until: .now)
+  }
+
+  /// Whether a job that may be cancelled is still wanted. It has the next number from then on.
+  private func isSending(_ ticket: JobTicket, to worker: borrowing Worker) -> Bool {
+    guard let board = worker.board else { return !ticket.isSettled }
+    return ticket.isSent(
+      to: JobTicket.Place(connection: index, process: worker.process.id, board: board, number: nextID))
   }
 
   /// Waits for one output, then takes all that have arrived.
@@ -402,7 +418,7 @@ final class WorkerConnection {
     let mean = Double(outcomes.workNanoseconds) / Double(max(1, outcomes.records.count))
     meanNanoseconds = meanNanoseconds == 0 ? mean : meanNanoseconds * 0.75 + mean * 0.25
     let wanted = Self.windowNanoseconds / max(meanNanoseconds, Self.leastJobNanoseconds)
-    window = max(1, min(pool.options.largestWindow, Int(wanted)))
+    window = max(1, min(pool.options.largestWindow, WorkerBoard.mostJobs, Int(wanted)))
     pool.complete(outcomes)
   }
 

@@ -13,7 +13,8 @@ public import IPC
 ///
 /// A worker holds a small window of jobs, so that it doesn't wait between two of them. The window follows the duration of
 /// the jobs. When a worker dies, each job that it had begun and not answered is leased to another one, alone; those that it
-/// hadn't begun are as before. After ``WorkerPoolOptions/attempts`` deaths a job fails. Workers end with the coordinator, however it ends.
+/// hadn't begun are as before. After ``WorkerPoolOptions/attempts`` deaths a job fails.
+/// Workers end with the coordinator, however it ends.
 ///
 /// A worker that dies is replaced by another one. One that dies ten times in succession before it is ready isn't started
 /// again: the others do the jobs, and without any the pool has failed, with ``JobFailure/poolFailed(_:)``.
@@ -28,7 +29,7 @@ public final class WorkerPool<Job: Message & Sendable, Output: Message & Sendabl
   /// Starts the workers, and waits until each is ready.
   /// - Throws: `notSupported` for a mechanism that carries no messages or a number of workers under 1; `system` when the
   ///   program can't be started; `closed` when it ends before it is ready, ten times in succession; `timedOut` when
-  ///   it doesn't serve within 15 seconds; `typeMismatch` when it serves other types; `notServed` when this
+  ///   it doesn't serve within ``WorkerPoolOptions/startTimeout``; `typeMismatch` when it serves other types; `notServed` when this
   ///   process is a worker itself and doesn't serve.
   public init(_ options: WorkerPoolOptions) throws(ChannelError) {
     core = try PoolCore(options, try PoolProtocol.type(Job.self, Output.self))
@@ -67,17 +68,27 @@ public final class WorkerPool<Job: Message & Sendable, Output: Message & Sendabl
   // MARK: Jobs
 
   /// Executes one job, and returns its output.
-  /// - Throws: ``JobFailure``.
+  ///
+  /// Cancelling the task ends the wait at once. A job that no worker has begun is never begun; what happens to one that was
+  /// begun says ``WorkerPoolOptions/cancellation``.
+  /// - Throws: ``JobFailure``; `CancellationError` when the task is cancelled.
   @inlinable public func run(_ job: Job) async throws -> Output {
-    let result: Result<Output, JobFailure> = await withCheckedContinuation { continuation in
-      let batch = JobBatch { outcomes in
-        outcomes.decode { (outcome: JobOutcome<Job, Output>) in
-          continuation.resume(returning: outcome.result)
-          return []
+    let ticket = JobTicket()
+    let result: Result<Output, JobFailure>? = await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let batch = JobBatch(ticket) { outcomes in
+          outcomes.decode { (outcome: JobOutcome<Job, Output>) in
+            if ticket.settle() { continuation.resume(returning: outcome.result) }
+            return []
+          }
         }
+        guard ticket.wait({ continuation.resume(returning: nil) }) else { return }
+        core.submit(JobList([job]), batch)
       }
-      core.submit(JobList([job]), batch)
+    } onCancel: {
+      core.cancel(ticket)
     }
+    guard let result else { throw CancellationError() }
     return try result.get()
   }
 

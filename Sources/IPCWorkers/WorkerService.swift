@@ -41,8 +41,11 @@ import SystemCalls
         var reader = MessageReader(job.span)
         let header = try PoolProtocol.JobHeader(from: &reader)
         answer.reset(header)
-        board?.begins(header.id)
-        try perform(reader.rest(), &answer)
+        if board?.begins(header.id) == false {
+          answer.withdraw()
+        } else {
+          try perform(reader.rest(), &answer)
+        }
         answer.finish()
         do throws(ChannelError) {
           _ = unsafe try answer.writer.bytes.span.withUnsafeBytes { bytes throws(ChannelError) in
@@ -130,6 +133,13 @@ import SystemCalls
     writer.removeAll()
     PoolProtocol.ResultHeader.none.encode(to: &writer)
     writer.append(String(describing: error).utf8)
+  }
+
+  /// Nobody waits for the job any more, and it wasn't begun.
+  mutating func withdraw() {
+    started = header.sentAt
+    ended = started
+    hasFailed = true
   }
 
   /// Fills in the header.

@@ -42,6 +42,12 @@ extension AllIPCWorkersTests {
         self.listener = listener
       }
 
+      /// Whether a client has come that wasn't accepted.
+      var hasClient: Bool { (try? ppoll(listener.raw, read: true, nanoseconds: 0)) ?? false }
+
+      /// Ends the connections: the jobs go on.
+      func release() { held.withLock { $0 = [] } }
+
       /// Waits for the next client.
       func accept() -> Bool {
         comesTrue {
@@ -273,11 +279,10 @@ extension AllIPCWorkersTests {
         var options = WorkerPoolOptions(workers: 2, over: mechanism)
         options.executable = "/bin/sh"
         options.arguments = ["-c", command]
-        let type = try PoolProtocol.type(TestJob.self, Int.self)
         // A worker that ends is waited for as long as it takes.
-        let timeout = code == .timedOut ? Duration.milliseconds(200) : WorkerConnection.startTimeout
+        if code == .timedOut { options.startTimeout = .milliseconds(200) }
         do throws(ChannelError) {
-          _ = try PoolCore(options, type, startTimeout: timeout)
+          _ = try Pool(options)
           Issue.record("the pool was built")
         } catch {
           #expect(error.code == code)
@@ -407,6 +412,127 @@ extension AllIPCWorkersTests {
         return []
       }
       #expect(gathered.all.last?.result == .failure(.cancelled))
+    }
+
+    @Test(
+      "cancelling a task ends its wait for a job that runs; the outcome is dropped", arguments: mechanisms)
+    func cancellingATask(_ mechanism: Mechanism) async throws {
+      let server = try SilentServer()
+      let pool = try Pool(options(1, mechanism))
+      let workers = pool.workerProcesses
+      let task = Task { try await pool.run(TestJob(port: server.port)) }
+      #expect(server.accept())
+      task.cancel()
+      await #expect(throws: CancellationError.self) { try await task.value }
+      server.release()
+      #expect(try await pool.run(TestJob(number: 5)) == 5)
+      #expect(pool.workerProcesses == workers)
+      pool.close()
+      #expect(pool.statistics.workersDied == 0)
+    }
+
+    @Test(
+      "cancelling a task kills the worker that has begun its job, where that is asked for",
+      arguments: mechanisms)
+    func cancellingATaskKillsItsWorker(_ mechanism: Mechanism) async throws {
+      let server = try SilentServer()
+      var options = options(1, mechanism)
+      options.cancellation = .killsWorker
+      options.attempts = 1
+      let pool = try Pool(options)
+      let workers = pool.workerProcesses
+      let task = Task { try await pool.run(TestJob(port: server.port)) }
+      #expect(server.accept())
+      task.cancel()
+      await #expect(throws: CancellationError.self) { try await task.value }
+      // The job never ends by itself.
+      #expect(try await pool.run(TestJob(number: 5)) == 5)
+      #expect(pool.workerProcesses != workers)
+      pool.close()
+      #expect(pool.statistics.workersDied == 1 && pool.statistics.requeued == 0)
+    }
+
+    /// As ``comesTrue(_:)``, but other tasks go on meanwhile.
+    private func becomesTrue(_ isTrue: () -> Bool) async -> Bool {
+      let deadline = Clock.now() + 40_000_000_000
+      while !isTrue() {
+        if Clock.now() > deadline { return false }
+        Clock.sleep(nanoseconds: 1_000_000)
+        await Task.yield()
+      }
+      return true
+    }
+
+    @Test("a job that was cancelled before it began is never begun", arguments: mechanisms)
+    func cancellingBeforeTheBeginning(_ mechanism: Mechanism) async throws {
+      let (first, second) = (try SilentServer(), try SilentServer())
+      let pool = try Pool(options(1, mechanism))
+      // The worker gets two jobs together that wait while the connection handles an outcome: it has begun the first, and the
+      // second lies in its channel.
+      let waiting = Atomic(0)
+      let handled = Atomic(0)
+      try Threads.start(name: "coordinator") {
+        pool.process((0..<2000).map { TestJob(number: $0) }) { outcome in
+          if outcome.job.number == 1999 {
+            waiting.store(1, ordering: .releasing)
+            _ = comesTrue { pool.core.state.withLock { $0.queue.count } == 2 }
+          }
+          return []
+        }
+        handled.store(1, ordering: .releasing)
+      }
+      #expect(await becomesTrue { waiting.load(ordering: .acquiring) == 1 })
+      let begun = Task { try await pool.run(TestJob(number: 1, port: first.port)) }
+      #expect(await becomesTrue { pool.core.state.withLock { $0.queue.count } == 1 })
+      let sent = Task { try await pool.run(TestJob(number: 2, port: second.port)) }
+      #expect(await becomesTrue { handled.load(ordering: .acquiring) == 1 })
+      #expect(first.accept())
+      // This one is in the pool's queue.
+      let queued = Task { try await pool.run(TestJob(number: 3, port: second.port)) }
+      #expect(await becomesTrue { pool.core.state.withLock { $0.queue.count } == 1 })
+      for task in [sent, queued] {
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await task.value }
+      }
+      // A task that is cancelled before it begins.
+      let early = Task {
+        unsafe withUnsafeCurrentTask { unsafe $0?.cancel() }
+        return try await pool.run(TestJob(number: 4, port: second.port))
+      }
+      await #expect(throws: CancellationError.self) { try await early.value }
+      first.release()
+      #expect(try await begun.value == 1)
+      #expect(try await pool.run(TestJob(number: 5)) == 5)
+      #expect(!second.hasClient)
+      pool.close()
+      #expect(pool.statistics.workersDied == 0)
+    }
+
+    @Test("jobs that were cancelled don't stay in the queue of a pool that is busy")
+    func cancelledJobsLeaveTheQueue() async throws {
+      let server = try SilentServer()
+      let pool = try Pool(options(1, .pipe))
+      let busy = Task { try await pool.run(TestJob(number: 1, port: server.port)) }
+      #expect(server.accept())
+      for number in 0..<2000 {
+        let task = Task { try await pool.run(TestJob(number: number)) }
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await task.value }
+      }
+      #expect(pool.core.state.withLock { $0.queue.count } <= 200)
+      server.release()
+      #expect(try await busy.value == 1)
+    }
+
+    @Test("a start that takes too long ends after its timeout", arguments: mechanisms)
+    func aStartThatTakesTooLong(_ mechanism: Mechanism) throws {
+      var options = options(3, mechanism)
+      options.executable = "/bin/sh"
+      options.arguments = ["-c", "exec sleep 1000"]
+      options.startTimeout = .milliseconds(300)
+      let begun = Clock.now()
+      #expect(code { () throws(ChannelError) in _ = try Pool(options) } == .timedOut)
+      #expect(Clock.now() - begun < 10_000_000_000)
     }
 
     @Test func releasingAPoolEndsItsWorkers() throws {

@@ -9,6 +9,7 @@
 #include <linux/membarrier.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
+#include <linux/unix_diag.h>
 #include <malloc.h>
 #include <mqueue.h>
 #include <poll.h>
@@ -196,6 +197,11 @@ ssize_t csystem_mq_timedreceive(
     int queue, void *bytes, size_t capacity, unsigned *priority, int64_t deadline_nanoseconds) {
   struct timespec deadline = as_timespec(deadline_nanoseconds);
   return mq_timedreceive(queue, bytes, capacity, priority, &deadline);
+}
+
+long csystem_mq_waiting(int queue) {
+  struct mq_attr attributes;
+  return mq_getattr(queue, &attributes) < 0 ? -1 : attributes.mq_curmsgs;
 }
 
 int csystem_mq_limits(int queue, long *messages, long *size) {
@@ -390,6 +396,148 @@ int csystem_sock_diag_recv(int netlink, struct csystem_tcp_entry *entry) {
     entry->inode = found->idiag_inode;
   }
   return 0;
+}
+
+// The cases of a call that the machine has by its own number.
+#define CALL(name) \
+  case SYS_##name: return #name;
+
+const char *csystem_call_name(long number) {
+  switch (number) {
+    CALL(read)
+    CALL(write)
+    CALL(readv)
+    CALL(writev)
+    CALL(preadv2)
+    CALL(pwritev2)
+    CALL(pread64)
+    CALL(pwrite64)
+    CALL(sendmsg)
+    CALL(recvmsg)
+    CALL(sendto)
+    CALL(recvfrom)
+    CALL(sendmmsg)
+    CALL(recvmmsg)
+    CALL(accept)
+    CALL(accept4)
+    CALL(connect)
+    CALL(openat)
+    CALL(flock)
+    CALL(fcntl)
+    CALL(ppoll)
+    CALL(pselect6)
+    CALL(epoll_pwait)
+#ifdef SYS_epoll_pwait2
+    CALL(epoll_pwait2)
+#endif
+    CALL(futex)
+#ifdef SYS_futex_waitv
+    CALL(futex_waitv)
+#endif
+    CALL(msgsnd)
+    CALL(msgrcv)
+    CALL(semop)
+    CALL(semtimedop)
+    CALL(mq_timedsend)
+    CALL(mq_timedreceive)
+    CALL(rt_sigtimedwait)
+    CALL(rt_sigsuspend)
+    CALL(nanosleep)
+    CALL(clock_nanosleep)
+    CALL(wait4)
+    CALL(waitid)
+    CALL(splice)
+    CALL(tee)
+    CALL(vmsplice)
+    CALL(sendfile)
+    CALL(io_uring_enter)
+    CALL(io_getevents)
+    CALL(restart_syscall)
+    CALL(fsync)
+    CALL(ioctl)
+#ifdef SYS_open
+    CALL(open)
+#endif
+#ifdef SYS_poll
+    CALL(poll)
+#endif
+#ifdef SYS_select
+    CALL(select)
+#endif
+#ifdef SYS_epoll_wait
+    CALL(epoll_wait)
+#endif
+#ifdef SYS_pause
+    CALL(pause)
+#endif
+    default: return NULL;
+  }
+}
+
+int csystem_unix_diag_send(int netlink) {
+  struct {
+    struct nlmsghdr header;
+    struct unix_diag_req request;
+  } question = {
+      .header = {
+          .nlmsg_len = sizeof question,
+          .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+          .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
+          .nlmsg_seq = 1,
+      },
+      .request = {
+          .sdiag_family = AF_UNIX,
+          .udiag_states = UINT32_MAX,  // in whichever state
+          .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | UDIAG_SHOW_PEER,
+      },
+  };
+  return (int)send(netlink, &question, sizeof question, 0);
+}
+
+// One socket of the kernel's answer, whose attributes take `count` bytes.
+static struct csystem_unix_entry unix_entry(const struct unix_diag_msg *found, size_t count) {
+  struct csystem_unix_entry entry = {.inode = found->udiag_ino, .state = found->udiag_state};
+  const char *next = (const char *)found + NLMSG_ALIGN(sizeof *found);
+  const char *end = (const char *)found + count;
+  while (end - next >= (ptrdiff_t)sizeof(struct nlattr)) {
+    const struct nlattr *attribute = (const struct nlattr *)next;
+    if (attribute->nla_len < NLA_HDRLEN || attribute->nla_len > end - next) break;
+    const char *value = next + NLA_HDRLEN;
+    size_t length = attribute->nla_len - NLA_HDRLEN;
+    if (attribute->nla_type == UNIX_DIAG_NAME) {
+      size_t kept = length < sizeof entry.name - 1 ? length : sizeof entry.name - 1;
+      memcpy(entry.name, value, kept);
+    } else if (attribute->nla_type == UNIX_DIAG_VFS && length >= sizeof(struct unix_diag_vfs)) {
+      entry.file = ((const struct unix_diag_vfs *)value)->udiag_vfs_ino;
+    } else if (attribute->nla_type == UNIX_DIAG_PEER && length >= sizeof(uint32_t)) {
+      memcpy(&entry.peer, value, sizeof(uint32_t));
+    }
+    next += NLA_ALIGN(attribute->nla_len);
+  }
+  return entry;
+}
+
+int csystem_unix_diag_recv(int netlink, struct csystem_unix_entry *entries, size_t capacity) {
+  union {
+    struct nlmsghdr header;
+    char bytes[32768];
+  } answer;
+  ssize_t count = recv(netlink, &answer, sizeof answer, 0);
+  if (count < 0) return -1;
+  int taken = 0;
+  size_t left = (size_t)count;
+  for (struct nlmsghdr *next = &answer.header; NLMSG_OK(next, left); next = NLMSG_NEXT(next, left)) {
+    if (next->nlmsg_type == NLMSG_DONE) return taken > 0 ? taken | CSYSTEM_UNIX_LAST : CSYSTEM_UNIX_LAST;
+    if (next->nlmsg_type == NLMSG_ERROR) {
+      errno = next->nlmsg_len >= NLMSG_LENGTH(sizeof(struct nlmsgerr)) ? -((struct nlmsgerr *)NLMSG_DATA(next))->error : EPROTO;
+      if (errno == 0) errno = EPROTO;
+      return -1;
+    }
+    size_t payload = next->nlmsg_len - NLMSG_HDRLEN;
+    if (next->nlmsg_type != SOCK_DIAG_BY_FAMILY || payload < sizeof(struct unix_diag_msg)) continue;
+    if ((size_t)taken < capacity) entries[taken++] = unix_entry(NLMSG_DATA(next), payload);
+  }
+  return taken;
 }
 
 #define SAME(name) _Static_assert(CSYSTEM_##name == name, #name)

@@ -13,6 +13,8 @@ package enum Files {
     package let mode: UInt32
     package let device: UInt64
     package let inode: UInt64
+    /// When its content changed last: seconds of CLOCK_REALTIME.
+    package let modified: Int
   }
 
   /// The mode of a file that is for everyone whom umask(2) doesn't exclude.
@@ -113,6 +115,13 @@ package enum Files {
       && (try? stat(path, followsLink: true))?.kind != .directory
   }
 
+  /// What a symbolic link contains: readlink(2). Nil if there is no link.
+  package static func link(_ path: String) -> String? {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    let count = unsafe readlink(path, &buffer, buffer.count)
+    return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
+  }
+
   /// lstat(2): of the name itself, and not of what a link points at, unless `followsLink`.
   package static func stat(_ path: String, followsLink: Bool = false) throws(SystemError) -> Status {
     var raw = Glibc.stat()
@@ -138,7 +147,7 @@ package enum Files {
       }
     return Status(
       kind: kind, owner: raw.st_uid, mode: UInt32(raw.st_mode & 0o7777), device: UInt64(raw.st_dev),
-      inode: UInt64(raw.st_ino))
+      inode: UInt64(raw.st_ino), modified: raw.st_mtim.tv_sec)
   }
 
   /// flock(2) with LOCK_EX, and LOCK_NB unless `wait`. The kernel releases the lock when the last descriptor of this open

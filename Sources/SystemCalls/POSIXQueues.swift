@@ -34,6 +34,11 @@ package enum POSIXQueues {
     return (messages, size)
   }
 
+  /// mq_getattr(3): how many messages wait.
+  package static func mqGetattr(waiting queue: borrowing Descriptor) throws(SystemError) -> Int {
+    try system(.mqGetattr) { csystem_mq_waiting(queue.raw) }
+  }
+
   /// mq_timedsend(3) with a deadline that has passed: sends at once, or not at all.
   ///
   /// - Returns: Whether there was room.

@@ -161,17 +161,11 @@ package enum Processes {
   /// The path of the running program: readlink(2) of /proc/self/exe. Without /proc, the path by which it was started:
   /// getauxval(3).
   package static var executable: String {
-    link("/proc/self/exe") ?? (unsafe String(cString: csystem_executable()))
+    Files.link("/proc/self/exe") ?? (unsafe String(cString: csystem_executable()))
   }
 
   /// The folder to which relative paths are relative: readlink(2) of /proc/self/cwd.
-  package static var workingFolder: String { link("/proc/self/cwd") ?? "." }
-
-  private static func link(_ path: String) -> String? {
-    var buffer = [UInt8](repeating: 0, count: 4096)
-    let count = unsafe readlink(path, &buffer, buffer.count)
-    return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
-  }
+  package static var workingFolder: String { Files.link("/proc/self/cwd") ?? "." }
 
   /// The environment as it is passed to a child: environ(7).
   package static var environment: [String] {

@@ -55,6 +55,7 @@ ssize_t csystem_mq_timedreceive(
     int queue, void *bytes, size_t capacity, unsigned *priority, int64_t deadline_nanoseconds);
 // mq_getattr(3).
 int csystem_mq_limits(int queue, long *messages, long *size);
+long csystem_mq_waiting(int queue);
 
 // ---- System calls without a function in this glibc.
 
@@ -142,6 +143,18 @@ int csystem_sock_diag_socket(void);
 int csystem_sock_diag_send(
     int netlink, int family, const void *local_host, uint16_t local_port, const void *remote_host, uint16_t remote_port);
 int csystem_sock_diag_recv(int netlink, struct csystem_tcp_entry *entry);
+// Every Unix socket of this network namespace: asks, and takes what one answer has; there are more until CSYSTEM_UNIX_LAST
+// is set. The name ends with a zero byte, and begins with one if it is abstract; `file` is the inode of its path's file,
+// `peer` that of the connected socket.
+#define CSYSTEM_UNIX_LAST 0x10000
+#define CSYSTEM_UNIX_ENTRIES 1024
+struct csystem_unix_entry { uint32_t inode, file, peer; int state; char name[112]; };
+int csystem_unix_diag_send(int netlink);
+int csystem_unix_diag_recv(int netlink, struct csystem_unix_entry *entries, size_t capacity);
+
+// <sys/syscall.h>: the numbers are macros, and which there are depends on the machine. The name of a system call in which a
+// process can wait; null for others.
+const char *csystem_call_name(long number);
 
 // ---- What the language doesn't have.
 

@@ -90,13 +90,21 @@ enum KernelObjects {
     // A POSIX queue's name is random.
     if let name = ids[queueName] { try? POSIXQueues.mqUnlink(name) }
     if let name = ids[fifoName] { FIFOMechanism.TemporaryFIFO.remove(name) }
-    guard let key = key(ids), key != 0 else { return }
-    for kind in Kind.allCases {
-      // By its key where its maker died before it had recorded the id. A set's key is that of the mutexes too.
+    for (kind, id) in found(ids) { try? kind.remove(id) }
+  }
+
+  /// The System V objects that a record lists, where they are still those.
+  static func found(_ ids: [String: String]) -> [(kind: Kind, id: Int32)] {
+    guard let key = key(ids), key != 0 else { return [] }
+    // By its key where its maker died before it had recorded the id. A set's key is that of the mutexes too: the same one isn't
+    // listed as both.
+    let sets: Kind = id(.mutexes, ids) != nil && id(.set, ids) == nil ? .set : .mutexes
+    return Kind.allCases.compactMap { kind in
+      if kind == sets, id(kind, ids) == nil { return nil }
       guard let id = id(kind, ids) ?? (try? kind.find(key)), let object = try? kind.status(id),
         isRecorded(object, kind, ids)
-      else { continue }
-      try? kind.remove(id)
+      else { return nil }
+      return (kind, id)
     }
   }
 

@@ -1,9 +1,9 @@
 import SystemCalls
 
 /// The private directory in which registry entries lie.
-enum RegistryDirectory {
+package enum RegistryDirectory {
   /// `IPC_RUNTIME_DIRECTORY`, or `swift-ipc` in `XDG_RUNTIME_DIR`, or `/tmp/swift-ipc-UID`.
-  static var path: String {
+  package static var path: String {
     if let chosen = Processes.variable("IPC_RUNTIME_DIRECTORY") {
       chosen
     } else if let runtime = Processes.variable("XDG_RUNTIME_DIR"), !runtime.isEmpty,
@@ -24,16 +24,22 @@ enum RegistryDirectory {
       guard error.meansTaken else { throw ChannelError(error, .open, nil, path) }
     }
     let status = try translating(.open, nil, path) { () throws(SystemError) in try Files.stat(path) }
-    guard status.kind == .directory, status.owner == CurrentProcess.user, status.mode & 0o077 == 0 else {
-      throw ChannelError(
-        .notAllowed, .open, nil,
-        "\(path) must be a directory of this user's alone (mode 0700): remove it, or set IPC_RUNTIME_DIRECTORY"
-      )
-    }
+    guard isPrivate(status) else { throw notPrivate(path) }
     try translating(.open, nil, path) { () throws(SystemError) in
       try Files.repair(directory: path, status)
     }
     return path
+  }
+
+  static func isPrivate(_ status: Files.Status) -> Bool {
+    status.kind == .directory && status.owner == CurrentProcess.user && status.mode & 0o077 == 0
+  }
+
+  static func notPrivate(_ path: String) -> ChannelError {
+    ChannelError(
+      .notAllowed, .open, nil,
+      "\(path) must be a directory of this user's alone (mode 0700): remove it, or set IPC_RUNTIME_DIRECTORY"
+    )
   }
 
   /// Removes the directory with the last entry in it, unless the user chose it.

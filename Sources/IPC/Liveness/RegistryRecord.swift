@@ -17,6 +17,8 @@ struct RegistryRecord {
   let ids: [String: String]
 
   private static let firstWord = "swift-ipc"
+  /// What every entry begins with, of whichever version.
+  static let beginning = firstWord + " "
   private static let runKey = "run", typeKey = "type", bootKey = "boot", namespaceKey = "namespace"
 
   /// One of this process's.

@@ -194,6 +194,11 @@ package enum Files {
     }
   }
 
+  /// lseek(2) to the beginning: the next write replaces what the file has.
+  package static func rewind(_ file: borrowing Descriptor) throws(SystemError) {
+    try system(.lseek) { Glibc.lseek(file.raw, 0, SEEK_SET) }
+  }
+
   /// ftruncate(2) to a length.
   package static func ftruncate(_ file: borrowing Descriptor, to bytes: Int) throws(SystemError) {
     Streams.ignoreSIGXFSZ
@@ -203,7 +208,7 @@ package enum Files {
   /// ftruncate(2) to nothing, and lseek(2) to the beginning: the next write is the file's first.
   package static func ftruncate(_ file: borrowing Descriptor) throws(SystemError) {
     try system(.ftruncate) { Glibc.ftruncate(file.raw, 0) }
-    lseek(file.raw, 0, SEEK_SET)
+    try rewind(file)
   }
 
   /// The names in a directory, without `.` and `..`. opendir(3), readdir(3).

@@ -34,7 +34,7 @@ package struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
 /// The calls that pass through the gate. The raw value is the name of the call's man page.
 package enum SystemCall: String, Sendable, CaseIterable {
   // Files and directories.
-  case open, read, write, lstat, fstat, unlink, rmdir, mkfifo, mkdir, opendir, flock, ftruncate, fcntl,
+  case open, read, write, lstat, fstat, unlink, rmdir, mkfifo, mkdir, opendir, flock, ftruncate, lseek, fcntl,
     fchmod,
     fchmodat
   // Byte streams.

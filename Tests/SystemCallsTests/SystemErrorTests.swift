@@ -62,6 +62,7 @@ extension AllSystemCallsTests {
       },
       Failure(EBADF, .flock) { _ throws(SystemError) in _ = try Files.flock(none(), wait: false) },
       Failure(EBADF, .ftruncate) { _ throws(SystemError) in try Files.ftruncate(none()) },
+      Failure(EBADF, .lseek) { _ throws(SystemError) in try Files.rewind(none()) },
       Failure(EBADF, .fcntl) { _ throws(SystemError) in _ = try Streams.fcntl(pipeSize: none()) },
     ]
 

@@ -96,14 +96,11 @@ enum KernelObjects {
   /// The System V objects that a record lists, where they are still those.
   static func found(_ ids: [String: String]) -> [(kind: Kind, id: Int32)] {
     guard let key = key(ids), key != 0 else { return [] }
-    // By its key where its maker died before it had recorded the id. A set's key is that of the mutexes too: the same one isn't
-    // listed as both.
-    let sets: Kind = id(.mutexes, ids) != nil && id(.set, ids) == nil ? .set : .mutexes
+    let isRecordedWhole = Kind.allCases.contains { id($0, ids) != nil }
     return Kind.allCases.compactMap { kind in
-      if kind == sets, id(kind, ids) == nil { return nil }
-      guard let id = id(kind, ids) ?? (try? kind.find(key)), let object = try? kind.status(id),
-        isRecorded(object, kind, ids)
-      else { return nil }
+      // By its key where its maker died before it had recorded the ids. A queue's mutexes are the set with its key.
+      let id = isRecordedWhole || kind == .mutexes ? id(kind, ids) : try? kind.find(key)
+      guard let id, let object = try? kind.status(id), isRecorded(object, kind, ids) else { return nil }
       return (kind, id)
     }
   }

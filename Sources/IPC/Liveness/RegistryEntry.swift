@@ -11,8 +11,9 @@ final class RegistryEntry: Sendable {
   /// The calls on the file, its FIFOs and its directory.
   static let systemCalls = MechanismTraits.SystemCalls(
     open: [
-      "mkdir", "newfstatat", "openat", "flock", "read", "unlink", "mknodat", "ftruncate", "lseek", "write",
-      "close",
+      "mkdir", "newfstatat", "openat", "getdents64", "flock", "read", "unlink", "mknodat", "ftruncate",
+      "lseek",
+      "write", "close",
     ], send: [], receive: [], wait: [],
     close: ["openat", "flock", "newfstatat", "read", "unlink", "rmdir", "close"])
 
@@ -90,7 +91,10 @@ final class RegistryEntry: Sendable {
       run: run, ids: planned.merging([KernelObjects.systemKey: String(key)]) { planned, _ in planned })
     do throws(ChannelError) {
       // The key first: a process that dies before it has recorded the ids leaves objects that the key finds.
-      try translating(.open, mechanism, path) { () throws(SystemError) in try locked.write(made.text(type)) }
+      try translating(.open, mechanism, path) { () throws(SystemError) in
+        try locked.clear()
+        try locked.write(made.text(type))
+      }
       let ids = try create(key)
       made = RegistryRecord(run: run, ids: KernelObjects.stamped(made.ids.merging(ids) { _, new in new }))
       let entry = RegistryEntry(mechanism, name, path: path, made)

@@ -108,10 +108,15 @@ struct RegistryFile: ~Copyable {
       try translating(.open, mechanism, path) { () throws(SystemError) in try Files.readText(descriptor) })
   }
 
-  /// Replaces the content.
+  /// Takes the content away: what it recorded is gone.
+  func clear() throws(SystemError) { try Files.ftruncate(descriptor) }
+
+  /// Replaces the content by a text that says more. At no instant does the file say less than before: the process may be killed
+  /// at each.
   func write(_ text: String) throws(SystemError) {
-    try Files.ftruncate(descriptor)
+    try Files.rewind(descriptor)
     try Files.writeText(descriptor, text)
+    try Files.ftruncate(descriptor, to: text.utf8.count)
   }
 
   /// Adds to the content, which was read to its end and has so many bytes. What a failure leaves of it is taken back.

@@ -29,7 +29,8 @@ enum FIFOMechanism: MechanismImplementation {
     addressForm: "fifo:/path",
     systemCalls: MechanismTraits.SystemCalls(
       open: [
-        "mkdir", "mknodat", "openat", "flock", "newfstatat", "fcntl", "ftruncate", "lseek", "write", "read",
+        "mkdir", "mknodat", "openat", "flock", "newfstatat", "fcntl", "ftruncate", "getdents64", "lseek",
+        "write", "read",
         "unlink", "rmdir", "close",
       ],
       send: ["writev", "openat", "fcntl"], receive: ["read", "openat", "ppoll"],

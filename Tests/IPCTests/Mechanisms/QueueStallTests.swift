@@ -16,7 +16,7 @@ extension AllTests {
       let peer = try PeerProcess()
       try peer.must("open receiver queue:\(name)")
       var sender = try ByteSender(to: "queue:\(name)")
-      let entry = try Files.readText("\(Workspace.records)/queue.\(name)")
+      let entry = try Files.readText("\(Workspace.records)/\(try RegistryDirectory.file(.queue, name))")
       func id(_ key: String) throws -> Int32 {
         let line = entry.split(separator: "\n").first { $0.hasPrefix(key + " ") }
         return try #require(line.flatMap { Int32($0.dropFirst(key.count + 1)) })

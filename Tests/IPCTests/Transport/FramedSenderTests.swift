@@ -93,7 +93,7 @@ extension AllTests {
     func largeInAStream() throws {
       var random = SeededRandom.printed()
       for _ in 0..<10 {
-        let decoder = FrameDecoder()
+        let decoder = FrameDecoder(maximum: 1 << 24)
         var script = SeededRandom(seed: random.next())
         let writer = ScriptedWriter(unit: 512, isStream: true) {
           script.chance(12) ? 0 : Int.random(in: 1...900_000, using: &script)

@@ -24,7 +24,8 @@ enum SharedMemoryMechanism: KernelObjectMechanism {
     summary: "a lock-free ring that one process writes and another reads in place; no call per message",
     addressForm: "memory:NAME",
     systemCalls: MechanismTraits.SystemCalls(
-      open: ["shmget", "shmat", "shmctl", "shmdt", "membarrier"], send: ["futex"], receive: ["futex"],
+      open: ["shmget", "shmat", "shmctl", "shmdt", "membarrier", "rmdir"], send: ["futex"],
+      receive: ["futex"],
       wait: ["futex", "membarrier"], close: ["futex", "shmctl", "shmdt"]
     )
     .adding(LivenessPipe.systemCalls, RegistryEntry.systemCalls),

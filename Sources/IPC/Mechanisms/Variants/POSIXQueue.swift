@@ -19,7 +19,7 @@ enum POSIXQueueMechanism: MechanismImplementation {
     summary: "the other message queue of the kernel: no types, but a descriptor that poll(2) knows",
     addressForm: "posix-queue:NAME",
     systemCalls: MechanismTraits.SystemCalls(
-      open: ["mq_open", "mq_unlink", "mq_getsetattr", "fcntl"],
+      open: ["mq_open", "mq_unlink", "mq_getsetattr", "rmdir", "fcntl"],
       send: ["mq_timedsend", "openat", "fcntl", "close"],
       receive: ["mq_timedreceive"], wait: ["ppoll", "mq_timedsend", "mq_timedreceive"],
       close: ["mq_timedsend", "close", "mq_unlink"]

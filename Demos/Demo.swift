@@ -53,7 +53,7 @@ func say(_ role: String, _ text: String) {
 
 // MARK: Cleaning up
 
-/// Calls `body`, and `clean` after it; also when the process is told to end meanwhile (Ctrl-C, SIGTERM, SIGHUP). For
+/// Calls `body`, and `clean` after it; also when the process is told to end meanwhile (Ctrl-C, Ctrl-\, SIGTERM, SIGHUP). For
 /// what would outlive the process: a System V object, a name in the file system.
 ///
 /// System calls: rt_sigaction(2), pipe(2), and in the signal's handler write(2). A thread calls `clean`, since a handler may
@@ -92,7 +92,7 @@ private enum Interruption {
         while true { pause() }
       }
     }
-    for number in [SIGINT, SIGTERM, SIGHUP] {
+    for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
       _ = signal(number) { number in
         var byte = UInt8(truncatingIfNeeded: number)
         _ = unsafe write(Interruption.pipe.writing, &byte, 1)

@@ -18,6 +18,7 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -275,6 +276,12 @@ int csystem_byte_is_locked(int file, int64_t byte) {
   struct flock lock = lock_of_byte(byte);
   if (fcntl(file, F_OFD_GETLK, &lock) < 0) return -1;
   return lock.l_type != F_UNLCK;
+}
+
+int csystem_flush_output(void) {
+  errno = 0;
+  if (fflush(stdout) == 0 && !ferror(stdout)) return 0;
+  return errno ? errno : EIO;
 }
 
 int csystem_name_this_thread(const char *name) { return prctl(PR_SET_NAME, name); }

@@ -22,12 +22,14 @@ extension IPCActorSystem {
   ) throws(ChannelError) -> ActorPeer {
     try spawn(
       executable, arguments: arguments, environment: environment, over: mechanism, options: options,
-      readyWithin: Self.startTimeout)
+      mustCall: "IPCActorSystem.serve")
   }
 
-  func spawn(
+  /// - Parameter function: what the program's main must call, for the error of one that isn't ready; nil: it is known to.
+  package func spawn(
     _ executable: String?, arguments: [String], environment: [String: String] = [:],
-    over mechanism: Mechanism, options: ChannelOptions = ChannelOptions(), readyWithin timeout: Duration
+    over mechanism: Mechanism, options: ChannelOptions = ChannelOptions(),
+    readyWithin timeout: Duration = startTimeout, mustCall function: String?
   ) throws(ChannelError) -> ActorPeer {
     guard mechanism.traits.carries == .messages, mechanism.traits.anonymous else {
       throw ChannelError(
@@ -57,7 +59,7 @@ extension IPCActorSystem {
       guard error.code == .closed || error.code == .timedOut else { throw error }
       throw .notReady(
         "the process \(executable ?? Processes.executable)", exit, after: error.code, within: timeout,
-        mustCall: "IPCActorSystem.serve", mechanism)
+        mustCall: function, mechanism)
     }
   }
 
@@ -97,7 +99,7 @@ extension IPCActorSystem {
   }
 
   /// How long a process may take from its start to its handshake.
-  private static let startTimeout = Duration.seconds(15)
+  package static let startTimeout = Duration.seconds(15)
   /// The names under which the two endpoints are passed: words, which a shell that starts the program keeps.
   private static let calls = "actors_calls"
   private static let answers = "actors_answers"

@@ -1,14 +1,22 @@
 import Glibc
 import Synchronization
 
-/// SIGINT, SIGTERM and SIGHUP on a thread of their own, where everything may be called: sigwait(3).
+/// SIGINT, SIGTERM, SIGHUP and SIGQUIT on a thread of their own, where everything may be called: sigwait(3).
 package enum Interrupts {
   private static let handler = Mutex<(@Sendable (Int32) -> Void)?>(nil)
+
+  /// Without SIGHUP where the process began with it ignored: nohup(1) wants it to go on.
+  private static let numbers: [Int32] = {
+    var hangUp = sigaction()
+    let isKnown = unsafe sigaction(SIGHUP, nil, &hangUp) == 0
+    let handler = unsafe unsafeBitCast(hangUp.__sigaction_handler.sa_handler, to: Int.self)
+    return [SIGINT, SIGTERM, SIGQUIT] + (isKnown && handler == 1 ? [] : [SIGHUP])
+  }()
 
   private static func signals() -> sigset_t {
     var set = sigset_t()
     unsafe sigemptyset(&set)
-    for signal in [SIGINT, SIGTERM, SIGHUP] { unsafe sigaddset(&set, signal) }
+    for signal in numbers { unsafe sigaddset(&set, signal) }
     return set
   }
 
@@ -22,10 +30,34 @@ package enum Interrupts {
     guard isFirst else { return }
     var set = signals()
     unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
-    try Threads.start(name: "ipc-interrupts") {
-      var set = signals()
-      var signal: Int32 = 0
-      while unsafe sigwait(&set, &signal) == 0 { handler.withLock { $0 }?(signal) }
+    do throws(SystemError) {
+      try Threads.start(name: "ipc-interrupts") {
+        var set = signals()
+        var signal: Int32 = 0
+        while unsafe sigwait(&set, &signal) == 0 {
+          // Under the lock: whoever sets another handler, or releases the signals, goes on when this one has returned.
+          let isHandled = handler.withLock { handler in
+            handler?(signal)
+            return handler != nil
+          }
+          // Released meanwhile: it is for the others.
+          if !isHandled {
+            kill(getpid(), signal)
+            return
+          }
+        }
+      }
+    } catch {
+      release()
+      throw error
     }
+  }
+
+  /// The calling thread, and those that it starts, get the signals again, with the action that they had. Call it on the thread
+  /// that called ``handle(_:)`` first.
+  package static func release() {
+    handler.withLock { $0 = nil }
+    var set = signals()
+    unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)
   }
 }

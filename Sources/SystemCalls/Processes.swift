@@ -38,6 +38,7 @@ package enum Processes {
   package static func posixSpawn(
     _ path: String, arguments: [String], environment: [String], descriptors: [Int32]
   ) throws(SystemError) -> Int32 {
+    waitForChildren()
     // A source with the number of another's target would be overwritten: duplicate all of them above the targets first.
     let base = Int32(descriptors.count)
     var lifted: [Int32] = []
@@ -92,6 +93,15 @@ package enum Processes {
       let null = try Files.open("/dev/null", descriptor == 0 ? .write : .read)
       return try system(.fcntl) { fcntl(null.raw, F_DUPFD_CLOEXEC, first) }
     }
+  }
+
+  /// A process whose parent ignored SIGCHLD does so too, and the kernel then forgets how its children end: wait4(2) fails, and
+  /// the id of a child becomes another process's. It gets its default action. sigaction(2).
+  private static func waitForChildren() {
+    var current = sigaction()
+    guard unsafe sigaction(SIGCHLD, nil, &current) == 0 else { return }
+    let isIgnored = unsafe unsafeBitCast(current.__sigaction_handler.sa_handler, to: Int.self) == 1
+    if isIgnored { signal(SIGCHLD, SIG_DFL) }
   }
 
   private static let spawned = Atomic<Bool>(false)
@@ -251,6 +261,17 @@ extension Processes.Usage {
 }
 
 extension Processes {
+  /// How many descriptors this process may have, and how many bytes the POSIX queues of its user: getrlimit(2) with
+  /// RLIMIT_NOFILE and RLIMIT_MSGQUEUE.
+  package static var descriptorLimit: Int { softLimit(RLIMIT_NOFILE) }
+  package static var queueBytesLimit: Int { softLimit(__RLIMIT_MSGQUEUE) }
+
+  private static func softLimit(_ resource: __rlimit_resource) -> Int {
+    var limit = rlimit()
+    guard unsafe getrlimit(__rlimit_resource_t(resource.rawValue), &limit) == 0 else { return .max }
+    return Int(clamping: limit.rlim_cur)
+  }
+
   /// Raises this process's limit of descriptors to what its user may have: setrlimit(2) with RLIMIT_NOFILE.
   package static func raiseDescriptorLimit() {
     var limit = rlimit()

@@ -61,6 +61,19 @@ package enum Streams {
   /// Whether a descriptor is open: fcntl(2) with F_GETFD.
   package static func isOpen(_ descriptor: Int32) -> Bool { Glibc.fcntl(descriptor, F_GETFD) >= 0 }
 
+  /// Writes what the C library holds back of standard output: fflush(3).
+  /// - Returns: the errno with which something couldn't be written, now or earlier; 0: all was.
+  package static func flushOutput() -> Int32 { csystem_flush_output() }
+
+  /// Opens the standard descriptors that are closed, so that no file or channel gets their numbers: input is empty, output
+  /// can't be written (EBADF), errors are dropped. Call it before anything is opened. fcntl(2), open(2) of /dev/null.
+  package static func openStandardDescriptors() {
+    // The lowest number that is free is the one that was closed.
+    for (descriptor, mode) in [(Int32(0), O_RDONLY), (1, O_RDONLY), (2, O_WRONLY)] where !isOpen(descriptor) {
+      guard unsafe Glibc.open("/dev/null", mode) == descriptor else { return }
+    }
+  }
+
   /// Writes a text as far as it can be written: for the last words of a program, which nobody hears of if they fail.
   /// write(2).
   package static func write(_ descriptor: Int32, _ text: String) {

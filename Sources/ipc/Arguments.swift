@@ -69,12 +69,23 @@ struct Arguments {
 
   /// The mechanisms of `--mechanism pipe,memory`, each once. `areNamed`: they were named one by one.
   ///
-  /// - Parameter keepsAll: whether one that is named twice is in the list twice.
-  mutating func mechanisms(keepsAll: Bool = false) throws -> (list: [Mechanism], areNamed: Bool)? {
+  /// - Parameters:
+  ///   - keepsAll: whether one that is named twice is in the list twice.
+  ///   - isOffered: whether one can do what the command needs: those that an unknown word may have meant.
+  mutating func mechanisms(
+    keepsAll: Bool = false, offering isOffered: (Mechanism) -> Bool = { _ in true }
+  ) throws -> (list: [Mechanism], areNamed: Bool)? {
     guard let text = try value("--mechanism") else { return nil }
     var seen: Set<Mechanism> = []
-    let list = try text.split(separator: ",", omittingEmptySubsequences: false).flatMap { name in
-      name == "all" ? Mechanism.all : [try Mechanism(named: String(name))]
+    let list = try text.split(separator: ",", omittingEmptySubsequences: false).flatMap {
+      name -> [Mechanism] in
+      if name == "all" { return Mechanism.all }
+      do throws(ChannelError) {
+        return [try Mechanism(named: String(name))]
+      } catch {
+        let offered = (Mechanism.all + Mechanism.variants).filter(isOffered).map { $0.name }
+        throw Failure.unknown("mechanism", name, offered + ["all"])
+      }
     }
     return (list.filter { seen.insert($0).inserted || keepsAll }, text != "all")
   }
@@ -106,4 +117,9 @@ struct Arguments {
   mutating func end() throws {
     if let extra = try rest().first { throw wrong("unexpected argument \"\(extra)\"") }
   }
+}
+
+extension Mechanism {
+  /// Whether it carries messages between a process and another one that it starts.
+  var carriesJobs: Bool { traits.carries == .messages && traits.anonymous }
 }

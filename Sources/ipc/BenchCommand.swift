@@ -1,6 +1,5 @@
 import Benchmarking
 import IPC
-import SystemCalls
 
 /// `ipc bench`: what each mechanism costs on this machine.
 enum BenchCommand: Command {
@@ -78,14 +77,7 @@ enum BenchCommand: Command {
 enum BenchSession {
   static func measure(_ plan: BenchmarkPlan) throws -> BenchmarkReport {
     let control = BenchmarkControl()
-    do throws(SystemError) {
-      try Interrupts.handle { _ in
-        if control.isInterrupted { Processes.exitNow(Failure.Kind.interrupted.rawValue) }
-        control.interrupt()
-      }
-    } catch {
-      throw Failure.work("Ctrl-C can't be handled: \(error.description)")
-    }
+    try Interruption.handle { control.interrupt() }
     defer { Terminal.endProgress() }
     do {
       return try Benchmark(plan, tool: packageVersion, control: control).run { progress in

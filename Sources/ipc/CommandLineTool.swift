@@ -20,12 +20,23 @@ enum CommandLineTool {
 
   /// Runs a command; returns the exit code.
   static func run(_ list: [String]) -> Int32 {
-    do {
+    if let process = list.first.flatMap({ word in Commands.processes.first { $0.argument == word } }) {
+      return code { try process.runQuietly(Array(list.dropFirst())) }
+    }
+    Interruption.begin()
+    return code {
       try dispatch(list)
+      try Terminal.checkOutput()
+    }
+  }
+
+  private static func code(_ body: () throws -> Void) -> Int32 {
+    do {
+      try body()
       return 0
     } catch let failure as Failure {
       if !failure.message.isEmpty { Terminal.error(failure.message) }
-      return failure.kind.rawValue
+      return failure.kind == .interrupted ? Interruption.exitCode : failure.kind.rawValue
     } catch let error as ChannelError {
       Terminal.error(error.description)
       let isWrongCall = [.invalidAddress, .unknownMechanism, .notSupported].contains(error.code)
@@ -42,7 +53,7 @@ enum CommandLineTool {
 
   private static func dispatch(_ list: [String]) throws {
     guard let first = list.first else {
-      Terminal.print(help)
+      Terminal.note(help)
       throw Failure(kind: .call, message: "")
     }
     switch first {
@@ -52,9 +63,6 @@ enum CommandLineTool {
     default: break
     }
     let rest = Array(list.dropFirst())
-    if let process = Commands.processes.first(where: { $0.argument == first }) {
-      return try process.run(rest)
-    }
     try run(try command(named: first), called: first, rest)
   }
 

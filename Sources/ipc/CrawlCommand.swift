@@ -30,7 +30,7 @@ enum CrawlCommand: Command {
                     all: all of them, then processes
 
       --mechanism   \(Mechanism.all.map(\.name).joined(separator: ", ")): all of them (all), or those named;
-                    also \(Mechanism.variants.filter { $0.traits.carries == .messages && $0.traits.anonymous }.map(\.name).joined(separator: ", "))
+                    also \(Mechanism.variants.filter { $0.carriesJobs }.map(\.name).joined(separator: ", "))
       --workers N   worker processes; in the other models, how many pages are fetched at once (4)
       --work        slow: ten known pages that each answer after a second; site: a site of linked pages without delay
                     (the default); nothing: jobs that do nothing, which measures coordination alone
@@ -59,12 +59,10 @@ enum CrawlCommand: Command {
       throw Failure.call(
         "--output and --html name the same file, \(html.path): choose another one for either")
     }
+    Processes.raiseDescriptorLimit()
+    try options.checkDescriptors()
     let session = CrawlSession(options)
-    do throws(SystemError) {
-      try Interrupts.handle { _ in session.interrupt() }
-    } catch {
-      throw Failure.work("Ctrl-C can't be handled: \(error.description)")
-    }
+    try Interruption.handle { session.interrupt() }
     let outcome = session.run()
     let report = CrawlReport(options, outcome)
     if let output, outcome.count > 0 { try output.write(JSONOutput.lines(outcome.pages)) }

@@ -1,5 +1,6 @@
 import Crawling
 import IPC
+import SystemCalls
 
 /// The options of `ipc crawl`, checked.
 struct CrawlOptions {
@@ -18,10 +19,10 @@ struct CrawlOptions {
   var json: Bool
 
   init(_ arguments: inout Arguments) throws {
-    let chosenMechanisms = try arguments.mechanisms(keepsAll: true)?.list
+    let chosenMechanisms = try arguments.mechanisms(keepsAll: true, offering: { $0.carriesJobs })?.list
     let chosenModels = try arguments.value("--model")
     let mechanisms = chosenMechanisms ?? Mechanism.all
-    for mechanism in mechanisms where mechanism.traits.carries != .messages || !mechanism.traits.anonymous {
+    for mechanism in mechanisms where !mechanism.carriesJobs {
       throw Failure.call(
         "--mechanism \(mechanism) can't carry jobs: choose one that carries messages, such as memory")
     }
@@ -102,6 +103,22 @@ struct CrawlOptions {
       plan.workerProgram = try HTTPSWorker.path(for: secure)
       plan.workerArguments = []
     }
+  }
+
+  /// What a coordinator has by itself, and while a worker's process starts.
+  private static let descriptorsOfCoordinator = 40
+  /// What it has for a worker: the ends of two channels, and of the pipe that ends the worker with it.
+  private static let descriptorsPerWorker = 9
+
+  /// Fails where a coordinator can't have the descriptors of so many workers, before anything is measured.
+  func checkDescriptors() throws(Failure) {
+    guard configurations.contains(where: \.usesProcesses) else { return }
+    let needed = Self.descriptorsOfCoordinator + plan.workers * Self.descriptorsPerWorker
+    let limit = Processes.descriptorLimit
+    guard needed > limit else { return }
+    throw .call(
+      "--workers \(plan.workers) needs up to \(needed) descriptors, and ulimit -n allows \(limit): raise it (ulimit -n \(needed)), or use fewer workers"
+    )
   }
 
   private static let mostProcesses = 1000

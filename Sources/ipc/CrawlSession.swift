@@ -3,7 +3,6 @@ import Crawling
 import IPC
 import Measurement
 import Synchronization
-import SystemCalls
 
 /// The crawls of one command: each configuration several times, in turn with the others.
 final class CrawlSession: Sendable {
@@ -35,9 +34,8 @@ final class CrawlSession: Sendable {
 
   init(_ options: CrawlOptions) { self.options = options }
 
-  /// Ends the running crawl, and starts no other. The second call ends the process at once, without cleaning up.
+  /// Ends the running crawl, and starts no other.
   func interrupt() {
-    if interrupted.isSet { Processes.exitNow(Failure.Kind.interrupted.rawValue) }
     interrupted.set()
     current.withLock { $0 }?.cancel()
   }

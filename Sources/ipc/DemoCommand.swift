@@ -9,7 +9,7 @@ enum DemoCommand: Command {
   static let details = """
     Runs a demo: two processes, or the tasks of one, print what they do. Each is one short file in Demos/.
     Several run in turn, each under a heading; the first that fails ends it, with exit code 1.
-    Without a name: lists the demos, with exit code 2.
+    Without a name: lists the demos on standard error, with exit code 2.
 
       --all     runs every demo in turn
       --json    runs nothing: prints the list of demos as one JSON document. A demo itself prints text only,
@@ -38,11 +38,16 @@ enum DemoCommand: Command {
       throw Failure.call("demo: give a demo's name, --all or --json, only one of them")
     }
     if json { return try JSONOutput.print(DemoCatalogue.all.map { Row(name: $0.name, summary: $0.summary) }) }
-    if runsAll { return try run(DemoCatalogue.all) }
+    if runsAll {
+      Interruption.release()
+      return try run(DemoCatalogue.all)
+    }
     guard !words.isEmpty else {
-      Terminal.print("ipc demo NAME runs one of these:\n\n\(list)")
+      Terminal.note("ipc demo NAME runs one of these:\n\n\(list)")
       throw Failure(kind: .call, message: "")
     }
+    // A demo handles signals itself, as the program of its own that it can be.
+    Interruption.release()
     // All of them are known before the first one runs.
     let demos = try words.map { try demo(named: $0) }
     if demos.count == 1 { try demos[0].run() } else { try run(demos) }

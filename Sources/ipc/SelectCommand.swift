@@ -1,7 +1,6 @@
 import Benchmarking
 import IPC
 import Measurement
-import SystemCalls
 
 /// `ipc bench select`: whether a select is fair to a channel of each mechanism, all of them under load.
 enum SelectCommand: Command {
@@ -19,21 +18,18 @@ enum SelectCommand: Command {
     """
 
   static func run(_ arguments: inout Arguments) throws {
-    let chosen = try arguments.mechanisms()?.list
+    let chosen = try arguments.mechanisms(offering: { $0.carriesJobs })?.list
     let seconds = try arguments.seconds("--seconds") ?? 10
     let json = arguments.flag("--json")
     try arguments.end()
     let mechanisms = chosen ?? Mechanism.all
-    for mechanism in mechanisms where mechanism.traits.carries != .messages || !mechanism.traits.anonymous {
+    for mechanism in mechanisms where !mechanism.carriesJobs {
       throw Failure.call(
         "--mechanism \(mechanism) can't carry the numbers: choose one that carries messages, such as memory")
     }
     let interrupted = InterruptFlag()
-    try? Interrupts.handle { _ in
-      // The second time, end at once: the senders die with this process.
-      if interrupted.isSet { Processes.exitNow(Failure.Kind.interrupted.rawValue) }
-      interrupted.set()
-    }
+    // The second time it ends at once: the senders die with this process.
+    try Interruption.handle { interrupted.set() }
     let report: SelectReport
     do {
       report = try SelectBenchmark.measure(mechanisms, seconds: seconds) { done in

@@ -55,7 +55,7 @@ enum SiteCommand: Command {
       loop = try EventLoop()
       let interrupted = InterruptFlag()
       if !isEmbedded {
-        try Interrupts.handle { _ in
+        try Interruption.handle {
           interrupted.set()
           loop.stop()
         }
@@ -67,11 +67,14 @@ enum SiteCommand: Command {
       } else if json {
         let announcement = Announcement(
           url: server.url, pages: pages, delayMilliseconds: delay, seed: UInt64(seed))
-        try? JSONOutput.print(announcement)
+        try JSONOutput.print(announcement)
+        try Terminal.checkOutput()
       } else {
         Terminal.print(
           "\(server.url) serves \(pages) pages, and \(server.url)trouble lists pages that misbehave; Ctrl-C ends it"
         )
+        // Where it serves is what it is run for.
+        try Terminal.checkOutput()
       }
       try loop.run()
       withExtendedLifetime(server) {}

@@ -1,5 +1,4 @@
 import Benchmarking
-import SystemCalls
 
 /// `ipc bench steps`: what one step of each model of concurrency costs.
 enum StepsCommand: Command {
@@ -39,11 +38,6 @@ enum StepsCommand: Command {
         }
         return String(word)
       }
-    }
-    // Nothing that it creates outlives the process.
-    try? Interrupts.handle { _ in
-      Terminal.endProgress()
-      Processes.exitNow(Failure.Kind.interrupted.rawValue)
     }
     let report: StepsReport
     do {

@@ -11,6 +11,8 @@ enum Terminal {
   static let hasColor =
     isatty(1) == 1 && (Processes.variable("NO_COLOR") ?? "").isEmpty && Processes.variable("TERM") != "dumb"
   private static let progressShown = Mutex(false)
+  /// The errno of the first write to standard output that failed; 0: none has.
+  private static let outputError = Atomic<Int32>(0)
 
   /// How text for a person has to look: as wide as COLUMNS says, or the terminal is; in ASCII where the locale has no UTF-8
   /// (locale(7)).
@@ -37,22 +39,44 @@ enum Terminal {
   }
 
   /// Text for a person.
-  static func print(_ text: String) { write(1, layout.shown(text) + "\n") }
+  static func print(_ text: String) { output(layout.shown(text) + "\n") }
 
   /// Text for a program, as it is.
-  static func printExactly(_ text: String) { write(1, text + "\n") }
+  static func printExactly(_ text: String) { output(text + "\n") }
+
+  /// Throws if something that was printed couldn't be written.
+  static func checkOutput() throws(Failure) {
+    var error = outputError.load(ordering: .relaxed)
+    // What was printed through the C library.
+    if error == 0 { error = Streams.flushOutput() }
+    guard error != 0 else { return }
+    // Nobody reads any more, as with `| head`: the end by SIGPIPE says nothing either.
+    if error == EPIPE { throw Failure(kind: .work, message: "") }
+    // The C library doesn't keep it.
+    let reason = error == EIO ? "" : ": \(SystemError.text(error))"
+    throw .work("standard output can't be written\(reason): see where it goes, and that there is room")
+  }
+
+  private static func output(_ text: String) {
+    let error = write(1, text)
+    if error != 0 {
+      _ = outputError.compareExchange(expected: 0, desired: error, ordering: .relaxed)
+    }
+  }
 
   /// Writes unbuffered, so that what a child process writes to the same terminal keeps its place.
-  private static func write(_ descriptor: Int32, _ text: String) {
+  /// - Returns: the errno; 0: it was written.
+  @discardableResult private static func write(_ descriptor: Int32, _ text: String) -> Int32 {
     var bytes = Array(text.utf8)[...]
     while !bytes.isEmpty {
       let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
       if count <= 0 {
         if errno == EINTR { continue }
-        return
+        return errno
       }
       bytes = bytes.dropFirst(count)
     }
+    return 0
   }
 
   static func error(_ message: String) {

@@ -2,6 +2,7 @@ import Benchmarking
 import Crawling
 import Demos
 import IPC
+import SystemCalls
 
 /// A process that the tool starts of itself: this program with an argument that isn't a command.
 protocol ToolProcess: SendableMetatype {
@@ -18,6 +19,29 @@ extension ToolProcess {
     } catch let error as ChannelError where error.code == .closed {
       throw Failure.work("")
     }
+  }
+
+  /// Runs it. Where the process that started it is gone, or about to go, it has nothing to say about what it misses: the tool
+  /// reports what happened.
+  static func runQuietly(_ arguments: [String]) throws {
+    let parent = Processes.parent
+    do {
+      try run(arguments)
+    } catch is ChannelError where isEnding(parent) {
+      throw Failure.work("")
+    }
+  }
+
+  /// How long a parent that cleans up before it ends may take, in nanoseconds.
+  private static var endingTime: UInt64 { 500_000_000 }
+
+  private static func isEnding(_ parent: Int32) -> Bool {
+    let deadline = Clock.now() + endingTime
+    while !Processes.isParentEnding(parent) {
+      if Clock.now() > deadline { return false }
+      Clock.sleep(nanoseconds: 5_000_000)
+    }
+    return true
   }
 }
 

@@ -15,6 +15,7 @@ final class PoolExchange: Exchange {
   init(_ spec: ExchangeSpec) throws {
     var options = WorkerPoolOptions(workers: spec.processes, over: try Mechanism(named: spec.mechanism))
     options.arguments = [Self.workerArgument]
+    options.mustCall = nil
     options.channel.wait = WaitStrategy(rawValue: spec.wait) ?? .adaptive
     pool = try WorkerPool(options)
   }

@@ -54,7 +54,7 @@ enum ActorSteps {
     -> UInt64
   {
     let system = IPCActorSystem()
-    let peer = try system.spawn(arguments: [hostArgument], over: mechanism)
+    let peer = try system.spawn(nil, arguments: [hostArgument], over: mechanism, mustCall: nil)
     defer { system.close() }
     let adder = try peer.resolve(RemoteAdder.self, named: "adder")
     return try ConcurrencyStep.waiting(on: executor) {

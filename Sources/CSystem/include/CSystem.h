@@ -99,6 +99,10 @@ int csystem_semctl_status(int set, struct csystem_sem_status *status);
 int csystem_lock_byte(int file, int64_t byte);
 int csystem_byte_is_locked(int file, int64_t byte);
 
+// fflush(3) and ferror(3) of stdout, which Swift 6 can't name since it is a variable of the C library: 0, or the errno with
+// which something that was printed couldn't be written; EIO where that isn't known any more.
+int csystem_flush_output(void);
+
 // prctl(2) with PR_SET_NAME.
 int csystem_name_this_thread(const char *name);
 

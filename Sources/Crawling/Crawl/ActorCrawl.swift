@@ -121,12 +121,12 @@ package final class ActorCrawl: Sendable {
   private func spawn() throws(ChannelError) -> ActorPeer {
     for _ in 1..<Self.attempts where !pages.isCancelled {
       do throws(ChannelError) {
-        return try system.spawn(arguments: plan.actorArguments, over: mechanism)
+        return try system.spawn(nil, arguments: plan.actorArguments, over: mechanism, mustCall: nil)
       } catch {
         guard error.code == .closed else { throw error }
       }
     }
-    return try system.spawn(arguments: plan.actorArguments, over: mechanism)
+    return try system.spawn(nil, arguments: plan.actorArguments, over: mechanism, mustCall: nil)
   }
 
   private func worker(_ index: Int) throws -> ActorPeer {

@@ -126,6 +126,7 @@ package final class Crawl: Sendable {
     if let partsMeter { options.prepare = partsMeter.prepare }
     options.executable = plan.workerProgram
     options.arguments = plan.workerArguments
+    options.mustCall = nil
     if case .jobs(let count) = window { options.largestWindow = count }
     let starting = Clock.now()
     let pool = try WorkerPool<CrawlJob, CrawlPage>(options)

@@ -62,8 +62,10 @@ extension SystemError {
     case (ENOSPC, .mqOpen):
       "; as many queues as fs.mqueue.queues_max allows exist: see /dev/mqueue, remove some"
     case (EINVAL, .shmget): "; the size is over kernel.shmmax: ask for a smaller ?capacity="
-    case (EMFILE, .mqOpen): "; the user's limit of POSIX queue bytes (ulimit -q) is reached: close some"
-    case (EMFILE, _): "; this process has as many descriptors as ulimit -n allows: raise it, or close some"
+    case (EMFILE, .mqOpen):
+      "; this user's POSIX queues have as many bytes as ulimit -q allows (\(Processes.queueBytesLimit)): use fewer workers or channels, end programs that have some, or raise it"
+    case (EMFILE, _):
+      "; this process has as many descriptors as ulimit -n allows (\(Processes.descriptorLimit)): raise it, or close some"
     case (ENFILE, _): "; the machine has as many open files as fs.file-max allows"
     case (EPERM, .fcntl): "; the user's pipes hold as much as fs.pipe-user-pages-soft allows"
     case (EADDRNOTAVAIL, .connect):

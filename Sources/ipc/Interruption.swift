@@ -1,0 +1,46 @@
+import IPC
+import Synchronization
+import SystemCalls
+
+/// What SIGINT, SIGTERM, SIGHUP and SIGQUIT do to a command: end it, after it has cleaned up.
+enum Interruption {
+  private static let first = Atomic<Int32>(0)
+
+  /// The exit code of a command that was interrupted: 130 for SIGINT.
+  static var exitCode: Int32 {
+    let signal = first.load(ordering: .acquiring)
+    return signal == 0 ? Failure.Kind.interrupted.rawValue : Processes.exitCode(ofSignal: signal)
+  }
+
+  /// From now on a signal ends the process with its exit code, after removing what the process has made. Call it before
+  /// anything else: a signal that comes earlier ends it by the system's default action, with nothing made.
+  static func begin() {
+    // Where no thread can be started, the default action stays.
+    try? Interrupts.handle { end($0) }
+  }
+
+  /// From now on the first signal calls `interrupt`, on a thread of its own, and the next one ends the process at once.
+  static func handle(_ interrupt: @escaping @Sendable () -> Void) throws {
+    do throws(SystemError) {
+      try Interrupts.handle { signal in
+        guard first.compareExchange(expected: 0, desired: signal, ordering: .acquiringAndReleasing).exchanged
+        else {
+          end(signal)
+        }
+        interrupt()
+      }
+    } catch {
+      throw Failure.work("Ctrl-C can't be handled: \(error.description)")
+    }
+  }
+
+  /// From now on signals do what they did before ``begin()``: what comes next handles them itself.
+  static func release() { Interrupts.release() }
+
+  /// Ends the process at once, but for what would outlive it.
+  private static func end(_ signal: Int32) -> Never {
+    Terminal.endProgress()
+    ResourceCleaner.removeAll()
+    Processes.exitNow(Processes.exitCode(ofSignal: signal))
+  }
+}

@@ -13,6 +13,8 @@ protocol Command: SendableMetatype {
   static var details: String { get }
   /// The commands that its first argument can choose.
   static var subcommands: [any Command.Type] { get }
+  /// Whether it begins with the removal of what killed processes have left.
+  static var removesLeftovers: Bool { get }
   /// The example for a call with these words.
   static func example(for words: [String]) -> String
   static func run(_ arguments: inout Arguments) throws
@@ -20,6 +22,8 @@ protocol Command: SendableMetatype {
 
 extension Command {
   static var subcommands: [any Command.Type] { [] }
+
+  static var removesLeftovers: Bool { true }
 
   static func example(for words: [String]) -> String { example }
 

@@ -103,6 +103,7 @@ enum CommandLineTool {
     }
     var arguments = Arguments(command: name, list)
     if arguments.wantsHelp { return Terminal.print(command.help(for: list)) }
+    if command.removesLeftovers { Leftovers.areRemoved }
     try command.run(&arguments)
   }
 }

@@ -5,6 +5,9 @@ enum Commands {
     BenchCommand.self,
     MechanismsCommand.self,
     DemoCommand.self,
+    ListCommand.self,
+    WhoCommand.self,
+    CleanCommand.self,
     SiteCommand.self,
   ]
 

@@ -1,0 +1,22 @@
+/// Names that others chose, such as those of processes and files, as text that is safe to show.
+enum PlainText {
+  private static let longest = 60
+
+  /// Control and format characters as `\u{1B}`; nothing else changes.
+  static func shown(_ text: String) -> String {
+    text.unicodeScalars.reduce(into: "") { shown, scalar in
+      switch scalar.properties.generalCategory {
+      case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned:
+        shown += "\\u{\(String(scalar.value, radix: 16, uppercase: true))}"
+      default: shown.unicodeScalars.append(scalar)
+      }
+    }
+  }
+
+  /// The same, cut to what a line has room for.
+  static func short(_ text: String) -> String {
+    // Cut first: a name may have thousands of bytes.
+    let shown = shown(String(text.prefix(longest + 1)))
+    return shown.count <= longest ? shown : String(shown.prefix(longest - 1)) + "…"
+  }
+}

@@ -94,6 +94,29 @@ extension AllTests {
       #expect(directory.names() == [])
     }
 
+    @Test("a cleaner that is killed leaves what the next one removes")
+    func killedCleaner() async throws {
+      for step in 0..<20 {
+        let key = SystemVObject.newKey()
+        let segment = try Segment(shmget: 4096, creating: key).id
+        let ids = KernelObjects.stamped(["segment": String(segment), "key": String(key)])
+        try directory.leave("memory.jobs", RegistryRecord(run: "abc", ids: ids).text(nil))
+        await #expect(processExitsWith: .signal(SIGKILL)) { [step = step as Int] in
+          alarm(60)
+          let instant = Clock.now() + UInt64(step) * 20_000
+          try Threads.start(name: "killer") {
+            while Clock.now() < instant {}
+            kill(getpid(), SIGKILL)
+          }
+          Leftovers.remove()
+          while true { pause() }
+        }
+        Leftovers.remove()
+        #expect(directory.names() == [], "killed at step \(step)")
+        #expect((try? Segment.shmctl(status: segment)) == nil, "killed at step \(step)")
+      }
+    }
+
     @Test("a channel's objects are listed once each")
     func objects() throws {
       var receiver = try ByteReceiver(at: "queue:jobs")

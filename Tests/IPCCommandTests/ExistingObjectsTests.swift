@@ -437,6 +437,55 @@ extension AllCommandTests {
       }
     }
 
+    /// A program that runs another as another user; root alone may.
+    private static let setpriv = "/usr/bin/setpriv"
+    private static let nobody: uid_t = 65534
+
+    private func runAsNobody(_ words: String..., records: String) throws -> Tool.Result {
+      let user = ["--reuid", "\(Self.nobody)", "--regid", "\(Self.nobody)", "--clear-groups", Tool.path]
+      return try Tool(
+        user + words, program: Self.setpriv, environment: ["IPC_RUNTIME_DIRECTORY": records]
+      ).wait()
+    }
+
+    @Test(
+      "objects and processes of another user are said, and not touched",
+      .enabled(if: getuid() == 0 && Files.isExecutable(setpriv)))
+    func anotherUser() throws {
+      let queue = try MessageQueues.msgget()
+      defer { try? MessageQueues.msgctl(remove: queue) }
+      // Of that user's registry there is nothing.
+      let nowhere = "/tmp/\(Workspace.name())"
+      let listed = try runAsNobody("list", "--json", records: nowhere)
+      #expect(listed.code == 0, "\(listed.errors)")
+      #expect(try ObjectsDocument(listed.output).object("msg:\(queue)")?.owner?.uid == 0)
+      #expect(
+        try runAsNobody("list", records: nowhere).output.contains("of other users couldn't be looked at"))
+      let cleaned = try runAsNobody("clean", "msg:\(queue)", records: nowhere)
+      #expect(
+        cleaned.code == 1 && cleaned.errors.contains("belongs to root: only that user"), "\(cleaned.errors)")
+      #expect(try MessageQueues.msgctl(status: queue).messages == 0)
+      let shown = try runAsNobody("who", "--pid", "\(getpid())", records: nowhere)
+      #expect(shown.code == 1 && shown.errors.contains("belongs to root"), "\(shown.errors)")
+    }
+
+    @Test(
+      "a registry of another user is an error, and nothing in it is touched", .enabled(if: getuid() == 0))
+    func anotherUsersRegistry() throws {
+      try leave("queue.kept", "")
+      unsafe chown(records, Self.nobody, Self.nobody)
+      defer {
+        unsafe chown(records, getuid(), getgid())
+        try? Files.unlink(path("queue.kept"))
+      }
+      for command in ["list", "clean"] {
+        let result = try run(command)
+        #expect(result.code == 1 && result.errors.contains("must be a directory of this user's alone"))
+      }
+      #expect(try run("mechanisms", "pipe").code == 0)
+      #expect(try Files.names(in: records).count == 1)
+    }
+
     @Test("help begins with an example", arguments: ["list", "who", "clean"]) func help(command: String)
       throws
     {

@@ -147,11 +147,11 @@ extension AllIPCActorsTests {
     @Test("the error says how a process ended, or that it is alive", arguments: ActorHost.mechanisms)
     func aProcessThatDoesNotServe(_ mechanism: Mechanism) {
       Watchdog.at(mechanism)
-      let mustServe = "its main must call IPCActorSystem.serve before anything else"
+      let advice = "its main must call IPCActorSystem.serve before anything else"
       for (command, code, says) in [
         (
           "exit 3", ChannelError.Code.closed,
-          "ended (exit code 3) before it was ready: what it printed on standard error may say why; \(mustServe)"
+          "ended (exit code 3) before it was ready: what it printed on standard error may say why; \(advice)"
         ),
         (
           "kill -9 $$", .closed,
@@ -159,14 +159,16 @@ extension AllIPCActorsTests {
         ),
         (
           "exec sleep 100", .timedOut,
-          "is alive and hasn't called IPCActorSystem.serve within 0.2 s: \(mustServe)"
+          "is alive and hasn't called IPCActorSystem.serve within 0.2 s: \(advice)"
         ),
       ] {
         let system = IPCActorSystem()
         // A process that ends is waited for as long as it takes.
         let timeout = code == .timedOut ? Duration.milliseconds(200) : .seconds(15)
         do throws(ChannelError) {
-          _ = try system.spawn("/bin/sh", arguments: ["-c", command], over: mechanism, readyWithin: timeout)
+          _ = try system.spawn(
+            "/bin/sh", arguments: ["-c", command], over: mechanism, readyWithin: timeout,
+            mustCall: "IPCActorSystem.serve")
           Issue.record("it was ready")
         } catch {
           #expect(error.code == code)

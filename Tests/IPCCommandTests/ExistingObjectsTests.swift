@@ -299,7 +299,16 @@ extension AllCommandTests {
         }
       }
       let mechanisms = [Mechanism.queue, .semaphore, .memory, .posixQueue]
-      for round in 0..<200 {
+      let kept = mechanisms.map { "\($0.name):\(Workspace.name())" }
+      let receivers = try kept.map { address in
+        var receiver = try Receiver<String>(at: address)
+        return receiver.shared()
+      }
+      let senders = try kept.map { address in
+        var sender = try Sender<String>(to: address)
+        return sender.shared()
+      }
+      for round in 0..<3000 {
         let mechanism = mechanisms[round % mechanisms.count]
         let address = "\(mechanism.name):\(Workspace.name())"
         var receiver = try ByteReceiver(at: address)
@@ -314,7 +323,16 @@ extension AllCommandTests {
       }
       for cleaner in cleaners {
         cleaner.cancel()
-        #expect(try await cleaner.value == [])
+        // Others may go: an entry between its creation and its lock, whose maker makes it again, and one whose endpoints have
+        // just closed while a child that starts still had their descriptors.
+        let removed = try await cleaner.value
+        #expect(!removed.contains { kept.contains($0) }, "\(removed)")
+      }
+      for (index, address) in kept.enumerated() {
+        try await senders[index].send("still here")
+        #expect(try await receivers[index].receive() == "still here", "\(address)")
+        senders[index].close()
+        receivers[index].close()
       }
     }
 

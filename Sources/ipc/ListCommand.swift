@@ -118,7 +118,7 @@ enum ListCommand: Command {
         "object",
         "the address of a channel, anonymous:KEY of one without a name; what ipc clean and ipc who take"
       ),
-      ("mechanism", "what it is, or what a channel without a name is over as far as its objects tell"),
+      ("mechanism", "what it is, or what the channel is over"),
       ("state", shown.map { "\($0.0): \($0.1)" }.joined(separator: "; ")),
       ("bytes", "of its memory, and of the messages that wait in a queue"),
       ("depth", "messages that wait, used slots or tokens; empty: the kernel doesn't count them"),

@@ -12,17 +12,22 @@ final class AnonymousEntry {
   let key: Int32
   private let file: RegistryFile
   private let run: String
+  /// What is known before the objects are made.
+  private let planned: [String: String]
 
-  private init(_ key: Int32, _ run: String, _ file: consuming RegistryFile) {
+  private init(
+    _ key: Int32, _ run: String, _ planned: [String: String], _ file: consuming RegistryFile
+  ) {
     self.key = key
     self.run = run
+    self.planned = planned
     self.file = file
   }
 
   private static let maximumAttempts = 10
 
   /// Begins an entry, with ids that are known before the objects are made.
-  static func begin(_ planned: [String: String] = [:]) -> AnonymousEntry? {
+  static func begin(_ mechanism: Mechanism, _ planned: [String: String] = [:]) -> AnonymousEntry? {
     for _ in 0..<maximumAttempts {
       let key = SystemVObject.newKey()
       guard let directory = try? RegistryDirectory.make() else { return nil }
@@ -30,8 +35,9 @@ final class AnonymousEntry {
       do throws(ChannelError) {
         let path = directory + "/" + RegistryDirectory.anonymousFile(key)
         guard let file = try RegistryFile.made(path) else { continue }
-        let entry = AnonymousEntry(key, run, file)
-        if entry.record(planned) { return entry }
+        let known = [KernelObjects.mechanismName: mechanism.name, KernelObjects.systemKey: String(key)]
+        let entry = AnonymousEntry(key, run, known.merging(planned) { $1 }, file)
+        if entry.record([:]) { return entry }
         entry.remove()
         return nil
       } catch {
@@ -45,7 +51,7 @@ final class AnonymousEntry {
   /// Records what was made. Returns false if it can't be written.
   @discardableResult func record(_ ids: [String: String]) -> Bool {
     let record = RegistryRecord(
-      run: run, ids: KernelObjects.stamped(ids.merging([KernelObjects.systemKey: String(key)]) { $1 }))
+      run: run, ids: KernelObjects.stamped(ids.merging(planned) { $1 }))
     do throws(SystemError) {
       try file.write(record.text(nil))
       return true

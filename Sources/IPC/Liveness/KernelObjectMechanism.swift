@@ -30,7 +30,7 @@ extension KernelObjectMechanism {
 
   static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
     ResourceCleaner.prepare()
-    let entry = AnonymousEntry.begin()
+    let entry = AnonymousEntry.begin(mechanism)
     do throws(ChannelError) {
       let key = entry?.key ?? SystemVObject.newKey()
       let created = try create(options, key)

@@ -43,6 +43,8 @@ enum KernelObjects {
 
   /// The record's key of the System V key that the channel's objects were made with; 0: they have none.
   static let systemKey = "key"
+  /// The record's key of the mechanism of a channel without a name; of one with a name, the file's name says it.
+  static let mechanismName = "mechanism"
   /// The record's key of a POSIX queue's name, and of that of a FIFO in /tmp.
   static let queueName = "name", fifoName = "fifo"
 

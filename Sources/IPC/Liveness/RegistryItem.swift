@@ -160,7 +160,7 @@ package struct RegistryItem: Sendable {
     self.path = path
     let ids = record?.ids ?? [:]
     isAnonymous = parts?.isAnonymous ?? false
-    mechanism = isAnonymous ? Self.mechanism(ids) : parts?.mechanism
+    mechanism = isAnonymous ? ids[KernelObjects.mechanismName] : parts?.mechanism
     name = parts.map { "\($0.mechanism):\($0.name)" } ?? path
     self.state = state
     self.remarks = remarks
@@ -172,15 +172,6 @@ package struct RegistryItem: Sendable {
     self.objects = objects
     queue = ids[KernelObjects.queueName]
     self.modified = modified
-  }
-
-  /// What a channel without a name is over: its entry doesn't say more than its objects. A segment alone is one of a
-  /// `posix-semaphore` or of a `signal`, or of a `memory` that was never finished.
-  private static func mechanism(_ ids: [String: String]) -> String? {
-    if ids[KernelObjects.queueName] != nil { return Mechanism.posixQueue.name }
-    if KernelObjects.id(.queue, ids) != nil { return Mechanism.queue.name }
-    if KernelObjects.id(.set, ids) != nil { return Mechanism.semaphore.name }
-    return KernelObjects.id(.segment, ids).map { _ in Mechanism.memory.name }
   }
 }
 

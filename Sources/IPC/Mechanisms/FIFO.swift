@@ -50,7 +50,7 @@ enum FIFOMechanism: MechanismImplementation {
     let name = TemporaryFIFO.newName()
     ResourceCleaner.prepare()
     // Until the FIFO has no name any more.
-    let entry = AnonymousEntry.begin([KernelObjects.fifoName: name])
+    let entry = AnonymousEntry.begin(mechanism, [KernelObjects.fifoName: name])
     defer { entry?.remove() }
     let path = TemporaryFIFO.path(name)
     return try translating(.open, mechanism, path) { () throws(SystemError) in

@@ -114,7 +114,7 @@ enum POSIXQueueMechanism: MechanismImplementation {
     let name = newName()
     ResourceCleaner.prepare()
     // Until the queue has no name any more.
-    let entry = AnonymousEntry.begin([KernelObjects.queueName: name])
+    let entry = AnonymousEntry.begin(mechanism, [KernelObjects.queueName: name])
     defer { entry?.remove() }
     let queue = try create(name)
     // Without a name, the kernel removes it with its last descriptor.

@@ -29,9 +29,8 @@ enum FIFOMechanism: MechanismImplementation {
     addressForm: "fifo:/path",
     systemCalls: MechanismTraits.SystemCalls(
       open: [
-        "mkdir", "mknodat", "openat", "flock", "newfstatat", "fcntl", "ftruncate", "getdents64", "lseek",
-        "write", "read",
-        "unlink", "rmdir", "close",
+        "mkdir", "mknodat", "openat", "flock", "newfstatat", "fcntl", "ftruncate", "lseek", "write", "unlink",
+        "rmdir", "close",
       ],
       send: ["writev", "openat", "fcntl"], receive: ["read", "openat", "ppoll"],
       wait: ["ppoll", "read", "writev"],
@@ -48,7 +47,7 @@ enum FIFOMechanism: MechanismImplementation {
 
   static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
     let name = TemporaryFIFO.newName()
-    ResourceCleaner.prepare()
+    _ = Leftovers.areRemoved
     // Until the FIFO has no name any more.
     let entry = AnonymousEntry.begin(mechanism, [KernelObjects.fifoName: name])
     defer { entry?.remove() }

@@ -67,7 +67,7 @@ final class WorkerBoard: Sendable {
     return number == Self.unknown ? nil : number
   }
 
-  /// A job isn't to be begun any more.
+  /// Tells the worker not to begin a job.
   func withdraw(_ job: UInt64) {
     slot(job).store(job)
     withdrawn.store(1)

@@ -147,7 +147,7 @@ package enum Internet {
 
   /// The user of the process that listens at an address, in the same way.
   package static func listenerOwner(_ address: Address) -> PeerOwner {
-    // The peer of a listener is no host and no port.
+    // A listener has no peer: its host and port are 0.
     let none = Address(family: address.family, bytes: [UInt8](repeating: 0, count: address.bytes.count))
     if let found = try? SocketTable.owner(local: address, remote: none), found != .elsewhere { return found }
     return listedOwner(local: address.port, remote: 0)

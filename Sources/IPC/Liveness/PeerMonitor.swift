@@ -2,8 +2,8 @@ import Synchronization
 import SystemCalls
 
 /// The one thread of a process that notices the death of peers on mechanisms that don't report it themselves (a queue,
-/// a semaphore, shared memory), and of children that nobody waits for. It sleeps in epoll_wait(2) until the kernel hangs up a liveness pipe, and costs nothing
-/// meanwhile. The first liveness pipe starts it.
+/// a semaphore, shared memory), and of the children of a worker pool. It sleeps in epoll_wait(2) until the kernel hangs up a
+/// liveness pipe, and costs nothing meanwhile. The first liveness pipe starts it.
 final class PeerMonitor: Sendable {
   private struct State {
     var next: UInt64 = 1

@@ -22,7 +22,7 @@ package struct RegistryItem: Sendable {
   package let path: String
   /// What a user calls it: `queue:jobs`, `anonymous:1804289383`; of a file that isn't an entry its path.
   package let name: String
-  /// Nil: a file that is no entry, or one that doesn't tell.
+  /// Nil: the file isn't an entry, or doesn't say.
   package let mechanism: String?
   /// Whether the channel has no name.
   package let isAnonymous: Bool

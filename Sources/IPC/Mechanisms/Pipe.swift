@@ -133,7 +133,7 @@ class PipeTransport: DescriptorTransport {
   /// may end as it does.
   final func promiseWholeLines() { if let pipe = try? raw(.open) { Streams.mark(pipe) } }
 
-  /// The pipe, opened once more: the lock is this process's alone, whoever else has the pipe's descriptors.
+  /// The pipe, opened once more: the lock belongs to this process alone, also where others have the pipe's descriptors.
   private final var claimed: Descriptor?
 
   /// Locks the byte of the pipe that has this number.

@@ -2,13 +2,16 @@
 import PackageDescription
 
 /// Every target of ours: Swift 6, strict memory safety, warnings are errors.
-let strict: [SwiftSetting] = [
-  .strictMemorySafety(),
-  .treatAllWarnings(as: .error),
-  .enableUpcomingFeature("ExistentialAny"),
-  .enableUpcomingFeature("MemberImportVisibility"),
-  .enableUpcomingFeature("InternalImportsByDefault"),
-]
+let strict: [SwiftSetting] =
+  [
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+  ]
+  // A lock that ThreadSanitizer understands: 'make sanitize-thread' asks for it.
+  + (Context.environment["IPC_SANITIZE"] == "thread" ? [.define("THREAD_SANITIZER")] : [])
 
 let package = Package(
   name: "swift-ipc",

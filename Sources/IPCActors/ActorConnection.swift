@@ -8,10 +8,10 @@ final class ActorConnection: @unchecked Sendable {
   // Unchecked: the properties below "Used by the receiving thread only" are; the others are protected by mutexes.
 
   let system: IPCActorSystem
-  private let table = Mutex(ActorCallTable())
+  private let table = Locked(ActorCallTable())
   private let nextID = Atomic<UInt64>(1)
   let sendQueue: ActorSendQueue
-  private let child: Mutex<ChildProcess?>
+  private let child: Locked<ChildProcess?>
   /// The other process's id; nil: it isn't a child of this process.
   let processID: Int32?
   private let handshake = Completion()
@@ -47,7 +47,7 @@ final class ActorConnection: @unchecked Sendable {
 
   /// A result that is set once and waited for: the number of the other system, or an error.
   private final class Completion: Sendable {
-    private let state = Mutex<Result<UInt64, ChannelError>?>(nil)
+    private let state = Locked<Result<UInt64, ChannelError>?>(nil)
     private let changed = LocalEventCount()
 
     /// The result; nil: it isn't set yet.
@@ -77,7 +77,7 @@ final class ActorConnection: @unchecked Sendable {
     case .some(let child): processID = child.id
     case .none: processID = nil
     }
-    self.child = Mutex(child)
+    self.child = Locked(child)
     transport = connection.receiver.transport
     receiver = consume connection.receiver
     sendQueue = ActorSendQueue(connection.sender)

@@ -46,7 +46,7 @@ public final class ActorPeer: Sendable {
   package var bytesCarried: Int { connection.bytesCarried }
   /// What a process that was spawned has used, once it has ended.
   package var usage: Processes.Usage? { connection.usage }
-  private let before = Mutex<Processes.Usage?>(nil)
+  private let before = Locked<Processes.Usage?>(nil)
   /// What it had used at an earlier time, as it reported it to ``record(_:)``.
   package var usageBefore: Processes.Usage? { before.withLock { $0 } }
   package func record(_ usage: Processes.Usage) { before.withLock { $0 = usage } }

@@ -17,7 +17,7 @@ final class ActorSendQueue: @unchecked Sendable {
     var names = SentNames()
   }
 
-  private let state = Mutex(State())
+  private let state = Locked(State())
   private var sender: ByteSender?
   /// Messages since the last flush. Belongs to the thread that sends.
   private var held = 0

@@ -1,5 +1,6 @@
 import IPC
 import Synchronization
+import SystemCalls
 
 /// The types of errors that are sent as values. ``IPCActorSystem/carry(_:)`` adds them.
 final class CarriedErrors: Sendable {
@@ -12,7 +13,7 @@ final class CarriedErrors: Sendable {
     var byType: [ObjectIdentifier: Codec] = [:]
     var byName: [String: Codec] = [:]
   }
-  private let known = Mutex(Known())
+  private let known = Locked(Known())
 
   func add<Failure: Error & Message>(_ type: Failure.Type) {
     let codec = Codec(name: String(reflecting: type)) { error, writer throws(ChannelError) in

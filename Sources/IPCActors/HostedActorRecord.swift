@@ -1,5 +1,6 @@
 import Distributed
 import Synchronization
+import SystemCalls
 
 /// An actor of this process that others can call.
 final class HostedActorRecord: Sendable {
@@ -12,7 +13,7 @@ final class HostedActorRecord: Sendable {
   let name: String
   let type: HostedType
   let mailbox: Mailbox
-  private let holding = Mutex(Holding())
+  private let holding = Locked(Holding())
 
   init(_ name: String, _ type: HostedType, interleaves: Bool) {
     self.name = name

@@ -1,5 +1,6 @@
 import Distributed
 import Synchronization
+import SystemCalls
 
 /// A type of actors that a process hosts, and its functions that may be called.
 ///
@@ -10,7 +11,7 @@ final class HostedType: Sendable {
   /// The type's name with its module, for people: `Crawling.Fetcher`.
   let name: String
   private let type: any DistributedActor.Type
-  private let targets = Mutex<[String: ActorTarget]>([:])
+  private let targets = Locked<[String: ActorTarget]>([:])
 
   /// Whether the runtime finds its functions by name. It doesn't for a generic type, one that is private to its file, and
   /// one that is local to a function.

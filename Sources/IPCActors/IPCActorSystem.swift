@@ -69,7 +69,7 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
     var ended: [UInt64: IPCActorError] = [:]
   }
   private static let maximumEnded = 4096
-  private let state = Mutex(State())
+  private let state = Locked(State())
   private let errors = CarriedErrors()
 
   /// A system without actors and connections.
@@ -82,8 +82,8 @@ public final class IPCActorSystem: DistributedActorSystem, Sendable {
 
   /// The name that ``host(_:interleaves:_:)`` gives to the next actor. It is taken once.
   private final class Naming: Sendable {
-    private let name: Mutex<(name: String, interleaves: Bool)?>
-    init(_ name: String, _ interleaves: Bool) { self.name = Mutex((name, interleaves)) }
+    private let name: Locked<(name: String, interleaves: Bool)?>
+    init(_ name: String, _ interleaves: Bool) { self.name = Locked((name, interleaves)) }
     func take() -> (name: String, interleaves: Bool)? { name.withLock { $0.take() } }
   }
   @TaskLocal private static var naming: Naming?

@@ -42,7 +42,7 @@ final class Mailbox: Sendable {
     }
   }
 
-  private let state = Mutex(State())
+  private let state = Locked(State())
   private let interleaves: Bool
 
   init(interleaves: Bool) { self.interleaves = interleaves }

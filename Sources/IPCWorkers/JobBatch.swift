@@ -1,5 +1,6 @@
 import IPC
 import Synchronization
+import SystemCalls
 
 /// Jobs that are waited for together. Their outcomes are handled one list at a time: the first thread that delivers one
 /// handles it, and those that other threads deliver meanwhile. This also holds where handling an outcome leads to further
@@ -18,7 +19,7 @@ import Synchronization
   private let handle: Handle
   /// Of a single job that may be cancelled.
   let ticket: JobTicket?
-  private let state = Mutex(State())
+  private let state = Locked(State())
   private let done = LocalEventCount()
 
   @usableFromInline init(_ ticket: JobTicket? = nil, _ handle: @escaping Handle) {

@@ -1,4 +1,5 @@
 import Synchronization
+import SystemCalls
 
 /// One job that a task waits for, which may be cancelled: whether it is settled, and which worker has it.
 @usableFromInline final class JobTicket: Sendable {
@@ -18,7 +19,7 @@ import Synchronization
     var place: Place?
   }
 
-  private let state = Mutex(State())
+  private let state = Locked(State())
 
   @usableFromInline init() {}
 

@@ -51,7 +51,7 @@ import SystemCalls
   let options: WorkerPoolOptions
   /// What both processes compare.
   let type: MessageType
-  let state = Mutex(State())
+  let state = Locked(State())
   /// Held while a worker's process starts: meanwhile the coordinator has the descriptors of both ends of its channels, and
   /// copies of them, and one worker at a time has few.
   let starting = Lock()

@@ -29,7 +29,7 @@
 
     // The lock is only taken while a test has plans installed.
     private static let armed = Atomic<Bool>(false)
-    private static let plans = Mutex<[Plan]>([])
+    private static let plans = Locked<[Plan]>([])
 
     /// Runs `body` with these plans, then removes them. Returns which of them fired. Plans are the whole
     /// process's: tests that install them must not run beside others.

@@ -3,7 +3,7 @@ import Synchronization
 
 /// SIGINT, SIGTERM, SIGHUP and SIGQUIT on a thread of their own, where everything may be called: sigwait(3).
 package enum Interrupts {
-  private static let handler = Mutex<(@Sendable (Int32) -> Void)?>(nil)
+  private static let handler = Locked<(@Sendable (Int32) -> Void)?>(nil)
 
   /// Without SIGHUP where the process began with it ignored: nohup(1) wants it to go on.
   private static let numbers: [Int32] = {

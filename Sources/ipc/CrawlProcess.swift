@@ -29,7 +29,7 @@ final class CrawlProcess: Sendable {
   }
 
   private let assignment: Assignment
-  private let state = Mutex<(isCancelled: Bool, sender: SharedSender<Assignment>?)>((false, nil))
+  private let state = Locked<(isCancelled: Bool, sender: SharedSender<Assignment>?)>((false, nil))
 
   init(_ assignment: Assignment) { self.assignment = assignment }
 
@@ -147,7 +147,7 @@ enum CrawlCoordinatorProcess: ToolProcess {
 
 /// The crawl of a coordinating process, which another thread may cancel at any time.
 private final class CrawlState: Sendable {
-  private let state = Mutex<(crawl: (any RunnableCrawl)?, isCancelled: Bool)>((nil, false))
+  private let state = Locked<(crawl: (any RunnableCrawl)?, isCancelled: Bool)>((nil, false))
 
   func begin(_ crawl: any RunnableCrawl) {
     let isCancelled = state.withLock { state in

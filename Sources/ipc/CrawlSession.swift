@@ -3,6 +3,7 @@ import Crawling
 import IPC
 import Measurement
 import Synchronization
+import SystemCalls
 
 /// The crawls of one command: each configuration several times, in turn with the others.
 final class CrawlSession: Sendable {
@@ -29,7 +30,7 @@ final class CrawlSession: Sendable {
   }
 
   private let options: CrawlOptions
-  private let current = Mutex<CrawlProcess?>(nil)
+  private let current = Locked<CrawlProcess?>(nil)
   private let interrupted = InterruptFlag()
 
   init(_ options: CrawlOptions) { self.options = options }

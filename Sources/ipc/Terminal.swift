@@ -10,7 +10,7 @@ enum Terminal {
   /// Colour is for terminals only, and can be turned off (https://no-color.org).
   static let hasColor =
     isatty(1) == 1 && (Processes.variable("NO_COLOR") ?? "").isEmpty && Processes.variable("TERM") != "dumb"
-  private static let progressShown = Mutex(false)
+  private static let progressShown = Locked(false)
   /// The errno of the first write to standard output that failed; 0: none has.
   private static let outputError = Atomic<Int32>(0)
 

@@ -1,4 +1,5 @@
 import Synchronization
+import SystemCalls
 
 /// A place where calls wait until it is opened: the middle of a call, without sleeping.
 package final class Gate: Sendable {
@@ -9,8 +10,8 @@ package final class Gate: Sendable {
     var watchers: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
   }
 
-  private let state = Mutex(State())
-  private static let known = Mutex<[String: Gate]>([:])
+  private let state = Locked(State())
+  private static let known = Locked<[String: Gate]>([:])
 
   package init() {}
 

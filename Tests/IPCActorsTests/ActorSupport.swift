@@ -43,8 +43,8 @@ struct ActorPair: Sendable {
   init(over mechanism: Mechanism = .memory, options: ChannelOptions = ChannelOptions()) throws {
     Watchdog.at(mechanism)
     let pair = try ByteConnection.Pair(over: mechanism, options: options)
-    let far = Mutex<ByteConnection?>(pair.far)
-    let found = Mutex<Result<ActorPeer, any Error>?>(nil)
+    let far = Locked<ByteConnection?>(pair.far)
+    let found = Locked<Result<ActorPeer, any Error>?>(nil)
     let end = DispatchSemaphore(value: 0)
     let there = there
     DispatchQueue.global().async {

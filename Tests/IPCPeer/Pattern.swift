@@ -1,12 +1,13 @@
 import Glibc
 import Synchronization
+import SystemCalls
 
 /// The contents of the tests' messages: a function of the message's number and the byte's index, so that a lost, doubled,
 /// moved or foreign byte is detected.
 package enum Pattern {
   // A prime: no multiple of a page, a packet or a slot, so a fragment in another's place is detected.
   private static let period = 65521
-  private static let storage = Mutex<[UInt8]>([])
+  private static let storage = Locked<[UInt8]>([])
 
   /// The pattern's first bytes, at least `count` of them.
   private static func source(_ count: Int) -> [UInt8] {

@@ -29,7 +29,7 @@ extension AllIPCWorkersTests {
       }
 
       private let listener: Descriptor
-      private let held = Mutex<[Held]>([])
+      private let held = Locked<[Held]>([])
       let port: UInt16
 
       init() throws {
@@ -61,7 +61,7 @@ extension AllIPCWorkersTests {
 
     /// Outcomes, gathered on the pool's threads.
     private final class Gathered: Sendable {
-      private let list = Mutex<[JobOutcome<TestJob, Int>]>([])
+      private let list = Locked<[JobOutcome<TestJob, Int>]>([])
       func add(_ outcome: JobOutcome<TestJob, Int>) { list.withLock { $0.append(outcome) } }
       var all: [JobOutcome<TestJob, Int>] { list.withLock { $0 } }
     }
@@ -215,7 +215,7 @@ extension AllIPCWorkersTests {
     }
 
     private final class Killed: Sendable {
-      let processes = Mutex<Set<Int32>>([])
+      let processes = Locked<Set<Int32>>([])
     }
 
     @Test func aJobThatFailsHasADescription() async throws {

@@ -43,7 +43,7 @@ extension AllSystemCallsTests {
       // Attached a second time: the kernel knows the word by its page, not by its address.
       let again = try Segment(shmat: page.segment.id)!
       let there = unsafe SharedWord(again.bytes, at: 16)
-      let answers = Mutex<[UInt32]>([])
+      let answers = Locked<[UInt32]>([])
       let done = try PipeEnds.pipe2()
       let raw = done.writing.raw
       try withThread {

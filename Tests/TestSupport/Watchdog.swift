@@ -25,7 +25,7 @@ package enum Watchdog {
     var description: String { detail.isEmpty ? test : "\(test) \(detail)" }
   }
 
-  private static let state = Mutex(State())
+  private static let state = Locked(State())
 
   private static let isStarted: Bool = {
     let started: Void? = try? Threads.start(name: "watchdog") {

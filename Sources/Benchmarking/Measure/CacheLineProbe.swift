@@ -12,7 +12,7 @@ package enum CacheLineProbe {
   @safe private final class Board: @unchecked Sendable {
     let pointer: UnsafeMutablePointer<baseline_board>
     /// What the first thread measured, once it has ended.
-    let result = Mutex<UInt64?>(nil)
+    let result = Locked<UInt64?>(nil)
     let ended = LocalEventCount()
 
     init() {

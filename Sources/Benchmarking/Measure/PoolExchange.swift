@@ -56,7 +56,7 @@ final class PoolExchange: Exchange {
 }
 
 private final class JobTally: Sendable {
-  private let state = Mutex<(done: UInt64, sum: UInt64, failure: String?)>((0, 0, nil))
+  private let state = Locked<(done: UInt64, sum: UInt64, failure: String?)>((0, 0, nil))
 
   func add(_ outcome: JobOutcome<[UInt8], UInt64>) {
     state.withLock { state in

@@ -62,7 +62,7 @@ public final class EventLoop: @unchecked Sendable {
     /// The eventfd is signalled and the loop hasn't read it yet: one signal is enough.
     var isWoken = false
   }
-  private let submissions = Mutex(Submissions())
+  private let submissions = Locked(Submissions())
   /// The thread that runs the loop, or the one that made it; never 0.
   private let thread = Atomic<UInt>(Threads.current)
 

@@ -20,7 +20,7 @@ final class ExternalWatches: Sendable {
     var watches: [UInt64: Watch] = [:]
   }
 
-  private let state = Mutex(State())
+  private let state = Locked(State())
 
   func add(
     _ descriptor: Int32, _ events: DescriptorEvents, _ callback: @escaping @Sendable () -> Void

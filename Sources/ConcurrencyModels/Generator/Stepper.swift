@@ -35,7 +35,7 @@ import SystemCalls
     var jobs: [UnownedJob] = []
     var runsAtOnce = false
   }
-  private let externalJobs = Mutex(ExternalJobs())
+  private let externalJobs = Locked(ExternalJobs())
 
   private static let maximumExits = 100
 

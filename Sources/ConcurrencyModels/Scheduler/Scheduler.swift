@@ -58,7 +58,7 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
 
   private let processors: [Processor]
   private let maximumThreads: Int
-  private let shared = Mutex(Shared())
+  private let shared = Locked(Shared())
   /// How many threads look for work. While one does, no thread is woken for new work.
   private let spinning = Atomic<Int>(0)
   private let idleCount: Atomic<Int>

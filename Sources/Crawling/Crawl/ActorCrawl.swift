@@ -43,7 +43,7 @@ package final class ActorCrawl: Sendable {
   private let system = IPCActorSystem()
   private let pages: CrawlWork
   private let queue: CrawlQueue
-  private let work = Mutex(Work())
+  private let work = Locked(Work())
   private let threads = Atomic<Int>(0)
 
   package init(_ plan: CrawlPlan, over mechanism: Mechanism) throws(SystemError) {
@@ -83,9 +83,9 @@ package final class ActorCrawl: Sendable {
     defer { system.close() }
     for index in 0..<plan.workers where !pages.isCancelled { _ = try worker(index) }
     let end = DispatchSemaphore(value: 0)
-    let failure = Mutex<(any Error)?>(nil)
+    let failure = Locked<(any Error)?>(nil)
     // The workers are ready once they have answered.
-    let start = Mutex<UInt64?>(nil)
+    let start = Locked<UInt64?>(nil)
     Task(executorPreference: IPCActorSystem.executor) { [self] in
       do {
         for index in 0..<plan.workers { try await measure(index) }
@@ -242,7 +242,7 @@ package final class ActorCrawl: Sendable {
       }
     }
   }
-  private let replacing = Mutex(())
+  private let replacing = Locked(())
 
   private func countThreads() {
     let count = workerProcesses.values.reduce(CrawlMeter.threads()) { $0 + CrawlMeter.threads(of: $1) }

@@ -61,7 +61,7 @@ package final class Crawl: Sendable {
   private let mechanism: Mechanism
   private let window: CrawlWindow
   private let frontier: Frontier
-  private let work = Mutex(Work())
+  private let work = Locked(Work())
   /// How many of the jobs that do nothing are done.
   private let done = Atomic<Int>(0)
   private let failed = Atomic<Int>(0)

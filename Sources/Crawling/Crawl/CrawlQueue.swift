@@ -1,9 +1,10 @@
 import Synchronization
+import SystemCalls
 
 /// The pages of a crawl, for tasks that take one after the other, and wait while there is none.
 final class CrawlQueue: Sendable {
   private let work: CrawlWork
-  private let waiting = Mutex<[CheckedContinuation<CrawlJob?, Never>]>([])
+  private let waiting = Locked<[CheckedContinuation<CrawlJob?, Never>]>([])
 
   init(_ work: CrawlWork) {
     self.work = work

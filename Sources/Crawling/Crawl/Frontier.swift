@@ -1,5 +1,6 @@
 package import IPCWorkers
 import Synchronization
+import SystemCalls
 
 /// The pages that are to be fetched, and those that are known: each address becomes a job at most once.
 package final class Frontier: Sendable {
@@ -20,7 +21,7 @@ package final class Frontier: Sendable {
   private let deepest: UInt32
   private let limit: Int
   private let followsLinks: Bool
-  private let state = Mutex(State())
+  private let state = Locked(State())
 
   /// - Parameters:
   ///   - sites: the scheme, host and port to which links may lead.

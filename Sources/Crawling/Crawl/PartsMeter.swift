@@ -12,7 +12,7 @@ final class PartsMeter: Sendable {
     var used = TimesUsed()
     var workers: [SharedReceiver<WorkerTimes>] = []
   }
-  private let state = Mutex(State())
+  private let state = Locked(State())
 
   init() { CallTime.start() }
 

@@ -29,7 +29,7 @@ package final class CrawlWork: Sendable {
 
   private let plan: CrawlPlan
   private let frontier: Frontier
-  private let state: Mutex<State>
+  private let state: Locked<State>
   /// Readable once the crawl is cancelled: for threads that wait in poll(2).
   let cancelled: Descriptor
   /// For threads that wait for work.
@@ -48,7 +48,7 @@ package final class CrawlWork: Sendable {
       followsLinks: plan.work != .slow)
     var first = State()
     if plan.work == .nothing { first.nothing = plan.pages } else { first.waiting = frontier.seed(plan.seeds) }
-    state = Mutex(first)
+    state = Locked(first)
     // Resolved now: on an event loop's thread, everything would wait for the answer.
     for site in Set(plan.seeds.map(Frontier.site)) { _ = try? PageAddress(site, servers) }
     cancelled = try Events.eventfd()

@@ -106,7 +106,7 @@ final class PageSocket {
 
 /// The network addresses of the crawled servers, each resolved once.
 final class ServerAddresses: Sendable {
-  private let known = Mutex<[String: Result<Internet.Address, PageFailure>]>([:])
+  private let known = Locked<[String: Result<Internet.Address, PageFailure>]>([:])
 
   init() {}
 

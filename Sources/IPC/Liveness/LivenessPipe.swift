@@ -14,7 +14,7 @@ import SystemCalls
     wait: ["epoll_wait"], close: ["epoll_ctl", "close", "read"])
 
   let side: Side
-  private let hold: Mutex<Descriptor?>
+  private let hold: Locked<Descriptor?>
   private let senders: Descriptor
   private let receivers: Descriptor
   private let entry: RegistryEntry?
@@ -22,7 +22,7 @@ import SystemCalls
   let isInherited: Bool
   private let gone = Atomic<Bool>(false)
   private var watch: UInt64?
-  private let hook = Mutex<(@Sendable () -> Void)?>(nil)
+  private let hook = Locked<(@Sendable () -> Void)?>(nil)
 
   /// - Parameters:
   ///   - hold: the write end of this side's pipe.
@@ -34,7 +34,7 @@ import SystemCalls
     entry: RegistryEntry? = nil, isInherited: Bool = false
   ) {
     self.side = side
-    self.hold = Mutex(consume hold)
+    self.hold = Locked(consume hold)
     self.senders = senders
     self.receivers = receivers
     self.entry = entry

@@ -12,9 +12,9 @@ final class PeerMonitor: Sendable {
 
   private let epoll: Epoll
   // Held while a callback runs: after unwatch() returns, none runs any more.
-  private let state = Mutex(State())
+  private let state = Locked(State())
 
-  private static let shared = Mutex<PeerMonitor?>(nil)
+  private static let shared = Locked<PeerMonitor?>(nil)
 
   /// The monitor, which the first call starts. One that fails, for want of a descriptor, leaves it to the next.
   private static func started() throws(SystemError) -> PeerMonitor {

@@ -24,7 +24,7 @@ package enum ResourceCleaner {
     var closed: [Entry] = []
   }
 
-  private static let state = Mutex(State())
+  private static let state = Locked(State())
 
   /// - Parameter ids: the endpoint's, as it would pass them on.
   static func register(

@@ -1,4 +1,5 @@
 import Synchronization
+import SystemCalls
 
 /// The list of mechanisms. Adding one is a chapter with its implementation, a line here, and a demo: the benchmark,
 /// the conformance suite, the tables and the reports follow from what its traits declare.
@@ -25,7 +26,7 @@ package enum Catalogue {
   ]
 
   /// Mechanisms of other modules that this process uses by their names, without being in the lists above.
-  private static let additional = Mutex<[any MechanismImplementation.Type]>([])
+  private static let additional = Locked<[any MechanismImplementation.Type]>([])
 
   /// Makes a mechanism of another module known to this process, so that addresses and passed endpoints can name it.
   package static func add(_ implementation: any MechanismImplementation.Type) {

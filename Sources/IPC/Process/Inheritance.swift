@@ -11,7 +11,7 @@ enum Inheritance {
     case sender, receiver, descriptors
   }
 
-  private static let taken = Mutex<Set<String>>([])
+  private static let taken = Locked<Set<String>>([])
 
   /// A process that was started with endpoints and hasn't taken any is about to do what its parent did: a program that
   /// forgot to look which of the two it is, and would start processes without end.
@@ -117,7 +117,7 @@ enum Inheritance {
   // MARK: Endpoints that aren't taken yet
 
   private final class Untaken: Sendable {}
-  private static let untaken = Mutex<[String: Untaken]>([:])
+  private static let untaken = Locked<[String: Untaken]>([:])
 
   /// The objects of endpoints that were passed to this process and aren't taken yet are this process's to remove too.
   static func registerUntaken() {

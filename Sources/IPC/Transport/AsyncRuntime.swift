@@ -5,7 +5,7 @@ import SystemCalls
 /// What waits for the endpoints of tasks: one event loop for what poll can see, and a scheduler, whose threads may block,
 /// for the rest. The first wait starts them; they run until the process ends.
 enum AsyncRuntime {
-  private static let shared = Mutex<EventLoop?>(nil)
+  private static let shared = Locked<EventLoop?>(nil)
 
   /// - Throws: the error of epoll_create1(2), eventfd(2) or pthread_create(3), such as too many open descriptors. The next
   ///   call tries again.

@@ -1,4 +1,5 @@
 import Synchronization
+import SystemCalls
 
 /// A sender that batches messages.
 protocol CoalescingTransport: AnyObject, Sendable {
@@ -12,7 +13,7 @@ protocol CoalescingTransport: AnyObject, Sendable {
 package enum FlushRegistry {
   // A process that never batches pays for one load.
   private static let count = Atomic<Int>(0)
-  private static let senders = Mutex<[ObjectIdentifier: any CoalescingTransport]>([:])
+  private static let senders = Locked<[ObjectIdentifier: any CoalescingTransport]>([:])
 
   /// Whether no sender holds messages.
   @inline(__always) static var isEmpty: Bool { count.load(ordering: .acquiring) == 0 }

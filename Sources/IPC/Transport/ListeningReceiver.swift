@@ -229,7 +229,7 @@ private final class ArrivedConnections: Sendable {
   }
 
   private let event: Descriptor
-  private let state = Mutex(State())
+  private let state = Locked(State())
 
   init() throws(SystemError) {
     event = try Events.eventfd()

@@ -1,5 +1,6 @@
 import ConcurrencyModels
 import Synchronization
+import SystemCalls
 import TestSupport
 import Testing
 
@@ -77,7 +78,7 @@ extension AllConcurrencyModelsTests {
 
     /// How many are inside.
     private final class Gauge: Sendable {
-      private let counts = Mutex((now: 0, most: 0))
+      private let counts = Locked((now: 0, most: 0))
 
       func enter() {
         counts.withLock {

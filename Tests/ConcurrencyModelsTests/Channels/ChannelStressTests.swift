@@ -1,6 +1,7 @@
 import ConcurrencyModels
 import Measurement
 import Synchronization
+import SystemCalls
 import TestSupport
 import Testing
 
@@ -16,7 +17,7 @@ extension AllConcurrencyModelsTests {
       let unsent = Log<Int>()
       let received = Log<Int>()
       /// Everything was sent: the receivers may end.
-      let isOver = Mutex(false)
+      let isOver = Locked(false)
 
       init(_ tasks: Tasks) { self.tasks = tasks }
 

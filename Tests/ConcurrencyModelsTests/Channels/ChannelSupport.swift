@@ -63,7 +63,7 @@ nonisolated(nonsending) func until(
 
 /// What tasks of several threads append to.
 final class Log<Entry: Sendable>: Sendable {
-  private let contents = Mutex<[Entry]>([])
+  private let contents = Locked<[Entry]>([])
 
   func add(_ entry: Entry) { contents.withLock { $0.append(entry) } }
   var entries: [Entry] { contents.withLock { $0 } }

@@ -105,8 +105,8 @@ extension AllConcurrencyModelsTests {
     }
 
     private final class Results: Sendable {
-      let done = Mutex<[Int]>([])
-      let threads = Mutex<Set<Int32>>([])
+      let done = Locked<[Int]>([])
+      let threads = Locked<Set<Int32>>([])
     }
 
     @Test func stoppedBeforeItRunsItReturnsAtOnce() throws {

@@ -156,7 +156,7 @@ extension AllConcurrencyModelsTests {
     @Test func aCallbackMayRearmAndRemove() throws {
       let running = try Running()
       let (event, calls) = (try Event(), Counter())
-      let token = Mutex<UInt64?>(nil)
+      let token = Locked<UInt64?>(nil)
       let isForgotten = Flag()
       let loop = running.loop
       // Not `running`: it would never go.

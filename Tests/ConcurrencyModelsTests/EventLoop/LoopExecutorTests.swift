@@ -114,7 +114,7 @@ extension AllConcurrencyModelsTests {
     @Test func callbacksHaveTheirTurnBesideJobs() throws {
       let loop = try EventLoop()
       let turns = try loop.run {
-        let hasRung = Mutex(false)
+        let hasRung = Locked(false)
         loop.after(1_000_000) { hasRung.withLock { $0 = true } }
         for turn in 0..<10_000_000 {
           if hasRung.withLock({ $0 }) { return turn }

@@ -120,7 +120,7 @@ extension AllConcurrencyModelsTests {
 
     /// A step is a call: the thread stays the same, and the stack's locals of the caller may be touched.
     @Test func itRunsOnTheThreadThatSteps() async throws {
-      let threads = Mutex<[UInt]>([])
+      let threads = Locked<[UInt]>([])
       try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
         do {
           try Threads.start(name: "steps") {

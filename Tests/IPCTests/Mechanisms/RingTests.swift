@@ -91,12 +91,12 @@ extension AllTests {
 
     /// Moves a sender to the thread that uses it.
     private final class Handed: Sendable {
-      private let sender: Mutex<ByteSender?>
+      private let sender: Locked<ByteSender?>
       private let messages: [[UInt8]]
 
       init(_ messages: [[UInt8]], _ sender: consuming sending ByteSender) {
         self.messages = messages
-        self.sender = Mutex(consume sender)
+        self.sender = Locked(consume sender)
       }
 
       func run() {

@@ -44,7 +44,7 @@ extension Subject {
 
 /// What tasks on several threads record.
 final class Notes: Sendable {
-  private let contents = Mutex<(tally: Tally, numbers: [Int])>((Tally(), []))
+  private let contents = Locked<(tally: Tally, numbers: [Int])>((Tally(), []))
 
   func note(_ bytes: [UInt8]) { contents.withLock { $0.tally.note(bytes) } }
   func add(_ number: Int) { contents.withLock { $0.numbers.append(number) } }

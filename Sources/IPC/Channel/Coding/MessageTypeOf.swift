@@ -1,4 +1,5 @@
 import Synchronization
+import SystemCalls
 
 /// A message that consists of others, which are checked as it is.
 protocol MessageContainer {
@@ -20,7 +21,7 @@ extension Dictionary: MessageContainer where Key: Message, Value: Message {
 
 extension MessageType {
   /// The types that were looked at.
-  private static let known = Mutex<[ObjectIdentifier: MessageType]>([:])
+  private static let known = Locked<[ObjectIdentifier: MessageType]>([:])
 
   /// What a channel of `Element` carries. A type is looked at once.
   /// - Throws: `notSupported` for a type that has no name of its own, or whose layout isn't fixed.

@@ -85,9 +85,9 @@ enum MemfdMechanism: MechanismImplementation {
 
   /// The sender's liveness pipe until a sender comes for it.
   private final class Offer: Sendable {
-    private let sender: Mutex<LivenessPipe?>
+    private let sender: Locked<LivenessPipe?>
 
-    init(_ sender: LivenessPipe) { self.sender = Mutex(sender) }
+    init(_ sender: LivenessPipe) { self.sender = Locked(sender) }
 
     func take() -> LivenessPipe? {
       sender.withLock { sender in

@@ -6,6 +6,8 @@ CONFIGURATION ?= release
 HTML ?= .build/bench.html
 DOCS ?= .build/docs
 PORT ?= 8000
+PYTHON ?= python3
+ROUNDS ?= 20
 FILTER ?=
 NEEDED := 6.3
 # The tool, and what it starts from beside it.
@@ -14,7 +16,7 @@ PROGRAMS := ipc ipc-https-worker
 STATIC := .build/static
 
 .DEFAULT_GOAL := help
-.PHONY: help run bench demos build static test lint format docs docs-serve install uninstall clean toolchain curl python3
+.PHONY: help run bench demos build static test lint format docs docs-serve kills install uninstall clean toolchain curl python3
 
 help:
 	@echo "swift-ipc: channels between processes, over every mechanism that the system has"
@@ -39,6 +41,7 @@ help:
 	@echo "  make format                  formats the sources"
 	@echo "  make docs                    builds the documentation of every library as one site, in $(DOCS)"
 	@echo "  make docs-serve PORT=8000    builds it and serves it to this machine: http://127.0.0.1:8000"
+	@echo "  make kills ROUNDS=20         kills processes that use this library, and other libraries: which go on?"
 
 # What is missing is reported before the compiler fails over it, with what to install.
 toolchain:
@@ -102,11 +105,15 @@ docs: toolchain
 
 docs-serve: python3 docs
 	@echo "http://127.0.0.1:$(PORT)/documentation (Ctrl-C ends it)"
-	@python3 -m http.server --bind 127.0.0.1 --directory $(DOCS) $(PORT)
+	@$(PYTHON) -m http.server --bind 127.0.0.1 --directory $(DOCS) $(PORT)
+
+# PYTHON may be that of an environment in which iceoryx2 is installed.
+kills: toolchain python3
+	@SWIFT="$(SWIFT)" $(PYTHON) Scripts/kills/kills.py --rounds $(ROUNDS)
 
 python3:
-	@command -v python3 >/dev/null 2>&1 || { \
-	  echo "python3 is missing, which serves the pages: apt-get install python3" >&2; exit 1; }
+	@command -v $(PYTHON) >/dev/null 2>&1 || { \
+	  echo "The command '$(PYTHON)' is missing: apt-get install python3" >&2; exit 1; }
 
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin

@@ -14,9 +14,12 @@ NEEDED := 6.3
 PROGRAMS := ipc ipc-https-worker
 # Built with other options, so in a folder of its own: the ordinary build stays as it is.
 STATIC := .build/static
+# The sanitizers build with other options, too.
+ADDRESS := .build/address
+THREAD := .build/thread
 
 .DEFAULT_GOAL := help
-.PHONY: help run bench demos build static test lint format docs docs-serve kills install uninstall clean toolchain curl python3
+.PHONY: help run bench demos build static test sanitize-address sanitize-thread lint format docs docs-serve kills install uninstall clean toolchain curl python3
 
 help:
 	@echo "swift-ipc: channels between processes, over every mechanism that the system has"
@@ -37,6 +40,8 @@ help:
 	@echo "To change something (see CONTRIBUTING.md):"
 	@echo "  make test                    runs every test"
 	@echo "  make test FILTER=NAME        runs one suite (named as its file) or one test: CommandTests/aDemoRunsByItsName"
+	@echo "  make sanitize-address        runs the tests of the channels under AddressSanitizer, which also finds leaks"
+	@echo "  make sanitize-thread         runs them, and those of pools, under ThreadSanitizer"
 	@echo "  make lint                    checks the sources' format"
 	@echo "  make format                  formats the sources"
 	@echo "  make docs                    builds the documentation of every library as one site, in $(DOCS)"
@@ -93,6 +98,16 @@ else
 	  echo "No target, suite or test is named '$(FILTER)': $(SWIFT) test list prints the names" >&2; exit 1; }
 	@$(SWIFT) test --no-parallel --skip-build --filter '$(PATTERN)'
 endif
+
+sanitize-address: toolchain
+	@IPC_SANITIZE=address $(SWIFT) build --build-tests --sanitize=address --disable-xctest --scratch-path $(ADDRESS)
+	@IPC_SANITIZE=address ASAN_OPTIONS=detect_leaks=1 $(SWIFT) test --skip-build --sanitize=address --disable-xctest \
+	  --scratch-path $(ADDRESS) --no-parallel --filter '^IPCTests\.'
+
+sanitize-thread: toolchain
+	@IPC_SANITIZE=thread $(SWIFT) build --build-tests --sanitize=thread --disable-xctest --scratch-path $(THREAD)
+	@IPC_SANITIZE=thread TSAN_OPTIONS=halt_on_error=0 $(SWIFT) test --skip-build --sanitize=thread --disable-xctest \
+	  --scratch-path $(THREAD) --no-parallel --filter '^IPC(Workers)?Tests\.'
 
 lint: toolchain
 	@$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Demos

@@ -5,7 +5,7 @@
   /// acquires and releases: it would report everything that one protects. Only `make sanitize-thread` builds this one.
   ///
   /// System calls: futex(2), if the lock is held.
-  package struct Locked<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
+  @safe package struct Locked<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
     private let lock = Lock()
     private let value: UnsafeMutablePointer<Value>
 

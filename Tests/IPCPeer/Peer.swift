@@ -305,8 +305,8 @@ final class Peer {
         ended = error.code.rawValue
       }
       let elapsed = Clock.now() - start
-      // A socket can still find room: that was no wait.
-      if what == "send", ended == "done", elapsed < 100_000_000 { continue }
+      // A socket can still find room, a little later: that was no wait for a receiver.
+      if what == "send", ended == "done", milliseconds != nil || elapsed < 100_000_000 { continue }
       let after = Processes.getrusage()
       let cpu =
         after.userNanoseconds + after.systemNanoseconds - usage.userNanoseconds - usage.systemNanoseconds

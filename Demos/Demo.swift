@@ -126,7 +126,7 @@ func startThread(_ body: @escaping @Sendable () -> Void) throws {
   guard number == 0 else {
     unsafe work.release()
     errno = number
-    throw CallFailure("pthread_create(3)")
+    throw CallFailure("pthread_create(3), which ulimit -u and ulimit -v limit")
   }
   pthread_detach(thread)
 }

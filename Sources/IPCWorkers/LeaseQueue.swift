@@ -8,7 +8,7 @@ struct Lease: Sendable {
   /// A worker died that had it. From then on it is leased alone, which shows whether it was the cause.
   var isSuspect = false
 
-  /// Nobody waits for it any more.
+  /// No caller waits for it any more.
   var isCancelled: Bool { batch.ticket?.isSettled ?? false }
 
   /// Whether `other` continues this one.
@@ -61,7 +61,7 @@ struct LeaseQueue: Sendable {
     return lease
   }
 
-  /// Removes the leases that nobody waits for any more.
+  /// Removes the leases that no caller waits for any more.
   mutating func removeCancelled() {
     leases.removeSubrange(..<first)
     first = 0

@@ -35,7 +35,7 @@ import SystemCalls
     /// Whether no worker is started any more.
     var isOver: Bool { isCancelled || failure != nil || (isClosing && waiting == 0) }
 
-    /// Kills workers whose start nobody waits for any more. Under the lock: a connection removes its worker from the lists
+    /// Kills workers whose start no call waits for any more. Under the lock: a connection removes its worker from the lists
     /// before it reaps it, so that each id in them still belongs to a worker.
     func killStarting() {
       if isOver { for process in starting.values { Processes.kill(process, SIGKILL) } }

@@ -34,7 +34,7 @@ import SystemCalls
     do throws(ChannelError) {
       while true {
         guard let bytes = unsafe try receiver.take(until: .never) else { continue }
-        // Copied: its room in the channel is free while the work runs, and nobody changes it meanwhile.
+        // Copied: its room in the channel is free while the work runs, and nothing changes it meanwhile.
         job.removeAll(keepingCapacity: true)
         unsafe job.append(contentsOf: bytes)
         receiver.release()
@@ -135,7 +135,7 @@ import SystemCalls
     writer.append(String(describing: error).utf8)
   }
 
-  /// Nobody waits for the job any more, and it wasn't begun.
+  /// No caller waits for the job any more, and it wasn't begun.
   mutating func withdraw() {
     started = header.sentAt
     ended = started

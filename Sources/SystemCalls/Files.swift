@@ -17,7 +17,7 @@ package enum Files {
     package let modified: Int
   }
 
-  /// The mode of a file that is for everyone whom umask(2) doesn't exclude.
+  /// The mode of a file that is for every user that umask(2) doesn't exclude.
   package static let everyone: UInt32 = 0o666
   /// The modes of what is this user's alone. umask(2) takes nothing of them: without all of its bits, the user couldn't
   /// use it either.

@@ -74,7 +74,7 @@ package enum Streams {
     }
   }
 
-  /// Writes a text as far as it can be written: for the last words of a program, which nobody hears of if they fail.
+  /// Writes a text as far as it can be written: for what a program says last; a failure isn't reported.
   /// write(2).
   package static func write(_ descriptor: Int32, _ text: String) {
     var rest = Array(text.utf8)[...]

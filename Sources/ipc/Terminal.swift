@@ -50,7 +50,7 @@ enum Terminal {
     // What was printed through the C library.
     if error == 0 { error = Streams.flushOutput() }
     guard error != 0 else { return }
-    // Nobody reads any more, as with `| head`: the end by SIGPIPE says nothing either.
+    // No process reads any more, as with `| head`: the end by SIGPIPE says nothing either.
     if error == EPIPE { throw Failure(kind: .work, message: "") }
     // The C library doesn't keep it.
     let reason = error == EIO ? "" : ": \(SystemError.text(error))"

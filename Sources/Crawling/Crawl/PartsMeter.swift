@@ -34,7 +34,7 @@ final class PartsMeter: Sendable {
     state.withLock { $0.used = now.since($0.start) }
   }
 
-  /// The parts of all processes, once the workers have ended; nil when one of them has died, whose times nobody knows.
+  /// The parts of all processes, once the workers have ended; nil when one of them has died, whose times are lost.
   /// - Parameter wall: from the first page to the last, in nanoseconds.
   func parts(wall: Double, workers count: Int) -> CrawlParts? {
     let (used, workers) = state.withLock { ($0.used, $0.workers) }

@@ -186,7 +186,7 @@ import SystemCalls
   }
 
   /// Makes an endpoint of a channel with a name that this process has joined. If that fails, it leaves the name, and removes
-  /// what nobody uses.
+  /// what no process uses.
   func leavingIfItFails<Endpoint>(
     _ entry: RegistryEntry, _ make: () throws(ChannelError) -> Endpoint
   ) throws(ChannelError) -> Endpoint {

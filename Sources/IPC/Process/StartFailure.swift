@@ -8,7 +8,7 @@ extension ChannelError {
   /// The process ended, or closed its channel, or is alive and doesn't serve.
   /// - Parameters:
   ///   - process: what it is, and its program: `the worker /bin/false`.
-  ///   - exit: how it ended; nil: it is alive, or nobody knows.
+  ///   - exit: how it ended; nil: it is alive, or it isn't known.
   ///   - earlier: how those ended that were started before it in succession, and weren't ready either.
   ///   - code: with which waiting for it ended: `closed` or `timedOut`.
   ///   - timeout: how long it may take to be ready.

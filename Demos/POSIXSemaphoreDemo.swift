@@ -71,7 +71,8 @@ enum POSIXSemaphoreDemo: Demo {
     }
   }
 
-  /// sem_timedwait(3). Returns false if the time passes.
+  /// sem_timedwait(3), whose deadline moves with the wall clock: a channel waits in sem_clockwait(3), which Swift's Glibc
+  /// doesn't have. Returns false if the time passes.
   private static func wait(_ semaphore: UnsafeMutablePointer<sem_t>, milliseconds: Int) -> Bool {
     var deadline = timespec()
     unsafe clock_gettime(CLOCK_REALTIME, &deadline)

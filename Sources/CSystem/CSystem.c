@@ -337,11 +337,11 @@ int csystem_sem_post(void *semaphore) { return sem_post(semaphore); }
 
 int csystem_sem_trywait(void *semaphore) { return sem_trywait(semaphore); }
 
-int csystem_sem_timedwait(void *semaphore, int64_t timeout_nanoseconds) {
+int csystem_sem_clockwait(void *semaphore, int64_t timeout_nanoseconds) {
   struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
+  clock_gettime(CLOCK_MONOTONIC, &now);
   struct timespec until = as_timespec((int64_t)now.tv_sec * 1000000000 + now.tv_nsec + timeout_nanoseconds);
-  return sem_timedwait(semaphore, &until);
+  return sem_clockwait(semaphore, CLOCK_MONOTONIC, &until);
 }
 
 void csystem_malloc_trim(void) {

@@ -9,7 +9,7 @@ package enum Clock {
     return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
   }
 
-  /// CLOCK_REALTIME, for the calls that take no other (mq_timedsend, mq_timedreceive).
+  /// CLOCK_REALTIME, for the times that the kernel records. Never for a deadline: the wall clock can be set.
   package static func realtime() -> UInt64 {
     var time = timespec()
     unsafe clock_gettime(CLOCK_REALTIME, &time)

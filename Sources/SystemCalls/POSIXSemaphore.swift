@@ -40,18 +40,18 @@ import Glibc
     try system(.semPost) { unsafe csystem_sem_post(pointer) }
   }
 
-  /// sem_timedwait(3), or sem_trywait(3) with 0 nanoseconds: takes one.
+  /// sem_clockwait(3), or sem_trywait(3) with 0 nanoseconds: takes one.
   ///
   /// - Throws: EINVAL if another process has overwritten the semaphore.
   /// - Returns: False when none came in time, or a signal came: the caller waits for what is left of its time.
-  package func semTimedwait(nanoseconds: UInt64) throws(SystemError) -> Bool {
-    try check(nanoseconds == 0 ? .semTrywait : .semTimedwait)
+  package func semClockwait(nanoseconds: UInt64) throws(SystemError) -> Bool {
+    try check(nanoseconds == 0 ? .semTrywait : .semClockwait)
     do throws(SystemError) {
       if nanoseconds == 0 {
         try system(.semTrywait) { unsafe csystem_sem_trywait(pointer) }
       } else {
-        try system(.semTimedwait, throwsInterrupted: true) {
-          unsafe csystem_sem_timedwait(pointer, Int64(clamping: nanoseconds))
+        try system(.semClockwait, throwsInterrupted: true) {
+          unsafe csystem_sem_clockwait(pointer, Int64(clamping: nanoseconds))
         }
       }
       return true

@@ -52,7 +52,7 @@ package enum SystemCall: String, Sendable, CaseIterable {
   // POSIX message queues and semaphores.
   case mqOpen = "mq_open", mqTimedsend = "mq_timedsend", mqTimedreceive = "mq_timedreceive"
   case mqGetattr = "mq_getattr", mqUnlink = "mq_unlink"
-  case semInit = "sem_init", semPost = "sem_post", semTrywait = "sem_trywait", semTimedwait = "sem_timedwait"
+  case semInit = "sem_init", semPost = "sem_post", semTrywait = "sem_trywait", semClockwait = "sem_clockwait"
   // Processes, threads and signals.
   case posixSpawn = "posix_spawn", wait4, pidfdOpen = "pidfd_open", pthreadCreate = "pthread_create"
   case rtTgsigqueueinfo = "rt_tgsigqueueinfo", sigwaitinfo

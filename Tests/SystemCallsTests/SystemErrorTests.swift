@@ -212,14 +212,14 @@ extension AllSystemCallsTests {
           try Segment.shmctl(remove: segment.id)
           let semaphore = unsafe POSIXSemaphore(segment.bytes, at: 0)
           try semaphore.semInit(0)
-          _ = try semaphore.semTimedwait(nanoseconds: 0)
+          _ = try semaphore.semClockwait(nanoseconds: 0)
         },
-        Failure(EIO, .semTimedwait) { _ throws(SystemError) in
+        Failure(EIO, .semClockwait) { _ throws(SystemError) in
           let segment = try Segment(shmget: 4096)
           try Segment.shmctl(remove: segment.id)
           let semaphore = unsafe POSIXSemaphore(segment.bytes, at: 0)
           try semaphore.semInit(0)
-          _ = try semaphore.semTimedwait(nanoseconds: 1)
+          _ = try semaphore.semClockwait(nanoseconds: 1)
         },
         Failure(EAGAIN, .pthreadCreate) { _ throws(SystemError) in try Threads.start(name: "none") {} },
         Failure(EIO, .sigwaitinfo) { _ throws(SystemError) in _ = try Signals.sigwaitinfo() },

@@ -44,7 +44,8 @@ int csystem_epoll_wait(int epoll, uint32_t *events, uint64_t *tokens, int millis
 // <malloc.h>. Does nothing where there is no malloc_trim.
 void csystem_malloc_trim(void);
 
-// <mqueue.h>, and mq_open(3) is variadic. The deadlines are of CLOCK_REALTIME; 0 has passed.
+// <mqueue.h>, and mq_open(3) is variadic. The deadlines are of CLOCK_REALTIME, which can be set: only 0 is used, which has
+// passed.
 int csystem_mq_create(const char *name, long messages, long size);
 int csystem_mq_open(const char *name);
 int csystem_mq_unlink(const char *name);
@@ -128,8 +129,9 @@ int csystem_peer_user(int socket, uid_t *user);
 int csystem_sem_init(void *semaphore, unsigned int value);
 int csystem_sem_post(void *semaphore);
 int csystem_sem_trywait(void *semaphore);
-// Reads the clock and adds to it: sem_timedwait(3) takes a time of CLOCK_REALTIME only.
-int csystem_sem_timedwait(void *semaphore, int64_t timeout_nanoseconds);
+// sem_clockwait(3) with CLOCK_MONOTONIC is behind _GNU_SOURCE; sem_timedwait(3) waits for an instant of CLOCK_REALTIME, which a
+// change of the wall clock moves. Reads the clock and adds to it.
+int csystem_sem_clockwait(void *semaphore, int64_t timeout_nanoseconds);
 
 // sock_diag(7): the kernel's entry for one TCP connection. The structures of <linux/inet_diag.h> aren't in Swift's module.
 // Two calls, so that an error names its own: the question with send(2), the answer with recv(2).

@@ -20,7 +20,11 @@ extension AllTests {
       var seen: [String: [String: StraceCall]] = [:]
       for run in Run.all(of: mechanism) {
         Watchdog.at(run)
-        let phases = try run.trace()
+        let calls = try run.trace()
+        for call in calls where Self.waitsForTheWallClock(call) {
+          Issue.record("\(run): a wait that ends when the wall clock says so, which can be set: \(call)")
+        }
+        let phases = run.phases(calls)
         for phase in Self.phases {
           seen[phase, default: [:]].merge(phases.calls[phase] ?? [:]) { first, _ in first }
         }
@@ -38,6 +42,12 @@ extension AllTests {
         }
         #expect(Set(list).count == list.count, "\(mechanism): \(phase) lists a call twice")
       }
+    }
+
+    /// Whether a call has an instant of CLOCK_REALTIME as its deadline. One that has passed ends no wait.
+    private static func waitsForTheWallClock(_ call: StraceCall) -> Bool {
+      let usesWallClock = call.name.hasPrefix("mq_timed") || call.arguments.contains("FUTEX_CLOCK_REALTIME")
+      return usesWallClock && call.arguments.contains("tv_sec") && !call.arguments.contains("tv_sec=0,")
     }
 
     /// One run of the traced program.
@@ -77,9 +87,10 @@ extension AllTests {
         "unix": "type=stream&capacity=65536", "tcp": "capacity=65536", "memfd": "capacity=65536",
       ]
 
-      /// Runs it, and returns the calls on its channel.
-      func trace() throws -> StracePhases {
-        let files = Workspace.directory + "/files"
+      private var files: String { Workspace.directory + "/files" }
+
+      /// Runs it, and returns its calls.
+      func trace() throws -> [StraceCall] {
         // Not the registry's directory of the tests, which its user has chosen: one that the library makes and removes.
         let program = [
           "-u", "IPC_RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR=\(files)", Workspace.peer, PhasedRun.role,
@@ -87,8 +98,12 @@ extension AllTests {
         ]
         let run = try StraceRun("/usr/bin/env", arguments: program)
         try #require(run.exit == .code(0), "\(self)")
-        return StracePhases(
-          run.calls, phases: SystemCallTraitsTests.phases, paths: [files, "/tmp/swift-ipc-"])
+        return run.calls
+      }
+
+      /// The calls on its channel.
+      func phases(_ calls: [StraceCall]) -> StracePhases {
+        StracePhases(calls, phases: SystemCallTraitsTests.phases, paths: [files, "/tmp/swift-ipc-"])
       }
 
       private func target() throws -> String {

@@ -5,9 +5,9 @@ import SystemCalls
 ///
 /// - Opening: shmget(2) and shmat(2) give a segment, sem_init(3) two semaphores in it, one for the tokens that were
 ///   sent, one for those that may still be sent.
-/// - Sending: sem_timedwait(3) takes one of the free tokens, sem_post(3) adds one to the sent ones; neither makes a
+/// - Sending: sem_clockwait(3) takes one of the free tokens, sem_post(3) adds one to the sent ones; neither makes a
 ///   system call while no process waits. Receiving: the reverse.
-/// - Waiting: sem_timedwait(3) in slices of 50 ms, after each of which it looks whether the peer is alive.
+/// - Waiting: sem_clockwait(3) in slices of 50 ms, after each of which it looks whether the peer is alive.
 /// - Dying: the liveness pipe hangs up. There is no SEM_UNDO: a process killed between the two calls takes one place
 ///   with it. The last endpoint removes the segment with shmctl(2), IPC_RMID.
 enum POSIXSemaphoreMechanism: KernelObjectMechanism {
@@ -57,12 +57,12 @@ enum POSIXSemaphoreMechanism: KernelObjectMechanism {
       }
     }
 
-    private func semTimedwait(
+    private func semClockwait(
       _ semaphore: POSIXSemaphore, until deadline: Deadline, _ operation: ChannelError.Operation
     ) throws(ChannelError) -> Bool {
       while true {
         let took = try checking(operation) { () throws(SystemError) in
-          try semaphore.semTimedwait(nanoseconds: deadline.isNow ? 0 : deadline.remaining(atMost: slice))
+          try semaphore.semClockwait(nanoseconds: deadline.isNow ? 0 : deadline.remaining(atMost: slice))
         }
         if took { return true }
         if deadline.hasPassed || owner.peersGone { return false }
@@ -71,7 +71,7 @@ enum POSIXSemaphoreMechanism: KernelObjectMechanism {
 
     func put(until deadline: Deadline) throws(ChannelError) -> Bool {
       if owner.peersGone { throw .closed(.send, mechanism) }
-      guard try semTimedwait(free, until: deadline, .send) else {
+      guard try semClockwait(free, until: deadline, .send) else {
         if owner.peersGone { throw .closed(.send, mechanism) }
         return false
       }
@@ -80,10 +80,10 @@ enum POSIXSemaphoreMechanism: KernelObjectMechanism {
     }
 
     func take(until deadline: Deadline) throws(ChannelError) -> ReadOutcome {
-      if try !semTimedwait(sent, until: deadline, .receive) {
+      if try !semClockwait(sent, until: deadline, .receive) {
         guard owner.peersGone else { return .nothing }
         // Once more, for what the last sender left.
-        guard try semTimedwait(sent, until: .now, .receive) else { return .ended }
+        guard try semClockwait(sent, until: .now, .receive) else { return .ended }
       }
       try checking(.receive) { () throws(SystemError) in try free.semPost() }
       return .bytes(0)
@@ -93,7 +93,7 @@ enum POSIXSemaphoreMechanism: KernelObjectMechanism {
 
     func waitUntilReady(toPut: Bool, until deadline: Deadline) -> Bool {
       let semaphore = toPut ? free : sent
-      let found = try? semTimedwait(semaphore, until: deadline, .wait)
+      let found = try? semClockwait(semaphore, until: deadline, .wait)
       // A wait for a POSIX semaphore takes a token: it is given back.
       if found == true { try? semaphore.semPost() }
       return found ?? true || owner.peersGone

@@ -102,7 +102,8 @@ private struct Newcomers {
       // A failure of one connection ends that one alone.
       switch try? newcomer.reader.read(newcomer.socket) {
       case .received(let type): try? handle(newcomer.socket, type)
-      case .pending: waiting.append(newcomer)
+      // Also where the kernel says again and again that there is something to read, and has nothing.
+      case .pending where !newcomer.deadline.hasPassed: waiting.append(newcomer)
       default: break
       }
     }
@@ -161,7 +162,8 @@ enum Handshake {
     var reader = Reader(isStream: isStream)
     while try ppoll(socket.raw, read: true, nanoseconds: deadline.remaining) {
       let answer = try reader.read(socket)
-      if case .pending = answer { continue }
+      // The kernel may say again and again that there is something to read, and have nothing: bytes out of band, for one.
+      if case .pending = answer, !deadline.hasPassed { continue }
       return answer
     }
     return .pending

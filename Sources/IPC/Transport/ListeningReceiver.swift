@@ -79,7 +79,11 @@ final class ListeningReceiver: ReceiverTransport {
         if try spinPolicy.spin(until: limit, { () throws(ChannelError) in try acceptAndRead(until: .now) }) {
           return true
         }
-        return try acceptAndRead(until: limit) ? true : nil
+        // Also after a wait that brought nothing: a socket may be readable and have no bytes.
+        repeat {
+          if try acceptAndRead(until: limit) { return true }
+        } while !limit.hasPassed
+        return nil
       }
       if changed == nil { return nil }
     }

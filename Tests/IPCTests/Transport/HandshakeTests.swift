@@ -217,6 +217,57 @@ extension AllTests {
       #expect(found.said.contains("version 2") && found.said.contains("version \(version)"))
     }
 
+    #if DEBUG
+      @Test("a socket that the kernel calls readable, and that has nothing to read, holds no handshake")
+      func readableWithoutBytes() throws {
+        let ends = try Sockets.socketpair(.stream)
+        Handshake.send(ends.one, nil)
+        func answer(_ deadline: Deadline, fails: Int) throws -> (Handshake.Answer, reads: Int) {
+          var answer = Handshake.Answer.ended
+          let plans = (0..<fails).map { _ in Faults.Plan(.recvmsg, at: 1, .errno(EAGAIN)) }
+          let fired = try Faults.with(plans) { () throws(SystemError) in
+            answer = try Handshake.receive(ends.other, isStream: true, until: deadline)
+          }
+          return (answer, fired.count { $0 })
+        }
+        let late = try answer(.now, fails: 100)
+        guard case .pending = late.0 else {
+          Issue.record("a deadline that had passed gave \(late.0) after \(late.reads) reads")
+          return
+        }
+        #expect(late.reads == 1)
+        let early = try answer(.within(.seconds(20)), fails: 100)
+        guard case .received = early.0 else {
+          Issue.record("\(early.0) after \(early.reads) reads")
+          return
+        }
+        #expect(early.reads == 100)
+      }
+    #endif
+
+    @Test("bytes out of band wake a receiver, and end no wait of it")
+    func outOfBand() throws {
+      let path = Workspace.path()
+      var receiver = try ByteReceiver(at: "unix:\(path)?type=stream")
+      let socket = try connect(path, .stream)
+      #expect(try read(socket).first == 2)
+      let raw = socket.raw
+      let work = BackgroundWork {
+        var byte: UInt8 = 7
+        // Kernels before 5.15 know none.
+        for _ in 0..<100 where unsafe Glibc.send(raw, &byte, 1, Int32(MSG_OOB)) == 1 {
+          Clock.sleep(nanoseconds: 1_000_000)
+        }
+        let message = frame([1, 2, 3])
+        #expect(unsafe message.withUnsafeBytes { unsafe Glibc.write(raw, $0.baseAddress!, $0.count) } == 11)
+      }
+      #expect(try receiver.receive { $0.count } == 3)
+      #expect(work.join() == nil)
+      receiver.close()
+      withExtendedLifetime(raw) {}
+      release(socket)
+    }
+
     // MARK: FIFOs and pipes
 
     @Test(

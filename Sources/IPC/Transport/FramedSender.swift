@@ -225,8 +225,16 @@ final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Senda
   func flush(until deadline: Deadline) throws(ChannelError) -> Bool {
     let locked = lock()
     defer { unlock(locked) }
+    guard holdsMessages else {
+      _ = try flushLocked(until: .now)
+      return true
+    }
     return try flushLocked(until: deadline)
   }
+
+  /// Whether the buffer has more than a hello. Nothing else is worth waiting for: what an abandoned frame still needs
+  /// matters only to messages behind it.
+  private var holdsMessages: Bool { pending.count > helloBytes }
 
   func flushWithoutWaiting() -> Bool {
     guard lockOfOwner.tryLock() else { return false }
@@ -263,9 +271,7 @@ final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Senda
 
   func close() {
     if isClosed { return }
-    // The rest of an abandoned frame matters only to messages behind it.
-    // A hello alone isn't worth waiting for.
-    if pending.count > helloBytes { _ = try? flush(until: .never) }
+    if holdsMessages { _ = try? flush(until: .never) }
     end()
     writer.close()
   }
@@ -286,7 +292,10 @@ final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Senda
   }
 
   func transfer() throws(ChannelError) -> EndpointTransfer {
-    guard try flush(until: .never) else { throw .timedOut(.pass, mechanism) }
+    let locked = lock()
+    defer { unlock(locked) }
+    // All of it: the process that takes this sender doesn't know what is missing.
+    guard try flushLocked(until: .never) else { throw .timedOut(.pass, mechanism) }
     let transfer = try writer.transfer()
     // The frames of the process that takes this sender have a number of their own.
     return passesHello

@@ -1,5 +1,7 @@
+import Glibc
 import IPC
 import Measurement
+import SystemCalls
 import TestSupport
 import Testing
 
@@ -69,6 +71,22 @@ extension AllTests {
       #expect(found.end == "closed")
       #expect(found.tally.runs.isEmpty && found.tally.damaged == 0 && found.tally.tokens == 0)
       try peer.finish()
+    }
+
+    /// The receiver is stopped: what is missing of the message that was given up can't be written.
+    @Test(arguments: Subject.carrying)
+    func closingDoesNotWaitForAnAbandonedMessage(_ subject: Subject) throws {
+      Watchdog.at(subject)
+      let (sender, receiver) = try subject.betweenPeers()
+      Processes.kill(receiver.id, SIGSTOP)
+      #expect(try sender.ask("send-within 20 1 \(16 << 20)").hasPrefix("error timedOut"))
+      try sender.must("close")
+      Processes.kill(receiver.id, SIGCONT)
+      let found = Collected(try receiver.ask("collect 0"))
+      #expect(found.end == "closed")
+      #expect(found.tally.runs.isEmpty && found.tally.damaged == 0 && found.tally.tokens == 0)
+      try sender.finish()
+      try receiver.finish()
     }
 
     @Test(arguments: Subject.all)

@@ -56,6 +56,9 @@ package protocol ByteReader: AnyObject {
   var readsUnits: Bool { get }
   /// Whether other receivers wait until the message that has begun here is whole.
   var holdsTurn: Bool { get }
+  /// Called when nothing has come and others wait: lets them have their turn if the rest of the message that has begun here
+  /// never comes. Returns whether it did.
+  func endAbandonedTurn() -> Bool
   /// Reads what is there. It doesn't spin.
   func read(
     into buffer: UnsafeMutableRawBufferPointer, until deadline: Deadline
@@ -101,6 +104,7 @@ extension ByteReader {
 
   package var readsUnits: Bool { false }
   package var holdsTurn: Bool { false }
+  package func endAbandonedTurn() -> Bool { false }
   package func awaitSender() -> Bool { false }
   package var fragmentSenders: FragmentSenders { .unknown }
   package var endMayBeDeath: Bool { true }

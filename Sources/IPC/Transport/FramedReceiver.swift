@@ -54,7 +54,9 @@ final class FramedReceiver: ReceiverTransport {
         // Senders of other messages alone aren't this channel's senders.
         ended = decoder.rejectedBytes == 0 || decoder.rejectedBytes < carried || !reader.awaitSender()
       case .nothing:
-        guard reader.holdsTurn, !deadline.isNow, !isPastDeadline else { return nil }
+        guard reader.holdsTurn, !reader.endAbandonedTurn(), !deadline.isNow, !isPastDeadline else {
+          return nil
+        }
         isPastDeadline = true
         deadline = .within(Self.grace)
       }

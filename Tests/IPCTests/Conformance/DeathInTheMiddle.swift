@@ -64,5 +64,47 @@ extension AllTests {
       try receivers[1].finish()
       if !isKilled { try receivers[0].finish() }
     }
+
+    private static let severalReceivers = Subject.manyReceivers.filter { !$0.isTokens && $0.form == .named }
+
+    /// A sender is killed, and a receiver that had begun its message doesn't receive again: another one gets what other
+    /// senders send.
+    @Test(arguments: severalReceivers)
+    func aMessageThatADeathHasCutHoldsUpNoOtherReceiver(_ subject: Subject) throws {
+      Watchdog.at(subject)
+      let address = try subject.address()
+      var idle = try ByteReceiver(at: address)
+      var other = try ByteReceiver(at: address)
+      var sender = try ByteSender(to: address)
+      try Self.cutMessage(&idle, address)
+      #expect(try idle.tryReceive { $0.count } == nil)
+      try sender.send([1, 2, 3].span)
+      #expect(try other.receive(within: .seconds(20)) { $0.count } == 3)
+    }
+
+    /// The same where the killed sender was the last one, and a receiver has found the end: those that come later use the
+    /// channel.
+    @Test(arguments: severalReceivers)
+    func aMessageThatTheLastDeathHasCutHoldsUpNoOtherReceiver(_ subject: Subject) throws {
+      Watchdog.at(subject)
+      let address = try subject.address()
+      var ended = try ByteReceiver(at: address)
+      try Self.cutMessage(&ended, address)
+      #expect(code { () throws(ChannelError) in try ended.receive(within: .seconds(20)) { _ in } } == .closed)
+      var other = try ByteReceiver(at: address)
+      var sender = try ByteSender(to: address)
+      try sender.send([1, 2, 3].span)
+      #expect(try other.receive(within: .seconds(20)) { $0.count } == 3)
+    }
+
+    /// A process sends a message that is larger than the channel, and is killed after the receiver has begun it.
+    private static func cutMessage(_ receiver: inout ByteReceiver, _ address: Address) throws {
+      let killed = try PeerProcess()
+      try killed.must("open sender \(address.text)")
+      try killed.order("send plain 0 8000000")
+      killed.untilAsleep()
+      #expect(try receiver.tryReceive { $0.count } == nil)
+      try killed.kill()
+    }
   }
 }

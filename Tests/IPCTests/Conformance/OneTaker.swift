@@ -1,4 +1,6 @@
+import Glibc
 import IPC
+import SystemCalls
 import TestSupport
 import Testing
 
@@ -45,8 +47,8 @@ extension AllTests {
       try check(receivers, subject, [1: 350, 2: 350])
     }
 
-    /// A receiver has the turn, in the middle of a message that doesn't go on, and the senders are gone: another receiver's call
-    /// without a deadline waits for it.
+    /// A receiver has the turn, in the middle of a message whose sender dies only after it has given up, and the senders are gone:
+    /// another receiver's call without a deadline waits for it.
     @Test(arguments: Subject.carrying.filter { $0.mechanism == .semaphore && $0.form == .named })
     func aReceiverWaitsForAnothersTurn(_ subject: Subject) throws {
       Watchdog.at(subject)
@@ -54,10 +56,14 @@ extension AllTests {
       let peers = [try PeerProcess(), try PeerProcess()]
       for peer in peers { try peer.must("open receiver \(address.text)") }
       var sender = try ByteSender(to: address)
-      // Given up when the buffer is full.
-      let large = [UInt8](repeating: 1, count: 1_000_000)
-      #expect(try !sender.trySend(large.span))
+      let killed = try PeerProcess()
+      try killed.must("open sender \(address.text)")
+      // More than the buffer holds.
+      try killed.order("send plain 0 1000000")
+      killed.untilAsleep()
+      Processes.kill(killed.id, SIGSTOP)
       #expect(Collected(try peers[0].ask("collect-while 1")).end == "timedOut")
+      try killed.kill()
       try sender.send(Pattern.bytes(3, 50))
       try sender.close()
       try peers[1].order("take plain 3 50")

@@ -170,6 +170,24 @@ extension AllTests {
       #expect(try pair.values() == [1, 1, 3, 0, 1, 1])
     }
 
+    @Test("a receiver in the middle of a message lets go of its turn when the rest doesn't come")
+    func endOfAnAbandonedTurn() throws {
+      let pair = try Pair(slots: 3)
+      let large = [UInt8](repeating: 7, count: 20_000)
+      #expect(try !pair.sender.send(large, until: .now))
+      #expect(try pair.receiver.receive(until: .now) == nil)
+      #expect(try pair.values() == [1, 1, 3, 0, 0, 0])
+      #expect(try !pair.sender.send(large, until: .now))
+      // A sender that is in the middle of its own keeps it.
+      try pair.add(Index.sendersMutex, -1)
+      #expect(try pair.receiver.receive(until: .now) == nil)
+      #expect(try pair.values()[Index.receiversMutex] == 0)
+      try pair.add(Index.sendersMutex, 1)
+      pair.sender.close()
+      #expect(code { () throws(ChannelError) in try pair.receiver.receive() } == .closed)
+      #expect(try pair.values()[Index.receiversMutex] == 1)
+    }
+
     @Test("tokens are counted, and a full channel refuses one more")
     func tokens() throws {
       var channel = try ByteChannel(at: "semaphore:?type=tokens")

@@ -67,6 +67,15 @@ final class BoundedBuffer: @unchecked Sendable {
     }
   }
 
+  /// Whether a message that has begun goes on: a sender is in its turn, or slots are used. Asked in this order: a sender's
+  /// last slot is used before its turn ends. Where the kernel can't say, it does.
+  var mayHaveMore: Bool {
+    guard let free = try? Semaphores.semctl(value: set, Index.sendersMutex), free > 0,
+      let used = try? Semaphores.semctl(value: set, Index.used)
+    else { return true }
+    return used > 0
+  }
+
   func close() { owner.close() }
   func transfer() throws(ChannelError) -> EndpointTransfer { try owner.transfer() }
   func finishTransfer() -> AnyObject? { owner.finishTransfer() }

@@ -141,7 +141,23 @@ final class BoundedBufferReader: ByteReader {
 
   /// The senders are gone. Another receiver may be in its turn, though; if it dies, its slot is used again.
   private func end() throws(ChannelError) -> ReadOutcome {
-    return try buffer.usedSlots() == 0 ? .ended : .nothing
+    guard try buffer.usedSlots() == 0 else { return .nothing }
+    // Receivers and senders that come later use the channel.
+    endTurn()
+    return .ended
+  }
+
+  func endAbandonedTurn() -> Bool {
+    guard isInside, !buffer.mayHaveMore else { return false }
+    endTurn()
+    return true
+  }
+
+  /// Releases the mutex between two slots: no more fragments come, or this receiver takes no more.
+  private func endTurn() {
+    guard isInside else { return }
+    isInside = false
+    _ = try? buffer.semtimedop(releaseMutex, until: .now, .receive)
   }
 
   var readiness: Readiness { .thread }
@@ -151,10 +167,7 @@ final class BoundedBufferReader: ByteReader {
   }
 
   func close() {
-    if isInside {
-      isInside = false
-      _ = try? buffer.semtimedop(releaseMutex, until: .now, .receive)
-    }
+    endTurn()
     buffer.close()
   }
 

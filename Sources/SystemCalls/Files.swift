@@ -13,6 +13,8 @@ package enum Files {
     package let mode: UInt32
     package let device: UInt64
     package let inode: UInt64
+    /// How long its content is.
+    package let bytes: Int
     /// When its content changed last: seconds of CLOCK_REALTIME.
     package let modified: Int
   }
@@ -147,7 +149,7 @@ package enum Files {
       }
     return Status(
       kind: kind, owner: raw.st_uid, mode: UInt32(raw.st_mode & 0o7777), device: UInt64(raw.st_dev),
-      inode: UInt64(raw.st_ino), modified: raw.st_mtim.tv_sec)
+      inode: UInt64(raw.st_ino), bytes: Int(raw.st_size), modified: raw.st_mtim.tv_sec)
   }
 
   /// flock(2) with LOCK_EX, and LOCK_NB unless `wait`. The kernel releases the lock when the last descriptor of this open

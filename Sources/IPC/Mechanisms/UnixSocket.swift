@@ -6,9 +6,9 @@ import SystemCalls
 /// - Opening: socketpair(2) makes both ends of a channel without a name. With a path, the receiver makes a socket(2),
 ///   binds it with bind(2) to a file, which fchmod(2) gives mode 0600, and listens; a thread accepts (accept4(2)) and
 ///   tells the receiver through an eventfd(2). Receivers that make a file take turns: flock(2) on a file beside it, which
-///   is removed at once; a connect(2) tells whether a process still listens behind an old file. A sender connects with
-///   connect(2). Each process asks for its peer's user with getsockopt(2), SO_PEERCRED; the acceptor then sends a
-///   greeting, which lets the sender in.
+///   is removed at once, or with the receiver if a process was killed in between; a connect(2) tells whether a process
+///   still listens behind an old file. A sender connects with connect(2). Each process asks for its peer's user with
+///   getsockopt(2), SO_PEERCRED; the acceptor then sends a greeting, which lets the sender in.
 /// - Sending: sendmsg(2) with MSG_NOSIGNAL sends header and message in one call, MSG_DONTWAIT where it must not
 ///   block. A packet of up to 64 KiB goes whole; a larger message goes in fragments. `?capacity=` is SO_SNDBUF, of
 ///   which one packet takes at most half.

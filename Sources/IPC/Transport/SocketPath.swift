@@ -9,15 +9,15 @@ enum SocketPath {
   /// Binds and listens at a path, in the place of a file that no process listens behind any more: bind(2), listen(2).
   ///
   /// Two receivers that both find a dead one's file must not remove each other's: they take turns, with flock(2) on a file
-  /// beside it, which only this user can open, and which is removed at once. Not on the folder, which others can lock too.
+  /// beside it, which only this user can open, and which is removed at once; one that a killed process has left goes with the
+  /// path's receiver. Not on the folder, which others can lock too.
   /// - Returns: the file's inode.
   static func listen(_ socket: borrowing Descriptor, at path: String) throws(SystemError) -> UInt64? {
     let lockPath = path + lockSuffix
     switch try lock(lockPath, for: path) {
     case .some(let lock):
-      defer { try? Files.unlink(lockPath) }
+      defer { if let mine = try? Files.fstat(lock), isLock(mine) { try? Files.unlink(lockPath) } }
       try bind(socket, replacing: path)
-      withExtendedLifetime(lock) {}
     case .none: try Sockets.bind(socket, path: path)
     }
     try Sockets.listen(socket)
@@ -69,6 +69,23 @@ enum SocketPath {
   /// Removes the file, if it is still the one with this inode.
   static func remove(_ path: String, _ inode: UInt64?) {
     if let inode, (try? Files.stat(path))?.inode == inode { try? Files.unlink(path) }
+    removeLock(path + lockSuffix)
+  }
+
+  /// Removes the lock's file that a process which was killed while it opened the path has left.
+  private static func removeLock(_ lockPath: String) {
+    guard let found = try? Files.stat(lockPath), isLock(found),
+      let file = try? Files.open(lockPath, .readWrite, nonblocking: true),
+      let mine = try? Files.fstat(file), isLock(mine), (try? Files.flock(file, wait: false)) == true,
+      // Nobody had it: a process that has opened it by now finds that its name is gone, and makes another.
+      (try? Files.stat(lockPath))?.inode == mine.inode
+    else { return }
+    try? Files.unlink(lockPath)
+  }
+
+  /// Whether this can be the lock's file: nothing is ever written into that. With content it is another program's.
+  private static func isLock(_ status: Files.Status) -> Bool {
+    status.kind == .regular && status.owner == CurrentProcess.user && status.bytes == 0
   }
 
   /// Connects to the socket at a path: connect(2). Never waits.

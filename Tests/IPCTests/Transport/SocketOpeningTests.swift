@@ -96,6 +96,41 @@ extension AllTests {
       receiver.close()
     }
 
+    @Test("what a killed process leaves beside a path in use goes with that receiver", arguments: paths)
+    func leftBesideAReceiver(_ mechanism: String) throws {
+      let path = Workspace.path()
+      var receiver = try ByteReceiver(at: "\(mechanism):\(path)")
+      do { _ = try Files.open(path + ".lock", .write, create: true) }
+      receiver.close()
+      #expect(throws: SystemError.self) { try Files.stat(path + ".lock") }
+    }
+
+    @Test("a lock's file that a process has locked stays", arguments: paths)
+    func lockedFile(_ mechanism: String) throws {
+      let path = Workspace.path()
+      defer { try? Files.unlink(path + ".lock") }
+      var receiver = try ByteReceiver(at: "\(mechanism):\(path)")
+      let lock = try Files.open(path + ".lock", .readWrite, create: true)
+      #expect(try Files.flock(lock, wait: false))
+      receiver.close()
+      #expect(try Files.stat(path + ".lock").inode == Files.fstat(lock).inode)
+      withExtendedLifetime(lock) {}
+    }
+
+    @Test("a file with content is another program's, and stays", arguments: paths)
+    func othersContent(_ mechanism: String) throws {
+      let path = Workspace.path()
+      defer { try? Files.unlink(path + ".lock") }
+      do {
+        let file = try Files.open(path + ".lock", .write, create: true)
+        #expect(unsafe Glibc.write(file.raw, "4711\n", 5) == 5)
+      }
+      var receiver = try ByteReceiver(at: "\(mechanism):\(path)")
+      #expect(try Files.readText(path + ".lock") == "4711\n")
+      receiver.close()
+      #expect(try Files.readText(path + ".lock") == "4711\n")
+    }
+
     @Test("of several processes that find a dead receiver's file, one gets it", arguments: paths)
     func severalSuccessors(_ mechanism: String) throws {
       let path = Workspace.path()

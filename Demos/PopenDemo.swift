@@ -15,6 +15,9 @@ enum PopenDemo: Demo {
     say("parent", "end of file: the command has closed its output")
     lines.close()
 
+    var path = try Receiver<String>(at: "popen:command -v sort")
+    guard try path.next() != nil else { throw NoCommand(name: "sort(1)") }
+    path.close()
     var words = try Sender<String>(to: "popen:sort")
     say("parent", "started sort(1), with its standard input as a pipe; sends cherry, apple, banana")
     for word in ["cherry", "apple", "banana"] { try words.send(word) }
@@ -26,4 +29,9 @@ enum PopenDemo: Demo {
     say(
       "parent", "sh -c 'exit 3' prints nothing: next() gives \(try nothing.next() ?? "nil"), the end of file")
   }
+}
+
+private struct NoCommand: Error, CustomStringConvertible {
+  let name: String
+  var description: String { "the shell finds no \(name): add its directory to PATH" }
 }

@@ -133,7 +133,7 @@ enum QueueDemo: Demo {
 
   /// The line of `ipcs -q` about this queue; where ipcs(1) isn't installed, that of /proc/sysvipc/msg, which ipcs reads.
   private static func listing(_ id: Int32) throws -> String {
-    var lines = try Receiver<String>(at: "popen:LC_ALL=C ipcs -q 2>/dev/null || cat /proc/sysvipc/msg")
+    var lines = try Receiver<String>(at: "popen:exec 2>/dev/null; LC_ALL=C ipcs -q || cat /proc/sysvipc/msg")
     var heading: [Substring] = []
     while let line = try lines.next() {
       let fields = line.split(separator: " ")

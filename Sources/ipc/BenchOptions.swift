@@ -13,7 +13,7 @@ struct BenchOptions {
   let earlier: BenchmarkReport?
 
   init(_ arguments: inout Arguments) throws {
-    let chosenMechanisms = try arguments.mechanisms()
+    let chosenMechanisms = try arguments.mechanisms(offering: { !$0.traits.peerIsCommand })
     let chosenSizes = try arguments.value("--size")
     let chosenWaits = try arguments.value("--wait")
     let chosenModes = try arguments.value("--mode")

@@ -14,7 +14,8 @@ enum Terminal {
   /// The errno of the first write to standard output that failed; 0: none has.
   private static let outputError = Atomic<Int32>(0)
 
-  /// How text for a person has to look: as wide as COLUMNS says, or the terminal is; in ASCII where the locale has no UTF-8
+  /// How text for a person has to look: as wide as COLUMNS says, or the terminal is, and at least 40 columns; in
+  /// ASCII where the locale has no UTF-8
   /// (locale(7)).
   static let layout: TextLayout = {
     let locale =
@@ -24,9 +25,14 @@ enum Terminal {
   }()
 
   private static var width: Int? {
-    if let columns = Processes.variable("COLUMNS").flatMap({ Int($0) }), columns > 0 { return columns }
-    return width(of: 1)
+    if let columns = Processes.variable("COLUMNS").flatMap({ Int($0) }), columns > 0 {
+      return max(columns, leastWidth)
+    }
+    return width(of: 1).map { max($0, leastWidth) }
   }
+
+  /// Nothing is narrower: where a line has room for a word or two, a terminal that breaks the line itself shows more.
+  private static let leastWidth = 40
 
   /// The columns of the terminal that a descriptor is; nil if it is none.
   private static func width(of descriptor: Int32) -> Int? {

@@ -17,6 +17,9 @@ extension AllCommandTests {
       ("latency --mechanism pipe,pigeon", "pigeon"),
       ("latency --mechanism=", "mechanism"),
       ("latency --mechanism popen", "popen"),
+      // No command is measured: it isn't offered.
+      ("latency --mechanism popem", "unknown mechanism \"popem\": choose from"),
+      ("latency --mechanism pigeon", "signal, memfd, all"),
       ("latency --size 17M", "17 MiB"),
       ("latency --size x", "--size x"),
       ("latency --size 64,", "--size"),

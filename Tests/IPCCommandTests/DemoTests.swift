@@ -266,5 +266,13 @@ extension AllCommandTests {
       default: #expect(throws: ChannelError.self) { _ = try SemaphoreSet.open(id: #require(Int32(name))) }
       }
     }
+
+    @Test("a command that a demo needs and that isn't there is one clear error") func aMissingCommand() throws
+    {
+      let result = try Tool(["demo", "popen"], environment: ["PATH": ""]).wait()
+      #expect(result.code == 1)
+      #expect(result.errorLines.count == 1 && result.errors.contains("sort(1)"), "\(result.errors)")
+      #expect(try Tool(["demo", "queue"], environment: ["PATH": ""]).wait().errors.isEmpty)
+    }
   }
 }

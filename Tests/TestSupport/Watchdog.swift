@@ -9,7 +9,7 @@ package import Testing
 /// One test at a time: the suites are serialized.
 package enum Watchdog {
   /// How long a test may take, in seconds. A sanitizer makes each several times slower.
-  static let usualLimit: UInt64 = Processes.variable("IPC_SANITIZE") == nil ? 90 : 450
+  static let usualLimit: UInt64 = Sanitizer.isOn ? 450 : 90
   /// How long a cancelled test may take to end, in seconds.
   private static let grace: UInt64 = 10
   private static let second: UInt64 = 1_000_000_000

@@ -11,7 +11,7 @@ extension AllTests {
   ///
   /// Each mechanism runs in every form that it has, with two ways to wait and with its options, and both in the process
   /// that makes the channel and in one that joins it.
-  @Suite(.guarded, .enabled(if: StraceRun.isEnabled, "strace isn't installed"))
+  @Suite(.guarded, .enabled(if: StraceRun.isEnabled, "strace isn't installed, or a sanitizer is in the way"))
   struct SystemCallTraitsTests {
     private static let phases = ["open", "send", "receive", "wait", "close"]
 

@@ -44,7 +44,9 @@ extension AllTests {
       #expect(output.contains("kernel.sem") && output.hasSuffix("exit 0\n"), "\(output)")
     }
 
-    @Test("without /proc, what needs it says so, and the rest works", hasNamespaces)
+    @Test(
+      "without /proc, what needs it says so, and the rest works", hasNamespaces,
+      .enabled(if: !Sanitizer.isOn, "a sanitizer needs /proc"))
     func withoutProc() throws {
       // Swift finds a program's arguments in /proc too: the orders come over a channel.
       let peer = try PeerProcess(shell: "exec unshare -m sh -c 'umount -l /proc && exec \"$0\"' \"$0\"")

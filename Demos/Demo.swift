@@ -66,8 +66,28 @@ func cleaningUp(_ clean: @escaping @Sendable () -> Void, _ body: () throws -> Vo
       clean()
     }
   }
-  try Interruption.start()
+  if !DemoSignals.areHandled { try Interruption.start() }
   try body()
+}
+
+/// For a program that handles signals itself.
+package enum DemoSignals {
+  private static let handled = Atomic<Bool>(false)
+
+  /// Whether it does, and calls ``end(_:)``.
+  package static var areHandled: Bool {
+    get { handled.load(ordering: .acquiring) }
+    set { handled.store(newValue, ordering: .releasing) }
+  }
+
+  /// Calls what ``cleaningUp(_:_:)`` has to, and then ends the process.
+  package static func end(_ exit: () -> Never) -> Never {
+    // The lock is kept: the main thread doesn't go on.
+    Interruption.cleanup.withLock { cleanup in
+      cleanup?()
+      exit()
+    }
+  }
 }
 
 /// The handler of ``cleaningUp(_:_:)``.

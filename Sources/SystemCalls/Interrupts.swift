@@ -35,29 +35,15 @@ package enum Interrupts {
         var set = signals()
         var signal: Int32 = 0
         while unsafe sigwait(&set, &signal) == 0 {
-          // Under the lock: whoever sets another handler, or releases the signals, goes on when this one has returned.
-          let isHandled = handler.withLock { handler in
-            handler?(signal)
-            return handler != nil
-          }
-          // Released meanwhile: it is for the others.
-          if !isHandled {
-            kill(getpid(), signal)
-            return
-          }
+          // Under the lock: whoever sets another handler goes on when this one has returned.
+          handler.withLock { $0?(signal) }
         }
       }
     } catch {
-      release()
+      // The signals keep the action that they had.
+      handler.withLock { $0 = nil }
+      unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)
       throw error
     }
-  }
-
-  /// The calling thread, and those that it starts, get the signals again, with the action that they had. Call it on the thread
-  /// that called ``handle(_:)`` first.
-  package static func release() {
-    handler.withLock { $0 = nil }
-    var set = signals()
-    unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)
   }
 }

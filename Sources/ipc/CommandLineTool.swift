@@ -24,6 +24,7 @@ enum CommandLineTool {
       return code { try process.runQuietly(Array(list.dropFirst())) }
     }
     Interruption.begin()
+    defer { Interruption.removeLeftovers() }
     return code {
       try dispatch(list)
       try Terminal.checkOutput()

@@ -38,16 +38,12 @@ enum DemoCommand: Command {
       throw Failure.call("demo: give a demo's name, --all or --json, only one of them")
     }
     if json { return try JSONOutput.print(DemoCatalogue.all.map { Row(name: $0.name, summary: $0.summary) }) }
-    if runsAll {
-      Interruption.release()
-      return try run(DemoCatalogue.all)
-    }
+    Interruption.cleanUpDemos()
+    if runsAll { return try run(DemoCatalogue.all) }
     guard !words.isEmpty else {
       Terminal.note("ipc demo NAME runs one of these:\n\n\(list)")
       throw Failure(kind: .call, message: "")
     }
-    // A demo handles signals itself, as the program of its own that it can be.
-    Interruption.release()
     // All of them are known before the first one runs.
     let demos = try words.map { try demo(named: $0) }
     if demos.count == 1 { try demos[0].run() } else { try run(demos) }

@@ -1,3 +1,4 @@
+import Demos
 import IPC
 import Synchronization
 import SystemCalls
@@ -34,13 +35,34 @@ enum Interruption {
     }
   }
 
-  /// From now on signals do what they did before ``begin()``: what comes next handles them itself.
-  static func release() { Interrupts.release() }
+  /// From now on a signal also removes what the demo has made that runs. Where no thread can be started, a demo handles signals
+  /// itself, as the program of its own that it can be.
+  static func cleanUpDemos() {
+    guard (try? Interrupts.handle({ signal in DemoSignals.end { end(signal) } })) != nil else { return }
+    DemoSignals.areHandled = true
+  }
+
+  private static let removing = Mutex(())
+  /// How long a process that was killed may take to die, in nanoseconds.
+  private static let dyingTime: UInt64 = 100_000_000
+
+  /// After a signal: removes what processes have left that this one has killed because of it.
+  static func removeLeftovers() {
+    guard first.load(ordering: .acquiring) != 0 else { return }
+    // Under the lock: a second signal ends the process when this has returned.
+    removing.withLock { _ in
+      Leftovers.remove()
+      guard Processes.hasJustKilled else { return }
+      Clock.sleep(nanoseconds: dyingTime)
+      Leftovers.remove()
+    }
+  }
 
   /// Ends the process at once, but for what would outlive it.
   private static func end(_ signal: Int32) -> Never {
     Terminal.endProgress()
     ResourceCleaner.removeAll()
+    removeLeftovers()
     Processes.exitNow(Processes.exitCode(ofSignal: signal))
   }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import IPC
+import SystemCalls
 import TestSupport
 import Testing
 
@@ -273,6 +274,26 @@ extension AllCommandTests {
       #expect(result.code == 1)
       #expect(result.errorLines.count == 1 && result.errors.contains("sort(1)"), "\(result.errors)")
       #expect(try Tool(["demo", "queue"], environment: ["PATH": ""]).wait().errors.isEmpty)
+    }
+
+    /// Demos whose channels nothing but the tool removes. Twice, since a second signal must not cut the first one short.
+    @Test(arguments: ["processes", "actors"], [SIGINT, SIGTERM])
+    func aSignalLeavesNoChannelBehind(_ demo: String, _ signal: Int32) throws {
+      let before = SystemSnapshot.systemVObjects()
+      for milliseconds in [0, 20, 40, 60] {
+        let tool = try Tool(["demo", demo])
+        let deadline = TestDeadline(seconds: 30)
+        #expect(deadline.reached { !tool.output.isEmpty || !tool.isRunning })
+        Clock.sleep(nanoseconds: UInt64(milliseconds) * 1_000_000)
+        tool.signal(signal)
+        tool.signal(signal)
+        let result = tool.wait()
+        #expect(result.code == Int32(128) + signal || result.code == 0, "\(result)")
+        #expect(result.errors.isEmpty, "\(result.errors)")
+        #expect(eventually { before.isSuperset(of: SystemSnapshot.systemVObjects()) })
+        let left = (try? Files.names(in: tool.records)) ?? []
+        #expect(left.isEmpty)
+      }
     }
   }
 }

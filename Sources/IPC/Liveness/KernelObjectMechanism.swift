@@ -30,6 +30,10 @@ extension KernelObjectMechanism {
 
   static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
     ResourceCleaner.prepare()
+    return try ResourceCleaner.making { () throws(ChannelError) in try make(options) }
+  }
+
+  private static func make(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
     let entry = AnonymousEntry.begin(mechanism)
     do throws(ChannelError) {
       let key = entry?.key ?? SystemVObject.newKey()
@@ -78,6 +82,10 @@ extension KernelObjectMechanism {
   }
 
   static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
+    try ResourceCleaner.making { () throws(ChannelError) in try join(address) }
+  }
+
+  private static func join(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
     let options = address.options
     let (entry, liveness) = try RegistryEntry.joinReceiving(
       mechanism, address.target, sharesReceiving: sharesReceiving(options), type: options.messageType

@@ -92,10 +92,12 @@ final class KernelObjectOwner: Sendable {
   /// - Returns: what is kept until the child has ended: the ids, and the memory, which a child can attach only while a
   ///   process has it.
   func finishTransfer() -> AnyObject? {
+    let isKept = attachments != nil || KernelObjects.outliveProcess(ids.map(\.key))
+    // Registered before this one is forgotten: a signal may end the process between the two.
+    let passed = isKept ? PassedObjects(liveness, ids, attachments) : nil
     ResourceCleaner.forget(self)
     liveness.releaseToChild()
-    guard attachments != nil || KernelObjects.outliveProcess(ids.map(\.key)) else { return nil }
-    return PassedObjects(liveness, ids, attachments)
+    return passed
   }
 
   /// Looks once more whether an endpoint is left. Returns false if other processes have the channel.

@@ -5,13 +5,18 @@ import SystemCalls
 /// a semaphore, shared memory), and of the children of a worker pool. It sleeps in epoll_wait(2) until the kernel hangs up a
 /// liveness pipe, and costs nothing meanwhile. The first liveness pipe starts it.
 final class PeerMonitor: Sendable {
+  private struct Watch {
+    let gone: @Sendable () -> Void
+    let endsProcess: Bool
+  }
+
   private struct State {
     var next: UInt64 = 1
-    var watched: [UInt64: @Sendable () -> Void] = [:]
+    var watched: [UInt64: Watch] = [:]
   }
 
   private let epoll: Epoll
-  // Held while a callback runs: after unwatch() returns, none runs any more.
+  // Held while a callback runs, but for one that ends the process: after unwatch() returns, none runs any more.
   private let state = Locked(State())
 
   private static let shared = Locked<PeerMonitor?>(nil)
@@ -31,13 +36,17 @@ final class PeerMonitor: Sendable {
 
   /// Calls `gone` once, on the monitor's thread, when the descriptor hangs up, or, of a pipe's write end, when it has no
   /// reader any more.
-  static func watch(_ descriptor: Int32, _ gone: @escaping @Sendable () -> Void) throws(SystemError) -> UInt64
-  {
+  ///
+  /// - Parameter endsProcess: whether the call ends the process. It may wait for threads that open endpoints, which watch, or
+  ///   close them.
+  static func watch(
+    _ descriptor: Int32, endsProcess: Bool = false, _ gone: @escaping @Sendable () -> Void
+  ) throws(SystemError) -> UInt64 {
     let monitor = try started()
     let token = monitor.state.withLock { state in
       let token = state.next
       state.next += 1
-      state.watched[token] = gone
+      state.watched[token] = Watch(gone: gone, endsProcess: endsProcess)
       return token
     }
     do throws(SystemError) {
@@ -59,10 +68,13 @@ final class PeerMonitor: Sendable {
     while true {
       guard let events = try? epoll.wait(milliseconds: nil) else { return }
       for event in events {
-        state.withLock { state in
-          guard let gone = state.watched.removeValue(forKey: event.token) else { return }
-          gone()
+        let last = state.withLock { state -> Watch? in
+          guard let watch = state.watched.removeValue(forKey: event.token) else { return nil }
+          if watch.endsProcess { return watch }
+          watch.gone()
+          return nil
         }
+        last?.gone()
       }
     }
   }

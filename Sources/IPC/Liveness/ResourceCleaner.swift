@@ -104,8 +104,45 @@ package enum ResourceCleaner {
     if let key = KernelObjects.key(ids), key != 0 { AnonymousEntry.remove(key) }
   }
 
-  /// Removes the objects of every endpoint that is open.
+  // MARK: The end of the process
+
+  /// Threads that make a channel, whose objects no endpoint has yet.
+  private struct Makers {
+    var count = 0
+    /// The thread that ends the process: no other makes a channel any more.
+    var ending: pthread_t?
+  }
+
+  private static let makers = Locked(Makers())
+  /// How long the end of the process waits for them, in nanoseconds. They take microseconds, unless another process has the lock
+  /// of a name.
+  private static let makingTime: UInt64 = 1_000_000_000
+
+  /// Makes a channel, until its endpoints are open. Once the process has begun to end, the thread waits here: nothing would
+  /// remove what it made.
+  static func making<Result>(
+    _ make: () throws(ChannelError) -> Result
+  ) throws(ChannelError) -> Result {
+    let isOver = makers.withLock { makers in
+      let isOver = makers.ending.map { $0 != pthread_self() } ?? false
+      if !isOver { makers.count += 1 }
+      return isOver
+    }
+    while isOver { Clock.sleep(nanoseconds: makingTime) }
+    _ = looksAtExit
+    defer { makers.withLock { $0.count -= 1 } }
+    return try make()
+  }
+
+  private static func endMaking() {
+    makers.withLock { $0.ending = pthread_self() }
+    let deadline = Clock.now() + makingTime
+    while makers.withLock({ $0.count > 0 }), Clock.now() < deadline { Clock.sleep(nanoseconds: lookInterval) }
+  }
+
+  /// Removes the objects of every endpoint that is open or about to be. Call it where the process ends.
   package static func removeAll() {
+    endMaking()
     // Under the lock: a thread that ends the process when this seems to be done waits until it is.
     state.withLock { state in
       for entry in state.open.values { remove(entry.ids) }
@@ -123,6 +160,7 @@ package enum ResourceCleaner {
   ///
   /// - Parameter parent: the parent that passed endpoints to this process, if it is dying or dead: this waits for it.
   static func leave(_ parent: Int32?) {
+    endMaking()
     // They stay in the list: another thread that does the same may end the process before this one has finished.
     var left = state.withLock { Array($0.open.values) + $0.closed }
     let wait = parent != nil ? dyingTime : Processes.hasJustKilled ? killedTime : 0

@@ -46,8 +46,12 @@ enum FIFOMechanism: MechanismImplementation {
   // MARK: Opening
 
   static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
-    let name = TemporaryFIFO.newName()
     _ = Leftovers.areRemoved
+    return try ResourceCleaner.making { () throws(ChannelError) in try make(options) }
+  }
+
+  private static func make(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
+    let name = TemporaryFIFO.newName()
     // Until the FIFO has no name any more.
     let entry = AnonymousEntry.begin(mechanism, [KernelObjects.fifoName: name])
     defer { entry?.remove() }

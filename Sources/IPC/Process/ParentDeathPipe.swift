@@ -24,7 +24,7 @@ enum ParentDeathPipe {
     Inheritance.registerUntaken()
     let parent = Processes.parent
     watchedParent.store(parent, ordering: .relaxed)
-    let watch = try? PeerMonitor.watch(number) {
+    let watch = try? PeerMonitor.watch(number, endsProcess: true) {
       // The parent is gone, and with it whatever used what this process makes. Objects that would outlive this process
       // go, and then it does, wherever it is.
       ResourceCleaner.leave(parent)

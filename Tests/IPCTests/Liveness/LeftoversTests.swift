@@ -1,8 +1,9 @@
 import Glibc
-import IPC
 import SystemCalls
 import TestSupport
 import Testing
+
+@testable import IPC
 
 extension AllTests {
   /// What killed processes leave, the next program removes.
@@ -73,6 +74,63 @@ extension AllTests {
       #expect(((try? Files.names(in: records)) ?? []) == [])
       #expect((try? Files.names(in: "/dev/mqueue")) == queues)
       #expect(Self.fifos.isSubset(of: files))
+    }
+
+    /// As a second Ctrl-C ends a command, or the death of a worker's parent the worker, while another thread makes channels.
+    @Test(
+      "a process that ends while it makes a channel leaves nothing",
+      arguments: ["queue", "semaphore", "memory", "posix-queue", "fifo"], [false, true])
+    func endedWhileItOpens(name: String, byExit: Bool) async throws {
+      let records = Workspace.records
+      let before = SystemSnapshot.systemVObjects()
+      let files = Self.fifos
+      let queues = try? Files.names(in: "/dev/mqueue")
+      for step in 0..<20 {
+        Watchdog.at("\(name), end \(step)")
+        await #expect(processExitsWith: .exitCode(7)) {
+          [name = name as String, step = step as Int, byExit = byExit as Bool] in
+          alarm(60)
+          let (made, more) = (Notes(), Notes())
+          let work = BackgroundWork {
+            while true {
+              let channel = try Self.channel(name)
+              (made.numbers.isEmpty ? made : more).add(1)
+              withExtendedLifetime(channel) {}
+            }
+          }
+          while made.numbers.isEmpty { Clock.sleep(nanoseconds: 100_000) }
+          Clock.sleep(nanoseconds: UInt64(step) * 11_000)
+          if byExit { exit(7) }
+          ResourceCleaner.removeAll()
+          withExtendedLifetime(work) {}
+          _exit(7)
+        }
+      }
+      #expect(SystemSnapshot.systemVObjects().subtracting(before) == [])
+      #expect(((try? Files.names(in: records)) ?? []) == [])
+      #expect((try? Files.names(in: "/dev/mqueue")) == queues)
+      #expect(Self.fifos.isSubset(of: files))
+    }
+
+    @Test(
+      "a child that makes a channel while its parent dies leaves nothing",
+      arguments: ["queue", "semaphore", "memory"])
+    func parentDiesWhileItOpens(name: String) async throws {
+      let records = Workspace.records
+      let before = SystemSnapshot.systemVObjects()
+      for step in 0..<20 {
+        Watchdog.at("\(name), death \(step)")
+        await #expect(processExitsWith: .signal(SIGKILL)) { [name = name as String, step = step as Int] in
+          alarm(60)
+          let peer = try PeerProcess()
+          try peer.must("make \(name)")
+          for _ in 0..<200 { try peer.order("make \(name)") }
+          Clock.sleep(nanoseconds: UInt64(step) * 23_000)
+          kill(getpid(), SIGKILL)
+        }
+      }
+      #expect(comesTrue { SystemSnapshot.systemVObjects().isSubset(of: before) })
+      #expect(comesTrue { ((try? Files.names(in: records)) ?? []).isEmpty })
     }
 
     private static var fifos: Set<String> {

@@ -111,8 +111,12 @@ enum POSIXQueueMechanism: MechanismImplementation {
   private static func newName() -> String { "/swift-ipc-\(UInt64.random(in: 0 ... .max))" }
 
   static func pair(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
-    let name = newName()
     ResourceCleaner.prepare()
+    return try ResourceCleaner.making { () throws(ChannelError) in try make(options) }
+  }
+
+  private static func make(_ options: ChannelOptions) throws(ChannelError) -> TransportPair {
+    let name = newName()
     // Until the queue has no name any more.
     let entry = AnonymousEntry.begin(mechanism, [KernelObjects.queueName: name])
     defer { entry?.remove() }
@@ -135,6 +139,10 @@ enum POSIXQueueMechanism: MechanismImplementation {
   }
 
   static func openReceiver(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
+    try ResourceCleaner.making { () throws(ChannelError) in try join(address) }
+  }
+
+  private static func join(_ address: Address) throws(ChannelError) -> any ReceiverTransport {
     let name = newName()
     let (entry, liveness) = try RegistryEntry.joinReceiving(
       mechanism, address.target, sharesReceiving: false, type: address.options.messageType,

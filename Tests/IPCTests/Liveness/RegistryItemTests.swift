@@ -5,9 +5,6 @@ import Testing
 
 @testable import IPC
 
-/// An entry's file, with the number of an IPC namespace that isn't the machine's own.
-private func file(_ name: String) -> String { name + (IPCNamespace.current.map { "@\($0)" } ?? "") }
-
 extension AllTests {
   /// What lies in the registry, as `ipc list` and `ipc clean` see it.
   @Suite struct RegistryItemTests {
@@ -35,18 +32,20 @@ extension AllTests {
 
     @Test("a user's files in a directory that becomes the registry's are never removed")
     func filesOfOthers() throws {
-      let kept = ["notes", "memory.txt", file("queue.letter"), "swift-ipc.txt", file("anonymous.x")]
+      let kept = [
+        "notes", "memory.txt", directory.file("queue.letter"), "swift-ipc.txt", directory.file("anonymous.x"),
+      ]
       for name in kept { try write(name, "dear reader\n") }
       try write("notes.txt", "swift-ipc 2\nrun a\n")
-      try write(file("queue.torn"), "")
-      #expect(Leftovers.remove().map(\.path) == [directory.path + "/" + file("queue.torn")])
+      try write(directory.file("queue.torn"), "")
+      #expect(Leftovers.remove().map(\.path) == [directory.path(of: "queue.torn")])
       #expect(directory.names() == (kept + ["notes.txt"]).sorted())
       for item in try RegistryItem.all() { #expect(item.state == .notOurs || !item.name.contains("letter")) }
     }
 
     @Test("FIFOs whose entry is gone are removed, unless a process holds one")
     func orphans() throws {
-      let path = directory.path + "/" + file("queue.jobs")
+      let path = directory.path(of: "queue.jobs")
       try Files.mkfifo(path + ".senders")
       try Files.mkfifo(path + ".receivers")
       do {
@@ -61,7 +60,7 @@ extension AllTests {
       let item = try #require(try RegistryItem.all().first)
       #expect(item.state == .unused && item.name == "queue:jobs")
       #expect(try Leftovers.remove(item, dryRun: true) != nil)
-      #expect(directory.names().contains(file("queue.jobs") + ".senders"))
+      #expect(directory.names().contains(directory.file("queue.jobs") + ".senders"))
       #expect(try Leftovers.remove(item, dryRun: false) != nil)
       #expect(directory.names() == [])
       #expect(try Leftovers.remove(item, dryRun: false) == nil)
@@ -69,10 +68,10 @@ extension AllTests {
 
     @Test("a directory that isn't this user's alone isn't read, and nothing is removed from it")
     func sharedDirectory() throws {
-      try write(file("queue.torn"), "")
+      try write(directory.file("queue.torn"), "")
       unsafe chmod(directory.path, 0o777)
       #expect(Leftovers.remove().isEmpty)
-      #expect(directory.names() == [file("queue.torn")])
+      #expect(directory.names() == [directory.file("queue.torn")])
       var found: ChannelError.Code?
       do throws(ChannelError) { _ = try RegistryItem.all() } catch { found = error.code }
       #expect(found == .notAllowed)

@@ -70,6 +70,11 @@ func cleaningUp(_ clean: @escaping @Sendable () -> Void, _ body: () throws -> Vo
   try body()
 }
 
+/// Calls `body`, which a signal doesn't end in the middle: it makes what would outlive the process, and sees to its removal.
+func uninterrupted<Result: ~Copyable & Sendable>(_ body: () throws -> Result) rethrows -> Result {
+  try Interruption.cleanup.withLock { _ in try body() }
+}
+
 /// For a program that handles signals itself.
 package enum DemoSignals {
   private static let handled = Atomic<Bool>(false)

@@ -18,10 +18,13 @@ enum MemoryDemo: Demo {
   private static let looks = 2_000_000
 
   static func run() throws {
-    let memory = try SharedMemory.create(words: Word.count)
-    // Marked for removal: the kernel removes it with the last process that has it attached.
-    // Linux lets the child attach it until then.
-    try memory.remove()
+    let memory = try uninterrupted {
+      let memory = try SharedMemory.create(words: Word.count)
+      // Marked for removal: the kernel removes it with the last process that has it attached.
+      // Linux lets the child attach it until then.
+      try memory.remove()
+      return memory
+    }
     var child = try ChildProcess.spawn(arguments: arguments("\(memory.id)"))
     say(
       "reader",

@@ -12,11 +12,16 @@ enum POSIXSemaphoreDemo: Demo {
   private static let pageBytes = 4096
 
   static func run() throws {
-    let id = shmget(IPC_PRIVATE, pageBytes, 0o600)
-    guard id >= 0, let semaphore = unsafe attach(id) else { return say("parent", "no shared memory") }
-    // Marked for removal: the kernel removes it with the last process that has it attached, and Linux lets the children
-    // attach it until then.
-    _ = shmctl(id, IPC_RMID, nil)
+    var attached: UnsafeMutablePointer<sem_t>?
+    let id = uninterrupted {
+      let id = shmget(IPC_PRIVATE, pageBytes, 0o600)
+      unsafe attached = attach(id)
+      // Marked for removal: the kernel removes it with the last process that has it attached, and Linux lets the children
+      // attach it until then.
+      _ = shmctl(id, IPC_RMID, nil)
+      return id
+    }
+    guard let semaphore = unsafe attached else { return say("parent", "no shared memory") }
     unsafe sem_init(semaphore, 1, 0)
     say(
       "parent", "sem_init(3) made a semaphore with the value 0 in segment \(id), which both processes attach")

@@ -63,9 +63,12 @@ enum SemaphoreDemo: Demo {
   }
 
   private static func count(_ set: borrowing SemaphoreSet) throws {
-    let memory = try SharedMemory.create(words: Word.count)
-    // Marked for removal: the kernel removes it with the last process that has it attached.
-    try memory.remove()
+    let memory = try uninterrupted {
+      let memory = try SharedMemory.create(words: Word.count)
+      // Marked for removal: the kernel removes it with the last process that has it attached.
+      try memory.remove()
+      return memory
+    }
     var child = try ChildProcess.spawn(arguments: arguments("add-\(set.id)-\(memory.id)"))
     try set.wait(Index.ready, within: limit)
     let what = "two processes added 1 in shared memory, \(additions) times each"

@@ -42,7 +42,7 @@ enum Interruption {
     DemoSignals.areHandled = true
   }
 
-  private static let removing = Mutex(())
+  private static let removing = Locked(())
   /// How long a process that was killed may take to die, in nanoseconds.
   private static let dyingTime: UInt64 = 100_000_000
 

@@ -6,7 +6,7 @@ import Testing
 
 extension AllTests {
   /// What waiting costs.
-  @Suite(.warmAsync, .guarded) struct AsyncIdleTests {
+  @Suite(.warmAsync, .guarded, Sanitizer.isOff) struct AsyncIdleTests {
     /// The CPU time of this process while `body` runs, as a share of the elapsed time.
     private nonisolated(nonsending) func share(_ body: () async throws -> Void) async throws -> Double {
       let before = Processes.getrusage()

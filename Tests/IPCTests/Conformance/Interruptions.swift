@@ -8,7 +8,7 @@ import Testing
 extension AllTests {
   /// Clauses 5 and 6 in a process whose calls a timer interrupts all the time: a deadline is an instant, and a death is
   /// reported.
-  @Suite(.guarded) struct Interruptions {
+  @Suite(.guarded, Sanitizer.isOff) struct Interruptions {
     /// Signals that come more often than any wait of the library looks by itself.
     private static let timers = ["timer 20000 restart", "timer 20000 plain"]
     /// In microseconds. The deadline is 300 ms; what each signal stretched would last for ever.

@@ -6,7 +6,7 @@ import Testing
 
 extension AllTests {
   /// Beside the contract: what a wait costs.
-  @Suite(.guarded) struct Waiting {
+  @Suite(.guarded, Sanitizer.isOff) struct Waiting {
     /// A wait uses no CPU, with or without a deadline, for a message or for room.
     @Test(arguments: Subject.all.filter { $0.options.wait != .spin })
     func waitingUsesNoCPU(_ subject: Subject) throws {

@@ -106,7 +106,7 @@ sanitize-address: toolchain
 
 sanitize-thread: toolchain
 	@IPC_SANITIZE=thread $(SWIFT) build --build-tests --sanitize=thread --disable-xctest --scratch-path $(THREAD)
-	@IPC_SANITIZE=thread TSAN_OPTIONS=halt_on_error=0 $(SWIFT) test --skip-build --sanitize=thread --disable-xctest \
+	@IPC_SANITIZE=thread TSAN_OPTIONS="suppressions=$(CURDIR)/Tests/thread.suppressions" $(SWIFT) test --skip-build --sanitize=thread --disable-xctest \
 	  --scratch-path $(THREAD) --no-parallel --filter '^IPC(Workers)?Tests\.'
 
 lint: toolchain

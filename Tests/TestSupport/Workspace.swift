@@ -61,6 +61,7 @@ package enum Workspace {
   /// Everything that the library and the runtime make once per process, made: no test's own leak.
   package static let warm: Bool = {
     _ = directory
+    Sanitizer.startSymbolizer()
     do {
       // The liveness monitor, SIGPIPE's disposition, the locale and resolver files of the C library.
       _ = try ByteChannel(over: .memory)

@@ -35,7 +35,7 @@ package enum Interrupts {
         var set = signals()
         var signal: Int32 = 0
         while unsafe sigwait(&set, &signal) == 0 {
-          // Under the lock: whoever sets another handler goes on when this one has returned.
+          // Under the lock: a call that sets another handler waits until this one has returned.
           handler.withLock { $0?(signal) }
         }
       }

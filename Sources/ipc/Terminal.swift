@@ -14,9 +14,8 @@ enum Terminal {
   /// The errno of the first write to standard output that failed; 0: none has.
   private static let outputError = Atomic<Int32>(0)
 
-  /// How text for a person has to look: as wide as COLUMNS says, or the terminal is, and at least 40 columns; in
-  /// ASCII where the locale has no UTF-8
-  /// (locale(7)).
+  /// How text for a person has to look: as wide as COLUMNS says, or the terminal is, and at least 40 columns; in ASCII where
+  /// the locale has no UTF-8 (locale(7)).
   static let layout: TextLayout = {
     let locale =
       ["LC_ALL", "LC_CTYPE", "LANG"].lazy.compactMap { Processes.variable($0) }.first { !$0.isEmpty } ?? ""

@@ -1,5 +1,5 @@
-import Foundation
 import Measurement
+import SystemCalls
 import TestSupport
 import Testing
 
@@ -161,15 +161,11 @@ extension AllCommandTests {
     // On one CPU, where no process can spin until another has answered.
     @Test("a job for each wake-up costs more than many for one")
     func wakeupsOfAWindow() throws {
-      let allowed = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
-        .firstMatch(of: /Cpus_allowed_list:\s*(\d+)/)
-      let cpu = String(try #require(allowed).1)
+      let cpu = try #require(Processes.usableCPUs.first)
+      let arguments = ["crawl", "--work", "nothing", "--pages", "300", "--workers", "1", "--repeats", "3"]
       let result = try Tool(
-        [
-          "-c", cpu, Tool.path, "crawl", "--work", "nothing", "--pages", "300", "--workers", "1",
-          "--mechanism",
-          "pipe,memory", "--repeats", "3", "--json",
-        ], program: "/usr/bin/taskset"
+        ["-c", "\(cpu)", Tool.path] + arguments + ["--mechanism", "pipe,memory", "--json"],
+        program: "/usr/bin/taskset"
       ).wait()
       let runs = try CrawlDocument(result.output).runs
       for (one, many) in zip(runs.prefix(2), runs.dropFirst(2)) {

@@ -160,7 +160,8 @@ public struct ByteSender: ~Copyable, @unchecked Sendable {
 
   /// Flushes and closes the sender now; closing it again does nothing. It waits only while the channel is full and the
   /// buffer holds messages: what is missing of a message that was given up isn't written, and the receiver drops that
-  /// message. Going out of scope does the same without reporting an error. A variable at the top level of `main.swift` never goes out of scope.
+  /// message. Going out of scope does the same without reporting an error. A variable at the top level of `main.swift` never
+  /// goes out of scope.
   public mutating func close() throws(ChannelError) {
     let transport = take()
     defer { transport.close() }

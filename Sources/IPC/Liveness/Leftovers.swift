@@ -77,7 +77,7 @@ package enum Leftovers {
     return removal
   }
 
-  /// Nil: there is no such file, another process has it locked, or it is another kind of file.
+  /// Nil if there is no such file, if it is another kind of file, or if another process has it locked.
   private static func locked(_ path: String, create: Bool) throws(ChannelError) -> RegistryFile? {
     do throws(ChannelError) {
       return try RegistryFile.locked(path, create: create, nil, until: .now)

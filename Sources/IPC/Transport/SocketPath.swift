@@ -77,7 +77,7 @@ enum SocketPath {
     guard let found = try? Files.stat(lockPath), isLock(found),
       let file = try? Files.open(lockPath, .readWrite, nonblocking: true),
       let mine = try? Files.fstat(file), isLock(mine), (try? Files.flock(file, wait: false)) == true,
-      // Nobody had it: a process that has opened it by now finds that its name is gone, and makes another.
+      // No process had it: one that has opened it by now finds that its name is gone, and makes another.
       (try? Files.stat(lockPath))?.inode == mine.inode
     else { return }
     try? Files.unlink(lockPath)

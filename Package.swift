@@ -139,7 +139,8 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
-      name: "CrawlingTests", dependencies: ["Crawling", "IPC", "IPCWorkers", "SystemCalls", "TestSupport"],
+      name: "CrawlingTests",
+      dependencies: ["Crawling", "IPC", "IPCWorkers", "SystemCalls", "Measurement", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "BenchmarkingTests",

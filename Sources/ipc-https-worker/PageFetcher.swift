@@ -52,7 +52,7 @@ final class PageFetcher: Sendable {
       page.status = Int32(clamping: response.statusCode)
       page.bytes = Int64(fetched.body.count)
       page.read(
-        fetched.body, at: url, location: response.value(forHTTPHeaderField: "Location"),
+        Array(fetched.body), at: PageURL(address)!, location: response.value(forHTTPHeaderField: "Location"),
         type: response.value(forHTTPHeaderField: "Content-Type"))
     }
     page.failure = fetched.failure ?? ""

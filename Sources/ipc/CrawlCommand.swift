@@ -14,7 +14,7 @@ enum CrawlCommand: Command {
   static let usage = """
     ipc crawl [URL…] [--model NAME,…|all] [--mechanism NAME,…|all] [--workers N] [--work slow|site|nothing]
               [--repeats N] [--window 1|N|auto] [--pages N] [--delay MS] [--depth N] [--limit N] [--seed S]
-              [--output PAGES.jsonl] [--html FILE] [--json]
+              [--insecure] [--output PAGES.jsonl] [--html FILE] [--json]
     """
   static let details = """
     Worker processes fetch pages; a coordinator sends them jobs, over one mechanism after the other, and a table shows
@@ -30,7 +30,7 @@ enum CrawlCommand: Command {
                     all: all of them, then processes
 
       --mechanism   \(Mechanism.all.map(\.name).joined(separator: ", ")): all of them (all), or those named;
-                    also \(Mechanism.variants.filter { $0.carriesJobs }.map(\.name).joined(separator: ", "))
+                    a URL is read once, over \(CrawlOptions.mechanismOfSite); also \(Mechanism.variants.filter { $0.carriesJobs }.map(\.name).joined(separator: ", "))
       --workers N   worker processes; in the other models, how many pages are fetched at once (4)
       --work        slow: ten known pages that each answer after a second; site: a site of linked pages without delay
                     (the default); nothing: jobs that do nothing, which measures coordination alone
@@ -42,11 +42,12 @@ enum CrawlCommand: Command {
       --depth N     how many links away from the first page (no limit)
       --limit N     how many pages at most (10000 for a URL, no limit for the generated site)
       --seed S      of the generated site, the order of the crawls, and the intervals (1)
+      --insecure    fetches https pages of servers whose certificate isn't trusted, too
       --output FILE one JSON object per page; of several crawls, the pages of the first
       --html FILE   the results as one file for a browser
       --json        one JSON document instead of the table
 
-    A crawl stays on the sites of the URLs. If one of them is https, the workers are ipc-https-worker, which make install puts
+    A crawl stays on the sites of the URLs, and of those to which they redirect. If one of them is https, the workers are ipc-https-worker, which make install puts
     beside ipc; they load more libraries, and take longer to start.
     Exit codes: 0 done, 1 the work failed, 2 the call was wrong, 130 interrupted.
     """
@@ -71,7 +72,8 @@ enum CrawlCommand: Command {
     } else if outcome.count > 0, report.failure == nil || report.samePages == false {
       Terminal.print(CrawlTable(report, Terminal.layout).text)
     }
-    if let html, !report.runs.isEmpty {
+    if let warning = CrawlNotes(options, outcome).warning { Terminal.note("note: \(warning)") }
+    if let html, !report.runs.isEmpty, report.failure == nil {
       try html.write(HTMLReport.text(crawl: CrawlFigures(json: JSONOutput.data(report))))
       Terminal.note("wrote the report to \(html.path)")
     }

@@ -69,7 +69,8 @@ protocol RunnableCrawl: AnyObject, Sendable {
   func run() throws -> (run: CrawlRun, pages: [PageRecord])
   func cancel()
   var progress: (done: Int, known: Int) { get }
-  var isCutOff: Bool { get }
+  var leftOut: LeftOut { get }
+  var moves: [Move] { get }
 }
 
 extension Crawl: RunnableCrawl {}

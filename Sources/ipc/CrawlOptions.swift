@@ -17,11 +17,15 @@ struct CrawlOptions {
   var output: String?
   var html: String?
   var json: Bool
+  /// The only mechanism of a crawl of a real site, where none was named; nil if several are compared.
+  private(set) var onlyMechanism: String?
+  /// Whether certificates of https servers aren't checked.
+  private let isInsecure: Bool
 
   init(_ arguments: inout Arguments) throws {
     let chosenMechanisms = try arguments.mechanisms(keepsAll: true, offering: { $0.carriesJobs })?.list
     let chosenModels = try arguments.value("--model")
-    let mechanisms = chosenMechanisms ?? Mechanism.all
+    var mechanisms = chosenMechanisms ?? Mechanism.all
     for mechanism in mechanisms where !mechanism.carriesJobs {
       throw Failure.call(
         "--mechanism \(mechanism) can't carry jobs: choose one that carries messages, such as memory")
@@ -49,6 +53,7 @@ struct CrawlOptions {
     output = try arguments.value("--output")
     html = try arguments.value("--html")
     json = arguments.flag("--json")
+    isInsecure = arguments.flag("--insecure")
     let urls = try arguments.rest()
 
     let work: CrawlPlan.Workload = urls.isEmpty ? CrawlPlan.Workload(rawValue: chosen ?? "site")! : .web
@@ -60,6 +65,8 @@ struct CrawlOptions {
     if work == .web, pages != nil || delay != nil {
       throw Failure.call("--pages and --delay are for the generated site: use --limit and --depth with a URL")
     }
+    // Somebody else's server is read once, unless more is asked for.
+    if work == .web, chosenMechanisms == nil { mechanisms = [Self.mechanismOfSite] }
     let (defaultPages, defaultRepeats) =
       switch work {
       case .slow: (10, 3)
@@ -90,19 +97,29 @@ struct CrawlOptions {
     plan.deepest = depth.map { UInt32($0) } ?? .max
     plan.limit = limit ?? (work == .web ? 10_000 : .max)
     plan.seeds = try urls.map { url in
-      guard let normalized = HTMLLinks.normalized(url, relativeTo: nil) else {
+      guard let normalized = PageURL(url)?.text else {
         throw Failure.call(
           "\"\(url)\" isn't a URL that can be crawled: expected http://host/path or https://host/path")
       }
       return normalized
     }
+    if work == .web, chosenMechanisms == nil, configurations.contains(where: \.usesProcesses) {
+      onlyMechanism = Self.mechanismOfSite.name
+    }
     if let secure = plan.seeds.first(where: { $0.hasPrefix("https:") }) {
       guard configurations.allSatisfy(\.usesProcesses) else {
         throw Failure.call("\(secure) needs TLS, which only worker processes have: use --model processes")
       }
-      plan.workerProgram = try HTTPSWorker.path(for: secure)
-      plan.workerArguments = []
+      try useSecureWorkers(&plan, for: secure)
     }
+  }
+
+  static let mechanismOfSite = Mechanism.pipe
+
+  /// Lets the workers be those that have TLS.
+  func useSecureWorkers(_ plan: inout CrawlPlan, for url: String) throws {
+    plan.workerProgram = try HTTPSWorker.path(for: url)
+    plan.workerArguments = isInsecure ? [HTTPSWorker.insecureArgument] : []
   }
 
   /// What a coordinator has by itself, and while a worker's process starts.

@@ -18,14 +18,15 @@ final class CrawlProcess: Sendable {
   enum Report: Codable, Message {
     case progress(done: Int, known: Int)
     case pages([PageRecord])
-    case finished(CrawlRun, isCutOff: Bool)
+    case finished(CrawlRun, LeftOut, [Move])
     case failed(String)
   }
 
   struct Result {
     let run: CrawlRun
     let pages: [PageRecord]
-    let isCutOff: Bool
+    let leftOut: LeftOut
+    let moves: [Move]
   }
 
   private let assignment: Assignment
@@ -65,7 +66,8 @@ final class CrawlProcess: Sendable {
       switch report {
       case .progress(let done, let known): show(done, known)
       case .pages(let more): pages += more
-      case .finished(let run, let isCutOff): return Result(run: run, pages: pages, isCutOff: isCutOff)
+      case .finished(let run, let leftOut, let moves):
+        return Result(run: run, pages: pages, leftOut: leftOut, moves: moves)
       case .failed(let message): throw Failure.work(message)
       }
     }
@@ -113,7 +115,7 @@ enum CrawlCoordinatorProcess: ToolProcess {
       for first in stride(from: 0, to: pages.count, by: pagesPerReport) {
         try reports.send(.pages(Array(pages[first..<min(first + pagesPerReport, pages.count)])))
       }
-      try reports.send(.finished(run, isCutOff: crawl.isCutOff))
+      try reports.send(.finished(run, crawl.leftOut, crawl.moves))
     } catch let error as Failure {
       try reports.send(.failed(error.message))
     } catch {

@@ -49,11 +49,17 @@ struct CrawlReport: Encodable {
   /// How many further repeats timed the system calls.
   let timedRepeats: Int
   let failedPage: PageRecord?
-  private let allFailed: Bool
+  let leftOut: LeftOut
+  let moves: [Move]
+  let notes: CrawlNotes
+  /// The name of a crawl of which every page failed.
+  private let failedWhole: String?
 
   enum CodingKeys: String, CodingKey {
     case workload, machine, runs, ranking
     case samePages = "same_pages"
+    case leftOut = "left_out"
+    case moves = "moved"
     case isInterrupted = "interrupted"
     case inOneProcess = "in_one_process"
     case cacheLine = "cache_line_ns"
@@ -86,18 +92,26 @@ struct CrawlReport: Encodable {
     headlines = CrawlContest.headlines(
       contests, entries, inOneProcess: inOneProcess.map { Self.entry($0) }, unit: unit, seed: plan.seed)
     runs = summaries
-    ranking = comparisons.last.map { last in last.ranking.groups.map { $0.map { last.names[$0] } } } ?? []
+    let failedWhole = summaries.first { !$0.hasSpeed }
+    self.failedWhole = failedWhole.map { $0.mechanism ?? $0.model }
+    leftOut = outcome.leftOut
+    moves = outcome.moves
+    notes = CrawlNotes(options, outcome)
+    ranking =
+      failedWhole != nil
+      ? [] : comparisons.last.map { last in last.ranking.groups.map { $0.map { last.names[$0] } } } ?? []
     isInterrupted = outcome.isInterrupted
     samePages =
       outcome.isCutOff || outcome.failure != nil ? nil : plan.work == .nothing || outcome.samePages
     failedPage = outcome.failedPage
-    allFailed = !summaries.isEmpty && summaries.allSatisfy { $0.pages > 0 && $0.failed == $0.pages }
   }
 
   /// Why the crawls failed as a whole; nil if they didn't.
   var failure: Failure? {
-    if allFailed, let page = failedPage {
-      return .work("every page failed; the first: \(page.url): \(page.failure ?? "status \(page.status)")")
+    if let failedWhole, let page = failedPage {
+      let which = runs.count > 1 ? " (\(failedWhole))" : ""
+      return .work(
+        "every page failed\(which); the first: \(page.url): \(page.failure ?? "status \(page.status)")")
     }
     if samePages == false {
       return .work("the crawls didn't find the same pages, each once: this is a bug, please report it")

@@ -24,6 +24,9 @@ final class CrawlSession: Sendable {
     var isInterrupted = false
     /// The limit left pages out: the crawls may have different ones.
     var isCutOff = false
+    /// What the first crawl left out, and where its first addresses led.
+    var leftOut = LeftOut()
+    var moves: [Move] = []
 
     var count: Int { runs.reduce(0) { $0 + $1.count } }
     fileprivate var measured: Int { count + timed.reduce(0) { $0 + $1.count } }
@@ -31,6 +34,7 @@ final class CrawlSession: Sendable {
 
   private let options: CrawlOptions
   private let current = Locked<CrawlProcess?>(nil)
+  private let probe = Locked<StartProbe?>(nil)
   private let interrupted = InterruptFlag()
 
   init(_ options: CrawlOptions) { self.options = options }
@@ -39,6 +43,7 @@ final class CrawlSession: Sendable {
   func interrupt() {
     interrupted.set()
     current.withLock { $0 }?.cancel()
+    probe.withLock { $0 }?.cancel()
   }
 
   func run() -> Outcome {
@@ -60,6 +65,7 @@ final class CrawlSession: Sendable {
             "the process of the test site ended during the crawl (\(exit)): run the command again")
         }
       } else {
+        if plan.work == .web { try findStart(&plan) }
         try run(plan, &outcome) {}
       }
     } catch let failure as Failure {
@@ -75,6 +81,32 @@ final class CrawlSession: Sendable {
     }
     Terminal.endProgress()
     return outcome
+  }
+
+  /// Looks where the first addresses lead: `https` pages need workers that have TLS.
+  private func findStart(_ plan: inout CrawlPlan) throws {
+    // Those workers fetch http pages too.
+    guard plan.workerProgram == nil else { return }
+    let start = try StartProbe()
+    probe.withLock { $0 = start }
+    for url in plan.seeds {
+      if interrupted.isSet { return }
+      Terminal.progress("asking \(url)…")
+      let (secure, failure) = start.follow(CrawlJob(url: url))
+      if interrupted.isSet { return }
+      if let failure, plan.seeds.count == 1 { throw Self.unreachable(url, failure) }
+      guard let secure else { continue }
+      guard options.configurations.allSatisfy(\.usesProcesses) else {
+        throw Failure.call(
+          "\(url) leads to \(secure), which needs TLS, and only worker processes have that: use --model processes"
+        )
+      }
+      return try options.useSecureWorkers(&plan, for: secure)
+    }
+  }
+
+  private static func unreachable(_ url: String, _ failure: String) -> Failure {
+    .work("\(url): \(failure): check the address, and that the server runs")
   }
 
   /// - Parameter checkSite: throws if the site can't have answered any more; called after each crawl.
@@ -132,14 +164,18 @@ final class CrawlSession: Sendable {
   private func check(
     _ crawl: CrawlProcess.Result, _ plan: CrawlPlan, _ urls: inout Set<String>?, _ outcome: inout Outcome
   ) throws {
-    outcome.isCutOff = outcome.isCutOff || crawl.isCutOff
-    if outcome.pages.isEmpty { outcome.pages = crawl.pages }
+    outcome.isCutOff = outcome.isCutOff || crawl.leftOut.pages > 0
+    if outcome.pages.isEmpty {
+      outcome.pages = crawl.pages
+      outcome.leftOut = crawl.leftOut
+      outcome.moves = crawl.moves
+    }
     outcome.failedPage = outcome.failedPage ?? crawl.pages.first { $0.hasFailed }
     let found = Set(crawl.pages.map(\.url))
     if found.count != crawl.pages.count || found != urls ?? found { outcome.samePages = false }
     urls = urls ?? found
     if plan.work == .web, let first = crawl.pages.first, crawl.pages.count == 1, let failure = first.failure {
-      throw Failure.work("\(first.url): \(failure): check the address, and that the server runs")
+      throw Self.unreachable(first.url, failure)
     }
   }
 

@@ -245,6 +245,7 @@ struct CrawlTable {
       )
     }
     let requeued = runs.reduce(0) { $0 + $1.requeued }
+    lines += report.notes.lines
     if requeued > 0 {
       lines.append("\(Figure.grouped(requeued)) jobs of workers that died were given to others.")
     }

@@ -4,6 +4,8 @@ import SystemCalls
 /// would more than double the time in which `ipc` starts.
 enum HTTPSWorker {
   private static let name = "ipc-https-worker"
+  /// The argument with which it doesn't check certificates.
+  static let insecureArgument = "--insecure"
 
   /// Its path, beside this program.
   /// - Throws: if it isn't there.

@@ -72,8 +72,10 @@ package final class ActorCrawl: Sendable {
   }
 
   package var progress: (done: Int, known: Int) { pages.progress }
-  /// Whether the limit left pages out.
-  package var isCutOff: Bool { pages.isCutOff }
+  /// What the crawl has left out so far.
+  package var leftOut: LeftOut { pages.leftOut }
+  /// The first addresses that led to other sites.
+  package var moves: [Move] { pages.moves }
   /// The workers' process ids, while it runs.
   package var workerProcesses: [Int: Int32] { work.withLock { $0.peers.compactMapValues(\.processID) } }
 

@@ -108,8 +108,10 @@ package final class Crawl: Sendable {
     plan.work == .nothing ? (done.load(ordering: .relaxed), plan.pages) : frontier.progress
   }
 
-  /// Whether the limit left pages out.
-  package var isCutOff: Bool { frontier.isCutOff }
+  /// What the crawl has left out so far.
+  package var leftOut: LeftOut { frontier.leftOut }
+  /// The first addresses that led to other sites.
+  package var moves: [Move] { frontier.moves }
 
   /// The workers' process ids, while it runs.
   package var workerProcesses: [Int: Int32] { work.withLock { $0.pool }?.workerProcesses ?? [:] }

@@ -38,8 +38,12 @@ package struct CrawlPage: Message, Sendable, Hashable {
   package var isRedirect = false
   package var title = ""
   package var links: [String] = []
+  /// How many further links the page has, which aren't listed.
+  package var linksLeftOut: UInt32 = 0
   package var microseconds: Int64 = 0
-  /// Why there was no response; empty if there was one.
+  /// Whether it was read in part: ``failure`` says why. Its links are those of what was read.
+  package var isCut = false
+  /// Why there was no response, or only a part of it; empty if there was one.
   package var failure = ""
 
   package init() {}
@@ -51,6 +55,8 @@ package struct CrawlPage: Message, Sendable, Hashable {
     writer.write(bytes)
     writer.write(isHTML)
     writer.write(isRedirect)
+    writer.write(isCut)
+    writer.write(linksLeftOut)
     writer.write(microseconds)
     writer.write(title)
     writer.write(failure)
@@ -63,6 +69,8 @@ package struct CrawlPage: Message, Sendable, Hashable {
     self.bytes = try reader.integer()
     isHTML = try reader.bool()
     isRedirect = try reader.bool()
+    isCut = try reader.bool()
+    linksLeftOut = try reader.integer()
     microseconds = try reader.integer()
     title = try reader.string()
     failure = try reader.string()

@@ -63,6 +63,9 @@ package struct CrawlSummary: Sendable, Encodable {
   /// What the time of all processes went into, per page, in nanoseconds; nil where it wasn't measured.
   package let parts: CrawlParts?
 
+  /// Whether any page was read: a crawl of which every page failed says nothing of a speed.
+  package var hasSpeed: Bool { pages == 0 || failed < pages }
+
   private enum CodingKeys: String, CodingKey {
     case model, mechanism, window, repeats, workers, pages, failed, requeued, threads, processes
     case wallSeconds = "wall_s"
@@ -98,9 +101,11 @@ package struct CrawlSummary: Sendable, Encodable {
     try container.encode(failed, forKey: .failed)
     try container.encode(requeued, forKey: .requeued)
     try container.encode(wallSeconds, forKey: .wallSeconds)
-    try container.encode(pagesPerSecond, forKey: .pagesPerSecond)
-    try container.encode(costMicroseconds, forKey: .costMicroseconds)
-    try container.encode(costs, forKey: .costs)
+    if hasSpeed {
+      try container.encode(pagesPerSecond, forKey: .pagesPerSecond)
+      try container.encode(costMicroseconds, forKey: .costMicroseconds)
+      try container.encode(costs, forKey: .costs)
+    }
     try container.encode(cpuUserSeconds, forKey: .cpuUserSeconds)
     try container.encode(cpuSystemSeconds, forKey: .cpuSystemSeconds)
     try container.encode(voluntarySwitches, forKey: .voluntarySwitches)

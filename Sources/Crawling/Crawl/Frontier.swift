@@ -11,24 +11,28 @@ package final class Frontier: Sendable {
     var links: [String: (targets: [String], isRedirect: Bool, hops: UInt32)] = [:]
     var pages: [PageRecord] = []
     var issued = 0
-    var refused = false
+    /// The scheme, host and port to which links may lead.
+    var sites: Set<String>
+    var moves: [Move] = []
+    /// The hashes of the addresses that the limit left out.
+    var refused: Set<Int> = []
+    var leftOut = LeftOut()
   }
 
   /// The longest chain of redirects that is followed.
-  private static let mostHops: UInt32 = 10
+  package static let mostHops: UInt32 = 10
 
-  private let sites: Set<String>
   private let deepest: UInt32
   private let limit: Int
   private let followsLinks: Bool
-  private let state = Locked(State())
+  private let state: Locked<State>
 
   /// - Parameters:
   ///   - sites: the scheme, host and port to which links may lead.
   ///   - deepest: how many links away from a seed a page may be.
   ///   - limit: how many pages at most.
   package init(sites: Set<String>, deepest: UInt32, limit: Int, followsLinks: Bool) {
-    self.sites = sites
+    state = Locked(State(sites: sites))
     self.deepest = deepest
     self.limit = limit
     self.followsLinks = followsLinks
@@ -54,7 +58,7 @@ package final class Frontier: Sendable {
   private func issue(_ url: String, depth: UInt32, hops: UInt32, _ state: inout State) -> CrawlJob? {
     guard state.depths[url] == nil else { return nil }
     guard state.issued < limit else {
-      state.refused = true
+      if state.refused.count < LeftOut.mostCounted { state.refused.insert(url.hashValue) }
       return nil
     }
     state.depths[url] = depth
@@ -71,8 +75,14 @@ package final class Frontier: Sendable {
       guard let found = state.links[page], let here = state.depths[page] else { continue }
       let depth = found.isRedirect ? here : here + 1
       let hops = found.isRedirect ? found.hops + 1 : 0
-      guard depth <= deepest, hops <= Self.mostHops else { continue }
-      for target in found.targets where sites.contains(Self.site(target)) {
+      guard hops <= Self.mostHops else {
+        if !found.targets.isEmpty { state.leftOut.redirects += 1 }
+        continue
+      }
+      guard depth <= deepest else { continue }
+      // Where the first address leads is the start, on whatever site.
+      if found.isRedirect, here == 0 { follow(found.targets, from: page, &state) }
+      for target in found.targets where state.sites.contains(Self.site(target)) {
         if let known = state.depths[target] {
           guard depth < known else { continue }
           state.depths[target] = depth
@@ -83,6 +93,12 @@ package final class Frontier: Sendable {
       }
     }
     return jobs
+  }
+
+  private func follow(_ targets: [String], from page: String, _ state: inout State) {
+    for target in targets where state.sites.insert(Self.site(target)).inserted {
+      state.moves.append(Move(from: page, to: target))
+    }
   }
 
   /// Records the outcome of a job, and returns the jobs to which it leads.
@@ -101,7 +117,8 @@ package final class Frontier: Sendable {
   package func take(_ job: CrawlJob, _ page: CrawlPage, worker: Int = 0) -> [CrawlJob] {
     state.withLock { state in
       state.pages.append(PageRecord(job, page, worker: worker))
-      guard followsLinks, page.failure.isEmpty else { return [] }
+      state.leftOut.add(page, of: job.url)
+      guard followsLinks, page.failure.isEmpty || page.isCut else { return [] }
       state.links[job.url] = (page.links, page.isRedirect, job.hops)
       return expand(job.url, &state)
     }
@@ -111,8 +128,17 @@ package final class Frontier: Sendable {
     state.withLock { state in state.pages.map { $0.at(depth: state.depths[$0.url]) } }
   }
 
-  /// Whether the limit left pages out. Which ones depends on the order in which pages were fetched.
-  package var isCutOff: Bool { state.withLock { $0.refused } }
+  /// What the crawl has left out so far.
+  package var leftOut: LeftOut {
+    state.withLock { state in
+      var leftOut = state.leftOut
+      leftOut.pages = state.refused.count
+      return leftOut
+    }
+  }
+
+  /// The first addresses that led to other sites.
+  package var moves: [Move] { state.withLock { $0.moves } }
 
   package var progress: (done: Int, known: Int) { state.withLock { ($0.pages.count, $0.issued) } }
 }
@@ -128,8 +154,19 @@ package struct PageRecord: Sendable, Hashable, Codable {
   package let milliseconds: Double
   package let worker: Int
   package let html: Bool
-  /// Why there was no response; nil if there was one.
+  /// Whether it was read in part, for the reason that `failure` names.
+  package let isCut: Bool
+  /// How many of its links are left out, since it has too many.
+  package let linksLeftOut: Int
+  /// Why there was no response, or only a part of it; nil if there was one.
   package let failure: String?
+
+  private enum CodingKeys: String, CodingKey {
+    case url, status, bytes, depth, title, links, milliseconds, worker, html
+    case isCut = "cut"
+    case linksLeftOut = "links_left_out"
+    case failure
+  }
 
   init(_ job: CrawlJob, _ page: CrawlPage, worker: Int) {
     url = job.url
@@ -141,6 +178,8 @@ package struct PageRecord: Sendable, Hashable, Codable {
     milliseconds = Double(page.microseconds) / 1000
     self.worker = worker
     html = page.isHTML
+    isCut = page.isCut
+    linksLeftOut = Int(page.linksLeftOut)
     failure = page.failure.isEmpty ? nil : page.failure
   }
 

@@ -1,21 +1,27 @@
-package import FoundationEssentials
-
 extension CrawlPage {
   /// Reads the title and the links of a response, whose status is set already.
-  package mutating func read(_ body: Data, at url: URL, location: String?, type contentType: String?) {
+  ///
+  /// - Parameters:
+  ///   - location: the Location header.
+  ///   - contentType: the Content-Type header; nil counts as HTML.
+  package mutating func read(_ body: [UInt8], at url: PageURL, location: String?, type contentType: String?) {
     if (300..<400).contains(status), let location {
       isRedirect = true
-      links = HTMLLinks.normalized(location, relativeTo: url).map { [$0] } ?? []
+      links = PageURL(location, base: url).map { [$0.text] } ?? []
       return
     }
-    let type = contentType?.lowercased() ?? "text/html"
-    guard type.contains("html") else { return }
+    let parts = (contentType ?? "text/html").split(separator: ";").map { $0.trimmed() }
+    guard let type = parts.first?.lowercased(), type.contains("html") else { return }
     isHTML = true
-    let charset = type.split(separator: ";").map { $0.trimmed() }
-      .first { $0.hasPrefix("charset=") }?.dropFirst(8)
-    let found = HTMLLinks(body, at: url, charset: charset.map { $0.trimmed { $0 == "\"" } })
+    let charset = parts.dropFirst().first { $0.lowercased().hasPrefix("charset=") }?.dropFirst(8)
+    let found = HTMLPage(
+      body, at: url, charset: charset.map { $0.trimmed { $0 == "\"" } }, isXML: type.contains("xhtml"))
     title = found.title
     links = found.links
+    linksLeftOut = UInt32(clamping: found.linksLeftOut)
+    guard failure.isEmpty, let reason = found.failure else { return }
+    failure = reason
+    isCut = true
   }
 }
 

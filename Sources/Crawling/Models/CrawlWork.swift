@@ -144,7 +144,10 @@ package final class CrawlWork: Sendable {
     plan.work == .nothing ? (state.withLock { $0.done }, plan.pages) : frontier.progress
   }
   package var pages: [PageRecord] { frontier.pages }
-  package var isCutOff: Bool { frontier.isCutOff }
+  /// What the crawl has left out so far.
+  package var leftOut: LeftOut { frontier.leftOut }
+  /// The first addresses that led to other sites.
+  package var moves: [Move] { frontier.moves }
   var figures: (done: Int, failed: Int, workMicroseconds: Int) {
     state.withLock { ($0.done, $0.failed, $0.workMicroseconds) }
   }
@@ -168,8 +171,8 @@ struct PageFetch {
     case .success(let answer):
       page.status = Int32(answer.status)
       page.bytes = Int64(answer.body.count)
-      if let url = URL(string: job.url) {
-        page.read(Data(answer.body), at: url, location: answer.location, type: answer.contentType)
+      if let url = PageURL(job.url) {
+        page.read(Array(answer.body), at: url, location: answer.location, type: answer.contentType)
       }
     case .failure(let error):
       let failure = error as? PageFailure

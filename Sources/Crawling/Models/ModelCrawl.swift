@@ -37,8 +37,10 @@ package final class ModelCrawl: Sendable {
 
   package var progress: (done: Int, known: Int) { work.progress }
 
-  /// Whether the limit left pages out.
-  package var isCutOff: Bool { work.isCutOff }
+  /// What the crawl has left out so far.
+  package var leftOut: LeftOut { work.leftOut }
+  /// The first addresses that led to other sites.
+  package var moves: [Move] { work.moves }
 
   package func run() throws -> (run: CrawlRun, pages: [PageRecord]) {
     // Each page that is being fetched needs a descriptor.

@@ -129,4 +129,65 @@ import Testing
     let seed = try #require(frontier.seed(["http://a/"]).first)
     #expect(frontier.take(outcome(seed, page(["http://a/1"]))).isEmpty)
   }
+
+  // MARK: What is left out
+
+  @Test func addressesOverTheLimitAreCountedOnce() throws {
+    let frontier = frontier(limit: 3)
+    let seed = try #require(frontier.seed(["http://a/"]).first)
+    let links = (0..<10).map { "http://a/\($0)" }
+    let more = frontier.take(outcome(seed, page(links)))
+    for job in more { _ = frontier.take(outcome(job, page(links + ["http://a/late", "http://other/"]))) }
+    #expect(frontier.leftOut.pages == 9)
+    #expect(frontier.pages.count == 3)
+  }
+
+  @Test func nothingIsLeftOutOfASiteThatFits() throws {
+    let frontier = frontier(limit: 3)
+    let seed = try #require(frontier.seed(["http://a/"]).first)
+    for job in frontier.take(outcome(seed, page(["http://a/1", "http://a/2", "http://other/"]))) {
+      _ = frontier.take(outcome(job, page(["http://a/"])))
+    }
+    #expect(frontier.leftOut.isEmpty && frontier.moves.isEmpty)
+  }
+
+  @Test func aPageThatIsReadInPartLeadsToOthersAndIsReported() throws {
+    let frontier = frontier()
+    let seed = try #require(frontier.seed(["http://a/"]).first)
+    var part = page(["http://a/1"])
+    part.isCut = true
+    part.failure = "the body is over 16 MiB"
+    part.linksLeftOut = 7
+    #expect(frontier.take(outcome(seed, part)).map(\.url) == ["http://a/1"])
+    let leftOut = frontier.leftOut
+    #expect(leftOut.cutPages == 1 && leftOut.firstCut == "http://a/: the body is over 16 MiB")
+    #expect(leftOut.links == 7 && leftOut.pagesOfLinks == 1)
+    let record = try #require(frontier.pages.first)
+    #expect(record.isCut && record.hasFailed && record.linksLeftOut == 7)
+  }
+
+  @Test func theStartIsWhereTheFirstAddressLeads() throws {
+    let frontier = frontier()
+    let seed = try #require(frontier.seed(["http://a/"]).first)
+    let moved = try #require(frontier.take(outcome(seed, page(["https://b/"], redirect: true))).first)
+    #expect(moved.url == "https://b/" && moved.depth == 0)
+    let more = frontier.take(outcome(moved, page(["https://b/1", "http://a/1", "http://c/"])))
+    #expect(more.map(\.url) == ["https://b/1", "http://a/1"])
+    #expect(frontier.moves == [Move(from: "http://a/", to: "https://b/")])
+    // A page that isn't the first stays on its site.
+    let job = try #require(more.first)
+    #expect(frontier.take(outcome(job, page(["http://c/"], redirect: true))).isEmpty)
+    #expect(frontier.moves.count == 1)
+  }
+
+  @Test func aChainOfRedirectsThatIsTooLongIsReported() throws {
+    let frontier = frontier()
+    var job = try #require(frontier.seed(["http://a/0"]).first)
+    for hop in 1...Int(Frontier.mostHops) {
+      job = try #require(frontier.take(outcome(job, page(["http://a/\(hop)"], redirect: true))).first)
+    }
+    #expect(frontier.leftOut.redirects == 0)
+    #expect(frontier.take(outcome(job, page(["http://a/end"], redirect: true))).isEmpty)
+    #expect(frontier.leftOut.redirects == 1)
+  }
 }

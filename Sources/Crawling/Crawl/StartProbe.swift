@@ -1,0 +1,34 @@
+import Synchronization
+package import SystemCalls
+
+/// Asks the first addresses of a crawl where they lead, before workers are started: one that leads to `https` needs workers
+/// that have TLS.
+package final class StartProbe: Sendable {
+  private let cancelled: Descriptor
+
+  package init() throws(SystemError) {
+    cancelled = try Events.eventfd()
+    try cancelled.setNonblocking(true)
+  }
+
+  /// Ends it at once, from any thread.
+  package func cancel() { Events.write(cancelled) }
+
+  /// Follows the redirects of an `http` address.
+  ///
+  /// - Returns: the first `https` address to which they lead, or why the address itself can't be fetched; neither if its
+  ///   pages are fetched without TLS.
+  package func follow(_ job: CrawlJob) -> (secure: String?, failure: String?) {
+    let fetch = BlockingFetch(ServerAddresses(), cancelled: cancelled.raw)
+    var job = job
+    for hop in 0...Frontier.mostHops {
+      if job.url.hasPrefix("https:") { return (job.url, nil) }
+      let page = fetch.page(job)
+      if page.status == 0, hop == 0 { return (nil, page.failure) }
+      guard page.isRedirect, let next = page.links.first else { return (nil, nil) }
+      // What the start's server has to know of its user isn't another server's business.
+      job = CrawlJob(url: next)
+    }
+    return (nil, nil)
+  }
+}

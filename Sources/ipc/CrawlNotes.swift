@@ -1,0 +1,70 @@
+import Crawling
+import Measurement
+
+/// What a crawl has to say besides its figures: what it left out, where its first addresses led, and what wasn't compared.
+struct CrawlNotes {
+  private let leftOut: LeftOut
+  private let moves: [Move]
+  private let limit: Int
+  /// The only mechanism of a crawl of a real site; nil if several are compared.
+  private let onlyMechanism: String?
+
+  init(_ options: CrawlOptions, _ outcome: CrawlSession.Outcome) {
+    leftOut = outcome.leftOut
+    moves = outcome.moves
+    limit = options.plan.limit
+    onlyMechanism = options.onlyMechanism
+  }
+
+  /// What isn't in the results, or is there without having been asked for; nil if there is nothing of the kind.
+  var warning: String? {
+    let parts = (moves.map(Self.sentence) + leftOutParts)
+    return parts.isEmpty ? nil : parts.joined(separator: "; ")
+  }
+
+  /// A line for each.
+  var lines: [String] {
+    var lines = moves.map { Self.sentence($0) + "." }
+    if !leftOutParts.isEmpty { lines.append("Left out: " + leftOutParts.joined(separator: "; ") + ".") }
+    if let onlyMechanism {
+      lines.append(
+        "One mechanism only, \(onlyMechanism), so that the site is read once: --mechanism all compares all of them."
+      )
+    }
+    return lines
+  }
+
+  private static func sentence(_ move: Move) -> String {
+    "\(move.from) leads to \(move.to), which is crawled too"
+  }
+
+  private var leftOutParts: [String] {
+    var parts: [String] = []
+    if leftOut.pages > 0 {
+      let count = Figure.grouped(leftOut.pages) + (leftOut.pages == LeftOut.mostCounted ? " or more" : "")
+      parts.append(
+        "\(count) \(leftOut.pages == 1 ? "address" : "addresses") over the limit of \(Figure.grouped(limit)) pages (--limit)"
+      )
+    }
+    if leftOut.links > 0 {
+      parts.append(
+        "\(Figure.grouped(leftOut.links)) links of \(Self.pages(leftOut.pagesOfLinks)) with over \(Figure.grouped(HTMLPage.mostLinks)) links or \(Figure.bytes(HTMLPage.mostLinkBytes)) of them"
+      )
+    }
+    if leftOut.cutPages > 0, let first = leftOut.firstCut {
+      parts.append(
+        "the rest of \(Self.pages(leftOut.cutPages)) that \(leftOut.cutPages == 1 ? "was" : "were") read in part (the first: \(first))"
+      )
+    }
+    if leftOut.redirects > 0 {
+      parts.append(
+        "\(Figure.grouped(leftOut.redirects)) \(leftOut.redirects == 1 ? "redirect" : "redirects") behind \(Frontier.mostHops) others in a row"
+      )
+    }
+    return parts
+  }
+
+  private static func pages(_ count: Int) -> String {
+    count == 1 ? "1 page" : "\(Figure.grouped(count)) pages"
+  }
+}

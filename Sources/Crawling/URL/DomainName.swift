@@ -1,10 +1,11 @@
 /// A domain with characters beyond ASCII, as the name server knows it: `bücher.example` is `xn--bcher-kva.example`.
 ///
 /// This is the processing of UTS 46 that the URL standard asks for (not transitional; hyphens and lengths aren't checked), from
-/// the properties that Swift has of each character. Three things differ, in favor of no tables:
+/// the properties that Swift has of each character. Four things differ, since there are no tables:
 /// - A character with a compatibility mapping (`①`, `㎏`) is an error, not replaced, unless it is a full-width form of ASCII, or
 ///   one that case folding replaces (`ﬁ`).
-/// - The directions of characters (RFC 5893) aren't checked: such a name isn't registered.
+/// - The directions of characters (RFC 5893) aren't checked. A name that breaks their rules isn't registered.
+/// - A character that is newer than the standard library's Unicode is an error.
 /// - Whether letters join, between which a joiner may stand, is known for scripts, not for each letter.
 ///
 /// Source: <https://www.unicode.org/reports/tr46/>
@@ -15,7 +16,7 @@ enum DomainName {
 
   /// - Returns: nil if no such domain can exist.
   static func ascii(_ domain: String) -> [UInt8]? {
-    guard domain.utf8.count <= longest, let mapped = mapped(domain) else { return nil }
+    guard domain.utf8.count <= longest, let mapped = mapped(domain), !mapped.isEmpty else { return nil }
     var output: [UInt8] = []
     let labels = mapped.split(separator: ".", omittingEmptySubsequences: false)
     for (index, label) in labels.enumerated() {
@@ -80,7 +81,7 @@ enum DomainName {
     }
     let properties = scalar.properties
     if !properties.changesWhenNFKCCaseFolded { return isAllowed(scalar) ? [scalar] : nil }
-    if properties.isDefaultIgnorableCodePoint { return [] }
+    if properties.isDefaultIgnorableCodePoint { return isDropped(scalar) ? [] : nil }
     let folded = properties.changesWhenCaseFolded ? folded(scalar) : normalized([scalar])
     return folded.allSatisfy { !$0.properties.changesWhenNFKCCaseFolded && isAllowed($0) } ? folded : nil
   }
@@ -106,9 +107,15 @@ enum DomainName {
     case .unassigned, .privateUse, .surrogate, .control, .format, .spaceSeparator, .lineSeparator,
       .paragraphSeparator:
       false
-    // The replacement characters stand for others.
-    default: scalar != "\u{FFFC}" && scalar != "\u{FFFD}"
+    // Replacement characters, and those that describe a character.
+    default: ![0xFFFC, 0xFFFD, 0x31EF].contains(scalar.value) && !(0x2FF0...0x2FFF).contains(scalar.value)
     }
+  }
+
+  /// Whether a character that isn't shown falls away. Those that change the direction of text or tag it are errors.
+  private static func isDropped(_ scalar: Unicode.Scalar) -> Bool {
+    !scalar.properties.isBidiControl && !("\u{E0000}"..."\u{E007F}").contains(scalar)
+      && scalar.properties.generalCategory != .unassigned
   }
 
   private static func isMark(_ scalar: Unicode.Scalar) -> Bool {

@@ -16,33 +16,29 @@ enum URLHost {
     }
     let start = output.count
     if isPlain(text) {
-      for index in text.indices { output.append(text[index].lowercased) }
+      appendLowercased(text, to: &output)
     } else {
-      let bytes = PercentEncoding.decoded(text)
-      guard let domain = String(validating: bytes, as: UTF8.self),
-        let ascii = DomainName.ascii(domain), !ascii.isEmpty
-      else { throw .invalidHost }
-      output += ascii
+      let decoded = PercentEncoding.decoded(text)
+      if isPlain(decoded.span) {
+        appendLowercased(decoded.span, to: &output)
+      } else {
+        guard let domain = String(validating: decoded, as: UTF8.self), let ascii = DomainName.ascii(domain)
+        else { throw .invalidHost }
+        output += ascii
+      }
     }
     for index in start..<output.count where forbidden.contains(output[index]) { throw .invalidHost }
     try replaceNumbers(from: start, of: &output)
   }
 
-  /// Whether it is ASCII without escapes, and no label of it is encoded.
+  /// Whether it is ASCII without escapes. Such a domain stays as it is, also where a label begins with `xn--` and encodes nothing.
   private static func isPlain(_ text: Span<UInt8>) -> Bool {
-    var labelStart = 0
-    for index in text.indices {
-      let byte = text[index]
-      if byte >= 0x80 || byte == UInt8(ascii: "%") { return false }
-      if byte == UInt8(ascii: ".") { labelStart = index + 1 }
-      // The second hyphen of "xn--".
-      if byte == UInt8(ascii: "-"), index == labelStart + 3, text[labelStart].lowercased == UInt8(ascii: "x"),
-        text[labelStart + 1].lowercased == UInt8(ascii: "n"), text[labelStart + 2] == byte
-      {
-        return false
-      }
-    }
+    for index in text.indices where text[index] >= 0x80 || text[index] == UInt8(ascii: "%") { return false }
     return true
+  }
+
+  private static func appendLowercased(_ text: Span<UInt8>, to output: inout [UInt8]) {
+    for index in text.indices { output.append(text[index].lowercased) }
   }
 
   /// Replaces a host that ends in a number by the IPv4 address that it is.

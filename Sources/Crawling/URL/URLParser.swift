@@ -48,12 +48,9 @@ struct URLParser {
       guard let base else { throw .noScheme }
       return try readRelative(text, 0, base)
     }
-    let isSecure: Bool
-    switch Self.lowercased(text.extracting(..<colon)) {
-    case "http": isSecure = false
-    case "https": isSecure = true
-    default: throw .otherScheme
-    }
+    let scheme = text.extracting(..<colon)
+    let isSecure = Self.isWord(scheme, "https")
+    guard isSecure || Self.isWord(scheme, "http") else { throw .otherScheme }
     let rest = colon + 1
     let hasTwoSlashes =
       rest + 1 < text.count && text[rest] == UInt8(ascii: "/") && text[rest + 1] == UInt8(ascii: "/")
@@ -76,8 +73,12 @@ struct URLParser {
     return nil
   }
 
-  private static func lowercased(_ text: Span<UInt8>) -> String {
-    String(decoding: text.indices.map { text[$0].lowercased }, as: UTF8.self)
+  /// - Parameter word: in lower case.
+  private static func isWord(_ text: Span<UInt8>, _ word: String) -> Bool {
+    let bytes = word.utf8.span
+    guard text.count == bytes.count else { return false }
+    for index in text.indices where text[index].lowercased != bytes[index] { return false }
+    return true
   }
 
   // MARK: Relative to a base

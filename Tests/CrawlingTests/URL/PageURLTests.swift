@@ -168,7 +168,7 @@ extension PageURLTable.Group: CustomTestStringConvertible {
     ("http://", .noHost), ("http:", .noHost), ("https:///?x", .noHost), ("http://:80/", .noHost),
     ("http://user:secret@/", .noHost), ("http://@", .noHost),
     ("http://a b/", .invalidHost), ("http://[::/", .invalidHost), ("http://1.2.3.4.5/", .invalidHost),
-    ("http://xn--/", .invalidHost), ("http://\u{E000}/", .invalidHost), ("http://%FF/", .invalidHost),
+    ("http://xn--é/", .invalidHost), ("http://\u{E000}/", .invalidHost), ("http://%FF/", .invalidHost),
     ("http://host:x/", .invalidPort), ("http://host:65536/", .invalidPort), ("http://a:b@h:c/", .invalidPort),
   ]
 
@@ -191,7 +191,7 @@ extension PageURLTable.Group: CustomTestStringConvertible {
   @Test func aLongDomainIsEncodedInBoundedTime() {
     // Punycode takes time that grows with the square of the length.
     #expect(PageURL("http://" + String(repeating: "é", count: 500_000) + "/") == nil)
-    #expect(PageURL("http://xn--" + String(repeating: "a", count: 500_000) + "/") == nil)
+    #expect(PageURL("http://é.xn--" + String(repeating: "a", count: 500_000) + "/") == nil)
     #expect(PageURL("http://" + String(repeating: "é", count: 1000) + "/") != nil)
     #expect(PageURL("http://" + String(repeating: "a", count: 500_000) + "/") != nil)
   }

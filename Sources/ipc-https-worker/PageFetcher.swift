@@ -37,22 +37,26 @@ final class PageFetcher: Sendable {
   }
 
   /// Fetches a page and reads its links. A failure is part of the result.
-  func fetch(_ address: String) -> CrawlPage {
+  func fetch(_ job: CrawlJob) -> CrawlPage {
     var page = CrawlPage()
-    guard let url = URL(string: address) else {
+    guard let url = URL(string: job.url) else {
       page.failure = "invalid URL"
       return page
+    }
+    var request = URLRequest(url: url)
+    if !job.authorization.isEmpty {
+      request.setValue(job.authorization, forHTTPHeaderField: "Authorization")
     }
     let clock = ContinuousClock()
     let start = clock.now
     let line = self.line.withLock { $0 }
-    let fetched = line.delegate.wait(for: line.session.dataTask(with: url), longest: Self.longest + 5)
+    let fetched = line.delegate.wait(for: line.session.dataTask(with: request), longest: Self.longest + 5)
     if fetched.isCutOff { hangUp(line) }
     if let response = fetched.response {
       page.status = Int32(clamping: response.statusCode)
       page.bytes = Int64(fetched.body.count)
       page.read(
-        Array(fetched.body), at: PageURL(address)!, location: response.value(forHTTPHeaderField: "Location"),
+        Array(fetched.body), at: PageURL(job.url)!, location: response.value(forHTTPHeaderField: "Location"),
         type: response.value(forHTTPHeaderField: "Content-Type"))
     }
     page.failure = fetched.failure ?? ""

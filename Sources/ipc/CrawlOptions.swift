@@ -96,13 +96,7 @@ struct CrawlOptions {
       workerArguments: [CrawlWorkerProcess.argument], actorArguments: [CrawlActorProcess.argument])
     plan.deepest = depth.map { UInt32($0) } ?? .max
     plan.limit = limit ?? (work == .web ? 10_000 : .max)
-    plan.seeds = try urls.map { url in
-      guard let normalized = PageURL(url)?.text else {
-        throw Failure.call(
-          "\"\(url)\" isn't a URL that can be crawled: expected http://host/path or https://host/path")
-      }
-      return normalized
-    }
+    for url in urls { plan.add(seed: try CrawlAddress.read(url)) }
     if work == .web, chosenMechanisms == nil, configurations.contains(where: \.usesProcesses) {
       onlyMechanism = Self.mechanismOfSite.name
     }

@@ -25,6 +25,8 @@ package struct CrawlPlan: Sendable, Codable {
   package var delayMilliseconds: Int
   package var seed: UInt64
   package var seeds: [String] = []
+  /// What is sent as the header field Authorization, for each origin of a seed that has credentials.
+  package private(set) var authorizations: [String: String] = [:]
   package var deepest: UInt32 = .max
   package var limit = Int.max
   /// Whether the parts of what a page costs are measured, which makes each system call a little dearer.
@@ -47,6 +49,12 @@ package struct CrawlPlan: Sendable, Codable {
     self.seed = seed
     self.workerArguments = workerArguments
     self.actorArguments = actorArguments
+  }
+
+  /// Adds an address to begin with. Its credentials are used for every page of its origin, and for no other.
+  package mutating func add(seed: PageURL) {
+    seeds.append(seed.text)
+    if let credentials = seed.credentials { authorizations[seed.origin] = credentials.authorization }
   }
 }
 
@@ -72,15 +80,13 @@ package final class Crawl: Sendable {
     self.plan = plan
     self.mechanism = mechanism
     self.window = window
-    frontier = Frontier(
-      sites: Set(plan.seeds.map(Frontier.site)), deepest: plan.deepest, limit: plan.limit,
-      followsLinks: plan.work != .slow)
+    frontier = Frontier(plan)
   }
 
   /// Runs a worker. Call it where the program was started with the worker arguments.
   ///
   /// - Parameter secure: Fetches an `https` page; nil: such pages fail.
-  package static func serve(https secure: ((_ url: String) -> CrawlPage)? = nil) throws(ChannelError) {
+  package static func serve(https secure: ((CrawlJob) -> CrawlPage)? = nil) throws(ChannelError) {
     let fetcher = JobFetcher(https: secure)
     guard var times = try? Sender<WorkerTimes>(inherited: WorkerMeter.endpoint),
       var meter = try? WorkerMeter()

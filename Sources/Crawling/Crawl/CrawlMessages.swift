@@ -7,23 +7,28 @@ package struct CrawlJob: Message, Sendable, Hashable {
   package var depth: UInt32
   /// How many redirects led to this page.
   package var hops: UInt32
+  /// The value of the header field Authorization; empty: the request has none.
+  package var authorization: String
 
-  package init(url: String, depth: UInt32 = 0, hops: UInt32 = 0) {
+  package init(url: String, depth: UInt32 = 0, hops: UInt32 = 0, authorization: String = "") {
     self.url = url
     self.depth = depth
     self.hops = hops
+    self.authorization = authorization
   }
 
   package func encode(to writer: inout MessageWriter) {
     writer.write(depth)
     writer.write(hops)
     writer.write(url)
+    writer.write(authorization)
   }
 
   package init(from reader: inout MessageReader) throws(ChannelError) {
     depth = try reader.integer()
     hops = try reader.integer()
     url = try reader.string()
+    authorization = try reader.string()
   }
 }
 

@@ -22,6 +22,7 @@ package final class Frontier: Sendable {
   /// The longest chain of redirects that is followed.
   package static let mostHops: UInt32 = 10
 
+  private let authorizations: [String: String]
   private let deepest: UInt32
   private let limit: Int
   private let followsLinks: Bool
@@ -31,14 +32,26 @@ package final class Frontier: Sendable {
   ///   - sites: the scheme, host and port to which links may lead.
   ///   - deepest: how many links away from a seed a page may be.
   ///   - limit: how many pages at most.
-  package init(sites: Set<String>, deepest: UInt32, limit: Int, followsLinks: Bool) {
+  ///   - authorizations: what is sent as the header field Authorization, for each site that asks for it.
+  package init(
+    sites: Set<String>, deepest: UInt32, limit: Int, followsLinks: Bool,
+    authorizations: [String: String] = [:]
+  ) {
     state = Locked(State(sites: sites))
+    self.authorizations = authorizations
     self.deepest = deepest
     self.limit = limit
     self.followsLinks = followsLinks
   }
 
-  /// `http://host:port` of an address.
+  /// That of a crawl, which stays on the sites of its seeds.
+  package convenience init(_ plan: CrawlPlan) {
+    self.init(
+      sites: Set(plan.seeds.map(Self.site)), deepest: plan.deepest, limit: plan.limit,
+      followsLinks: plan.work != .slow, authorizations: plan.authorizations)
+  }
+
+  /// The origin of an address in normal form, as ``PageURL/origin`` has it: `http://host:port`.
   package static func site(_ url: String) -> String {
     // The third slash ends it.
     var slashes = 0
@@ -63,7 +76,8 @@ package final class Frontier: Sendable {
     }
     state.depths[url] = depth
     state.issued += 1
-    return CrawlJob(url: url, depth: depth, hops: hops)
+    let authorization = authorizations.isEmpty ? nil : authorizations[Self.site(url)]
+    return CrawlJob(url: url, depth: depth, hops: hops, authorization: authorization ?? "")
   }
 
   /// The jobs to which a fetched page leads. If it is a shorter path to a known page, the pages behind that are updated

@@ -4,13 +4,13 @@
 /// needs libraries that take longer to load than everything else here, so a program of its own has it.
 struct JobFetcher {
   private let plain = BlockingFetch(ServerAddresses())
-  private let secure: ((_ url: String) -> CrawlPage)?
+  private let secure: ((CrawlJob) -> CrawlPage)?
 
   /// - Parameter secure: Fetches an `https` page; nil: such pages fail.
-  init(https secure: ((_ url: String) -> CrawlPage)? = nil) { self.secure = secure }
+  init(https secure: ((CrawlJob) -> CrawlPage)? = nil) { self.secure = secure }
 
   func page(_ job: CrawlJob) -> CrawlPage {
     guard let secure, job.url.hasPrefix("https:") else { return plain.page(job) }
-    return secure(job.url)
+    return secure(job)
   }
 }

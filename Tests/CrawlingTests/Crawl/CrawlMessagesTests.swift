@@ -7,7 +7,7 @@ import Testing
 @Suite(.watched) struct CrawlMessagesTests {
   static let jobs = [
     CrawlJob(url: ""), CrawlJob(url: "http://host/"),
-    CrawlJob(url: "http://höst/ü?\u{0}", depth: .max, hops: 3),
+    CrawlJob(url: "http://höst/ü?\u{0}", depth: .max, hops: 3, authorization: "Basic YTpi"),
     CrawlJob(url: String(repeating: "x", count: 100_000), depth: 1, hops: .max),
   ]
 

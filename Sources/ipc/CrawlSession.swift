@@ -92,7 +92,8 @@ final class CrawlSession: Sendable {
     for url in plan.seeds {
       if interrupted.isSet { return }
       Terminal.progress("asking \(url)…")
-      let (secure, failure) = start.follow(CrawlJob(url: url))
+      let job = CrawlJob(url: url, authorization: plan.authorizations[Frontier.site(url)] ?? "")
+      let (secure, failure) = start.follow(job)
       if interrupted.isSet { return }
       if let failure, plan.seeds.count == 1 { throw Self.unreachable(url, failure) }
       guard let secure else { continue }

@@ -1,3 +1,4 @@
+import Crawling
 import TestSupport
 import Testing
 
@@ -54,6 +55,32 @@ extension AllCommandTests {
       let result = try Tool.run("crawl", "https://BÜCHER.example", "--model", "sequential")
       #expect(result.code == 2)
       #expect(result.errors.contains("https://xn--bcher-kva.example/ needs TLS"), "\(result.errors)")
+    }
+
+    /// `Basic` and "user:secret" in base64.
+    private static let authorization = "Basic dXNlcjpzZWNyZXQ="
+
+    @Test(arguments: CrawlModels.names)
+    func credentialsAreUsedForTheirOwnServerOnly(_ model: String) throws {
+      let page = "<title>in</title><a href='inner'>1</a><a href='//intruder:x@HOST/inner'>2</a>"
+      let server = try LoginServer(authorization: Self.authorization, page: page)
+      let other = try LoginServer(authorization: Self.authorization, page: page)
+      let folder = try Folder()
+      let result = try Tool.run(
+        ["crawl", "http://user:secret@\(server.authority)/", "http://\(other.authority)/", "--model", model]
+          + (["processes", "actors"].contains(model) ? ["--mechanism", "pipe"] : [])
+          + ["--workers", "1", "--output", folder.path + "/pages"])
+      #expect(result.code == 0, "\(result.errors)")
+      let pages = try OutputPage.read(folder.text("pages"))
+      let statuses = Dictionary(pages.map { ($0.url, $0.status) }) { first, _ in first }
+      #expect(
+        statuses == [
+          "http://\(server.authority)/": 200, "http://\(server.authority)/inner": 200,
+          "http://\(other.authority)/": 401, "http://\(other.authority)/inner": 401,
+        ])
+      for text in [result.output, result.errors, folder.text("pages")] {
+        #expect(!text.contains("secret") && !text.contains("dXNlcjpzZWNyZXQ"))
+      }
     }
 
     @Test func anErrorOfAPageHasNoPassword() throws {

@@ -33,7 +33,7 @@ enum AsyncModel: CrawlModel {
     if fetch.isNothing { return fetch.nothing }
     do {
       let deadline = Clock.now() + CrawlWork.pageTimeout
-      let socket = try PageSocket(PageAddress(job.url, work.servers))
+      let socket = try PageSocket(PageAddress(job, work.servers))
       repeat { try await loop.ready(socket.descriptor, .write, until: deadline) } while try !socket.send()
       repeat { try await loop.ready(socket.descriptor, .read, until: deadline) } while try !socket.receive()
       return fetch.page(.success(socket.answer))

@@ -17,7 +17,7 @@ struct BlockingFetch: Sendable {
     return fetch.page(
       Result {
         let deadline = Clock.now() + CrawlWork.pageTimeout
-        let socket = try PageSocket(PageAddress(job.url, servers))
+        let socket = try PageSocket(PageAddress(job, servers))
         repeat { try wait(socket, until: deadline, write: true) } while try !socket.send()
         repeat { try wait(socket, until: deadline, write: false) } while try !socket.receive()
         return socket.answer

@@ -34,7 +34,7 @@ private final class CallbackFetch {
     if fetch.isNothing { return loop.callSoon { self.done(self.fetch.nothing) } }
     timer = loop.after(CrawlWork.pageTimeout) { self.finish(.failure(PageFailure.tooLate)) }
     attempt {
-      let socket = try PageSocket(PageAddress(fetch.job.url, work.servers))
+      let socket = try PageSocket(PageAddress(fetch.job, work.servers))
       self.socket = socket
       token = try loop.watch(socket.descriptor, .write) { _ in self.connected() }
     }

@@ -43,9 +43,7 @@ package final class CrawlWork: Sendable {
     self.plan = plan
     self.onFinish = onFinish
     limit = max(1, plan.workers)
-    frontier = Frontier(
-      sites: Set(plan.seeds.map(Frontier.site)), deepest: plan.deepest, limit: plan.limit,
-      followsLinks: plan.work != .slow)
+    frontier = Frontier(plan)
     var first = State()
     if plan.work == .nothing { first.nothing = plan.pages } else { first.waiting = frontier.seed(plan.seeds) }
     state = Locked(first)

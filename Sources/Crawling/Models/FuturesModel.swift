@@ -19,7 +19,7 @@ enum FuturesModel: CrawlModel {
       let fetch = PageFetch(job)
       if fetch.isNothing { return fetch.nothing }
       do {
-        let socket = try PageSocket(PageAddress(job.url, work.servers))
+        let socket = try PageSocket(PageAddress(job, work.servers))
         let late = loop.timer(CrawlWork.pageTimeout)
         defer { late.cancel() }
         repeat {

@@ -32,7 +32,7 @@ private struct GeneratorFetch {
       let late = loop.timer(CrawlWork.pageTimeout)
       defer { late.cancel() }
       do {
-        let socket = try await context.wait(for: connect(job.url, late))
+        let socket = try await context.wait(for: connect(job, late))
         return fetch.page(.success(try await context.wait(for: readAll(socket, late))))
       } catch {
         return fetch.page(.failure(error))
@@ -41,9 +41,9 @@ private struct GeneratorFetch {
   }
 
   /// A connection over which the request has been sent.
-  private func connect(_ url: String, _ late: LateTimer) -> Coroutine<PageSocket> {
+  private func connect(_ job: CrawlJob, _ late: LateTimer) -> Coroutine<PageSocket> {
     Coroutine { context in
-      let socket = try PageSocket(PageAddress(url, work.servers))
+      let socket = try PageSocket(PageAddress(job, work.servers))
       repeat {
         try await context.wait(for: loop.ready(socket.descriptor, .write, unless: late))
       } while try !socket.send()

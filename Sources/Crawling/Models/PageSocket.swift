@@ -9,8 +9,14 @@ struct PageAddress: Sendable {
   let server: Internet.Address
   private let host: String
   private let path: String
+  private let authorization: String
 
-  init(_ url: String, _ servers: ServerAddresses) throws(PageFailure) {
+  init(_ job: CrawlJob, _ servers: ServerAddresses) throws(PageFailure) {
+    try self.init(job.url, servers, authorization: job.authorization)
+  }
+
+  init(_ url: String, _ servers: ServerAddresses, authorization: String = "") throws(PageFailure) {
+    self.authorization = authorization
     guard url.hasPrefix(Self.scheme) else {
       throw PageFailure("https needs --model processes: the other models fetch http only")
     }
@@ -24,8 +30,9 @@ struct PageAddress: Sendable {
 
   /// HTTP/1.0: the server closes after the response, and sends it without chunks.
   var request: [UInt8] {
-    Array(
-      "GET \(path) HTTP/1.0\r\nHost: \(host)\r\nUser-Agent: swift-ipc-crawl/1\r\nAccept: text/html\r\n\r\n"
+    let field = authorization.isEmpty ? "" : "Authorization: \(authorization)\r\n"
+    return Array(
+      "GET \(path) HTTP/1.0\r\nHost: \(host)\r\nUser-Agent: swift-ipc-crawl/1\r\nAccept: text/html\r\n\(field)\r\n"
         .utf8)
   }
 }

@@ -58,11 +58,13 @@ toolchain:
 	  echo "Swift $${found:-?} is too old: this needs $(NEEDED) or later, from https://www.swift.org/install/linux/" >&2; exit 1; }
 	@pkg-config --exists libxml-2.0 2>/dev/null || { \
 	  echo "libxml2's headers are missing (Swift's own list of Debian packages has them): apt-get install libxml2-dev pkg-config" >&2; exit 1; }
+	@pkg-config --exists zlib 2>/dev/null || { \
+	  echo "zlib's headers are missing: apt-get install zlib1g-dev pkg-config" >&2; exit 1; }
 
 build: toolchain
 	@$(foreach program,$(PROGRAMS),$(SWIFT) build -c $(CONFIGURATION) --product $(program) &&) true
 
-# libxml2 stays dynamic, and so does libcurl, which FoundationNetworking as a static library wants: every distribution has them.
+# libxml2 and zlib stay dynamic, and so does libcurl, which FoundationNetworking as a static library wants: every distribution has them.
 static: toolchain curl
 	@$(SWIFT) build -c release --product ipc --static-swift-stdlib --scratch-path $(STATIC)
 	@$(SWIFT) build -c release --product ipc-https-worker --static-swift-stdlib -Xlinker -lcurl --scratch-path $(STATIC)

@@ -33,6 +33,8 @@ let package = Package(
     // The HTML parser that the system ships and FoundationXML already links.
     .systemLibrary(
       name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev", "pkg-config"])]),
+    // zlib, which libxml2 needs anyway: for compressed pages.
+    .systemLibrary(name: "CZLib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev", "pkg-config"])]),
     .target(name: "SystemCalls", dependencies: ["CSystem"], swiftSettings: strict),
     // How figures are recorded, compared and written.
     .target(name: "Measurement", dependencies: ["SystemCalls"], swiftSettings: strict),
@@ -50,6 +52,7 @@ let package = Package(
       name: "Crawling",
       dependencies: [
         "IPC", "IPCWorkers", "IPCActors", "SystemCalls", "Measurement", "ConcurrencyModels", "CLibXML2",
+        "CZLib",
       ],
       swiftSettings: strict),
     // The benchmark's own baseline: the same exchanges in plain C, which is the point of it.
@@ -140,7 +143,10 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "CrawlingTests",
-      dependencies: ["Crawling", "IPC", "IPCWorkers", "SystemCalls", "Measurement", "TestSupport"],
+      dependencies: [
+        "Crawling", "IPC", "IPCWorkers", "SystemCalls", "Measurement", "ConcurrencyModels", "CZLib",
+        "TestSupport",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "BenchmarkingTests",
@@ -168,7 +174,8 @@ let package = Package(
 // Only the channels, the pools and their tests: all of it takes three times as long to build.
 if sanitizer != nil {
   let others: Set = [
-    "Crawling", "CLibXML2", "CBaseline", "Benchmarking", "Demos", "ipc", "ipc-https-worker", "CrawlingTests",
+    "Crawling", "CLibXML2", "CZLib", "CBaseline", "Benchmarking", "Demos", "ipc", "ipc-https-worker",
+    "CrawlingTests",
     "BenchmarkingTests", "IPCCommandTests", "SnippetTests", "MeasurementTests", "SystemCallsTests",
     "IPCJSONTests",
     "IPCActorsTests", "ConcurrencyModelsTests",

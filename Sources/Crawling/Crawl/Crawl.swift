@@ -86,7 +86,7 @@ package final class Crawl: Sendable {
   /// Runs a worker. Call it where the program was started with the worker arguments.
   ///
   /// - Parameter secure: Fetches an `https` page; nil: such pages fail.
-  package static func serve(https secure: ((CrawlJob) -> CrawlPage)? = nil) throws(ChannelError) {
+  package static func serve(https secure: ((_ job: CrawlJob) -> CrawlPage)? = nil) throws(ChannelError) {
     let fetcher = JobFetcher(https: secure)
     guard var times = try? Sender<WorkerTimes>(inherited: WorkerMeter.endpoint),
       var meter = try? WorkerMeter()

@@ -19,7 +19,7 @@ package final class StartProbe: Sendable {
   /// - Returns: the first `https` address to which they lead, or why the address itself can't be fetched; neither if its
   ///   pages are fetched without TLS.
   package func follow(_ job: CrawlJob) -> (secure: String?, failure: String?) {
-    let fetch = BlockingFetch(ServerAddresses(), cancelled: cancelled.raw)
+    let fetch = BlockingFetch(PageClient(atOnce: 1), cancelled: cancelled.raw)
     var job = job
     for hop in 0...Frontier.mostHops {
       if job.url.hasPrefix("https:") { return (job.url, nil) }

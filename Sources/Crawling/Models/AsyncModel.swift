@@ -31,18 +31,15 @@ enum AsyncModel: CrawlModel {
   static func fetch(_ job: CrawlJob, _ work: CrawlWork, _ loop: EventLoop) async -> CrawlPage {
     let fetch = PageFetch(job)
     if fetch.isNothing { return fetch.nothing }
+    let deadline = Clock.now() + work.client.timeout
+    let exchange = PageExchange(job, work.client)
     do {
-      let deadline = Clock.now() + CrawlWork.pageTimeout
-      let socket = try PageSocket(PageAddress(job, work.servers))
-      repeat { try await loop.ready(socket.descriptor, .write, until: deadline) } while try !socket.send()
-      repeat { try await loop.ready(socket.descriptor, .read, until: deadline) } while try !socket.receive()
-      return fetch.page(.success(socket.answer))
-    } catch is TimeoutError {
-      return fetch.page(.failure(PageFailure.tooLate))
-    } catch is CancellationError {
-      return fetch.page(.failure(PageFailure.cancelled))
+      while !exchange.advance() {
+        try await loop.ready(exchange.descriptor, exchange.events, until: deadline)
+      }
     } catch {
-      return fetch.page(.failure(error))
+      exchange.end(PageFailure(waiting: error))
     }
+    return fetch.page(exchange.answer)
   }
 }

@@ -2,8 +2,8 @@ import ConcurrencyModels
 import SystemCalls
 
 /// Callbacks on an event loop: one thread asks the kernel which of its sockets are ready, and calls the callback of each.
-/// Only the loop waits. What is one function in blocking code becomes one method per wait; its local variables become
-/// properties, and each method catches its own errors.
+/// Only the loop waits. What is one function in blocking code becomes a method that each callback calls; its local variables
+/// become properties, and the method catches its own errors.
 enum CallbacksModel: CrawlModel {
   static let name = "callbacks"
   static let summary = "callbacks on an event loop, one thread"
@@ -16,54 +16,46 @@ enum CallbacksModel: CrawlModel {
 /// One page that is being fetched. The loop keeps it alive.
 private final class CallbackFetch {
   private let loop: EventLoop
-  private let work: CrawlWork
+  private let client: PageClient
   private let fetch: PageFetch
+  private lazy var exchange = PageExchange(fetch.job, client)
   private let done: (CrawlPage) -> Void
-  private var socket: PageSocket?
   private var token: UInt64?
   private var timer: UInt64?
 
   init(_ loop: EventLoop, _ work: CrawlWork, _ job: CrawlJob, _ done: @escaping (CrawlPage) -> Void) {
     self.loop = loop
-    self.work = work
+    client = work.client
     fetch = PageFetch(job)
     self.done = done
   }
 
   func start() {
     if fetch.isNothing { return loop.callSoon { self.done(self.fetch.nothing) } }
-    timer = loop.after(CrawlWork.pageTimeout) { self.finish(.failure(PageFailure.tooLate)) }
-    attempt {
-      let socket = try PageSocket(PageAddress(fetch.job, work.servers))
-      self.socket = socket
-      token = try loop.watch(socket.descriptor, .write) { _ in self.connected() }
+    timer = loop.after(client.timeout) { self.finish(.tooLate) }
+    advance()
+  }
+
+  /// Goes on as far as it can, and waits for the next callback.
+  private func advance() {
+    let before = exchange.wait
+    if exchange.advance() { return finish() }
+    if token != nil, exchange.wait == before { return }
+    if let token { loop.remove(token) }
+    token = nil
+    do throws(EventLoopError) {
+      token = try loop.watch(exchange.descriptor, exchange.events) { _ in self.advance() }
+    } catch {
+      // The caller is the loop, or what starts pages: neither handles an error of this page.
+      finish(PageFailure(error.systemError))
     }
   }
 
-  private func connected() {
-    attempt {
-      guard let socket, let token, try socket.send() else { return }
-      loop.remove(token)
-      self.token = try loop.watch(socket.descriptor, .read) { _ in self.readable() }
-    }
-  }
-
-  private func readable() {
-    attempt {
-      guard let socket, try socket.receive() else { return }
-      finish(.success(socket.answer))
-    }
-  }
-
-  /// Runs a callback, and handles its errors: its caller is the loop.
-  private func attempt(_ body: () throws -> Void) {
-    do { try body() } catch { finish(.failure(error)) }
-  }
-
-  private func finish(_ result: Result<PageResponse, any Error>) {
+  private func finish(_ failure: PageFailure? = nil) {
     if let token { loop.remove(token) }
     if let timer { loop.cancel(timer: timer) }
-    (token, timer, socket) = (nil, nil, nil)
-    done(fetch.page(result))
+    (token, timer) = (nil, nil)
+    if let failure { exchange.end(failure) }
+    done(fetch.page(exchange.answer))
   }
 }

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import Synchronization
 package import SystemCalls
 
@@ -21,9 +20,7 @@ package final class CrawlWork: Sendable {
 
   /// How many pages may be fetched at once.
   package let limit: Int
-  let servers = ServerAddresses()
-  /// How long a page may take, in nanoseconds.
-  static let pageTimeout: UInt64 = 30_000_000_000
+  let client: PageClient
 
   private static let takenBeforeCompaction = 1024
 
@@ -37,24 +34,29 @@ package final class CrawlWork: Sendable {
   /// Called after every finished page.
   private let onFinish: @Sendable (_ done: Int) -> Void
 
+  /// - Parameters:
+  ///   - pageTimeout: How long a page may take, in nanoseconds.
+  ///   - onFinish: Called after every finished page.
   package init(
-    _ plan: CrawlPlan, onFinish: @escaping @Sendable (_ done: Int) -> Void = { _ in }
+    _ plan: CrawlPlan, pageTimeout: UInt64 = 30_000_000_000,
+    onFinish: @escaping @Sendable (_ done: Int) -> Void = { _ in }
   ) throws(SystemError) {
     self.plan = plan
     self.onFinish = onFinish
     limit = max(1, plan.workers)
+    client = PageClient(atOnce: limit, timeout: pageTimeout)
     frontier = Frontier(plan)
     var first = State()
     if plan.work == .nothing { first.nothing = plan.pages } else { first.waiting = frontier.seed(plan.seeds) }
     state = Locked(first)
     // Resolved now: on an event loop's thread, everything would wait for the answer.
-    for site in Set(plan.seeds.map(Frontier.site)) { _ = try? PageAddress(site, servers) }
+    for site in Set(plan.seeds.map(Frontier.site)) { _ = try? PageAddress(site, client.servers) }
     cancelled = try Events.eventfd()
     try cancelled.setNonblocking(true)
   }
 
   /// For models with blocking calls.
-  var blockingFetch: BlockingFetch { BlockingFetch(servers, cancelled: cancelled.raw) }
+  var blockingFetch: BlockingFetch { BlockingFetch(client, cancelled: cancelled.raw) }
 
   // MARK: Taking and finishing
 
@@ -161,22 +163,17 @@ struct PageFetch {
   /// A job that does nothing.
   var isNothing: Bool { job.url.isEmpty }
 
-  /// The page, from its response or its failure. Not inlined into async functions, whose frames would then hold its
+  /// The page, from its response. Not inlined into async functions, whose frames would then hold its
   /// temporary values.
-  @inline(never) func page(_ result: Result<PageResponse, any Error>) -> CrawlPage {
+  @inline(never) func page(_ answer: PageResponse) -> CrawlPage {
     var page = CrawlPage()
-    switch result {
-    case .success(let answer):
-      page.status = Int32(answer.status)
-      page.bytes = Int64(answer.body.count)
-      if let url = PageURL(job.url) {
-        page.read(Array(answer.body), at: url, location: answer.location, type: answer.contentType)
-      }
-    case .failure(let error):
-      let failure = error as? PageFailure
-      page.failure = failure?.description ?? "\(error)"
-      page.status = Int32(failure?.status ?? 0)
-      page.bytes = Int64(failure?.bytes ?? 0)
+    page.status = Int32(answer.status)
+    page.bytes = Int64(answer.content.count)
+    page.failure = answer.failure?.description ?? ""
+    page.isCut = answer.isCut
+    // What has arrived of a body that was cut is read, too.
+    if answer.failure == nil || answer.isCut, let url = PageURL(job.url) {
+      page.read(answer.content, at: url, location: answer.location, type: answer.contentType)
     }
     page.microseconds = Int64((Clock.now() - start) / 1000)
     return page

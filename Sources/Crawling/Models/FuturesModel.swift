@@ -18,20 +18,17 @@ enum FuturesModel: CrawlModel {
     Coroutine { context in
       let fetch = PageFetch(job)
       if fetch.isNothing { return fetch.nothing }
+      let late = loop.timer(work.client.timeout)
+      defer { late.cancel() }
+      let exchange = PageExchange(job, work.client)
       do {
-        let socket = try PageSocket(PageAddress(job, work.servers))
-        let late = loop.timer(CrawlWork.pageTimeout)
-        defer { late.cancel() }
-        repeat {
-          try await context.wait(for: loop.ready(socket.descriptor, .write, unless: late))
-        } while try !socket.send()
-        repeat {
-          try await context.wait(for: loop.ready(socket.descriptor, .read, unless: late))
-        } while try !socket.receive()
-        return fetch.page(.success(socket.answer))
+        while !exchange.advance() {
+          try await context.wait(for: loop.ready(exchange.descriptor, exchange.events, unless: late))
+        }
       } catch {
-        return fetch.page(.failure(error))
+        exchange.end(PageFailure(waiting: error))
       }
+      return fetch.page(exchange.answer)
     }
   }
 }

@@ -1,7 +1,7 @@
 import ConcurrencyModels
 import SystemCalls
 
-/// Coroutines that delegate to coroutines: the one that fetches a page delegates to `connect`, `read` and `readAll`, as a
+/// Coroutines that delegate to coroutines: the one that fetches a page delegates to `run`, and that one to `step`, as a
 /// function calls functions. Each waits by itself, unseen by its caller. Python's `yield from`.
 enum GeneratorsModel: CrawlModel {
   static let name = "generators"
@@ -29,40 +29,31 @@ private struct GeneratorFetch {
     Coroutine { context in
       let fetch = PageFetch(job)
       if fetch.isNothing { return fetch.nothing }
-      let late = loop.timer(CrawlWork.pageTimeout)
+      let late = loop.timer(work.client.timeout)
       defer { late.cancel() }
+      let exchange = PageExchange(job, work.client)
       do {
-        let socket = try await context.wait(for: connect(job, late))
-        return fetch.page(.success(try await context.wait(for: readAll(socket, late))))
+        try await context.wait(for: run(exchange, late))
       } catch {
-        return fetch.page(.failure(error))
+        exchange.end(PageFailure(waiting: error))
       }
+      return fetch.page(exchange.answer)
     }
   }
 
-  /// A connection over which the request has been sent.
-  private func connect(_ job: CrawlJob, _ late: LateTimer) -> Coroutine<PageSocket> {
+  /// Waits once, and goes on. Returns whether the exchange is over.
+  private func step(_ exchange: PageExchange, _ late: LateTimer) -> Coroutine<Bool> {
     Coroutine { context in
-      let socket = try PageSocket(PageAddress(job, work.servers))
-      repeat {
-        try await context.wait(for: loop.ready(socket.descriptor, .write, unless: late))
-      } while try !socket.send()
-      return socket
+      try await context.wait(for: loop.ready(exchange.descriptor, exchange.events, unless: late))
+      return exchange.advance()
     }
   }
 
-  /// Whether the response is complete.
-  private func read(_ socket: PageSocket, _ late: LateTimer) -> Coroutine<Bool> {
+  /// Runs an exchange to its end.
+  private func run(_ exchange: PageExchange, _ late: LateTimer) -> Coroutine<Void> {
     Coroutine { context in
-      try await context.wait(for: loop.ready(socket.descriptor, .read, unless: late))
-      return try socket.receive()
-    }
-  }
-
-  private func readAll(_ socket: PageSocket, _ late: LateTimer) -> Coroutine<PageResponse> {
-    Coroutine { context in
-      while try await !context.wait(for: read(socket, late)) {}
-      return socket.answer
+      if exchange.advance() { return }
+      while try await !context.wait(for: step(exchange, late)) {}
     }
   }
 }

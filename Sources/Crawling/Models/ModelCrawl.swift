@@ -45,6 +45,7 @@ package final class ModelCrawl: Sendable {
   package func run() throws -> (run: CrawlRun, pages: [PageRecord]) {
     // Each page that is being fetched needs a descriptor.
     Processes.raiseDescriptorLimit()
+    defer { work.client.connections.close() }
     var meter = CrawlMeter()
     let start = Clock.now()
     do {

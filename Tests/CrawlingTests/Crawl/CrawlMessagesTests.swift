@@ -17,6 +17,7 @@ import Testing
     full.bytes = .max
     full.isHTML = true
     full.isRedirect = true
+    full.isCut = true
     full.title = "Títle & more"
     full.links = ["http://a/", "", "http://b/ü"]
     full.microseconds = -1

@@ -1,0 +1,2 @@
+// The header of zlib, as pkg-config finds it.
+#include <zlib.h>

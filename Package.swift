@@ -77,7 +77,16 @@ let package = Package(
 
     // The workers of a crawl that fetch https pages. Alone, since FoundationNetworking takes longer to load than all of ipc.
     .executableTarget(
-      name: "ipc-https-worker", dependencies: ["IPC", "Crawling"], swiftSettings: strict),
+      name: "ipc-https-worker", dependencies: ["IPC", "Crawling", "CCurlOptions"], swiftSettings: strict,
+      // So that FoundationNetworking finds CCurlOptions' functions before libcurl's.
+      linkerSettings: [
+        .unsafeFlags(
+          ["curl_easy_setopt", "curl_multi_add_handle"].flatMap {
+            ["-Xlinker", "--export-dynamic-symbol=\($0)"]
+          })
+      ]),
+    // What URLSession has no setting for, in front of libcurl; the reason is in its header.
+    .target(name: "CCurlOptions"),
 
     // The actors of the tests, which both of their processes know.
     .target(
@@ -171,10 +180,19 @@ let package = Package(
   swiftLanguageModes: [.v6]
 )
 
+// What 'make fuzz' builds, with a compiler option of its own.
+if Context.environment["IPC_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "ipc-fuzz", dependencies: ["Crawling"], path: "Tests/Fuzz",
+      swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+}
+
 // Only the channels, the pools and their tests: all of it takes three times as long to build.
 if sanitizer != nil {
   let others: Set = [
-    "Crawling", "CLibXML2", "CZLib", "CBaseline", "Benchmarking", "Demos", "ipc", "ipc-https-worker",
+    "Crawling", "CLibXML2", "CZLib", "CCurlOptions", "CBaseline", "Benchmarking", "Demos", "ipc",
+    "ipc-https-worker",
     "CrawlingTests",
     "BenchmarkingTests", "IPCCommandTests", "SnippetTests", "MeasurementTests", "SystemCallsTests",
     "IPCJSONTests",

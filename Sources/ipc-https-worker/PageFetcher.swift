@@ -3,16 +3,15 @@ import Foundation
 import FoundationNetworking
 import Synchronization
 
-/// Fetches one page at a time with URLSession, within a time limit and a size limit. It reports redirects and doesn't
-/// follow them, so that the frontier decides whether their target is known.
+/// Fetches one page at a time with URLSession, within a time limit. It reports redirects and doesn't follow them, so that the
+/// frontier decides whether their target is known. Bodies are decoded as those without TLS are, by ``PageResponse``.
 final class PageFetcher: Sendable {
   private static let longest: TimeInterval = 30
-  private static let largest = 16 << 20
 
   /// A session and its delegate.
   private final class Line: Sendable {
     let session: URLSession
-    let delegate = FetchDelegate(limit: PageFetcher.largest)
+    let delegate = FetchDelegate()
 
     init() {
       let configuration = URLSessionConfiguration.ephemeral
@@ -21,7 +20,9 @@ final class PageFetcher: Sendable {
       configuration.urlCache = nil
       configuration.httpCookieStorage = nil
       configuration.httpShouldSetCookies = false
-      configuration.httpAdditionalHeaders = ["User-Agent": "swift-ipc-crawl/1"]
+      configuration.httpAdditionalHeaders = [
+        "User-Agent": "swift-ipc-crawl/1", "Accept": "text/html", "Accept-Encoding": "gzip, deflate",
+      ]
       session = URLSession(configuration: configuration, delegate: delegate, delegateQueue: nil)
     }
   }
@@ -38,130 +39,157 @@ final class PageFetcher: Sendable {
 
   /// Fetches a page and reads its links. A failure is part of the result.
   func fetch(_ job: CrawlJob) -> CrawlPage {
-    var page = CrawlPage()
+    let clock = ContinuousClock()
+    let start = clock.now
+    var page = CrawlPage(answer(to: job), of: job)
+    let took = clock.now - start
+    page.microseconds = took.components.seconds * 1_000_000 + took.components.attoseconds / 1_000_000_000_000
+    return page
+  }
+
+  private func answer(to job: CrawlJob) -> PageResponse {
     guard let url = URL(string: job.url) else {
-      page.failure = "invalid URL"
-      return page
+      var answer = PageResponse()
+      answer.fail(PageFailure("invalid URL"))
+      return answer
     }
     var request = URLRequest(url: url)
     if !job.authorization.isEmpty {
       request.setValue(job.authorization, forHTTPHeaderField: "Authorization")
     }
-    let clock = ContinuousClock()
-    let start = clock.now
     let line = self.line.withLock { $0 }
-    let fetched = line.delegate.wait(for: line.session.dataTask(with: request), longest: Self.longest + 5)
-    if fetched.isCutOff { hangUp(line) }
-    if let response = fetched.response {
-      page.status = Int32(clamping: response.statusCode)
-      page.bytes = Int64(fetched.body.count)
-      page.read(
-        Array(fetched.body), at: PageURL(job.url)!, location: response.value(forHTTPHeaderField: "Location"),
-        type: response.value(forHTTPHeaderField: "Content-Type"))
-    }
-    page.failure = fetched.failure ?? ""
-    let took = clock.now - start
-    page.microseconds = took.components.seconds * 1_000_000 + took.components.attoseconds / 1_000_000_000_000
-    return page
+    let (answer, isBusy) = line.delegate.wait(
+      for: line.session.dataTask(with: request), longest: Self.longest + 5)
+    if isBusy { hangUp(line) }
+    return answer
   }
 }
 
-/// One fetch at a time: collects the body up to a limit, stops redirects, and wakes the waiting thread.
+/// One fetch at a time: collects the answer, stops redirects, and wakes the waiting thread.
 private final class FetchDelegate: NSObject, URLSessionDataDelegate, Sendable {
-  struct Fetched: Sendable {
-    var response: HTTPURLResponse?
-    var body = Data()
-    var failure: String?
+  private struct Fetch {
+    /// Of the session's task; -1: none.
+    var task = -1
+    var answer = PageResponse()
     /// Whether the session is still busy with it.
-    var isCutOff = false
+    var isBusy = false
   }
 
-  private let limit: Int
-  private let fetched = Mutex<(task: Int, result: Fetched)>((-1, Fetched()))
+  private let fetch = Mutex(Fetch())
   private let done = DispatchSemaphore(value: 0)
 
-  init(limit: Int) { self.limit = limit }
-
-  func wait(for task: URLSessionDataTask, longest: TimeInterval) -> Fetched {
-    fetched.withLock { $0 = (task.taskIdentifier, Fetched()) }
+  func wait(for task: URLSessionDataTask, longest: TimeInterval) -> (answer: PageResponse, isBusy: Bool) {
+    fetch.withLock { $0 = Fetch(task: task.taskIdentifier, isBusy: true) }
     task.resume()
     let end = DispatchTime.now() + longest
     var came = false
     // An earlier page may have signalled too late.
     repeat {
       came = done.wait(timeout: end) == .success
-    } while came && fetched.withLock { $0.task == task.taskIdentifier }
-    return fetched.withLock { state in
-      if !came {
-        state.result.failure = "no response within \(Int(longest)) s"
-        state.result.isCutOff = true
-      }
-      state.task = -1
-      return state.result
+    } while came && fetch.withLock { $0.task == task.taskIdentifier }
+    return fetch.withLock { fetch in
+      if !came { fetch.answer.fail(.tooLate) }
+      fetch.task = -1
+      return (fetch.answer, fetch.isBusy)
     }
+  }
+
+  /// Changes the answer of a task. Wakes the waiting thread if the answer is over, or the session has no more of it.
+  private func update(_ task: URLSessionTask, isEnd: Bool = false, _ body: (inout PageResponse) -> Void) {
+    let isOver = fetch.withLock { fetch in
+      guard fetch.task == task.taskIdentifier else { return false }
+      body(&fetch.answer)
+      if isEnd { fetch.isBusy = false }
+      // The session's own end is waited for where the answer is whole: its connection serves the next page then.
+      guard isEnd || fetch.answer.failure != nil else { return false }
+      fetch.task = -1
+      return true
+    }
+    if isOver { done.signal() }
   }
 
   func urlSession(
     _ session: URLSession, task: URLSessionTask, willPerformHTTPRedirection response: HTTPURLResponse,
     newRequest request: URLRequest, completionHandler: @escaping @Sendable (URLRequest?) -> Void
   ) {
-    fetched.withLock { state in
-      if state.task == task.taskIdentifier { state.result.response = response }
-    }
+    // The session keeps the body to itself.
+    update(task) { $0.takeHead(of: response, hasBody: false) }
     completionHandler(nil)
+  }
+
+  private static let unauthorized = 401
+
+  /// A response that asks for credentials ends the transfer: the request had those that there are.
+  func urlSession(
+    _ session: URLSession, task: URLSessionTask, didReceive challenge: URLAuthenticationChallenge,
+    completionHandler: @escaping @Sendable (URLSession.AuthChallengeDisposition, URLCredential?) -> Void
+  ) {
+    completionHandler(.rejectProtectionSpace, nil)
   }
 
   func urlSession(
     _ session: URLSession, dataTask: URLSessionDataTask, didReceive response: URLResponse,
     completionHandler: @escaping @Sendable (URLSession.ResponseDisposition) -> Void
   ) {
-    fetched.withLock { state in
-      if state.task == dataTask.taskIdentifier { state.result.response = response as? HTTPURLResponse }
+    if let response = response as? HTTPURLResponse {
+      update(dataTask) { $0.takeHead(of: response, hasBody: true) }
     }
     completionHandler(.allow)
   }
 
   func urlSession(_ session: URLSession, dataTask: URLSessionDataTask, didReceive data: Data) {
-    let isOver = fetched.withLock { state in
-      guard state.task == dataTask.taskIdentifier else { return false }
-      state.result.body.append(data)
-      if state.result.body.count > limit {
-        state.result.failure = "the body is over \(limit >> 20) MiB"
-        state.result.isCutOff = true
-        state.task = -1
-        return true
-      }
-      return false
+    update(dataTask) { answer in
+      if !answer.isOver { _ = answer.take(Array(data).span) }
     }
-    if isOver { done.signal() }
   }
 
   func urlSession(_ session: URLSession, task: URLSessionTask, didCompleteWithError error: (any Error)?) {
-    let wasWaited = fetched.withLock { state in
-      guard state.task == task.taskIdentifier else { return false }
-      if let error, state.result.failure == nil, !(state.result.response.map(Self.isRedirect) ?? false) {
-        state.result.failure = (error as? URLError).map(Self.words) ?? error.localizedDescription
+    update(task, isEnd: true) { answer in
+      // A response that asks for credentials is whole by then.
+      if let error, answer.status != Self.unauthorized {
+        answer.fail(.init(error, hasBegun: answer.status != 0, task.originalRequest?.url))
       }
-      state.task = -1
-      return true
+      answer.end()
     }
-    if wasWaited { done.signal() }
   }
+}
 
-  private static func isRedirect(_ response: HTTPURLResponse) -> Bool {
-    (300..<400).contains(response.statusCode)
+extension PageResponse {
+  /// Takes the headers, as a server sends them. Does nothing if they were taken before.
+  fileprivate mutating func takeHead(of response: HTTPURLResponse, hasBody: Bool) {
+    guard status == 0, !isOver else { return }
+    var head = "HTTP/1.1 \(response.statusCode) \r\n"
+    for (name, value) in response.allHeaderFields {
+      let isFraming = ["content-length", "transfer-encoding"].contains("\(name)".lowercased())
+      if hasBody || !isFraming { head += "\(name): \(value)\r\n" }
+    }
+    if !hasBody { head += "Content-Length: 0\r\n" }
+    _ = take(Array((head + "\r\n").utf8).span)
   }
+}
 
-  /// URLError's own descriptions are the same for most codes.
-  private static func words(_ error: URLError) -> String {
-    switch error.code {
-    case .cannotConnectToHost: "no server answers at this address"
-    case .cannotFindHost, .dnsLookupFailed: "unknown host"
-    case .timedOut: "the response took too long"
-    case .networkConnectionLost: "the connection was closed before the response was complete"
-    case .badServerResponse, .cannotParseResponse: "the response isn't HTTP"
-    case .unsupportedURL, .badURL: "the URL can't be fetched"
-    default: "URL error \(error.code.rawValue): \(error.localizedDescription)"
+extension PageFailure {
+  /// URLError's own descriptions are the same for most codes; libcurl's are better.
+  /// - Parameter hasBegun: whether the response's headers had been received.
+  fileprivate init(_ error: any Error, hasBegun: Bool, _ url: URL?) {
+    let text = error.localizedDescription
+    guard let code = (error as? URLError)?.code else {
+      self.init(text)
+      return
+    }
+    if text.contains("certificate") || text.hasPrefix("SSL") {
+      let host = url?.host ?? "the server"
+      self.init(
+        "the certificate of \(host) isn't trusted (\(text)): --insecure fetches its pages all the same")
+      return
+    }
+    switch code {
+    case .cannotConnectToHost: self.init("no server answers at this address")
+    case .cannotFindHost, .dnsLookupFailed: self.init("unknown host")
+    case .timedOut: self = .tooLate
+    case .networkConnectionLost, .badServerResponse: self = .cutOff
+    case .cannotParseResponse, .unsupportedURL, .badURL: self = .notHTTP
+    default: self = hasBegun ? .cutOff : .init("URL error \(code.rawValue): \(text)")
     }
   }
 }

@@ -18,7 +18,8 @@ struct CrawlNotes {
 
   /// What isn't in the results, or is there without having been asked for; nil if there is nothing of the kind.
   var warning: String? {
-    let parts = (moves.map(Self.sentence) + leftOutParts)
+    var parts = moves.map(Self.sentence)
+    if !leftOutParts.isEmpty { parts.append("left out: " + leftOutParts.joined(separator: "; ")) }
     return parts.isEmpty ? nil : parts.joined(separator: "; ")
   }
 

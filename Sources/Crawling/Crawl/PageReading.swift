@@ -1,10 +1,23 @@
 extension CrawlPage {
+  /// The page of a job, from the response.
+  package init(_ answer: PageResponse, of job: CrawlJob) {
+    self.init()
+    status = Int32(answer.status)
+    bytes = Int64(answer.content.count)
+    failure = answer.failure?.description ?? ""
+    isCut = answer.isCut
+    // What has arrived of a body that was cut is read, too.
+    if answer.failure == nil || isCut, let url = PageURL(job.url) {
+      read(answer.content, at: url, location: answer.location, type: answer.contentType)
+    }
+  }
+
   /// Reads the title and the links of a response, whose status is set already.
   ///
   /// - Parameters:
   ///   - location: the Location header.
   ///   - contentType: the Content-Type header; nil counts as HTML.
-  package mutating func read(_ body: [UInt8], at url: PageURL, location: String?, type contentType: String?) {
+  private mutating func read(_ body: [UInt8], at url: PageURL, location: String?, type contentType: String?) {
     if (300..<400).contains(status), let location {
       isRedirect = true
       links = PageURL(location, base: url).map { [$0.text] } ?? []

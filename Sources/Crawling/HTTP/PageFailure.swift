@@ -31,10 +31,10 @@ package struct PageFailure: Error, Hashable, Sendable, CustomStringConvertible {
     }
   }
 
-  static let cutOff = PageFailure("the connection was closed before the response was complete")
-  static let tooLate = PageFailure("the response took too long")
+  package static let cutOff = PageFailure("the connection was closed before the response was complete")
+  package static let tooLate = PageFailure("the response took too long")
   static let cancelled = PageFailure("the crawl was cancelled")
-  static let notHTTP = PageFailure("the response isn't HTTP")
+  package static let notHTTP = PageFailure("the response isn't HTTP")
   static let headersTooLarge = PageFailure(
     "the response has headers over \(PageResponse.largestHead >> 10) KiB")
   static let zeroInHeaders = PageFailure("the response has a zero byte in its headers")

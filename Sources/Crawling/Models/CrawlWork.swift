@@ -166,15 +166,7 @@ struct PageFetch {
   /// The page, from its response. Not inlined into async functions, whose frames would then hold its
   /// temporary values.
   @inline(never) func page(_ answer: PageResponse) -> CrawlPage {
-    var page = CrawlPage()
-    page.status = Int32(answer.status)
-    page.bytes = Int64(answer.content.count)
-    page.failure = answer.failure?.description ?? ""
-    page.isCut = answer.isCut
-    // What has arrived of a body that was cut is read, too.
-    if answer.failure == nil || answer.isCut, let url = PageURL(job.url) {
-      page.read(answer.content, at: url, location: answer.location, type: answer.contentType)
-    }
+    var page = CrawlPage(answer, of: job)
     page.microseconds = Int64((Clock.now() - start) / 1000)
     return page
   }

@@ -17,9 +17,12 @@ STATIC := .build/static
 # The sanitizers build with other options, too.
 ADDRESS := .build/address
 THREAD := .build/thread
+FUZZ := .build/fuzz
+READER ?= answers
+DURATION ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help run bench demos build static test sanitize-address sanitize-thread lint format docs docs-serve kills install uninstall clean toolchain curl python3
+.PHONY: help run bench demos build static test sanitize-address sanitize-thread fuzz lint format docs docs-serve kills install uninstall clean toolchain curl python3
 
 help:
 	@echo "swift-ipc: channels between processes, over every mechanism that the system has"
@@ -42,6 +45,7 @@ help:
 	@echo "  make test FILTER=NAME        runs one suite (named as its file) or one test: CommandTests/aDemoRunsByItsName"
 	@echo "  make sanitize-address        runs the tests of the channels under AddressSanitizer, which also finds leaks"
 	@echo "  make sanitize-thread         runs them, and those of pools, under ThreadSanitizer"
+	@echo "  make fuzz READER=answers     reads made-up bytes for DURATION=600 seconds, as answers, pages or addresses of a crawl"
 	@echo "  make lint                    checks the sources' format"
 	@echo "  make format                  formats the sources"
 	@echo "  make docs                    builds the documentation of every library as one site, in $(DOCS)"
@@ -110,6 +114,13 @@ sanitize-thread: toolchain
 	@IPC_SANITIZE=thread $(SWIFT) build --build-tests --sanitize=thread --disable-xctest --scratch-path $(THREAD)
 	@IPC_SANITIZE=thread TSAN_OPTIONS="suppressions=$(CURDIR)/Tests/thread.suppressions" $(SWIFT) test --skip-build --sanitize=thread --disable-xctest \
 	  --scratch-path $(THREAD) --no-parallel --filter '^IPC(Workers)?Tests\.'
+
+# libFuzzer, which clang has; with Swift it links with lld. Inputs that it found worth keeping stay beside the build.
+fuzz: toolchain
+	@IPC_FUZZ=yes $(SWIFT) build -c release --product ipc-fuzz --sanitize=fuzzer -Xswiftc -use-ld=lld --scratch-path $(FUZZ)
+	@mkdir -p $(FUZZ)/$(READER)
+	@IPC_FUZZ_READER=$(READER) $(FUZZ)/release/ipc-fuzz -max_total_time=$(DURATION) -timeout=20 -rss_limit_mb=4096 \
+	  -artifact_prefix=$(FUZZ)/ $(FUZZ)/$(READER)
 
 lint: toolchain
 	@$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Demos

@@ -33,6 +33,26 @@ extension AllCommandTests {
       #expect(second.title == "Second" && second.depth == 1)
     }
 
+    @Test(
+      "a page that asks for credentials is a page of that status, and no transfer without an end", isTrusted)
+    func pagesMayAskForCredentials() throws {
+      let page = "<title>Who?</title><a href='inner.html'>1</a>"
+      let closed =
+        "HTTP/1.0 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\nContent-Type: text/html\r\n\r\n\(page)"
+      let open = "HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n<title>In</title>"
+      let server = try TLSServer(["index.html": closed, "inner.html": open], areResponses: true)
+      let folder = try Folder()
+      let result = try server.trustingTool([
+        "crawl", server.url + "index.html", "--mechanism", "pipe", "--workers", "1", "--output",
+        folder.path + "/pages",
+      ]).wait()
+      #expect(result.code == 0, "\(result.errors)")
+      let pages = try OutputPage.read(folder.text("pages"))
+      #expect(pages.map(\.status) == [401, 200], "\(pages)")
+      #expect(pages.map(\.title) == ["Who?", "In"])
+      #expect(pages.allSatisfy { $0.failure == nil })
+    }
+
     @Test("a certificate that the system doesn't trust fails the page, and no other", hasServer)
     func certificatesAreChecked() throws {
       let server = try TLSServer(files)

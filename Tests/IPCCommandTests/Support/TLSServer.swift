@@ -18,8 +18,10 @@ final class TLSServer {
   let url: String
   private var certificate: String { folder.path + "/certificate" }
 
-  /// - Parameter files: The pages, by their names.
-  init(_ files: [String: String]) throws {
+  /// - Parameters:
+  ///   - files: The pages, by their names.
+  ///   - areResponses: Whether each file is a whole response, with its status and headers.
+  init(_ files: [String: String], areResponses: Bool = false) throws {
     folder = try Folder()
     let made = try Tool(
       [
@@ -37,7 +39,7 @@ final class TLSServer {
     let tool = try Tool(
       [
         "-c",
-        "cd \"$0/site\" && exec openssl s_server -WWW -accept 127.0.0.1:0 -key ../key -cert ../certificate",
+        "cd \"$0/site\" && exec openssl s_server \(areResponses ? "-HTTP" : "-WWW") -accept 127.0.0.1:0 -key ../key -cert ../certificate",
         folder.path,
       ], program: "/bin/sh")
     self.tool = tool

@@ -56,7 +56,7 @@ package struct PageURL: Sendable {
     self = try parser.parse(text.utf8.span)
   }
 
-  package var isSecure: Bool { parts.hostStart == URLParser.securePrefix.count }
+  package var isSecure: Bool { parts.hostStart == URLParser.securePrefix.utf8.count }
   package var scheme: String { isSecure ? "https" : "http" }
   /// A domain in ASCII, an IPv4 address, or an IPv6 address in brackets.
   package var host: String { part(parts.hostStart..<parts.hostEnd) }

@@ -142,8 +142,7 @@ struct URLParser {
     }
     guard start < hostEnd else { throw .noHost }
 
-    output.reserveCapacity(Self.securePrefix.count + text.count + 1)
-    output.append(contentsOf: (isSecure ? Self.securePrefix : Self.plainPrefix).utf8)
+    append((isSecure ? Self.securePrefix : Self.plainPrefix).utf8.span, room: text.count)
     parts.hostStart = output.count
     try URLHost.append(text.extracting(start..<hostEnd), to: &output)
     parts.hostEnd = output.count

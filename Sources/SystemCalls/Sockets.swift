@@ -18,6 +18,8 @@ package enum Sockets {
     static let pendingError = Option(level: SOL_SOCKET, name: SO_ERROR)
     /// TCP_NODELAY: small messages go at once; a channel batches by itself.
     package static let noDelay = Option(level: Int32(IPPROTO_TCP), name: TCP_NODELAY)
+    /// TCP_QUICKACK: what was received is acknowledged now, and not with the next message of this side.
+    package static let quickAck = Option(level: Int32(IPPROTO_TCP), name: TCP_QUICKACK)
   }
 
   private static func type(_ kind: Kind) -> Int32 {

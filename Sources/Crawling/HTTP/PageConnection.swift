@@ -34,6 +34,9 @@ final class PageConnection: Sendable {
     return unsafe try Sockets.recvmsg(socket.raw, into: room, wait: false, truncated: &truncated)
   }
 
+  /// Acknowledges what was received: setsockopt(2) with TCP_QUICKACK.
+  func acknowledge() { try? Sockets.setsockopt(socket, .quickAck, 1) }
+
   /// Whether the server has neither closed the connection nor sent anything for which nothing asked.
   var isQuiet: Bool {
     var byte: UInt8 = 0

@@ -118,7 +118,13 @@ final class PageExchange {
         do throws(SystemError) {
           count = unsafe try connection.receive(into: room)
         } catch {
-          if error.wouldBlock { throw error }
+          if error.wouldBlock {
+            // A server that sends its headers and its body in two calls sends the body only when the headers are
+            // acknowledged (Nagle's algorithm): the kernel does that at once on a new connection, but 40 ms later on one
+            // that has served a page.
+            if isKept, answer.hasBegun { connection.acknowledge() }
+            throw error
+          }
           if dropUnanswered() { return true }
           throw error
         }

@@ -1,3 +1,4 @@
+import Glibc
 import SystemCalls
 import TestSupport
 import Testing
@@ -54,6 +55,35 @@ import Testing
     let next = fetcher.page(CrawlJob(url: server.url))
     #expect(next.failure.isEmpty && next.bytes == 4, "\(expected.name): \(next.failure)")
     #expect(server.connections == (expected.keeps ? 1 : 2), "\(expected.name)")
+  }
+
+  /// Otherwise a server with Nagle's algorithm holds the rest back for 40 ms.
+  @Test func theBeginningOfAnAnswerIsAcknowledged() throws {
+    let answer = ByteServer.Step.answer { _ in Answers.counted("hello") }
+    let begun = Array("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n".utf8)
+    let server = try ByteServer { _ in
+      [ByteServer.Step](repeating: answer, count: 20) + [.answer { _ in begun }, .awaitClose]
+    }
+    let client = PageClient(atOnce: 1)
+    for _ in 0..<20 { #expect(BlockingFetch(client).page(CrawlJob(url: server.url)).failure.isEmpty) }
+    let exchange = PageExchange(CrawlJob(url: server.url), client)
+    var acknowledges = [quickAck(exchange)]
+    while exchange.answer.status == 0, !exchange.advance() {
+      acknowledges.append(quickAck(exchange))
+      guard exchange.answer.status == 0 else { break }
+      #expect(try ppoll(exchange.descriptor, read: true, nanoseconds: nil))
+    }
+    #expect(exchange.answer.status == 200 && server.connections == 1)
+    // The option is off on a connection on which requests and answers alternate.
+    #expect(acknowledges.dropLast().last == 0 && acknowledges.last == 1)
+  }
+
+  /// TCP_QUICKACK of an exchange's connection; nil if it has none.
+  private func quickAck(_ exchange: PageExchange) -> Int32? {
+    var value: Int32 = 0
+    var length = socklen_t(MemoryLayout<Int32>.size)
+    let result = unsafe getsockopt(exchange.descriptor, Int32(IPPROTO_TCP), TCP_QUICKACK, &value, &length)
+    return result == 0 ? value : nil
   }
 
   // MARK: Servers that close a kept connection

@@ -81,7 +81,9 @@ let package = Package(
       // So that FoundationNetworking finds CCurlOptions' functions before libcurl's.
       linkerSettings: [
         .unsafeFlags(
-          ["curl_easy_setopt", "curl_multi_add_handle"].flatMap {
+          [
+            "curl_easy_setopt", "curl_easy_getinfo", "curl_multi_add_handle", "curl_multi_info_read",
+          ].flatMap {
             ["-Xlinker", "--export-dynamic-symbol=\($0)"]
           })
       ]),
@@ -150,10 +152,14 @@ let package = Package(
         "Generator/pep380_cases.py",
       ],
       swiftSettings: strict),
+    // Servers that misbehave, and responses: what the tests of the crawl and of the tool share.
+    .target(
+      name: "CrawlSupport", dependencies: ["Crawling", "SystemCalls", "CZLib"], path: "Tests/CrawlSupport",
+      swiftSettings: strict),
     .testTarget(
       name: "CrawlingTests",
       dependencies: [
-        "Crawling", "IPC", "IPCWorkers", "SystemCalls", "Measurement", "ConcurrencyModels", "CZLib",
+        "Crawling", "IPC", "IPCWorkers", "SystemCalls", "Measurement", "ConcurrencyModels", "CrawlSupport",
         "TestSupport",
       ],
       swiftSettings: strict),
@@ -164,7 +170,8 @@ let package = Package(
     .testTarget(
       name: "IPCCommandTests",
       dependencies: [
-        "TestSupport", "IPC", "IPCWorkers", "IPCActors", "Crawling", "ConcurrencyModels", "Benchmarking",
+        "TestSupport", "CrawlSupport", "IPC", "IPCWorkers", "IPCActors", "Crawling", "ConcurrencyModels",
+        "Benchmarking",
         "SystemCalls", "Measurement", "ipc", "ipc-https-worker",
       ],
       swiftSettings: strict),
@@ -193,7 +200,7 @@ if sanitizer != nil {
   let others: Set = [
     "Crawling", "CLibXML2", "CZLib", "CCurlOptions", "CBaseline", "Benchmarking", "Demos", "ipc",
     "ipc-https-worker",
-    "CrawlingTests",
+    "CrawlSupport", "CrawlingTests",
     "BenchmarkingTests", "IPCCommandTests", "SnippetTests", "MeasurementTests", "SystemCallsTests",
     "IPCJSONTests",
     "IPCActorsTests", "ConcurrencyModelsTests",

@@ -1,10 +1,12 @@
+import CCurlOptions
 import Crawling
 import Foundation
 import FoundationNetworking
 import Synchronization
 
-/// Fetches one page at a time with URLSession, within a time limit. It reports redirects and doesn't follow them, so that the
-/// frontier decides whether their target is known. Bodies are decoded as those without TLS are, by ``PageResponse``.
+/// Fetches one page at a time with URLSession, within a time limit. The session gets the bytes; headers and bodies are read as
+/// those without TLS are, by ``PageResponse``. So redirects are reported and not followed: the frontier decides whether their
+/// target is known.
 final class PageFetcher: Sendable {
   private static let longest: TimeInterval = 30
 
@@ -65,7 +67,7 @@ final class PageFetcher: Sendable {
   }
 }
 
-/// One fetch at a time: collects the answer, stops redirects, and wakes the waiting thread.
+/// One fetch at a time: collects the answer, and wakes the waiting thread.
 private final class FetchDelegate: NSObject, URLSessionDataDelegate, Sendable {
   private struct Fetch {
     /// Of the session's task; -1: none.
@@ -109,44 +111,24 @@ private final class FetchDelegate: NSObject, URLSessionDataDelegate, Sendable {
   }
 
   func urlSession(
-    _ session: URLSession, task: URLSessionTask, willPerformHTTPRedirection response: HTTPURLResponse,
-    newRequest request: URLRequest, completionHandler: @escaping @Sendable (URLRequest?) -> Void
-  ) {
-    // The session keeps the body to itself.
-    update(task) { $0.takeHead(of: response, hasBody: false) }
-    completionHandler(nil)
-  }
-
-  private static let unauthorized = 401
-
-  /// A response that asks for credentials ends the transfer: the request had those that there are.
-  func urlSession(
-    _ session: URLSession, task: URLSessionTask, didReceive challenge: URLAuthenticationChallenge,
-    completionHandler: @escaping @Sendable (URLSession.AuthChallengeDisposition, URLCredential?) -> Void
-  ) {
-    completionHandler(.rejectProtectionSpace, nil)
-  }
-
-  func urlSession(
     _ session: URLSession, dataTask: URLSessionDataTask, didReceive response: URLResponse,
     completionHandler: @escaping @Sendable (URLSession.ResponseDisposition) -> Void
   ) {
-    if let response = response as? HTTPURLResponse {
-      update(dataTask) { $0.takeHead(of: response, hasBody: true) }
-    }
+    update(dataTask) { $0.takeHeaders() }
     completionHandler(.allow)
   }
 
   func urlSession(_ session: URLSession, dataTask: URLSessionDataTask, didReceive data: Data) {
     update(dataTask) { answer in
+      answer.takeHeaders()
       if !answer.isOver { _ = answer.take(Array(data).span) }
     }
   }
 
   func urlSession(_ session: URLSession, task: URLSessionTask, didCompleteWithError error: (any Error)?) {
     update(task, isEnd: true) { answer in
-      // A response that asks for credentials is whole by then.
-      if let error, answer.status != Self.unauthorized {
+      answer.takeHeaders()
+      if let error, !answer.hasLastChunk {
         answer.fail(.init(error, hasBegun: answer.status != 0, task.originalRequest?.url))
       }
       answer.end()
@@ -155,16 +137,16 @@ private final class FetchDelegate: NSObject, URLSessionDataDelegate, Sendable {
 }
 
 extension PageResponse {
-  /// Takes the headers, as a server sends them. Does nothing if they were taken before.
-  fileprivate mutating func takeHead(of response: HTTPURLResponse, hasBody: Bool) {
+  private static let mostHeaders = 128 << 10
+
+  /// Takes the headers as the server has sent them, which the session doesn't tell. Does nothing if they were taken before.
+  fileprivate mutating func takeHeaders() {
     guard status == 0, !isOver else { return }
-    var head = "HTTP/1.1 \(response.statusCode) \r\n"
-    for (name, value) in response.allHeaderFields {
-      let isFraming = ["content-length", "transfer-encoding"].contains("\(name)".lowercased())
-      if hasBody || !isFraming { head += "\(name): \(value)\r\n" }
+    unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Self.mostHeaders) { room in
+      let count = unsafe ccurloptions_copy_headers(room.baseAddress, room.count)
+      _ = unsafe take(
+        Span<UInt8>(_unsafeBytes: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(room)[..<count])))
     }
-    if !hasBody { head += "Content-Length: 0\r\n" }
-    _ = take(Array((head + "\r\n").utf8).span)
   }
 }
 
@@ -189,7 +171,15 @@ extension PageFailure {
     case .timedOut: self = .tooLate
     case .networkConnectionLost, .badServerResponse: self = .cutOff
     case .cannotParseResponse, .unsupportedURL, .badURL: self = .notHTTP
-    default: self = hasBegun ? .cutOff : .init("URL error \(code.rawValue): \(text)")
+    default: self = hasBegun ? .cutOff : Self.reason(of: text)
     }
+  }
+
+  /// Failures for which URLSession has no code, from libcurl's text.
+  private static func reason(of text: String) -> PageFailure {
+    if text.hasPrefix("transfer closed") { return .cutOff }
+    if text.hasPrefix("Invalid Content-Length") { return .invalidLength }
+    if text.hasPrefix("Nul byte") { return .zeroInHeaders }
+    return PageFailure("the response can't be read: \(text)")
   }
 }

@@ -40,7 +40,9 @@ extension AllCommandTests {
       let closed =
         "HTTP/1.0 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\nContent-Type: text/html\r\n\r\n\(page)"
       let open = "HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n<title>In</title>"
-      let server = try TLSServer(["index.html": closed, "inner.html": open], areResponses: true)
+      let server = try TLSServer(responses: [
+        "index.html": Array(closed.utf8), "inner.html": Array(open.utf8),
+      ])
       let folder = try Folder()
       let result = try server.trustingTool([
         "crawl", server.url + "index.html", "--mechanism", "pipe", "--workers", "1", "--output",

@@ -37,11 +37,11 @@ package struct PageFailure: Error, Hashable, Sendable, CustomStringConvertible {
   package static let notHTTP = PageFailure("the response isn't HTTP")
   static let headersTooLarge = PageFailure(
     "the response has headers over \(PageResponse.largestHead >> 10) KiB")
-  static let zeroInHeaders = PageFailure("the response has a zero byte in its headers")
+  package static let zeroInHeaders = PageFailure("the response has a zero byte in its headers")
   static let tooManyInterim = PageFailure(
     "over \(PageResponse.mostInterim) interim responses came before the response")
   static let otherProtocol = PageFailure("the server changes to another protocol, for which it wasn't asked")
-  static let invalidLength = PageFailure("the response has an invalid Content-Length")
+  package static let invalidLength = PageFailure("the response has an invalid Content-Length")
   static let twoLengths = PageFailure("the response has two different Content-Lengths")
   static let chunkedNotLast = PageFailure("the response is chunked, but not as its last transfer coding")
   static let tooManyCodings = PageFailure("the response has over \(ContentDecoder.mostCodings) codings")

@@ -61,12 +61,15 @@ package struct PageResponse {
     return isOver
   }
 
+  /// Whether the last chunk was read, behind which a connection may end in any way.
+  package var hasLastChunk: Bool { stage == .chunked && chunks.isLastChunkRead }
+
   /// The server has closed: the response is over.
   package mutating func end() {
     keepsConnection = false
     switch stage {
     case .over: break
-    case .chunked where chunks.isLastChunkRead, .untilClose:
+    case .chunked where hasLastChunk, .untilClose:
       do throws(PageFailure) {
         try finish()
         keepsConnection = false
@@ -152,7 +155,8 @@ package struct PageResponse {
     mayKeep = found.keepsConnection
     if found.hasNoBody { return try finish() }
     let framing = try found.framing()
-    let codings = try found.codings()
+    // Of a redirect only its target counts, whatever its body is in.
+    let codings = found.isRedirect ? [] : try found.codings()
     if !codings.isEmpty { decoder = ContentDecoder(codings) }
     switch framing {
     case .counted(let length):

@@ -10,6 +10,8 @@ struct ResponseHead {
   private(set) var status = 0
   private(set) var location: String?
   private(set) var contentType: String?
+  /// Whether the page is elsewhere.
+  var isRedirect: Bool { (300..<400).contains(status) && location != nil }
   private var minorVersion: UInt8 = 0
   private var closes = false
   private var length: Int?

@@ -1,3 +1,5 @@
+import CrawlSupport
+
 @testable import Crawling
 
 /// Responses that leave the connection in the same state in different ways.

@@ -1,3 +1,4 @@
+import CrawlSupport
 import Glibc
 import SystemCalls
 import TestSupport

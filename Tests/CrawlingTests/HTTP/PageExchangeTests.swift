@@ -1,4 +1,5 @@
 import ConcurrencyModels
+import CrawlSupport
 import IPC
 import SystemCalls
 import TestSupport

@@ -1,3 +1,4 @@
+import CrawlSupport
 import Measurement
 import TestSupport
 import Testing

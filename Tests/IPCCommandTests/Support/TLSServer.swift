@@ -18,10 +18,15 @@ final class TLSServer {
   let url: String
   private var certificate: String { folder.path + "/certificate" }
 
-  /// - Parameters:
-  ///   - files: The pages, by their names.
-  ///   - areResponses: Whether each file is a whole response, with its status and headers.
-  init(_ files: [String: String], areResponses: Bool = false) throws {
+  /// - Parameter files: The pages, by their names.
+  convenience init(_ files: [String: String]) throws {
+    try self.init(files.mapValues { Array($0.utf8) }, areResponses: false)
+  }
+
+  /// - Parameter responses: Whole responses, with their status and headers, by the names of their pages.
+  convenience init(responses: [String: [UInt8]]) throws { try self.init(responses, areResponses: true) }
+
+  private init(_ files: [String: [UInt8]], areResponses: Bool) throws {
     folder = try Folder()
     let made = try Tool(
       [
@@ -33,8 +38,8 @@ final class TLSServer {
       ], program: "/bin/sh"
     ).wait()
     try #require(made.code == 0, "\(made.errors)")
-    for (name, text) in files {
-      try Data(text.utf8).write(to: URL(fileURLWithPath: "\(folder.path)/site/\(name)"))
+    for (name, bytes) in files {
+      try Data(bytes).write(to: URL(fileURLWithPath: "\(folder.path)/site/\(name)"))
     }
     let tool = try Tool(
       [

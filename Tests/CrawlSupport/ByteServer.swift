@@ -1,12 +1,12 @@
 import Dispatch
 import Glibc
 import Synchronization
-import SystemCalls
+package import SystemCalls
 
 /// A server on this machine that sends bytes as a script says, while this value lives.
-final class ByteServer: Sendable {
+package final class ByteServer: Sendable {
   /// What it does with a connection, one step after the other. Behind the last it closes the connection.
-  enum Step: Sendable {
+  package enum Step: Sendable {
     /// Reads a request.
     case request
     /// Reads a request, and sends what it gets for the request's target.
@@ -45,10 +45,10 @@ final class ByteServer: Sendable {
 
   private let shared: Shared
   /// Ends with a slash.
-  let url: String
+  package let url: String
 
   /// - Parameter script: What happens on the n-th connection, which is counted from 0.
-  init(_ script: @escaping @Sendable (_ connection: Int) -> [Step]) throws(SystemError) {
+  package init(_ script: @escaping @Sendable (_ connection: Int) -> [Step]) throws(SystemError) {
     let address = try Internet.getaddrinfo(host: "127.0.0.1", port: 0, passive: true)[0]
     let listener = try Internet.socket(address)
     try Internet.bind(listener, address)
@@ -78,9 +78,9 @@ final class ByteServer: Sendable {
   }
 
   /// How many connections were made.
-  var connections: Int { shared.state.withLock { $0.connections } }
+  package var connections: Int { shared.state.withLock { $0.connections } }
   /// The requests of all connections, in the order in which they came.
-  var requests: [String] { shared.state.withLock { $0.requests } }
+  package var requests: [String] { shared.state.withLock { $0.requests } }
 }
 
 extension ByteServer.Shared {

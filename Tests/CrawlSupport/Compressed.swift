@@ -1,13 +1,15 @@
 import CZLib
 
 /// Bytes as zlib compresses them.
-enum Compressed {
-  static func gzip(_ bytes: [UInt8], level: Int32 = 9) -> [UInt8] { deflate(bytes, MAX_WBITS + 16, level) }
-  static func gzip(_ text: String) -> [UInt8] { gzip(Array(text.utf8)) }
+package enum Compressed {
+  package static func gzip(_ bytes: [UInt8], level: Int32 = 9) -> [UInt8] {
+    deflate(bytes, MAX_WBITS + 16, level)
+  }
+  package static func gzip(_ text: String) -> [UInt8] { gzip(Array(text.utf8)) }
   /// Deflate with zlib's header, as RFC 9110 says.
-  static func zlib(_ text: String) -> [UInt8] { deflate(Array(text.utf8), MAX_WBITS, 9) }
+  package static func zlib(_ text: String) -> [UInt8] { deflate(Array(text.utf8), MAX_WBITS, 9) }
   /// Deflate without it, as some servers send.
-  static func raw(_ text: String) -> [UInt8] { deflate(Array(text.utf8), -MAX_WBITS, 9) }
+  package static func raw(_ text: String) -> [UInt8] { deflate(Array(text.utf8), -MAX_WBITS, 9) }
 
   private static func deflate(_ bytes: [UInt8], _ windowBits: Int32, _ level: Int32) -> [UInt8] {
     var stream = unsafe z_stream()

@@ -3,22 +3,22 @@ import Testing
 @testable import Crawling
 
 /// What a server sends for a page, and what it means.
-struct ResponseCase: Sendable, CustomTestStringConvertible {
-  let name: String
-  let bytes: [UInt8]
+package struct ResponseCase: Sendable, CustomTestStringConvertible {
+  package let name: String
+  package let bytes: [UInt8]
   /// Whether the server closes the connection behind the bytes.
-  var closes = false
-  var status = 200
-  var location: String?
-  var contentType: String?
-  var content: [UInt8] = []
+  package var closes = false
+  package var status = 200
+  package var location: String?
+  package var contentType: String?
+  package var content: [UInt8] = []
   /// A part of the failure; nil: there is none.
-  var failure: String?
-  var isCut = false
+  package var failure: String?
+  package var isCut = false
   /// Whether the connection can serve another request.
-  var keeps = false
+  package var keeps = false
 
-  var testDescription: String { name }
+  package var testDescription: String { name }
 
   /// A response that is whole.
   static func whole(
@@ -56,7 +56,7 @@ struct ResponseCase: Sendable, CustomTestStringConvertible {
   /// Bytes and texts, one behind the other.
   private static func joined(_ parts: any BytesOrText...) -> [UInt8] { parts.flatMap(\.bytes) }
 
-  static let all = [
+  package static let all = [
     fields, lengths, wrongLengths, bodiless, interim, chunks, wrongSizes, transfers, codings, damage, foreign,
     unfinished,
   ].flatMap(\.self)
@@ -377,6 +377,11 @@ struct ResponseCase: Sendable, CustomTestStringConvertible {
     coded("deflate with bytes behind it", "deflate", joined(Compressed.zlib(words), "hello")),
     coded("deflate of nothing", "deflate", Compressed.raw(""), content: ""),
     coded("identity as content coding", "identity, ", Array(words.utf8)),
+    .whole(
+      "a redirect whose body is in an unknown coding",
+      "HTTP/1.1 301 Moved\r\nLocation: /x\r\nContent-Encoding: br\r\nContent-Length: 5\r\n\r\nhello",
+      status: 301,
+      location: "/x", content: "hello", keeps: true),
     coded("gzip twice", "gzip, gzip", Compressed.gzip(Compressed.gzip(words))),
     coded("deflate, then gzip", "deflate, gzip", Compressed.gzip(Compressed.zlib(words))),
     coded(

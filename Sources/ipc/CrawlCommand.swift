@@ -30,7 +30,8 @@ enum CrawlCommand: Command {
                     all: all of them, then processes
 
       --mechanism   \(Mechanism.all.map(\.name).joined(separator: ", ")): all of them (all), or those named;
-                    a URL is read once, over \(CrawlOptions.mechanismOfSite); also \(Mechanism.variants.filter { $0.carriesJobs }.map(\.name).joined(separator: ", "))
+                    a URL is read over \(CrawlOptions.mechanismOfSite) alone, unless others are named;
+                    also \(Mechanism.variants.filter { $0.carriesJobs }.map(\.name).joined(separator: ", "))
       --workers N   worker processes; in the other models, how many pages are fetched at once (4)
       --work        slow: ten known pages that each answer after a second; site: a site of linked pages without delay
                     (the default); nothing: jobs that do nothing, which measures coordination alone
@@ -47,8 +48,9 @@ enum CrawlCommand: Command {
       --html FILE   the results as one file for a browser
       --json        one JSON document instead of the table
 
-    A crawl stays on the sites of the URLs, and of those to which they redirect. If one of them is https, the workers are ipc-https-worker, which make install puts
-    beside ipc; they load more libraries, and take longer to start.
+    A crawl stays on the sites of the URLs, and of those to which they redirect. What it leaves out it says. If one of them is
+    https, the workers are ipc-https-worker, which make install puts beside ipc; they load more libraries, and take longer to
+    start.
     Exit codes: 0 done, 1 the work failed, 2 the call was wrong, 130 interrupted.
     """
 

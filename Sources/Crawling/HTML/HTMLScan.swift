@@ -79,12 +79,12 @@ struct HTMLScan {
         failure = "the page has a tag with over \(Self.mostAttributes) attributes"
         return markup.count
       }
-      piece = min(max(piece, Self.firstPiece) * 2, Self.largestPiece)
       if left > 0, fed < markup.count, markup[fed - left] == UInt8(ascii: "<") {
         // A tag or a comment whose end is still to come. A parser that has looked for it in vain may look past it then.
-        piece = max(piece, left * 2)
+        piece *= 2
         return fed - left
       }
+      piece = min(piece * 2, Self.largestPiece)
       // Behind </html> the parser reads nothing more.
       let isOver =
         unsafe parser.pointee.instate == XML_PARSER_EOF || parser.pointee.instate == XML_PARSER_EPILOG

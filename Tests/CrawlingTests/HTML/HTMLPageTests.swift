@@ -147,6 +147,18 @@ import Testing
     }
   }
 
+  @Test(arguments: [100, 600, 5000, 100_000]) func aTagMayGoOnForLongBehindAQuotedBracket(_ length: Int)
+    throws
+  {
+    let filler = String(repeating: "x", count: length)
+    for tag in ["<p title='>\(filler)' id=\"\(filler)\">", "<!-- >\(filler) -->", "<p title='>", "<!-- >"] {
+      let page = try parsed("<a href=1>" + tag + filler + "<a href=2>")
+      #expect(
+        page.links == (tag.count > 20 ? ["http://host/dir/1", "http://host/dir/2"] : ["http://host/dir/1"]))
+      #expect(page.failure == nil)
+    }
+  }
+
   @Test func whatWouldTakeTooLongIsGivenUpAndReported() throws {
     // The parser compares each attribute of a tag with all before it.
     let attributes = (0..<200_000).map { "a\($0)" }.joined(separator: " ")

@@ -7,7 +7,6 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,19 +89,19 @@ static void keep(const char *bytes, size_t count) {
 // response that asks for credentials it wouldn't.
 static size_t header(char *line, size_t size, size_t count, void *context) {
   size_t length = size * count;
-  int status = 0;
-  // Also of HTTP/2, whose headers libcurl writes as lines.
-  bool is_status = length > 5 && memcmp(line, "HTTP/", 5) == 0 && sscanf(line, "HTTP/%*9[0-9.] %3d", &status) == 1;
+  // The length of the version. Also of HTTP/2, whose headers libcurl writes as lines.
+  size_t version = length > 5 && memcmp(line, "HTTP/", 5) == 0 ? 5 : 0;
+  bool is_status = version > 0;
+  while (is_status && version < length && line[version] != ' ' && line[version] != '\t') version++;
   bool is_empty = length > 0 && (line[0] == '\n' || (length > 1 && line[0] == '\r' && line[1] == '\n'));
   pthread_mutex_lock(&lock);
   bool is_current = context == current.context;
-  bool is_interim = status / 100 == 1;
+  bool is_interim = is_status && version + 1 < length && line[version + 1] == '1';
   if (is_current) {
     if (is_status) {
       current.is_interim = is_interim;
-      const char *space = memchr(line, ' ', length);
       keep("HTTP/1.1", 8);
-      keep(space, length - (size_t)(space - line));
+      keep(line + version, length - version);
     } else {
       keep(line, length);
       is_interim = current.is_interim;
@@ -111,10 +110,10 @@ static size_t header(char *line, size_t size, size_t count, void *context) {
   }
   pthread_mutex_unlock(&lock);
   if (is_interim || !(is_status || is_empty)) return length;
-  char shown[32];
-  int written = snprintf(shown, sizeof shown, is_status ? "HTTP/1.1 200 OK\r\n" : "\r\n");
-  size_t taken = atomic_load(&session_header)(shown, 1, (size_t)written, context);
-  return taken == (size_t)written ? length : 0;
+  char status[] = "HTTP/1.1 200 OK\r\n", empty[] = "\r\n";
+  char *shown = is_status ? status : empty;
+  size_t taken = atomic_load(&session_header)(shown, 1, strlen(shown), context);
+  return taken == strlen(shown) ? length : 0;
 }
 
 // Every option is one word: a long, a pointer, or a 64-bit number.

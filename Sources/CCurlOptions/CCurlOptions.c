@@ -17,6 +17,7 @@ enum {
   OPTION_SSL_VERIFYHOST = 81,
   OPTION_HTTP_TRANSFER_DECODING = 157,
   OPTION_HTTP_CONTENT_DECODING = 158,
+  OPTION_URL = 10002,
   OPTION_HEADERDATA = 10029,
   OPTION_HEADERFUNCTION = 20079,
   INFORMATION_CONTENT_LENGTH = 0x30000F,
@@ -38,20 +39,21 @@ typedef int add_handle(void *multi, void *easy);
 typedef struct message *read_message(void *multi, int *left);
 typedef size_t take_header(char *line, size_t size, size_t count, void *context);
 
-// More than the crawl's reader takes: it refuses what is longer.
-enum { MOST_HEADERS = 128 << 10 };
-
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 // Under the lock: the transfer that was begun last, and what URLSession passes to its function for headers.
 static struct {
   void *easy;
   void *context;
-  char bytes[MOST_HEADERS];
+  char bytes[CCURLOPTIONS_MOST_HEADERS];
   size_t count;
   // Whether the empty line behind the headers of the response itself has come.
   bool is_complete;
+  // Whether its status line has come, or that of an interim response before it.
+  bool has_status;
   bool is_interim;
 } current;
+// Under the lock: the address that the next transfer asks for; NULL: the one that URLSession gives.
+static char *address;
 // The last handle for which URLSession has set such a context.
 static struct {
   void *easy;
@@ -71,6 +73,13 @@ size_t ccurloptions_copy_headers(char *bytes, size_t room) {
   return count;
 }
 
+void ccurloptions_set_address(const char *text) {
+  pthread_mutex_lock(&lock);
+  free(address);
+  address = strdup(text);
+  pthread_mutex_unlock(&lock);
+}
+
 // libcurl's own function. Without libcurl nothing could have called the one in front of it.
 static void *next(const char *name) {
   void *function = dlsym(RTLD_NEXT, name);
@@ -79,7 +88,7 @@ static void *next(const char *name) {
 }
 
 static void keep(const char *bytes, size_t count) {
-  size_t room = MOST_HEADERS - current.count;
+  size_t room = CCURLOPTIONS_MOST_HEADERS - current.count;
   if (count > room) count = room;
   memcpy(current.bytes + current.count, bytes, count);
   current.count += count;
@@ -89,27 +98,35 @@ static void keep(const char *bytes, size_t count) {
 // response that asks for credentials it wouldn't.
 static size_t header(char *line, size_t size, size_t count, void *context) {
   size_t length = size * count;
-  // The length of the version. Also of HTTP/2, whose headers libcurl writes as lines.
-  size_t version = length > 5 && memcmp(line, "HTTP/", 5) == 0 ? 5 : 0;
-  bool is_status = version > 0;
-  while (is_status && version < length && line[version] != ' ' && line[version] != '\t') version++;
+  // Also of HTTP/2, whose headers libcurl writes as lines.
+  bool is_status = length > 5 && memcmp(line, "HTTP/", 5) == 0;
   bool is_empty = length > 0 && (line[0] == '\n' || (length > 1 && line[0] == '\r' && line[1] == '\n'));
+  bool is_hidden = false;
   pthread_mutex_lock(&lock);
-  bool is_current = context == current.context;
-  bool is_interim = is_status && version + 1 < length && line[version + 1] == '1';
-  if (is_current) {
+  if (context == current.context) {
+    // Elsewhere such a line is a field, or a trailer.
+    is_status = is_status && !current.has_status;
+    // Trailers of HTTP/2 come as headers, too.
+    is_hidden = current.is_complete;
     if (is_status) {
-      current.is_interim = is_interim;
+      size_t version = 5;
+      while (version < length && line[version] != ' ' && line[version] != '\t') version++;
+      current.has_status = true;
+      current.is_interim = version + 1 < length && line[version + 1] == '1';
       keep("HTTP/1.1", 8);
       keep(line + version, length - version);
-    } else {
+    } else if (!current.is_complete) {
       keep(line, length);
-      is_interim = current.is_interim;
-      if (is_empty && !is_interim) current.is_complete = true;
+    }
+    is_hidden = is_hidden || current.is_interim;
+    if (is_empty && current.is_interim) {
+      current.has_status = current.is_interim = false;
+    } else if (is_empty && current.has_status) {
+      current.is_complete = true;
     }
   }
   pthread_mutex_unlock(&lock);
-  if (is_interim || !(is_status || is_empty)) return length;
+  if (is_hidden || !(is_status || is_empty)) return length;
   char status[] = "HTTP/1.1 200 OK\r\n", empty[] = "\r\n";
   char *shown = is_status ? status : empty;
   size_t taken = atomic_load(&session_header)(shown, 1, strlen(shown), context);
@@ -130,6 +147,13 @@ int curl_easy_setopt(void *easy, int option, ...) {
     last.easy = easy;
     last.context = value;
     pthread_mutex_unlock(&lock);
+  }
+  if (option == OPTION_URL) {
+    // libcurl copies it.
+    pthread_mutex_lock(&lock);
+    int result = set(easy, option, address ? address : value);
+    pthread_mutex_unlock(&lock);
+    return result;
   }
   if (option == OPTION_HEADERFUNCTION && value) {
     atomic_store(&session_header, (take_header *)value);
@@ -167,7 +191,7 @@ int curl_multi_add_handle(void *multi, void *easy) {
   current.easy = easy;
   current.context = last.easy == easy ? last.context : NULL;
   current.count = 0;
-  current.is_complete = current.is_interim = false;
+  current.is_complete = current.has_status = current.is_interim = false;
   pthread_mutex_unlock(&lock);
   return add(multi, easy);
 }

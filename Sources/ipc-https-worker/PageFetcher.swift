@@ -11,7 +11,7 @@ final class PageFetcher: Sendable {
   private static let longest: TimeInterval = 30
 
   /// A session and its delegate.
-  private final class Line: Sendable {
+  private final class Slot: Sendable {
     let session: URLSession
     let delegate = FetchDelegate()
 
@@ -29,13 +29,13 @@ final class PageFetcher: Sendable {
     }
   }
 
-  private let line = Mutex(Line())
+  private let slot = Mutex(Slot())
 
   init() {}
 
   /// Replaces a session that is still busy with a page that was given up.
-  private func hangUp(_ old: Line) {
-    line.withLock { $0 = Line() }
+  private func replace(_ old: Slot) {
+    slot.withLock { $0 = Slot() }
     DispatchQueue.global().async { old.session.invalidateAndCancel() }
   }
 
@@ -59,10 +59,11 @@ final class PageFetcher: Sendable {
     if !job.authorization.isEmpty {
       request.setValue(job.authorization, forHTTPHeaderField: "Authorization")
     }
-    let line = self.line.withLock { $0 }
-    let (answer, isBusy) = line.delegate.wait(
-      for: line.session.dataTask(with: request), longest: Self.longest + 5)
-    if isBusy { hangUp(line) }
+    unsafe ccurloptions_set_address(job.url)
+    let slot = self.slot.withLock { $0 }
+    let (answer, isBusy) = slot.delegate.wait(
+      for: slot.session.dataTask(with: request), longest: Self.longest + 5)
+    if isBusy { replace(slot) }
     return answer
   }
 }
@@ -137,12 +138,10 @@ private final class FetchDelegate: NSObject, URLSessionDataDelegate, Sendable {
 }
 
 extension PageResponse {
-  private static let mostHeaders = 128 << 10
-
   /// Takes the headers as the server has sent them, which the session doesn't tell. Does nothing if they were taken before.
   fileprivate mutating func takeHeaders() {
     guard status == 0, !isOver else { return }
-    unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Self.mostHeaders) { room in
+    unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(CCURLOPTIONS_MOST_HEADERS)) { room in
       let count = unsafe ccurloptions_copy_headers(room.baseAddress, room.count)
       _ = unsafe take(
         Span<UInt8>(_unsafeBytes: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(room)[..<count])))
@@ -159,7 +158,9 @@ extension PageFailure {
       self.init(text)
       return
     }
-    if text.contains("certificate") || text.hasPrefix("SSL") {
+    if text.hasPrefix("SSL certificate problem") || text.hasPrefix("SSL: no alternative certificate")
+      || text.hasPrefix("SSL: certificate subject name")
+    {
       let host = url?.host ?? "the server"
       self.init(
         "the certificate of \(host) isn't trusted (\(text)): --insecure fetches its pages all the same")
@@ -180,6 +181,8 @@ extension PageFailure {
     if text.hasPrefix("transfer closed") { return .cutOff }
     if text.hasPrefix("Invalid Content-Length") { return .invalidLength }
     if text.hasPrefix("Nul byte") { return .zeroInHeaders }
+    // Of a line without an end.
+    if text.hasPrefix("Out of memory") { return .headersTooLarge }
     return PageFailure("the response can't be read: \(text)")
   }
 }

@@ -92,8 +92,7 @@ final class CrawlSession: Sendable {
     for url in plan.seeds {
       if interrupted.isSet { return }
       Terminal.progress("asking \(url)…")
-      let job = CrawlJob(url: url, authorization: plan.authorizations[Frontier.site(url)] ?? "")
-      let (secure, failure) = start.follow(job)
+      let (secure, failure) = start.follow(url, plan.authorizations)
       if interrupted.isSet { return }
       if let failure, plan.seeds.count == 1 { throw Self.unreachable(url, failure) }
       guard let secure else { continue }
@@ -175,7 +174,9 @@ final class CrawlSession: Sendable {
     let found = Set(crawl.pages.map(\.url))
     if found.count != crawl.pages.count || found != urls ?? found { outcome.samePages = false }
     urls = urls ?? found
-    if plan.work == .web, let first = crawl.pages.first, crawl.pages.count == 1, let failure = first.failure {
+    if plan.work == .web, let first = crawl.pages.first, crawl.pages.count == 1, first.status == 0,
+      let failure = first.failure
+    {
       throw Self.unreachable(first.url, failure)
     }
   }

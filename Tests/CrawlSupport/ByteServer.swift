@@ -11,6 +11,8 @@ package final class ByteServer: Sendable {
     case request
     /// Reads a request, and sends what it gets for the request's target.
     case answer(@Sendable (_ target: String) -> [UInt8])
+    /// Reads a request, and sends what it gets for it.
+    case answerRequest(@Sendable (_ request: String) -> [UInt8])
     case send([UInt8])
     /// Sends the bytes one by one, with a pause behind each; ends early when the client closes.
     case drip([UInt8], milliseconds: UInt64)
@@ -120,8 +122,11 @@ extension ByteServer.Shared {
     switch step {
     case .request: return request(connection) != nil
     case .answer(let answer):
-      guard let target = request(connection) else { return false }
-      return connection.send(answer(target))
+      guard let target = request(connection)?.split(separator: " ").dropFirst().first else { return false }
+      return connection.send(answer(String(target)))
+    case .answerRequest(let answer):
+      guard let request = request(connection) else { return false }
+      return connection.send(answer(request))
     case .send(let bytes): return connection.send(bytes)
     case .drip(let bytes, let milliseconds):
       for byte in bytes {
@@ -143,7 +148,7 @@ extension ByteServer.Shared {
     }
   }
 
-  /// Reads a request, and returns its target; nil if the client closes.
+  /// Reads a request; nil if the client closes.
   private func request(_ connection: ScriptedConnection) -> String? {
     var text = ""
     while !text.hasSuffix("\r\n\r\n") {
@@ -152,7 +157,7 @@ extension ByteServer.Shared {
     }
     let request = text
     state.withLock { $0.requests.append(request) }
-    return request.split(separator: " ").dropFirst().first.map(String.init)
+    return request
   }
 }
 

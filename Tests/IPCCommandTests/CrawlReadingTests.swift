@@ -107,6 +107,26 @@ extension AllCommandTests {
       #expect(folder.text("pages").contains("\"cut\":true"))
     }
 
+    @Test func aSinglePageThatIsCutIsAResult() throws {
+      let cut = Array("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n<title>Half</title>".utf8)
+      let server = try ByteServer { _ in [.answer { _ in cut }] }
+      let result = try Tool.run("crawl", server.url, "--json")
+      #expect(result.code == 0, "\(result.errors)")
+      let document = try ReadingDocument(result.output)
+      #expect(document.runs.map(\.failed) == [0] && document.leftOut.cutPages == 1)
+    }
+
+    @Test(arguments: ["ftp://127.0.0.1/", "mailto:a@b", "http://"])
+    func aRedirectToNoPageIsAFailure(_ target: String) throws {
+      let moved = redirect(target)
+      let server = try server { _ in moved }
+      let result = try Tool.run("crawl", server.url)
+      #expect(result.code == 1)
+      #expect(
+        result.errors.contains("redirects to something that isn't an http or https address"),
+        "\(result.errors)")
+    }
+
     @Test func aCrawlWhoseEveryPageFailedHasNoSpeed() throws {
       let missing = Array("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".utf8)
       let server = try server { _ in missing }
@@ -161,6 +181,26 @@ extension AllCommandTests {
       #expect(
         model.code == 2 && model.errors.contains("\(old.url) leads to \(to), which needs TLS"),
         "\(model.errors)")
+    }
+
+    @Test(hasServer) func credentialsLeadToHTTPSToo() throws {
+      let secure = try TLSServer(["index.html": "<title>Secure</title>"])
+      let to = secure.url + "index.html"
+      let (next, moved) = (redirect("/next"), redirect(to))
+      let closed = Array(
+        "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n".utf8)
+      let server = try ByteServer { _ in
+        Array(
+          repeating: .answerRequest { request in
+            guard request.contains("\r\nAuthorization: Basic dTpw\r\n") else { return closed }
+            return request.hasPrefix("GET /next ") ? moved : next
+          }, count: 10)
+      }
+      let address = server.url.replacing("http://", with: "http://u:p@")
+      let result = try Tool.run("crawl", address, "--insecure", "--json")
+      #expect(result.code == 0, "\(result.errors)")
+      #expect(try ReadingDocument(result.output).moved == [Move(from: server.url + "next", to: to)])
+      #expect(!(result.output + result.errors).contains("u:p"))
     }
 
     @Test(arguments: ["processes", "sequential"]) func redirectsWithoutEndAreReported(_ model: String) throws
@@ -245,6 +285,35 @@ extension AllCommandTests {
           #expect(page.failure == nil, "\(expected.name): \(page.failure ?? "")")
         }
       }
+    }
+
+    @Test(hasServer) func addressesAreAskedForAsTheyAre() throws {
+      // Files of these names: a page of another address isn't found, and has no title. The quote is escaped in a query.
+      let names = ["zz%zz", "pipe|x", "br[1]", "q?b={}&c=%41%27"]
+      let server = try TLSServer(
+        responses: Dictionary(uniqueKeysWithValues: names.map { ($0, answer("<title>\($0)</title>")) }))
+      let folder = try Folder()
+      let result = try Tool.run(
+        ["crawl"] + names.map { server.url + $0.replacing("%27", with: "'") } + [
+          "--workers", "1", "--insecure", "--output", folder.path + "/pages",
+        ])
+      #expect(result.code == 0, "\(result.errors)")
+      let pages = try OutputPage.read(folder.text("pages"))
+      #expect(Set(pages.map(\.title)) == Set(names), "\(pages)")
+    }
+
+    @Test(hasServer, arguments: ["HTTP/1.1\t200:x", "HTTP/1.1111111200:x", "HTTP/1.1 404 X", "HTTP/"])
+    func aFieldThatLooksLikeAStatusIsAField(_ line: String) throws {
+      let body = "<title>T</title>"
+      let head = "HTTP/1.1 200 OK\r\n\(line)\r\nX: y\r\nContent-Length: \(body.utf8.count)\r\n\r\n"
+      let server = try TLSServer(responses: ["page": Array((head + body).utf8)])
+      let folder = try Folder()
+      let result = try Tool.run(
+        "crawl", server.url + "page", "--insecure", "--output", folder.path + "/pages")
+      #expect(!result.errors.contains("died"), "\(result.errors)")
+      let page = try #require(try OutputPage.read(folder.text("pages")).first)
+      #expect(
+        page.status == 200 && page.title == "T" || page.failure?.contains("can't be read") == true, "\(page)")
     }
 
     @Test(hasServer) func aCertificateThatIsNotTrustedIsNamed() throws {

@@ -17,6 +17,12 @@
 // From now on, no certificate of this process's transfers is checked. Call it before the first transfer.
 void ccurloptions_accept_any_certificate(void);
 
+// The next transfer asks for this address as it is. URLSession writes some addresses anew: `%zz` as `%25zz`.
+void ccurloptions_set_address(const char *text);
+
+// More than the crawl's reader takes, which refuses what is longer.
+enum { CCURLOPTIONS_MOST_HEADERS = 128 << 10 };
+
 // Copies the headers of the last transfer as they have arrived: status line, fields and empty line, with those of interim
 // responses. Returns how many bytes there are, of which `room` are copied.
 size_t ccurloptions_copy_headers(char *bytes, size_t room);

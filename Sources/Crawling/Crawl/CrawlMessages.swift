@@ -53,7 +53,8 @@ package struct CrawlPage: Message, Sendable, Hashable {
 
   package init() {}
 
-  package var hasFailed: Bool { !failure.isEmpty || status >= 400 }
+  /// A page that was read in part hasn't failed.
+  package var hasFailed: Bool { !failure.isEmpty && !isCut || status >= 400 }
 
   package func encode(to writer: inout MessageWriter) {
     writer.write(status)

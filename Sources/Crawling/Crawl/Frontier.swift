@@ -95,7 +95,10 @@ package final class Frontier: Sendable {
       }
       guard depth <= deepest else { continue }
       // Where the first address leads is the start, on whatever site.
-      if found.isRedirect, here == 0 { follow(found.targets, from: page, &state) }
+      if found.isRedirect, here == 0, follow(found.targets, from: page, &state) {
+        // Pages that are known already may lead there.
+        nearer += state.links.keys
+      }
       for target in found.targets where state.sites.contains(Self.site(target)) {
         if let known = state.depths[target] {
           guard depth < known else { continue }
@@ -109,10 +112,14 @@ package final class Frontier: Sendable {
     return jobs
   }
 
-  private func follow(_ targets: [String], from page: String, _ state: inout State) {
+  /// Adds the sites of a first address's targets. Returns whether there are new ones.
+  private func follow(_ targets: [String], from page: String, _ state: inout State) -> Bool {
+    var isNew = false
     for target in targets where state.sites.insert(Self.site(target)).inserted {
       state.moves.append(Move(from: page, to: target))
+      isNew = true
     }
+    return isNew
   }
 
   /// Records the outcome of a job, and returns the jobs to which it leads.
@@ -197,7 +204,8 @@ package struct PageRecord: Sendable, Hashable, Codable {
     failure = page.failure.isEmpty ? nil : page.failure
   }
 
-  package var hasFailed: Bool { failure != nil || status >= 400 }
+  /// A page that was read in part hasn't failed.
+  package var hasFailed: Bool { failure != nil && !isCut || status >= 400 }
 
   func at(depth: UInt32?) -> PageRecord {
     var record = self

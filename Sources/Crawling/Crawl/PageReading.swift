@@ -20,7 +20,11 @@ extension CrawlPage {
   private mutating func read(_ body: [UInt8], at url: PageURL, location: String?, type contentType: String?) {
     if (300..<400).contains(status), let location {
       isRedirect = true
-      links = PageURL(location, base: url).map { [$0.text] } ?? []
+      guard let target = PageURL(location, base: url) else {
+        failure = PageFailure.redirectsNowhere.description
+        return
+      }
+      links = [target.text]
       return
     }
     let parts = (contentType ?? "text/html").split(separator: ";").map { $0.trimmed() }
@@ -32,9 +36,6 @@ extension CrawlPage {
     title = found.title
     links = found.links
     linksLeftOut = UInt32(clamping: found.linksLeftOut)
-    guard failure.isEmpty, let reason = found.failure else { return }
-    failure = reason
-    isCut = true
   }
 }
 

@@ -16,17 +16,20 @@ package final class StartProbe: Sendable {
 
   /// Follows the redirects of an `http` address.
   ///
+  /// - Parameter authorizations: what is sent as the header field Authorization, for each site that asks for it.
   /// - Returns: the first `https` address to which they lead, or why the address itself can't be fetched; neither if its
   ///   pages are fetched without TLS.
-  package func follow(_ job: CrawlJob) -> (secure: String?, failure: String?) {
+  package func follow(_ start: String, _ authorizations: [String: String]) -> (
+    secure: String?, failure: String?
+  ) {
     let fetch = BlockingFetch(PageClient(atOnce: 1), cancelled: cancelled.raw)
-    var job = job
+    var job = CrawlJob(url: start)
     for hop in 0...Frontier.mostHops {
       if job.url.hasPrefix("https:") { return (job.url, nil) }
+      job.authorization = authorizations[Frontier.site(job.url)] ?? ""
       let page = fetch.page(job)
       if page.status == 0, hop == 0 { return (nil, page.failure) }
       guard page.isRedirect, let next = page.links.first else { return (nil, nil) }
-      // What the start's server has to know of its user isn't another server's business.
       job = CrawlJob(url: next)
     }
     return (nil, nil)

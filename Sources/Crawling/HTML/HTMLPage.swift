@@ -12,8 +12,6 @@ package struct HTMLPage: Sendable {
   package private(set) var links: [String] = []
   /// How many further links the page has, which the limits leave out.
   package private(set) var linksLeftOut = 0
-  /// Why the page wasn't read to its end; nil if it was.
-  package private(set) var failure: String?
 
   /// - Parameters:
   ///   - url: the page's address.
@@ -21,15 +19,14 @@ package struct HTMLPage: Sendable {
   ///   - isXML: whether elements may close themselves (`<script/>`), as in XHTML.
   package init(_ bytes: [UInt8], at url: PageURL, charset: String? = nil, isXML: Bool = false) {
     var encoding = PageEncoding(of: bytes, charset: charset)
-    var markup = Markup.prepared(encoding.encoding.decoded(bytes))
+    var markup = encoding.encoding.decoded(bytes)
     var scan = HTMLScan(markup, isXML: isXML, encoding: encoding)
     // A page that declares another encoding than it was read in is read again, once.
     if let declared = scan.declaredEncoding {
       encoding = PageEncoding(declared)
-      markup = Markup.prepared(encoding.encoding.decoded(bytes))
+      markup = encoding.encoding.decoded(bytes)
       scan = HTMLScan(markup, isXML: isXML, encoding: encoding)
     }
-    failure = scan.failure
     title = Self.collapsed(scan.title)
     resolve(scan, url, encoding.encoding)
   }

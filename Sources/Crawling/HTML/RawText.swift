@@ -56,8 +56,14 @@ enum RawText {
   /// The text of a title: character references are read, tags aren't.
   static func characters(of content: ArraySlice<UInt8>) -> String {
     // What is a tag in no element of text: its first byte as a reference.
-    let reference = Array("&lt;".utf8)
-    let markup = Array("<p>".utf8) + content.flatMap { $0 == UInt8(ascii: "<") ? reference : [$0] }
+    var markup = Array("<p>".utf8)
+    for byte in content {
+      switch byte {
+      case UInt8(ascii: "<"): markup += "&lt;".utf8
+      case 0: markup += "\u{FFFD}".utf8
+      default: markup.append(byte)
+      }
+    }
     let text = CollectedText()
     var handler = unsafe htmlSAXHandler()
     unsafe handler.characters = { context, bytes, count in
@@ -66,45 +72,11 @@ enum RawText {
       unsafe text.bytes += UnsafeBufferPointer(start: bytes, count: Int(count))
     }
     unsafe handler.ignorableWhitespace = handler.characters
-    guard
-      let parser = unsafe htmlCreatePushParserCtxt(
-        &handler, Unmanaged.passUnretained(text).toOpaque(), nil, 0, nil, XML_CHAR_ENCODING_UTF8)
-    else { return "" }
-    defer { unsafe htmlFreeParserCtxt(parser) }
-    _ = unsafe htmlCtxtUseOptions(
-      parser,
-      Int32(HTML_PARSE_RECOVER.rawValue | HTML_PARSE_NOERROR.rawValue | HTML_PARSE_IGNORE_ENC.rawValue))
-    unsafe markup.withUnsafeBytes { bytes in
-      let start = unsafe bytes.baseAddress!.assumingMemoryBound(to: CChar.self)
-      _ = unsafe htmlParseChunk(parser, start, Int32(bytes.count), 1)
-    }
+    unsafe HTMLParser.read(markup, &handler, Unmanaged.passUnretained(text).toOpaque())
     return String(decoding: text.bytes, as: UTF8.self)
   }
 
   private final class CollectedText {
     var bytes: [UInt8] = []
-  }
-
-  /// How many attributes a tag has that isn't complete yet, at most `limit`.
-  /// - Parameter tag: from its `<` on. If it begins with something else, it isn't a tag and has none.
-  static func attributes(of tag: ArraySlice<UInt8>, upTo limit: Int) -> Int {
-    guard tag.first == UInt8(ascii: "<"), let second = tag.dropFirst().first,
-      (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(second | 0x20)
-    else { return 0 }
-    var count = 0
-    var quote: UInt8?
-    var last: UInt8 = 0
-    for byte in tag {
-      if let open = quote {
-        if byte == open { quote = nil }
-      } else if last == UInt8(ascii: "="), byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") {
-        quote = byte
-      } else if byte > UInt8(ascii: " "), last <= UInt8(ascii: " ") {
-        count += 1
-        if count == limit { break }
-      }
-      last = byte
-    }
-    return count
   }
 }

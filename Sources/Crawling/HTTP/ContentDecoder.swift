@@ -16,7 +16,7 @@ final class ContentDecoder {
     }
   }
 
-  /// A server has no reason for more than one.
+  /// A server has a reason for one; two are seen where a proxy adds its own.
   static let mostCodings = 4
 
   private struct Stage {

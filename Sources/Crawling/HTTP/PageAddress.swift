@@ -3,30 +3,19 @@ import SystemCalls
 
 /// An `http` address, and the network address of its server.
 struct PageAddress: Sendable {
-  private static let scheme = "http://"
-
-  let url: String
   let server: Internet.Address
   /// With the port, if the address has one.
   let host: String
-  private let path: String
+  private let target: String
   private let authorization: String
 
   init(_ job: CrawlJob, _ servers: ServerAddresses) throws(PageFailure) {
-    try self.init(job.url, servers, authorization: job.authorization)
-  }
-
-  init(_ url: String, _ servers: ServerAddresses, authorization: String = "") throws(PageFailure) {
-    self.authorization = authorization
-    guard url.hasPrefix(Self.scheme) else {
-      throw PageFailure("https needs --model processes: the other models fetch http only")
-    }
-    let site = Frontier.site(url)
-    host = String(site.dropFirst(Self.scheme.count))
-    let rest = url.dropFirst(site.count)
-    path = rest.isEmpty ? "/" : rest.hasPrefix("?") ? "/" + rest : String(rest)
-    self.url = url
-    server = try servers.address(host)
+    guard let url = PageURL(job.url) else { throw PageFailure("invalid URL") }
+    guard !url.isSecure else { throw .needsTLS }
+    host = url.authority
+    target = url.target
+    authorization = job.authorization
+    server = try servers.address(url.host, url.port)
   }
 
   /// Without `Connection: keep-alive`, which is what HTTP/1.1 does anyway.
@@ -34,7 +23,7 @@ struct PageAddress: Sendable {
     let field = authorization.isEmpty ? "" : "Authorization: \(authorization)\r\n"
     return Array(
       """
-      GET \(path) HTTP/1.1\r
+      GET \(target) HTTP/1.1\r
       Host: \(host)\r
       User-Agent: swift-ipc-crawl/1\r
       Accept: text/html\r
@@ -47,33 +36,29 @@ struct PageAddress: Sendable {
 
 /// The network addresses of the crawled servers, each resolved once.
 final class ServerAddresses: Sendable {
-  private let known = Locked<[String: Result<Internet.Address, PageFailure>]>([:])
+  private struct Server: Hashable {
+    let host: String
+    let port: Int
+  }
+
+  private let known = Locked<[Server: Result<Internet.Address, PageFailure>]>([:])
 
   init() {}
 
-  /// - Parameter host: as in a URL: a name or an IP address, with or without a port.
-  func address(_ host: String) throws(PageFailure) -> Internet.Address {
-    if let found = known.withLock({ $0[host] }) { return try found.get() }
-    let found = Self.resolve(host)
-    known.withLock { $0[host] = found }
+  /// - Parameter host: as in a URL: a domain, or an IP address, IPv6 in brackets.
+  func address(_ host: String, _ port: Int) throws(PageFailure) -> Internet.Address {
+    let server = Server(host: host, port: port)
+    if let found = known.withLock({ $0[server] }) { return try found.get() }
+    let found = Self.resolve(server)
+    known.withLock { $0[server] = found }
     return try found.get()
   }
 
-  private static let defaultPort = 80
-
-  private static func resolve(_ host: String) -> Result<Internet.Address, PageFailure> {
-    var name = host[...]
-    var port = defaultPort
-    if let colon = host.lastIndex(of: ":"), !host.hasSuffix("]") {
-      name = host[..<colon]
-      guard let number = Int(host[host.index(after: colon)...]), (1...65535).contains(number) else {
-        return .failure(PageFailure("invalid port \"\(host[host.index(after: colon)...])\""))
-      }
-      port = number
-    }
-    if name.hasPrefix("["), name.hasSuffix("]") { name = name.dropFirst().dropLast() }
+  private static func resolve(_ server: Server) -> Result<Internet.Address, PageFailure> {
+    let isIPv6 = server.host.hasPrefix("[")
+    let name = isIPv6 ? String(server.host.dropFirst().dropLast()) : server.host
     do throws(SystemError) {
-      guard let first = try Internet.getaddrinfo(host: String(name), port: port, passive: false).first else {
+      guard let first = try Internet.getaddrinfo(host: name, port: server.port, passive: false).first else {
         return .failure(PageFailure("unknown host"))
       }
       return .success(first)

@@ -33,9 +33,11 @@ package struct PageFailure: Error, Hashable, Sendable, CustomStringConvertible {
 
   package static let cutOff = PageFailure("the connection was closed before the response was complete")
   package static let tooLate = PageFailure("the response took too long")
+  static let redirectsNowhere = PageFailure("it redirects to something that isn't an http or https address")
+  static let needsTLS = PageFailure("https needs workers that have TLS: begin with an https address")
   static let cancelled = PageFailure("the crawl was cancelled")
   package static let notHTTP = PageFailure("the response isn't HTTP")
-  static let headersTooLarge = PageFailure(
+  package static let headersTooLarge = PageFailure(
     "the response has headers over \(PageResponse.largestHead >> 10) KiB")
   package static let zeroInHeaders = PageFailure("the response has a zero byte in its headers")
   static let tooManyInterim = PageFailure(

@@ -153,7 +153,11 @@ package struct PageResponse {
     location = found.location
     contentType = found.contentType
     mayKeep = found.keepsConnection
-    if found.hasNoBody { return try finish() }
+    if found.hasNoBody {
+      // A server that chunks what isn't there may send the end of it.
+      if found.hasTransferCoding { mayKeep = false }
+      return try finish()
+    }
     let framing = try found.framing()
     // Of a redirect only its target counts, whatever its body is in.
     let codings = found.isRedirect ? [] : try found.codings()

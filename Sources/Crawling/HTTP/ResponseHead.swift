@@ -16,7 +16,7 @@ struct ResponseHead {
   private var closes = false
   private var length: Int?
   private var lengthFailure: PageFailure?
-  private var hasTransferCoding = false
+  private(set) var hasTransferCoding = false
   private var transferCodings: [String] = []
   private var contentCodings: [String] = []
 
@@ -67,13 +67,23 @@ struct ResponseHead {
     guard status >= 100 else { throw .notHTTP }
   }
 
+  /// The text of an address. Bytes that are no UTF-8 are escaped, so that the server gets them back.
+  private static func address(_ value: ArraySlice<UInt8>) -> String {
+    if let text = String(validating: value, as: UTF8.self) { return text }
+    let digits = Array("0123456789ABCDEF".utf8)
+    return String(
+      decoding: value.flatMap { byte in
+        byte < 0x80 ? [byte] : [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+      }, as: UTF8.self)
+  }
+
   private mutating func readField(_ line: ArraySlice<UInt8>) {
     guard let first = line.first, !first.isFieldSpace, let colon = line.firstIndex(of: .colon) else { return }
     let name = line[..<colon].trimmed
     let value = line[(colon + 1)...].trimmed
     // The length tells these names apart.
     switch name.count {
-    case 8 where name.equals("location"): location = location ?? String(decoding: value, as: UTF8.self)
+    case 8 where name.equals("location"): location = location ?? Self.address(value)
     case 10 where name.equals("connection"):
       if Self.list(value).contains("close") { closes = true }
     case 12 where name.equals("content-type"): contentType = String(decoding: value, as: UTF8.self)

@@ -50,7 +50,7 @@ package final class CrawlWork: Sendable {
     if plan.work == .nothing { first.nothing = plan.pages } else { first.waiting = frontier.seed(plan.seeds) }
     state = Locked(first)
     // Resolved now: on an event loop's thread, everything would wait for the answer.
-    for site in Set(plan.seeds.map(Frontier.site)) { _ = try? PageAddress(site, client.servers) }
+    for url in plan.seeds { _ = try? PageAddress(CrawlJob(url: url), client.servers) }
     cancelled = try Events.eventfd()
     try cancelled.setNonblocking(true)
   }

@@ -11,8 +11,8 @@
 /// Source: <https://www.unicode.org/reports/tr46/>
 enum DomainName {
   private static let acePrefix: [Unicode.Scalar] = ["x", "n", "-", "-"]
-  /// The most bytes of a domain: eight times what DNS allows. Encoding takes time that grows with the square.
-  private static let longest = 2048
+  /// The most bytes of a domain: twice what DNS allows. Encoding takes time that grows with the square.
+  private static let longest = 512
 
   /// - Returns: nil if no such domain can exist.
   static func ascii(_ domain: String) -> [UInt8]? {

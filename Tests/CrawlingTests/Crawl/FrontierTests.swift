@@ -180,6 +180,15 @@ import Testing
     #expect(frontier.moves.count == 1)
   }
 
+  @Test func linksToTheNewSiteCountAlsoIfTheyCameBefore() throws {
+    let frontier = Frontier(sites: ["http://a", "http://b"], deepest: .max, limit: .max, followsLinks: true)
+    let seeds = frontier.seed(["http://a/", "http://b/"])
+    #expect(frontier.take(outcome(seeds[0], page(["http://c/x"]))).isEmpty)
+    let more = frontier.take(outcome(seeds[1], page(["http://c/"], redirect: true)))
+    #expect(Set(more.map(\.url)) == ["http://c/", "http://c/x"])
+    #expect(more.first { $0.url == "http://c/x" }?.depth == 1)
+  }
+
   @Test func aChainOfRedirectsThatIsTooLongIsReported() throws {
     let frontier = frontier()
     var job = try #require(frontier.seed(["http://a/0"]).first)

@@ -50,6 +50,9 @@ import Testing
     Case(
       "the first that is known counts", "<meta charset=what><meta charset=koi8-r><meta charset=utf-8>",
       [0xC1], "а"),
+    Case(
+      "the first counts, also where it changes nothing",
+      "<meta charset=utf-8><meta http-equiv=content-type content='text/html; charset=koi8-r'>", utf8, "é"),
     Case("what a comment declares doesn't count", "<!-- <meta charset=koi8-r> -->", utf8, "é"),
     Case("what a script declares doesn't count", "<script>'<meta charset=koi8-r>'</script>", utf8, "é"),
     Case(

@@ -137,7 +137,7 @@ import Testing
   // MARK: The connections
 
   private func open(_ url: String) throws -> PageConnection {
-    let connection = try PageConnection(PageAddress(url, ServerAddresses()))
+    let connection = try PageConnection(PageAddress(CrawlJob(url: url), ServerAddresses()))
     #expect(try ppoll(connection.descriptor, write: true, nanoseconds: nil))
     try connection.checkConnected()
     return connection

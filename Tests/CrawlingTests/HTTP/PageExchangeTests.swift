@@ -80,14 +80,14 @@ import Testing
 
   @Test(arguments: Way.allCases) func aServerThatStallsIsGivenUp(_ way: Way) throws {
     let server = try ByteServer { _ in [.request, .send(Self.begun), .awaitClose] }
-    let page = try page(server.url, way, timeout: Self.second / 2)
+    let page = try page(server.url, way, timeout: 2 * Self.second)
     #expect(page.failure == PageFailure.tooLate.description && page.isCut && page.status == 200)
     #expect(page.links == [server.url + "1", server.url + "2"])
   }
 
   @Test(arguments: Way.allCases) func aServerThatNeverAnswersIsGivenUp(_ way: Way) throws {
     let server = try ByteServer { _ in [.request, .awaitClose] }
-    let page = try page(server.url, way, timeout: Self.second / 5)
+    let page = try page(server.url, way, timeout: 2 * Self.second)
     #expect(page.failure == PageFailure.tooLate.description && !page.isCut && page.status == 0)
   }
 
@@ -96,7 +96,7 @@ import Testing
     let server = try ByteServer { _ in
       [.request, .send(Self.begun), .drip([UInt8](repeating: 65, count: 10_000), milliseconds: 20)]
     }
-    let page = try page(server.url, way, timeout: Self.second / 2)
+    let page = try page(server.url, way, timeout: 2 * Self.second)
     #expect(page.failure == PageFailure.tooLate.description && page.isCut)
     #expect(page.bytes < 10_000)
   }

@@ -192,7 +192,7 @@ extension PageURLTable.Group: CustomTestStringConvertible {
     // Punycode takes time that grows with the square of the length.
     #expect(PageURL("http://" + String(repeating: "é", count: 500_000) + "/") == nil)
     #expect(PageURL("http://é.xn--" + String(repeating: "a", count: 500_000) + "/") == nil)
-    #expect(PageURL("http://" + String(repeating: "é", count: 1000) + "/") != nil)
+    #expect(PageURL("http://" + String(repeating: "é", count: 250) + "/") != nil)
     #expect(PageURL("http://" + String(repeating: "a", count: 500_000) + "/") != nil)
   }
 }

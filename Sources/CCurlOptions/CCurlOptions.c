@@ -17,6 +17,8 @@ enum {
   OPTION_SSL_VERIFYHOST = 81,
   OPTION_HTTP_TRANSFER_DECODING = 157,
   OPTION_HTTP_CONTENT_DECODING = 158,
+  // Without the headers with which a proxy answers for itself.
+  OPTION_SUPPRESS_CONNECT_HEADERS = 265,
   OPTION_URL = 10002,
   OPTION_HEADERDATA = 10029,
   OPTION_HEADERFUNCTION = 20079,
@@ -183,6 +185,7 @@ int curl_multi_add_handle(void *multi, void *easy) {
   if (!add) atomic_store(&known, add = (add_handle *)next("curl_multi_add_handle"));
   curl_easy_setopt(easy, OPTION_HTTP_TRANSFER_DECODING, 0L);
   curl_easy_setopt(easy, OPTION_HTTP_CONTENT_DECODING, 0L);
+  curl_easy_setopt(easy, OPTION_SUPPRESS_CONNECT_HEADERS, 1L);
   if (atomic_load(&accepts_any)) {
     curl_easy_setopt(easy, OPTION_SSL_VERIFYPEER, 0L);
     curl_easy_setopt(easy, OPTION_SSL_VERIFYHOST, 0L);

@@ -8,17 +8,28 @@ struct CrawlNotes {
   private let limit: Int
   /// The only mechanism of a crawl of a real site; nil if several are compared.
   private let onlyMechanism: String?
+  /// How many pages of a real site failed, of how many, and the first of them; nil if none did.
+  private let failed: (count: Int, all: Int, first: PageRecord)?
 
   init(_ options: CrawlOptions, _ outcome: CrawlSession.Outcome) {
     leftOut = outcome.leftOut
     moves = outcome.moves
     limit = options.plan.limit
     onlyMechanism = options.onlyMechanism
+    let pages = options.plan.work == .web ? outcome.pages : []
+    failed = pages.first(where: \.hasFailed).map { first in
+      (pages.count(where: \.hasFailed), pages.count, first)
+    }
   }
 
   /// What isn't in the results, or is there without having been asked for; nil if there is nothing of the kind.
   var warning: String? {
     var parts = moves.map(Self.sentence)
+    if let failed, failed.count < failed.all {
+      parts.append(
+        "\(Figure.grouped(failed.count)) of \(Figure.grouped(failed.all)) pages failed (the first: \(failed.first.url): \(failed.first.failure ?? "status \(failed.first.status)"))"
+      )
+    }
     if !leftOutParts.isEmpty { parts.append("left out: " + leftOutParts.joined(separator: "; ")) }
     return parts.isEmpty ? nil : parts.joined(separator: "; ")
   }

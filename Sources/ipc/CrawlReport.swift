@@ -54,6 +54,8 @@ struct CrawlReport: Encodable {
   let notes: CrawlNotes
   /// The name of a crawl of which every page failed.
   private let failedWhole: String?
+  /// The first page of a real site of which nothing was read but redirects; nil if there is another.
+  private let leadsNowhere: PageRecord?
 
   enum CodingKeys: String, CodingKey {
     case workload, machine, runs, ranking
@@ -94,6 +96,8 @@ struct CrawlReport: Encodable {
     runs = summaries
     let failedWhole = summaries.first { !$0.hasSpeed }
     self.failedWhole = failedWhole.map { $0.mechanism ?? $0.model }
+    let isRead = outcome.pages.contains { !$0.hasFailed && !(300..<400).contains($0.status) }
+    leadsNowhere = plan.work == .web && !isRead ? outcome.pages.first : nil
     leftOut = outcome.leftOut
     moves = outcome.moves
     notes = CrawlNotes(options, outcome)
@@ -112,6 +116,11 @@ struct CrawlReport: Encodable {
       let which = runs.count > 1 ? " (\(failedWhole))" : ""
       return .work(
         "every page failed\(which); the first: \(page.url): \(page.failure ?? "status \(page.status)")")
+    }
+    if let first = leadsNowhere {
+      return .work(
+        failedPage.map { "\(first.url) leads to \($0.url): \($0.failure ?? "status \($0.status)")" }
+          ?? "\(first.url) redirects, and leads to no page of this crawl")
     }
     if samePages == false {
       return .work("the crawls didn't find the same pages, each once: this is a bug, please report it")

@@ -106,7 +106,11 @@ final class CrawlSession: Sendable {
   }
 
   private static func unreachable(_ url: String, _ failure: String) -> Failure {
-    .work("\(url): \(failure): check the address, and that the server runs")
+    let isUnreachable = ["no server answers", "unknown host", "took too long"].contains {
+      failure.contains($0)
+    }
+    return .work(
+      "\(url): \(failure)" + (isUnreachable ? ": check the address, and that the server runs" : ""))
   }
 
   /// - Parameter checkSite: throws if the site can't have answered any more; called after each crawl.

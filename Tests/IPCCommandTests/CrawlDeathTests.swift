@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import SystemCalls
 import TestSupport
@@ -6,6 +7,16 @@ import Testing
 extension AllCommandTests {
   /// Workers, the coordinator or both end before their time.
   @Suite(.serialized, .watched) struct CrawlDeathTests {
+    /// A worker sleeps once for each page, at least: by then there are more pages to fetch than workers.
+    private static let pagesOfMiddle = 50
+
+    /// How often a process has slept: proc(5).
+    private static func sleeps(_ process: Int32) -> Int {
+      let status = (try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)) ?? ""
+      let line = status.split(separator: "\n").first { $0.hasPrefix("voluntary_ctxt_switches:") }
+      return line?.split(separator: "\t").last.flatMap { Int($0) } ?? 0
+    }
+
     /// A crawl that takes seconds, in its middle: every worker has its connection to the site, and a page to fetch.
     private func middle(
       _ mechanism: String, pages: Int, more: [String] = []
@@ -22,6 +33,7 @@ extension AllCommandTests {
         workers = ProcessTable.crawlWorkers(of: tool.id)
         sites = ProcessTable.children(of: tool.id, with: "--embedded")
         return workers.count == 2 && sites.count == 1 && Connections.served(by: sites[0]) >= 2
+          && workers.allSatisfy { Self.sleeps($0) > Self.pagesOfMiddle }
       }
       try #require(hasBegun, "the crawl doesn't begin: \(tool.errors)")
       return (tool, workers, sites[0])

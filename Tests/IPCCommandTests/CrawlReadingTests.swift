@@ -127,6 +127,25 @@ extension AllCommandTests {
         "\(result.errors)")
     }
 
+    @Test func pagesThatFailAreReported() throws {
+      let first = answer("<a href='/missing'>1</a>")
+      let missing = Array("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".utf8)
+      let server = try server { $0 == "/" ? first : missing }
+      let result = try Tool.run("crawl", server.url, "--json")
+      #expect(result.code == 0)
+      #expect(result.errors == "note: 1 of 2 pages failed (the first: \(server.url)missing: status 404)\n")
+    }
+
+    @Test func aStartThatLeadsToAFailureFails() throws {
+      let moved = redirect("/missing")
+      let missing = Array("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".utf8)
+      let server = try server { $0 == "/" ? moved : missing }
+      let result = try Tool.run("crawl", server.url)
+      #expect(result.code == 1 && result.output.isEmpty)
+      #expect(
+        result.errors.contains("\(server.url) leads to \(server.url)missing: status 404"), "\(result.errors)")
+    }
+
     @Test func aCrawlWhoseEveryPageFailedHasNoSpeed() throws {
       let missing = Array("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".utf8)
       let server = try server { _ in missing }
@@ -210,7 +229,7 @@ extension AllCommandTests {
         return Array("HTTP/1.1 302 Found\r\nLocation: /\(number + 1)\r\nContent-Length: 0\r\n\r\n".utf8)
       }
       let result = try Tool.run("crawl", server.url, "--model", model, "--json")
-      #expect(result.code == 0, "\(result.errors)")
+      #expect(result.code == 1 && result.errors.contains("leads to no page"), "\(result.errors)")
       let document = try ReadingDocument(result.output)
       #expect(document.leftOut.redirects == 1 && document.runs.first?.pages == 11)
       #expect(result.errors.contains("left out: 1 redirect behind 10 others in a row"), "\(result.errors)")

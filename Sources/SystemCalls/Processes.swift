@@ -77,7 +77,6 @@ package enum Processes {
         unsafe Glibc.posix_spawn(&process, path, &actions, &attributes, argv.pointers, envp.pointers)
       }
     }
-    spawned.store(true, ordering: .relaxed)
     return process
   }
 
@@ -103,11 +102,6 @@ package enum Processes {
     let isIgnored = unsafe unsafeBitCast(current.__sigaction_handler.sa_handler, to: Int.self) == 1
     if isIgnored { signal(SIGCHLD, SIG_DFL) }
   }
-
-  private static let spawned = Atomic<Bool>(false)
-
-  /// Whether this process has ever started a child.
-  package static var hasSpawned: Bool { spawned.load(ordering: .relaxed) }
 
   /// wait4(2), with WNOHANG unless `wait`: how a child ended and what it used.
   ///

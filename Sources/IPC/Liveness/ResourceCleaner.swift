@@ -167,12 +167,11 @@ package enum ResourceCleaner {
     var deadline = Clock.now() + wait
     var isParentGone = false
     while true {
-      // Asked before the look: once the parent is gone, so is all that it had.
       if !isParentGone, let parent, Processes.parent != parent {
         isParentGone = true
-        // A child of this process may be ending, because this one has let go of its channel. It has left the objects to
-        // this process if it looked before that.
-        deadline = min(deadline, Clock.now() + (Processes.hasSpawned ? killedTime : 0))
+        // Its last threads may still be closing its descriptors. And a child of this process may be ending, because this
+        // one has let go of its channel: it has left the objects to this process if it looked before that.
+        deadline = min(deadline, Clock.now() + killedTime)
       }
       let isLast = Clock.now() >= deadline
       left.removeAll { $0.leave() }

@@ -72,7 +72,7 @@ import Glibc
     }
   }
 
-  /// Whether the stream may end here. An empty body is no stream at all.
+  /// Whether the stream may end here. An empty body is complete.
   var isWhole: Bool {
     switch state {
     case .empty, .betweenMembers, .ended: true

@@ -31,7 +31,7 @@ package struct PageURL: Sendable {
 
   /// Reads an absolute URL.
   ///
-  /// Returns nil if the text is no valid URL, or its scheme is neither http nor https.
+  /// Returns nil if the text is invalid, or has another scheme than http and https.
   package init?(_ text: String) {
     guard let url = try? PageURL(parsing: text) else { return nil }
     self = url

@@ -91,7 +91,7 @@ package enum Punycode {
   package static func decode(_ text: [UInt8]) -> [Unicode.Scalar]? {
     var output: [Unicode.Scalar] = []
     var at = 0
-    // A delimiter in front delimits nothing, and is no digit.
+    // A delimiter at the start is invalid: it is no digit.
     if let last = text.lastIndex(of: delimiter), last > 0 {
       for byte in text[..<last] {
         guard byte < 0x80 else { return nil }

@@ -23,6 +23,7 @@ let package = Package(
     .library(name: "IPCJSON", targets: ["IPCJSON"]),
     .library(name: "IPCWorkers", targets: ["IPCWorkers"]),
     .library(name: "IPCActors", targets: ["IPCActors"]),
+    .library(name: "IPCTrace", targets: ["IPCTrace"]),
     .library(name: "ConcurrencyModels", targets: ["ConcurrencyModels"]),
     .executable(name: "ipc", targets: ["ipc"]),
     .executable(name: "ipc-https-worker", targets: ["ipc-https-worker"]),
@@ -38,6 +39,8 @@ let package = Package(
     .target(name: "SystemCalls", dependencies: ["CSystem"], swiftSettings: strict),
     // How figures are recorded, compared and written.
     .target(name: "Measurement", dependencies: ["SystemCalls"], swiftSettings: strict),
+    // What processes record of their channels, read, put in order and shown. The hooks lie in SystemCalls.
+    .target(name: "IPCTrace", dependencies: ["SystemCalls", "Measurement"], swiftSettings: strict),
     .target(
       name: "ConcurrencyModels", dependencies: ["SystemCalls", "Measurement"], swiftSettings: strict),
     .target(
@@ -66,12 +69,13 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "Demos",
-      dependencies: ["IPC", "IPCJSON", "IPCWorkers", "IPCActors", "ConcurrencyModels"],
+      dependencies: ["IPC", "IPCJSON", "IPCWorkers", "IPCActors", "IPCTrace", "ConcurrencyModels"],
       path: "Demos", swiftSettings: strict),
     .executableTarget(
       name: "ipc",
       dependencies: [
-        "IPC", "ConcurrencyModels", "Crawling", "Benchmarking", "Demos", "SystemCalls", "Measurement",
+        "IPC", "IPCTrace", "ConcurrencyModels", "Crawling", "Benchmarking", "Demos", "SystemCalls",
+        "Measurement",
       ],
       swiftSettings: strict),
 
@@ -138,6 +142,10 @@ let package = Package(
       dependencies: [
         "IPC", "IPCActors", "SystemCalls", "Measurement", "TestSupport", "TestActors", "ipc-peer",
       ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "IPCTraceTests",
+      dependencies: ["IPC", "IPCTrace", "SystemCalls", "Measurement", "TestSupport", "ipc-peer"],
       swiftSettings: strict),
     // What the tests of several targets share.
     .target(

@@ -8,6 +8,7 @@
 #include <linux/inet_diag.h>
 #include <linux/membarrier.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 #include <malloc.h>
@@ -285,6 +286,7 @@ int csystem_flush_output(void) {
 }
 
 int csystem_name_this_thread(const char *name) { return prctl(PR_SET_NAME, name); }
+int csystem_thread_name(char *name) { return prctl(PR_GET_NAME, name); }
 
 int csystem_wexitstatus(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : -1; }
 
@@ -354,6 +356,61 @@ static _Thread_local void *thread_slots[3];
 
 void *csystem_thread_slot(int slot) { return thread_slots[slot]; }
 void csystem_thread_slot_set(int slot, void *pointer) { thread_slots[slot] = pointer; }
+
+uint32_t csystem_hook_bits;
+static const char *trace_folder;
+
+void csystem_hooks_set(uint32_t bits, bool on) {
+  if (on)
+    __atomic_fetch_or(&csystem_hook_bits, bits, __ATOMIC_SEQ_CST);
+  else
+    __atomic_fetch_and(&csystem_hook_bits, ~bits, __ATOMIC_SEQ_CST);
+}
+
+__attribute__((constructor)) static void look_for_trace(void) {
+  const char *folder = secure_getenv("IPC_TRACE");
+  if (!folder || !*folder) return;
+  // A copy: the program may change its environment.
+  trace_folder = strdup(folder);
+  if (trace_folder) csystem_hook_bits |= CSYSTEM_HOOK_TRACE;
+}
+
+const char *csystem_trace_folder(void) { return trace_folder; }
+
+static _Thread_local struct csystem_trace_thread trace_thread;
+
+struct csystem_trace_thread *csystem_trace_thread(void) { return &trace_thread; }
+
+uint32_t csystem_unix_peer(uint32_t inode) {
+  struct {
+    struct nlmsghdr header;
+    struct unix_diag_req request;
+  } question = {
+      .header = {
+          .nlmsg_len = sizeof question, .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST},
+      .request = {
+          .sdiag_family = AF_UNIX, .udiag_states = -1U, .udiag_ino = inode, .udiag_show = UDIAG_SHOW_PEER,
+          .udiag_cookie = {-1U, -1U}},
+  };
+  int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+  if (netlink < 0) return 0;
+  _Alignas(8) char answer[512];
+  ssize_t count = -1;
+  if (send(netlink, &question, sizeof question, 0) == sizeof question) count = recv(netlink, answer, sizeof answer, 0);
+  close(netlink);
+  const struct nlmsghdr *header = (const struct nlmsghdr *)answer;
+  if (count < 0 || !NLMSG_OK(header, count) || header->nlmsg_type != SOCK_DIAG_BY_FAMILY) return 0;
+  const struct unix_diag_msg *entry = NLMSG_DATA(header);
+  const struct rtattr *attribute = (const struct rtattr *)(entry + 1);
+  int left = (int)NLMSG_PAYLOAD(header, sizeof *entry);
+  for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left))
+    if (attribute->rta_type == UNIX_DIAG_PEER && RTA_PAYLOAD(attribute) >= sizeof(uint32_t)) {
+      uint32_t peer;
+      memcpy(&peer, RTA_DATA(attribute), sizeof peer);
+      return peer;
+    }
+  return 0;
+}
 
 int csystem_sock_diag_socket(void) { return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG); }
 

@@ -5,11 +5,11 @@ import CSystem
 package enum ByteLocks {
   /// fcntl(2) with F_OFD_SETLK. Throws EAGAIN if another open file has the lock. The file is open for writing.
   package static func lock(_ file: Int32, byte: UInt32) throws(SystemError) {
-    try system(.fcntl) { csystem_lock_byte(file, Int64(byte)) }
+    try system(.fcntl, .descriptor(file)) { csystem_lock_byte(file, Int64(byte)) }
   }
 
   /// fcntl(2) with F_OFD_GETLK: whether another open file has the lock.
   package static func isLocked(_ file: Int32, byte: UInt32) throws(SystemError) -> Bool {
-    try system(.fcntl) { csystem_byte_is_locked(file, Int64(byte)) } == 1
+    try system(.fcntl, .descriptor(file)) { csystem_byte_is_locked(file, Int64(byte)) } == 1
   }
 }

@@ -1,3 +1,4 @@
+import CSystem
 import Glibc
 import Synchronization
 
@@ -26,7 +27,6 @@ package enum CallTime {
     }
   }
 
-  private static let isOn = Atomic<Bool>(false)
   private static let calls = Atomic<UInt64>(0)
   private static let nanoseconds = Atomic<UInt64>(0)
   /// What a pair of readings counts of itself, and what it costs beyond that.
@@ -45,11 +45,11 @@ package enum CallTime {
     let whole = threadTime() &- start
     within.store(counted / pairs, ordering: .relaxed)
     beyond.store(whole > counted ? (whole - counted) / pairs : 0, ordering: .relaxed)
-    isOn.store(true, ordering: .relaxed)
+    csystem_hooks_set(CSYSTEM_HOOK_CALL_TIME, true)
   }
 
   /// Times no further call. What was counted stays.
-  package static func stop() { isOn.store(false, ordering: .relaxed) }
+  package static func stop() { csystem_hooks_set(CSYSTEM_HOOK_CALL_TIME, false) }
 
   package static var reading: Reading {
     var result = Reading()
@@ -62,12 +62,12 @@ package enum CallTime {
     return result
   }
 
-  /// For the gate: when a call begins; nil where calls aren't timed.
-  @inline(__always) static func begin() -> UInt64? {
-    isOn.load(ordering: .relaxed) ? threadTime() : nil
+  /// When a call begins; nil where calls aren't timed.
+  @inline(__always) static func begin(_ hooks: UInt32) -> UInt64? {
+    hooks & CSYSTEM_HOOK_CALL_TIME != 0 ? threadTime() : nil
   }
 
-  /// For the gate: a call has ended. Leaves errno alone.
+  /// A call has ended.
   @inline(never) static func end(_ begun: UInt64) {
     let took = threadTime() &- begun
     calls.add(1, ordering: .relaxed)

@@ -7,7 +7,7 @@ package struct Descriptor: ~Copyable, Sendable {
 
   package init(owning raw: Int32) { self.raw = raw }
 
-  deinit { _ = Glibc.close(raw) }
+  deinit { observed(.close, .descriptor(raw)) { Glibc.close(raw) } }
 
   /// Gives the number away: the caller closes it.
   package consuming func release() -> Int32 {
@@ -18,7 +18,10 @@ package struct Descriptor: ~Copyable, Sendable {
 
   /// A second descriptor of the same open file, closed on exec: fcntl(2) with F_DUPFD_CLOEXEC.
   package func duplicate() throws(SystemError) -> Descriptor {
-    Descriptor(owning: try system(.fcntl) { fcntl(raw, F_DUPFD_CLOEXEC, Self.lastStandardStream + 1) })
+    Descriptor(
+      owning: try system(.fcntl, .descriptor(raw)) {
+        fcntl(raw, F_DUPFD_CLOEXEC, Self.lastStandardStream + 1)
+      })
   }
 
   /// This descriptor, or a duplicate in its place whose number isn't that of a standard stream: see ``making(_:_:)``.
@@ -39,9 +42,9 @@ package struct Descriptor: ~Copyable, Sendable {
 
   /// Sets or clears O_NONBLOCK of the open file: fcntl(2) with F_GETFL and F_SETFL.
   package func setNonblocking(_ on: Bool) throws(SystemError) {
-    let flags = try system(.fcntl) { fcntl(raw, F_GETFL) }
+    let flags = try system(.fcntl, .descriptor(raw)) { fcntl(raw, F_GETFL) }
     let wanted = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK
-    if wanted != flags { try system(.fcntl) { fcntl(raw, F_SETFL, wanted) } }
+    if wanted != flags { try system(.fcntl, .descriptor(raw)) { fcntl(raw, F_SETFL, wanted) } }
   }
 }
 
@@ -51,8 +54,10 @@ package struct Descriptor: ~Copyable, Sendable {
 /// program prints would go into a channel, and a child would hold the channel as its standard input or output. A descriptor
 /// with such a number is duplicated above the three, and closed: fcntl(2) with F_DUPFD_CLOEXEC, in such a process alone.
 @inline(__always)
-func making(_ call: SystemCall, _ body: () -> Int32) throws(SystemError) -> Descriptor {
-  try Descriptor(owning: try system(call, body)).aboveStandardStreams()
+func making(
+  _ call: SystemCall, _ subject: CallSubject = .none, _ body: () -> Int32
+) throws(SystemError) -> Descriptor {
+  try Descriptor(owning: try system(call, subject, body)).aboveStandardStreams()
 }
 
 /// The same for calls that make two.

@@ -27,21 +27,23 @@ package struct Epoll: ~Copyable, Sendable {
 
   /// epoll_ctl(2) with EPOLL_CTL_ADD.
   package func add(_ target: Int32, _ interest: Interest, token: UInt64) throws(SystemError) {
-    try system(.epollCtl) {
+    try system(.epollCtl, .descriptor(target, detail: UInt64(CSYSTEM_EPOLL_CTL_ADD))) {
       csystem_epoll_ctl(descriptor.raw, CSYSTEM_EPOLL_CTL_ADD, target, interest.rawValue, token)
     }
   }
 
   /// epoll_ctl(2) with EPOLL_CTL_MOD.
   package func change(_ target: Int32, _ interest: Interest, token: UInt64) throws(SystemError) {
-    try system(.epollCtl) {
+    try system(.epollCtl, .descriptor(target, detail: UInt64(CSYSTEM_EPOLL_CTL_MOD))) {
       csystem_epoll_ctl(descriptor.raw, CSYSTEM_EPOLL_CTL_MOD, target, interest.rawValue, token)
     }
   }
 
   /// epoll_ctl(2) with EPOLL_CTL_DEL.
   package func remove(_ target: Int32) {
-    _ = csystem_epoll_ctl(descriptor.raw, CSYSTEM_EPOLL_CTL_DEL, target, 0, 0)
+    observed(.epollCtl, .descriptor(target, detail: UInt64(CSYSTEM_EPOLL_CTL_DEL))) {
+      csystem_epoll_ctl(descriptor.raw, CSYSTEM_EPOLL_CTL_DEL, target, 0, 0)
+    }
   }
 
   /// epoll_wait(2): waits for events; nil: without a limit. With a limit, a signal ends the wait, without events: the
@@ -51,7 +53,10 @@ package struct Epoll: ~Copyable, Sendable {
     var tokens = [UInt64](repeating: 0, count: Int(CSYSTEM_EPOLL_EVENTS))
     let count: Int32
     do throws(SystemError) {
-      count = try system(.epollWait, throwsInterrupted: milliseconds != nil) {
+      count = try system(
+        .epollWait, .descriptor(descriptor.raw, waits: milliseconds != 0),
+        throwsInterrupted: milliseconds != nil
+      ) {
         unsafe csystem_epoll_wait(descriptor.raw, &events, &tokens, milliseconds ?? -1)
       }
     } catch {

@@ -16,7 +16,9 @@ package enum Events {
   /// write(2): adds one to the count.
   package static func write(_ event: borrowing Descriptor) {
     var one: UInt64 = 1
-    _ = unsafe Glibc.write(event.raw, &one, MemoryLayout<UInt64>.size)
+    observed(.write, .descriptor(event.raw, bytes: MemoryLayout<UInt64>.size)) {
+      unsafe Glibc.write(event.raw, &one, MemoryLayout<UInt64>.size)
+    }
   }
 
   /// read(2): takes the count, or one from it where the counter is a semaphore.
@@ -24,6 +26,8 @@ package enum Events {
   /// - Returns: False when the count is 0 and the descriptor in non-blocking mode.
   @discardableResult package static func read(_ event: borrowing Descriptor) -> Bool {
     var count: UInt64 = 0
-    return unsafe Glibc.read(event.raw, &count, MemoryLayout<UInt64>.size) == MemoryLayout<UInt64>.size
+    return observed(.read, .descriptor(event.raw, bytes: MemoryLayout<UInt64>.size, waits: true)) {
+      unsafe Glibc.read(event.raw, &count, MemoryLayout<UInt64>.size)
+    } == MemoryLayout<UInt64>.size
   }
 }

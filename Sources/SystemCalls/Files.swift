@@ -83,7 +83,7 @@ package enum Files {
   /// The same for an open file: fstat(2), and fchmod(2) if it must.
   static func restoreMode(of file: borrowing Descriptor) {
     guard let found = try? fstat(file), found.mode & owners != owners else { return }
-    _ = try? system(.fchmod) { fchmod(file.raw, owners) }
+    _ = try? system(.fchmod, .descriptor(file.raw)) { fchmod(file.raw, owners) }
   }
 
   /// fchmodat(2) with AT_SYMLINK_NOFOLLOW.
@@ -134,7 +134,7 @@ package enum Files {
   /// fstat(2).
   package static func fstat(_ descriptor: borrowing Descriptor) throws(SystemError) -> Status {
     var raw = Glibc.stat()
-    try system(.fstat) { unsafe Glibc.fstat(descriptor.raw, &raw) }
+    try system(.fstat, .descriptor(descriptor.raw)) { unsafe Glibc.fstat(descriptor.raw, &raw) }
     return status(raw)
   }
 
@@ -158,7 +158,9 @@ package enum Files {
   /// - Returns: False when another open file holds the lock, which only a call that doesn't wait finds.
   package static func flock(_ descriptor: borrowing Descriptor, wait: Bool) throws(SystemError) -> Bool {
     do {
-      try system(.flock) { callFlock(descriptor.raw, LOCK_EX | (wait ? 0 : LOCK_NB)) }
+      try system(.flock, .descriptor(descriptor.raw, waits: wait)) {
+        callFlock(descriptor.raw, LOCK_EX | (wait ? 0 : LOCK_NB))
+      }
       return true
     } catch {
       if error.wouldBlock { return false }
@@ -177,7 +179,9 @@ package enum Files {
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 65536)
     while bytes.count < 4 << 20 {
-      let count = try system(.read) { unsafe Glibc.read(file.raw, &chunk, chunk.count) }
+      let count = try system(.read, .descriptor(file.raw, bytes: chunk.count, waits: true)) {
+        unsafe Glibc.read(file.raw, &chunk, chunk.count)
+      }
       if count == 0 { break }
       bytes.append(contentsOf: chunk[..<count])
     }
@@ -189,7 +193,7 @@ package enum Files {
     Streams.ignoreSIGXFSZ
     var rest = Array(text.utf8)[...]
     while !rest.isEmpty {
-      let count = try system(.write) {
+      let count = try system(.write, .descriptor(file.raw, bytes: rest.count)) {
         unsafe rest.withUnsafeBytes { unsafe Glibc.write(file.raw, $0.baseAddress, $0.count) }
       }
       rest = rest.dropFirst(count)
@@ -198,18 +202,18 @@ package enum Files {
 
   /// lseek(2) to the beginning: the next write replaces what the file has.
   package static func rewind(_ file: borrowing Descriptor) throws(SystemError) {
-    try system(.lseek) { Glibc.lseek(file.raw, 0, SEEK_SET) }
+    try system(.lseek, .descriptor(file.raw)) { Glibc.lseek(file.raw, 0, SEEK_SET) }
   }
 
   /// ftruncate(2) to a length.
   package static func ftruncate(_ file: borrowing Descriptor, to bytes: Int) throws(SystemError) {
     Streams.ignoreSIGXFSZ
-    try system(.ftruncate) { Glibc.ftruncate(file.raw, off_t(bytes)) }
+    try system(.ftruncate, .descriptor(file.raw)) { Glibc.ftruncate(file.raw, off_t(bytes)) }
   }
 
   /// ftruncate(2) to nothing, and lseek(2) to the beginning: the next write is the file's first.
   package static func ftruncate(_ file: borrowing Descriptor) throws(SystemError) {
-    try system(.ftruncate) { Glibc.ftruncate(file.raw, 0) }
+    try system(.ftruncate, .descriptor(file.raw)) { Glibc.ftruncate(file.raw, 0) }
     try rewind(file)
   }
 

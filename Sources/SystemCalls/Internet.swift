@@ -21,7 +21,7 @@ package enum Internet {
       self.bytes = bytes
     }
 
-    fileprivate init(_ storage: sockaddr_storage, _ length: socklen_t) {
+    init(_ storage: sockaddr_storage, _ length: socklen_t) {
       family = Int32(storage.ss_family)
       bytes = unsafe withUnsafeBytes(of: storage) { unsafe Array($0.prefix(Int(length))) }
     }
@@ -31,6 +31,16 @@ package enum Internet {
       if family == AF_INET, bytes.count >= 8 { return bytes[4..<8] }
       if family == AF_INET6, bytes.count >= 24 { return bytes[8..<24] }
       return []
+    }
+
+    /// "127.0.0.1:80", "[::1]:80".
+    var text: String {
+      let host = host
+      if host.count == 4 { return host.map(String.init).joined(separator: ".") + ":\(port)" }
+      let groups = stride(from: host.startIndex, to: host.endIndex, by: 2).map {
+        String(Int(host[$0]) << 8 | Int(host[$0 + 1]), radix: 16)
+      }
+      return "[\(groups.joined(separator: ":"))]:\(port)"
     }
 
     package var port: Int { bytes.count >= 4 ? Int(bytes[2]) << 8 | Int(bytes[3]) : 0 }
@@ -70,7 +80,7 @@ package enum Internet {
 
   /// bind(2).
   package static func bind(_ socket: borrowing Descriptor, _ address: Address) throws(SystemError) {
-    try system(.bind) {
+    try system(.bind, .descriptor(socket.raw)) {
       unsafe address.bytes.withUnsafeBytes { bytes in
         unsafe Glibc.bind(
           socket.raw, bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
@@ -97,7 +107,7 @@ package enum Internet {
   package static func getsockname(_ socket: borrowing Descriptor) throws(SystemError) -> Address {
     var storage = sockaddr_storage()
     var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-    try system(.getsockname) {
+    try system(.getsockname, .descriptor(socket.raw)) {
       unsafe withSocketAddress(&storage) { unsafe Glibc.getsockname(socket.raw, $0, &length) }
     }
     return Address(storage, length)
@@ -107,7 +117,7 @@ package enum Internet {
   package static func getpeername(_ socket: borrowing Descriptor) throws(SystemError) -> Address {
     var storage = sockaddr_storage()
     var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-    try system(.getpeername) {
+    try system(.getpeername, .descriptor(socket.raw)) {
       unsafe withSocketAddress(&storage) { unsafe Glibc.getpeername(socket.raw, $0, &length) }
     }
     return Address(storage, length)
@@ -196,7 +206,7 @@ extension Internet {
     _ socket: borrowing Descriptor, _ address: Address
   ) throws(SystemError) {
     do throws(SystemError) {
-      try system(.connect) {
+      try system(.connect, .descriptor(socket.raw)) {
         unsafe address.bytes.withUnsafeBytes { bytes in
           unsafe Glibc.connect(
             socket.raw, bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))

@@ -17,12 +17,12 @@ import Glibc
   /// ftruncate(2): gives the file its size, in zeros.
   package static func ftruncate(_ descriptor: borrowing Descriptor, bytes: Int) throws(SystemError) {
     Streams.ignoreSIGXFSZ
-    try system(.ftruncate) { Glibc.ftruncate(descriptor.raw, bytes) }
+    try system(.ftruncate, .descriptor(descriptor.raw)) { Glibc.ftruncate(descriptor.raw, bytes) }
   }
 
   /// fcntl(2) with F_ADD_SEALS: the file keeps its size (F_SEAL_SHRINK, F_SEAL_GROW), and its seals (F_SEAL_SEAL).
   package static func fcntl(addSeals descriptor: borrowing Descriptor) throws(SystemError) {
-    try system(.fcntl) {
+    try system(.fcntl, .descriptor(descriptor.raw)) {
       Glibc.fcntl(
         descriptor.raw, CSYSTEM_F_ADD_SEALS,
         CSYSTEM_F_SEAL_SEAL | CSYSTEM_F_SEAL_SHRINK | CSYSTEM_F_SEAL_GROW)
@@ -38,10 +38,12 @@ import Glibc
   /// fcntl(2) with F_GET_SEALS, fstat(2), mmap(2): maps what another process created, all of it. Nil, without mapping: it
   /// isn't sealed against shrinking.
   package init?(mmap descriptor: consuming Descriptor) throws(SystemError) {
-    let seals = try system(.fcntl) { Glibc.fcntl(descriptor.raw, CSYSTEM_F_GET_SEALS) }
+    let seals = try system(.fcntl, .descriptor(descriptor.raw)) {
+      Glibc.fcntl(descriptor.raw, CSYSTEM_F_GET_SEALS)
+    }
     guard seals & CSYSTEM_F_SEAL_SHRINK != 0 else { return nil }
     var status = stat()
-    try system(.fstat) { unsafe fstat(descriptor.raw, &status) }
+    try system(.fstat, .descriptor(descriptor.raw)) { unsafe fstat(descriptor.raw, &status) }
     unsafe bytes = try Self.mmap(descriptor, Int(status.st_size))
     self.descriptor = descriptor
   }
@@ -60,7 +62,7 @@ import Glibc
     _ descriptor: borrowing Descriptor, _ count: Int
   ) throws(SystemError) -> UnsafeMutableRawBufferPointer {
     // The address as a number, which is how the gate knows a failure: MAP_FAILED, -1.
-    let address = try system(.mmap) {
+    let address = try system(.mmap, .descriptor(descriptor.raw, bytes: count)) {
       Int(bitPattern: unsafe Glibc.mmap(nil, count, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor.raw, 0))
     }
     return unsafe UnsafeMutableRawBufferPointer(
@@ -80,9 +82,11 @@ import Glibc
   /// fcntl(2) with F_GET_SEALS, fstat(2), mmap(2): maps what another process created, all of it. Nil, without mapping: it
   /// isn't sealed against shrinking, or has fewer bytes than these.
   package init?(mmap descriptor: borrowing Descriptor, atLeast count: Int) throws(SystemError) {
-    let seals = try system(.fcntl) { Glibc.fcntl(descriptor.raw, CSYSTEM_F_GET_SEALS) }
+    let seals = try system(.fcntl, .descriptor(descriptor.raw)) {
+      Glibc.fcntl(descriptor.raw, CSYSTEM_F_GET_SEALS)
+    }
     var status = stat()
-    try system(.fstat) { unsafe fstat(descriptor.raw, &status) }
+    try system(.fstat, .descriptor(descriptor.raw)) { unsafe fstat(descriptor.raw, &status) }
     guard seals & CSYSTEM_F_SEAL_SHRINK != 0, Int(status.st_size) >= count else { return nil }
     unsafe bytes = try MemoryFile.mmap(descriptor, Int(status.st_size))
   }

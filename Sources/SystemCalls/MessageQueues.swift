@@ -26,13 +26,13 @@ package enum MessageQueues {
 
   /// msgctl(2) with IPC_RMID: removes a queue and all its messages; a waiting call fails with EIDRM.
   package static func msgctl(remove id: Int32) throws(SystemError) {
-    try system(.msgctl) { Glibc.msgctl(id, IPC_RMID, nil) }
+    try system(.msgctl, .queue(id)) { Glibc.msgctl(id, IPC_RMID, nil) }
   }
 
   /// msgctl(2) with IPC_STAT.
   package static func msgctl(status id: Int32) throws(SystemError) -> Status {
     var raw = msqid_ds()
-    try system(.msgctl) { unsafe Glibc.msgctl(id, IPC_STAT, &raw) }
+    try system(.msgctl, .queue(id)) { unsafe Glibc.msgctl(id, IPC_STAT, &raw) }
     return Status(
       object: SystemVObject(
         key: raw.msg_perm.__key, owner: raw.msg_perm.cuid, changed: Int(raw.msg_ctime)),
@@ -43,9 +43,9 @@ package enum MessageQueues {
   /// msgctl(2) with IPC_STAT and IPC_SET: sets how many bytes may wait. More than kernel.msgmnb takes CAP_SYS_RESOURCE.
   package static func msgctl(_ id: Int32, capacity bytes: Int) throws(SystemError) {
     var raw = msqid_ds()
-    try system(.msgctl) { unsafe Glibc.msgctl(id, IPC_STAT, &raw) }
+    try system(.msgctl, .queue(id)) { unsafe Glibc.msgctl(id, IPC_STAT, &raw) }
     raw.msg_qbytes = msglen_t(bytes)
-    try system(.msgctl) { unsafe Glibc.msgctl(id, IPC_SET, &raw) }
+    try system(.msgctl, .queue(id)) { unsafe Glibc.msgctl(id, IPC_SET, &raw) }
   }
 
   /// msgsnd(2), with IPC_NOWAIT unless `wait`.
@@ -56,7 +56,9 @@ package enum MessageQueues {
   package static func msgsnd(
     _ id: Int32, _ buffer: UnsafeRawPointer, count: Int, wait: Bool
   ) throws(SystemError) {
-    try system(.msgsnd) { unsafe csystem_msgsnd(id, buffer, count, wait ? 0 : Int32(IPC_NOWAIT)) }
+    try system(
+      .msgsnd, .queue(id, bytes: count, type: unsafe buffer.loadUnaligned(as: Int.self), waits: wait)
+    ) { unsafe csystem_msgsnd(id, buffer, count, wait ? 0 : Int32(IPC_NOWAIT)) }
   }
 
   /// msgrcv(2), with IPC_NOWAIT unless `wait`: takes the first message of `type` (0: of any).
@@ -68,7 +70,7 @@ package enum MessageQueues {
   package static func msgrcv(
     _ id: Int32, _ buffer: UnsafeMutableRawPointer, capacity: Int, type: Int, wait: Bool, tries: Int = 1
   ) throws(SystemError) -> Int {
-    try system(.msgrcv, tries: tries) {
+    try system(.msgrcv, .queue(id, bytes: capacity, type: type, waits: wait), tries: tries) {
       unsafe csystem_msgrcv(id, buffer, capacity, type, wait ? 0 : Int32(IPC_NOWAIT))
     }
   }
@@ -77,7 +79,7 @@ package enum MessageQueues {
   package static func msgrcv(
     dropping id: Int32, _ buffer: UnsafeMutableRawPointer, capacity: Int
   ) throws(SystemError) {
-    try system(.msgrcv) {
+    try system(.msgrcv, .queue(id, bytes: capacity)) {
       unsafe csystem_msgrcv(id, buffer, capacity, 0, Int32(IPC_NOWAIT) | Int32(MSG_NOERROR))
     }
   }
@@ -87,7 +89,7 @@ package enum MessageQueues {
   package static func msgrcv(probe id: Int32) throws(SystemError) -> Bool {
     var type = 0
     do throws(SystemError) {
-      try system(.msgrcv) { unsafe csystem_msgrcv(id, &type, 0, 0, Int32(IPC_NOWAIT)) }
+      try system(.msgrcv, .queue(id)) { unsafe csystem_msgrcv(id, &type, 0, 0, Int32(IPC_NOWAIT)) }
       return true
     } catch {
       if error.number == E2BIG { return true }

@@ -30,13 +30,13 @@ package enum POSIXQueues {
     _ queue: borrowing Descriptor
   ) throws(SystemError) -> (messages: Int, size: Int) {
     var (messages, size) = (0, 0)
-    try system(.mqGetattr) { unsafe csystem_mq_limits(queue.raw, &messages, &size) }
+    try system(.mqGetattr, .descriptor(queue.raw)) { unsafe csystem_mq_limits(queue.raw, &messages, &size) }
     return (messages, size)
   }
 
   /// mq_getattr(3): how many messages wait.
   package static func mqGetattr(waiting queue: borrowing Descriptor) throws(SystemError) -> Int {
-    try system(.mqGetattr) { csystem_mq_waiting(queue.raw) }
+    try system(.mqGetattr, .descriptor(queue.raw)) { csystem_mq_waiting(queue.raw) }
   }
 
   /// mq_timedsend(3) with a deadline that has passed: sends at once, or not at all.
@@ -46,7 +46,7 @@ package enum POSIXQueues {
     _ queue: Int32, _ bytes: UnsafeRawBufferPointer, priority: UInt32 = 0
   ) throws(SystemError) -> Bool {
     do throws(SystemError) {
-      try system(.mqTimedsend) {
+      try system(.mqTimedsend, .descriptor(queue, bytes: bytes.count)) {
         unsafe csystem_mq_timedsend(queue, bytes.baseAddress, bytes.count, priority, 0)
       }
       return true
@@ -63,7 +63,7 @@ package enum POSIXQueues {
     _ queue: Int32, into buffer: UnsafeMutableRawBufferPointer, priority: UnsafeMutablePointer<UInt32>? = nil
   ) throws(SystemError) -> Int? {
     do throws(SystemError) {
-      return try system(.mqTimedreceive) {
+      return try system(.mqTimedreceive, .descriptor(queue, bytes: buffer.count)) {
         unsafe csystem_mq_timedreceive(queue, buffer.baseAddress, buffer.count, priority, 0)
       }
     } catch {

@@ -37,7 +37,7 @@ import Glibc
   /// - Throws: EINVAL if another process has overwritten the semaphore.
   package func semPost() throws(SystemError) {
     try check(.semPost)
-    try system(.semPost) { unsafe csystem_sem_post(pointer) }
+    unsafe try system(.semPost, .word(pointer, operation: 1)) { unsafe csystem_sem_post(pointer) }
   }
 
   /// sem_clockwait(3), or sem_trywait(3) with 0 nanoseconds: takes one.
@@ -48,9 +48,9 @@ import Glibc
     try check(nanoseconds == 0 ? .semTrywait : .semClockwait)
     do throws(SystemError) {
       if nanoseconds == 0 {
-        try system(.semTrywait) { unsafe csystem_sem_trywait(pointer) }
+        unsafe try system(.semTrywait, .word(pointer, operation: 0)) { unsafe csystem_sem_trywait(pointer) }
       } else {
-        try system(.semClockwait, throwsInterrupted: true) {
+        unsafe try system(.semClockwait, .word(pointer, operation: 0, waits: true), throwsInterrupted: true) {
           unsafe csystem_sem_clockwait(pointer, Int64(clamping: nanoseconds))
         }
       }

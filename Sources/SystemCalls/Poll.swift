@@ -34,7 +34,11 @@ private func remaining(_ deadline: UInt64?) -> Int64 {
 package func ppoll(_ entries: inout [PollEntry], nanoseconds: UInt64?) throws(SystemError) -> Int {
   let deadline = nanoseconds.map { Clock.now() &+ min($0, .max / 2) }
   var raw = entries.map(\.raw)
-  let count = try system(.ppoll) { unsafe csystem_ppoll(&raw, raw.count, remaining(deadline)) }
+  if Tracer.isOn { for entry in entries { Tracer.identify(entry.descriptor) } }
+  let first = entries.first?.descriptor ?? -1
+  let count = try system(
+    .ppoll, .descriptor(first, detail: UInt64(entries.count), waits: nanoseconds != 0)
+  ) { unsafe csystem_ppoll(&raw, raw.count, remaining(deadline)) }
   for index in entries.indices {
     let found = Int32(raw[index].found)
     entries[index].readable = found & POLLIN != 0
@@ -50,5 +54,7 @@ package func ppoll(
 ) throws(SystemError) -> Bool {
   var raw = PollEntry(descriptor, read: read, write: write).raw
   let deadline = nanoseconds.map { Clock.now() &+ min($0, .max / 2) }
-  return try system(.ppoll) { unsafe csystem_ppoll(&raw, 1, remaining(deadline)) } > 0
+  return try system(.ppoll, .descriptor(descriptor, detail: 1, waits: nanoseconds != 0)) {
+    unsafe csystem_ppoll(&raw, 1, remaining(deadline))
+  } > 0
 }

@@ -84,7 +84,7 @@ package enum Processes {
   private static func duplicate(_ descriptor: Int32, from base: Int32) throws(SystemError) -> Int32 {
     let first = max(base, Descriptor.lastStandardStream + 1)
     do throws(SystemError) {
-      return try system(.fcntl) { fcntl(descriptor, F_DUPFD_CLOEXEC, first) }
+      return try system(.fcntl, .descriptor(descriptor)) { fcntl(descriptor, F_DUPFD_CLOEXEC, first) }
     } catch {
       guard error.number == EBADF, 0...Descriptor.lastStandardStream ~= descriptor else { throw error }
       // Not closed in the child too, which may be a program that opens files under these numbers. Opened for the other
@@ -109,7 +109,9 @@ package enum Processes {
   package static func wait4(_ process: Int32, wait: Bool) throws(SystemError) -> (exit: Exit, usage: Usage)? {
     var status: Int32 = 0
     var raw = rusage()
-    let result = try system(.wait4) { unsafe Glibc.wait4(process, &status, wait ? 0 : WNOHANG, &raw) }
+    let result = try system(.wait4, .process(process, waits: wait)) {
+      unsafe Glibc.wait4(process, &status, wait ? 0 : WNOHANG, &raw)
+    }
     guard result == process else { return nil }
     let signal = csystem_wtermsig(status)
     return (signal != 0 ? .signal(signal) : .code(csystem_wexitstatus(status)), Usage(raw))
@@ -135,7 +137,7 @@ package enum Processes {
 
   /// pidfd_open(2): a descriptor of a process, readable when it has ended. It never becomes another process's.
   package static func pidfdOpen(_ process: Int32) throws(SystemError) -> Descriptor {
-    try making(.pidfdOpen) { csystem_pidfd_open(process) }
+    try making(.pidfdOpen, .process(process)) { csystem_pidfd_open(process) }
   }
 
   /// kill(2) of a child that wasn't waited for yet, so that its id can't be another process's.

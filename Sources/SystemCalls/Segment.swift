@@ -32,7 +32,7 @@ import Glibc
 
   private static func shmat(_ id: Int32, count: Int) throws(SystemError) -> UnsafeMutableRawBufferPointer {
     // The address as a number, which is how the gate knows a failure: -1.
-    let address = try system(.shmat) { Int(bitPattern: unsafe Glibc.shmat(id, nil, 0)) }
+    let address = try system(.shmat, .segment(id)) { Int(bitPattern: unsafe Glibc.shmat(id, nil, 0)) }
     return unsafe UnsafeMutableRawBufferPointer(
       start: UnsafeMutableRawPointer(bitPattern: address), count: count)
   }
@@ -57,7 +57,7 @@ import Glibc
   /// shmctl(2) with IPC_STAT.
   package static func shmctl(status id: Int32) throws(SystemError) -> Status {
     var raw = shmid_ds()
-    try system(.shmctl) { unsafe Glibc.shmctl(id, IPC_STAT, &raw) }
+    try system(.shmctl, .segment(id)) { unsafe Glibc.shmctl(id, IPC_STAT, &raw) }
     return Status(
       object: SystemVObject(
         key: raw.shm_perm.__key, owner: raw.shm_perm.cuid, changed: Int(raw.shm_ctime)),
@@ -67,6 +67,6 @@ import Glibc
 
   /// shmctl(2) with IPC_RMID: the kernel removes the segment when the last process detaches.
   package static func shmctl(remove id: Int32) throws(SystemError) {
-    try system(.shmctl) { Glibc.shmctl(id, IPC_RMID, nil) }
+    try system(.shmctl, .segment(id)) { Glibc.shmctl(id, IPC_RMID, nil) }
   }
 }

@@ -63,7 +63,7 @@ package enum Semaphores {
       Glibc.semget(key, Int32(values.count), SystemVObject.creating(key))
     }
     do {
-      try system(.semctl) { unsafe csystem_semctl_setall(id, values) }
+      try system(.semctl, .semaphores(id)) { unsafe csystem_semctl_setall(id, values) }
     } catch {
       try? semctl(remove: id)
       throw error
@@ -73,12 +73,12 @@ package enum Semaphores {
 
   /// semctl(2) with IPC_RMID; a waiting call fails with EIDRM.
   package static func semctl(remove id: Int32) throws(SystemError) {
-    try system(.semctl) { csystem_semctl_remove(id) }
+    try system(.semctl, .semaphores(id)) { csystem_semctl_remove(id) }
   }
 
   /// semctl(2) with GETVAL.
   package static func semctl(value id: Int32, _ index: Int) throws(SystemError) -> Int {
-    Int(try system(.semctl) { csystem_semctl_getval(id, Int32(index)) })
+    Int(try system(.semctl, .semaphores(id)) { csystem_semctl_getval(id, Int32(index)) })
   }
 
   /// semget(2) of a set that exists.
@@ -95,7 +95,7 @@ package enum Semaphores {
   /// semctl(2) with IPC_STAT.
   package static func semctl(status id: Int32) throws(SystemError) -> Status {
     var raw = csystem_sem_status()
-    try system(.semctl) { unsafe csystem_semctl_status(id, &raw) }
+    try system(.semctl, .semaphores(id)) { unsafe csystem_semctl_status(id, &raw) }
     return Status(
       object: SystemVObject(key: raw.key, owner: raw.owner, changed: Int(raw.changed)),
       count: Int(raw.count))
@@ -119,13 +119,30 @@ package enum Semaphores {
     }
   }
 
+  /// The steps, in the 64 bits that a trace has for them: their number in the lowest three, and behind it 4 bits of the
+  /// semaphore and 8 of the change for each.
+  @inline(__always) private static func packed(_ operations: Span<Operation>) -> UInt64 {
+    guard Tracer.isOn else { return 0 }
+    var bits = UInt64(min(operations.count, 5))
+    for index in operations.indices where index < 5 {
+      let step =
+        UInt64(operations[index].raw.index & 15) | UInt64(
+          UInt8(truncatingIfNeeded: operations[index].raw.change)) << 4
+      bits |= step << UInt64(3 + 12 * index)
+    }
+    return bits
+  }
+
   /// semtimedop(2). Throws EAGAIN when the time passed, or at once for an operation that doesn't wait; with a timeout,
   /// EINTR when a signal came.
   static func semtimedop(
     _ id: Int32, _ operations: Span<Operation>, nanoseconds: UInt64? = nil, tries: Int = 1
   ) throws(SystemError) {
     let timeout = nanoseconds.map { Int64(clamping: $0) } ?? -1
-    try system(.semtimedop, tries: tries, throwsInterrupted: nanoseconds != nil) {
+    try system(
+      .semtimedop, .semaphores(id, steps: packed(operations), waits: nanoseconds != nil), tries: tries,
+      throwsInterrupted: nanoseconds != nil
+    ) {
       unsafe operations.withUnsafeBytes { bytes in
         unsafe csystem_semtimedop(
           id, bytes.baseAddress!.assumingMemoryBound(to: csystem_sembuf.self),

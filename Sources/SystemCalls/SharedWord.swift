@@ -25,16 +25,14 @@ import Synchronization
   /// futex(2) with FUTEX_WAIT: sleeps while the word is `expected`, at most `nanoseconds` (nil: without a limit). Returns on
   /// a wake, a change, a signal or the timeout.
   package func futexWait(while expected: UInt32, nanoseconds: UInt64?) {
-    let begun = CallTime.begin()
-    _ = unsafe csystem_futex_wait(raw, expected, nanoseconds.map { Int64(clamping: $0) } ?? -1)
-    if let begun { CallTime.end(begun) }
+    unsafe observed(.futex, .word(raw, operation: 0, waits: true)) {
+      unsafe csystem_futex_wait(raw, expected, nanoseconds.map { Int64(clamping: $0) } ?? -1)
+    }
   }
 
   /// futex(2) with FUTEX_WAKE: wakes every thread that sleeps on the word, in whichever process.
   package func futexWake() {
-    let begun = CallTime.begin()
-    _ = unsafe csystem_futex_wake(raw, .max)
-    if let begun { CallTime.end(begun) }
+    unsafe observed(.futex, .word(raw, operation: 1)) { unsafe csystem_futex_wake(raw, .max) }
   }
 
   private var raw: UnsafePointer<UInt32> {

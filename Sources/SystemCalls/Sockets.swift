@@ -61,14 +61,16 @@ package enum Sockets {
   /// bind(2) to a path. The file gets mode 0600, whatever umask(2) says: Linux gives it the mode of the socket's own inode,
   /// which fchmod(2) sets first.
   package static func bind(_ socket: borrowing Descriptor, path: String) throws(SystemError) {
-    try system(.fchmod) { fchmod(socket.raw, 0o600) }
-    try system(.bind) { unsafe csystem_unix_bind(socket.raw, path) }
+    try system(.fchmod, .descriptor(socket.raw)) { fchmod(socket.raw, 0o600) }
+    try system(.bind, .descriptor(socket.raw)) { unsafe csystem_unix_bind(socket.raw, path) }
     Files.restoreMode(of: path)
   }
 
   /// connect(2) to a path.
   package static func connect(_ socket: borrowing Descriptor, path: String) throws(SystemError) {
-    try system(.connect) { unsafe csystem_unix_connect(socket.raw, path) }
+    try system(.connect, .descriptor(socket.raw, waits: true)) {
+      unsafe csystem_unix_connect(socket.raw, path)
+    }
   }
 
   /// Larger than any net.core.somaxconn, so that this decides how many connections wait: one that finds no place tries
@@ -77,18 +79,18 @@ package enum Sockets {
 
   /// listen(2), with as many waiting connections as net.core.somaxconn allows.
   package static func listen(_ socket: borrowing Descriptor) throws(SystemError) {
-    try system(.listen) { Glibc.listen(socket.raw, backlog) }
+    try system(.listen, .descriptor(socket.raw)) { Glibc.listen(socket.raw, backlog) }
   }
 
   /// accept4(2).
   package static func accept(_ socket: borrowing Descriptor) throws(SystemError) -> Descriptor {
-    try making(.accept4) { csystem_accept4(socket.raw) }
+    try making(.accept4, .descriptor(socket.raw, waits: true)) { csystem_accept4(socket.raw) }
   }
 
   /// getsockopt(2) with SO_PEERCRED: the user of the process that connected a Unix socket's other end.
   package static func getsockopt(peerUser socket: borrowing Descriptor) throws(SystemError) -> UInt32 {
     var user: uid_t = 0
-    try system(.getsockopt) { unsafe csystem_peer_user(socket.raw, &user) }
+    try system(.getsockopt, .descriptor(socket.raw)) { unsafe csystem_peer_user(socket.raw, &user) }
     return user
   }
 
@@ -97,7 +99,7 @@ package enum Sockets {
     _ socket: borrowing Descriptor, _ option: Option, _ value: Int32
   ) throws(SystemError) {
     var value = value
-    try system(.setsockopt) {
+    try system(.setsockopt, .descriptor(socket.raw)) {
       unsafe Glibc.setsockopt(
         socket.raw, option.level, option.name, &value, socklen_t(MemoryLayout<Int32>.size))
     }
@@ -109,7 +111,7 @@ package enum Sockets {
   ) throws(SystemError) -> Int32 {
     var value: Int32 = 0
     var length = socklen_t(MemoryLayout<Int32>.size)
-    try system(.getsockopt) {
+    try system(.getsockopt, .descriptor(socket.raw)) {
       unsafe Glibc.getsockopt(socket.raw, option.level, option.name, &value, &length)
     }
     return value
@@ -126,7 +128,7 @@ package enum Sockets {
     truncated: inout Bool
   ) throws(SystemError) -> Int {
     let count = Faults.count(for: .recvmsg, buffer.count)
-    return try system(.recvmsg, tries: tries) {
+    return try system(.recvmsg, .descriptor(socket, bytes: count, waits: wait), tries: tries) {
       unsafe csystem_recvmsg(socket, buffer.baseAddress, count, wait, &truncated)
     }
   }
@@ -139,7 +141,7 @@ package enum Sockets {
   ) throws(SystemError) -> Int {
     let total = Faults.count(for: .sendmsg, first.count + second.count)
     let firstCount = min(first.count, total)
-    return try system(.sendmsg) {
+    return try system(.sendmsg, .descriptor(socket, bytes: total, waits: wait)) {
       unsafe csystem_sendmsg(
         socket, first.baseAddress, firstCount, second.baseAddress, total - firstCount, wait)
     }
@@ -154,7 +156,9 @@ package enum Sockets {
 
   /// The same, of a descriptor whose owner isn't at hand.
   package static func sendmsg(raw descriptor: Int32, over socket: borrowing Descriptor) throws(SystemError) {
-    try system(.sendmsg) { csystem_sendmsg_descriptor(socket.raw, descriptor) }
+    try system(.sendmsg, .descriptor(socket.raw, bytes: 1, waits: true)) {
+      csystem_sendmsg_descriptor(socket.raw, descriptor)
+    }
   }
 
   /// recvmsg(2) of the descriptor that ``sendmsg(descriptor:over:)`` sent (SCM_RIGHTS).
@@ -163,15 +167,21 @@ package enum Sockets {
   package static func recvmsgDescriptor(over socket: borrowing Descriptor) throws(SystemError) -> Descriptor?
   {
     var descriptor: Int32 = -1
-    try system(.recvmsg) { unsafe csystem_recvmsg_descriptor(socket.raw, &descriptor) }
+    try system(.recvmsg, .descriptor(socket.raw, bytes: 1, waits: true)) {
+      unsafe csystem_recvmsg_descriptor(socket.raw, &descriptor)
+    }
     return descriptor < 0 ? nil : try Descriptor(owning: descriptor).aboveStandardStreams()
   }
 
   /// shutdown(2) with SHUT_WR: the peer reads the end.
-  package static func shutdown(writing socket: Int32) { _ = Glibc.shutdown(socket, Int32(SHUT_WR)) }
+  package static func shutdown(writing socket: Int32) {
+    observed(.shutdown, .descriptor(socket)) { Glibc.shutdown(socket, Int32(SHUT_WR)) }
+  }
 
   /// shutdown(2) with SHUT_RD; of a listener: ends an accept(2) that waits.
-  package static func shutdown(reading socket: Int32) { _ = Glibc.shutdown(socket, Int32(SHUT_RD)) }
+  package static func shutdown(reading socket: Int32) {
+    observed(.shutdown, .descriptor(socket)) { Glibc.shutdown(socket, Int32(SHUT_RD)) }
+  }
 }
 
 /// The two descriptors of a socketpair(2).

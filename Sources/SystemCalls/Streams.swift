@@ -15,7 +15,9 @@ package enum Streams {
     _ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, tries: Int = 1
   ) throws(SystemError) -> Int {
     let count = Faults.count(for: .read, buffer.count)
-    return try system(.read, tries: tries) { unsafe csystem_read(descriptor, buffer.baseAddress, count) }
+    return try system(.read, .descriptor(descriptor, bytes: count, waits: true), tries: tries) {
+      unsafe csystem_read(descriptor, buffer.baseAddress, count)
+    }
   }
 
   /// preadv2(2) with RWF_NOWAIT.
@@ -26,7 +28,7 @@ package enum Streams {
     _ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, tries: Int = 1
   ) throws(SystemError) -> Int {
     let count = Faults.count(for: .preadv2, buffer.count)
-    return try system(.preadv2, tries: tries) {
+    return try system(.preadv2, .descriptor(descriptor, bytes: count), tries: tries) {
       unsafe csystem_preadv2(descriptor, buffer.baseAddress, count)
     }
   }
@@ -39,7 +41,7 @@ package enum Streams {
   ) throws(SystemError) -> Int {
     let total = Faults.count(for: .writev, first.count + second.count)
     let firstCount = min(first.count, total)
-    return try system(.writev) {
+    return try system(.writev, .descriptor(descriptor, bytes: total, waits: true)) {
       unsafe csystem_writev(descriptor, first.baseAddress, firstCount, second.baseAddress, total - firstCount)
     }
   }
@@ -52,7 +54,7 @@ package enum Streams {
   ) throws(SystemError) -> Int {
     let total = Faults.count(for: .pwritev2, first.count + second.count)
     let firstCount = min(first.count, total)
-    return try system(.pwritev2) {
+    return try system(.pwritev2, .descriptor(descriptor, bytes: total)) {
       unsafe csystem_pwritev2(
         descriptor, first.baseAddress, firstCount, second.baseAddress, total - firstCount)
     }
@@ -79,7 +81,7 @@ package enum Streams {
   package static func write(_ descriptor: Int32, _ text: String) {
     var rest = Array(text.utf8)[...]
     while !rest.isEmpty {
-      let count = try? system(.write) {
+      let count = try? system(.write, .descriptor(descriptor, bytes: rest.count)) {
         unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
       }
       guard let count, count > 0 else { return }
@@ -89,13 +91,15 @@ package enum Streams {
 
   /// fcntl(2) with F_GETPIPE_SZ: how many bytes a pipe holds.
   package static func fcntl(pipeSize descriptor: borrowing Descriptor) throws(SystemError) -> Int {
-    Int(try system(.fcntl) { Glibc.fcntl(descriptor.raw, CSYSTEM_F_GETPIPE_SZ) })
+    Int(try system(.fcntl, .descriptor(descriptor.raw)) { Glibc.fcntl(descriptor.raw, CSYSTEM_F_GETPIPE_SZ) })
   }
 
   /// fcntl(2) with F_SETPIPE_SZ: asks for a pipe of so many bytes, without privilege up to
   /// /proc/sys/fs/pipe-max-size.
   package static func fcntl(_ descriptor: borrowing Descriptor, pipeSize bytes: Int32) throws(SystemError) {
-    try system(.fcntl) { Glibc.fcntl(descriptor.raw, CSYSTEM_F_SETPIPE_SZ, bytes) }
+    try system(.fcntl, .descriptor(descriptor.raw)) {
+      Glibc.fcntl(descriptor.raw, CSYSTEM_F_SETPIPE_SZ, bytes)
+    }
   }
 
   /// The owner's execute bit: it means nothing on a pipe, and stays with the pipe when its writer is gone.

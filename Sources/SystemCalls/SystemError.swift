@@ -34,7 +34,8 @@ package struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
 /// The calls that pass through the gate. The raw value is the name of the call's man page.
 package enum SystemCall: String, Sendable, CaseIterable {
   // Files and directories.
-  case open, read, write, lstat, fstat, unlink, rmdir, mkfifo, mkdir, opendir, flock, ftruncate, lseek, fcntl,
+  case open, close, read, write, lstat, fstat, unlink, rmdir, mkfifo, mkdir, opendir, flock, ftruncate, lseek,
+    fcntl,
     fchmod,
     fchmodat
   // Byte streams.
@@ -42,9 +43,9 @@ package enum SystemCall: String, Sendable, CaseIterable {
   // Waiting.
   case ppoll, eventfd, epollCreate1 = "epoll_create1", epollCtl = "epoll_ctl", epollWait = "epoll_wait"
   // Memory.
-  case memfdCreate = "memfd_create", mmap
+  case memfdCreate = "memfd_create", mmap, futex
   // Sockets.
-  case socket, socketpair, bind, listen, accept4, connect, sendmsg, recvmsg, send, recv, setsockopt,
+  case socket, socketpair, bind, listen, accept4, connect, shutdown, sendmsg, recvmsg, send, recv, setsockopt,
     getsockopt
   case getsockname, getpeername, getaddrinfo
   // System V.

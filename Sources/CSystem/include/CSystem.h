@@ -104,8 +104,9 @@ int csystem_byte_is_locked(int file, int64_t byte);
 // which something that was printed couldn't be written; EIO where that isn't known any more.
 int csystem_flush_output(void);
 
-// prctl(2) with PR_SET_NAME.
+// prctl(2) with PR_SET_NAME, and with PR_GET_NAME into 16 bytes.
 int csystem_name_this_thread(const char *name);
+int csystem_thread_name(char *name);
 
 // ---- Macros, unions and opaque types.
 
@@ -167,6 +168,29 @@ const char *csystem_call_name(long number);
 // Three pointers of each thread's own: Swift has no thread-local variables.
 void *csystem_thread_slot(int slot);
 void csystem_thread_slot_set(int slot, void *pointer);
+
+// Which hooks run around system calls and messages (SystemCalls/Trace): each looks at this word first, in one load. A variable
+// of C, since one of Swift's is initialized when it is first used, and asks each time whether it was.
+#define CSYSTEM_HOOK_CALL_TIME 1U
+#define CSYSTEM_HOOK_TRACE 2U
+extern uint32_t csystem_hook_bits;
+static inline uint32_t csystem_hooks(void) { return __atomic_load_n(&csystem_hook_bits, __ATOMIC_RELAXED); }
+void csystem_hooks_set(uint32_t bits, bool on);
+// What IPC_TRACE said when the program began, which is when CSYSTEM_HOOK_TRACE was set: Swift runs nothing before main. Null:
+// nothing, or this program has more rights than its user (secure_getenv(3)).
+const char *csystem_trace_folder(void);
+
+// What a trace keeps of each thread.
+struct csystem_trace_thread {
+  // gettid(2), or 0.
+  int id;
+  // The recording that has the thread's name already.
+  uint32_t named_in;
+};
+struct csystem_trace_thread *csystem_trace_thread(void);
+
+// The inode of the Unix socket at the far end, from sock_diag(7); 0: there is none, or the kernel doesn't say.
+uint32_t csystem_unix_peer(uint32_t inode);
 
 // Keeps the compiler, and only the compiler, from moving memory accesses across.
 static inline void csystem_compiler_fence(void) { __asm__ __volatile__("" ::: "memory"); }

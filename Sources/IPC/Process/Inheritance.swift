@@ -62,7 +62,7 @@ enum Inheritance {
   }
 
   static func closeOnExec(_ descriptor: Int32) throws(SystemError) {
-    try system(.fcntl) { fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
+    try system(.fcntl, .descriptor(descriptor)) { fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
   }
 
   // MARK: Taking an endpoint

@@ -32,7 +32,7 @@ enum ParentDeathPipe {
     }
     guard watch != nil else { return false }
     // The kernel need not signal any more.
-    if let flags = try? system(.fcntl, { fcntl(number, F_GETFL) }) {
+    if let flags = try? system(.fcntl, .descriptor(number), { fcntl(number, F_GETFL) }) {
       _ = fcntl(number, F_SETFL, flags & ~O_ASYNC)
     }
     return true

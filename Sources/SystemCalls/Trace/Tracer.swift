@@ -1,0 +1,241 @@
+import CSystem
+import Glibc
+import Synchronization
+
+/// What a process records of itself: see `Tracing.md`. Off until `IPC_TRACE` or ``start(folder:capacity:payloadBytes:)`` asks
+/// for it; then each event costs a reading of the clock and 64 bytes of memory.
+package enum Tracer {
+  /// Whether this process records: one load and one branch.
+  @inline(__always) package static var isOn: Bool { csystem_hooks() & CSYSTEM_HOOK_TRACE != 0 }
+
+  // The ring that is written now. One that was written stays mapped: a thread may be in the middle of an event.
+  private static let current = Atomic<UInt>(0)
+  private static let state = Locked(State())
+  /// How many bytes of each message are recorded.
+  private static let payload = Atomic<Int>(0)
+  private static let endpoints = Atomic<Int32>(0)
+
+  private struct State {
+    var recordings: UInt32 = 0
+  }
+
+  /// Why this process doesn't record.
+  package struct Failure: Error {
+    package let folder: String
+    package let error: SystemError
+  }
+
+  // MARK: Beginning and ending
+
+  /// Records from now on, into a new file in a folder.
+  ///
+  /// - Parameters:
+  ///   - capacity: for how many events that no reader has taken there is room.
+  ///   - payloadBytes: how many bytes of each message are recorded, beside its size.
+  package static func start(
+    folder: String, capacity: Int = TraceRing.defaultCapacity, payloadBytes: Int = 0
+  ) throws(SystemError) {
+    _ = try state.withLock { (state) throws(SystemError) in try open(&state, folder, capacity, payloadBytes) }
+    csystem_hooks_set(CSYSTEM_HOOK_TRACE, true)
+  }
+
+  /// Records no more.
+  package static func stop() {
+    csystem_hooks_set(CSYSTEM_HOOK_TRACE, false)
+    state.withLock { _ in
+      guard let ring = ring(current.exchange(0, ordering: .acquiringAndReleasing)) else { return }
+      ring.write(event(.ended))
+      ring.stop()
+    }
+  }
+
+  private static func open(
+    _ state: inout State, _ folder: String, _ capacity: Int, _ payloadBytes: Int
+  ) throws(SystemError) -> TraceRing {
+    state.recordings &+= 1
+    let ring = try TraceRing(
+      folder: folder, capacity: capacity, payloadBytes: payloadBytes, generation: state.recordings)
+    payload.store(payloadBytes, ordering: .relaxed)
+    let pointer = unsafe UInt(bitPattern: Unmanaged.passRetained(ring).toOpaque())
+    let before = current.exchange(pointer, ordering: .acquiringAndReleasing)
+    Tracer.ring(before)?.stop()
+    atexit { Tracer.processEnds() }
+    return ring
+  }
+
+  private static func processEnds() {
+    guard isOn, let ring = ring(current.load(ordering: .acquiring)) else { return }
+    ring.write(event(.ended))
+  }
+
+  /// The environment's wish, at the first event.
+  @inline(never) private static func openAsTheEnvironmentSays() -> TraceRing? {
+    let number = errno
+    defer { errno = number }
+    return state.withLock { state in
+      if let ring = ring(current.load(ordering: .acquiring)) { return ring }
+      guard let name = unsafe csystem_trace_folder() else { return nil }
+      let folder = unsafe String(cString: name)
+      let capacity = Processes.variable("IPC_TRACE_EVENTS").flatMap { Int($0) } ?? TraceRing.defaultCapacity
+      let payload = Processes.variable("IPC_TRACE_PAYLOAD").flatMap { Int($0) } ?? 0
+      do throws(SystemError) {
+        return try open(
+          &state, folder,
+          min(max(capacity, TraceRing.capacities.lowerBound), TraceRing.capacities.upperBound),
+          min(max(payload, 0), maximumPayload))
+      } catch {
+        // This process isn't recorded: the tool says so, if the name can be left.
+        csystem_hooks_set(CSYSTEM_HOOK_TRACE, false)
+        let mark = "\(folder)/\(getpid())-\(error.number).failed"
+        close(unsafe Glibc.open(mark, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600))
+        return nil
+      }
+    }
+  }
+
+  /// The most bytes of a message that are recorded.
+  package static let maximumPayload = 4096
+
+  /// This library never releases a ring that it made, so the reference holds.
+  @inline(__always) private static func ring(_ pointer: UInt) -> TraceRing? {
+    unsafe UnsafeRawPointer(bitPattern: pointer).map {
+      unsafe Unmanaged<TraceRing>.fromOpaque($0).takeUnretainedValue()
+    }
+  }
+
+  @inline(__always) private static var ring: TraceRing? {
+    ring(current.load(ordering: .acquiring)) ?? openAsTheEnvironmentSays()
+  }
+
+  // MARK: Events
+
+  private static func event(_ kind: TraceKind) -> TraceRecord {
+    var record = TraceRecord()
+    record.kind = kind.rawValue
+    record.time = Clock.now()
+    record.thread = UInt32(bitPattern: unsafe threadRecord.pointee.id)
+    return record
+  }
+
+  private static var threadRecord: UnsafeMutablePointer<csystem_trace_thread> {
+    let thread = unsafe csystem_trace_thread()!
+    if unsafe thread.pointee.id == 0 { unsafe thread.pointee.id = csystem_gettid() }
+    return unsafe thread
+  }
+
+  /// Once in each recording: how the thread is called.
+  @inline(__always) private static func introduceThread(_ ring: TraceRing) {
+    let thread = unsafe threadRecord
+    if unsafe thread.pointee.named_in == ring.generation { return }
+    unsafe thread.pointee.named_in = ring.generation
+    var name: InlineArray<16, CChar> = .init(repeating: 0)
+    var bytes = name.mutableSpan
+    let text = unsafe bytes.withUnsafeMutableBufferPointer { buffer in
+      unsafe csystem_thread_name(buffer.baseAddress!) == 0 ? String(cString: buffer.baseAddress!) : ""
+    }
+    write(ring, event(.thread), text)
+  }
+
+  @inline(__always) private static func write(_ ring: TraceRing, _ record: TraceRecord, _ text: String) {
+    text.isEmpty ? ring.write(record) : ring.write(record, text.utf8Span.span)
+  }
+
+  /// Records an event, if this process records.
+  package static func record(
+    _ kind: TraceKind, object: Int32 = 0, other: Int32 = 0, size: Int = 0, value: Int64 = 0,
+    detail: UInt64 = 0, text: String = ""
+  ) {
+    guard isOn, let ring else { return }
+    introduceThread(ring)
+    var record = event(kind)
+    record.object = object
+    record.other = other
+    record.size = Int64(size)
+    record.value = value
+    record.detail = detail
+    write(ring, record, text)
+  }
+
+  /// A message was sent or received, with its first bytes where that was asked for.
+  package static func message(
+    _ kind: TraceKind, endpoint: Int32, number: Int64, sender: UInt32, _ bytes: UnsafeRawBufferPointer
+  ) {
+    guard isOn, let ring else { return }
+    introduceThread(ring)
+    var record = event(kind)
+    record.object = endpoint
+    record.size = Int64(bytes.count)
+    record.value = number
+    record.detail = UInt64(sender)
+    let shown = min(payload.load(ordering: .relaxed), bytes.count)
+    if shown == 0 { return ring.write(record) }
+    ring.write(record, unsafe Span(_unsafeBytes: UnsafeRawBufferPointer(rebasing: bytes[..<shown])))
+  }
+
+  /// A number for an endpoint, which no other of this process has.
+  package static func newEndpoint() -> Int32 { endpoints.add(1, ordering: .relaxed).newValue }
+
+  // MARK: Calls
+
+  static func callBegins(_ call: SystemCall, _ subject: CallSubject) {
+    guard let ring else { return }
+    introduceThread(ring)
+    if subject.kind == .descriptor, call != .close, !ring.knows(subject.number),
+      call.carriesData || !DescriptorIdentity.isSocket(subject.number)
+    {
+      identify(subject.number, ring)
+    }
+    var record = event(.callBegins)
+    record.call = call.number
+    record.object = subject.number
+    record.size = Int64(subject.bytes)
+    record.detail = subject.detail
+    record.flags =
+      (UInt16(subject.kind.rawValue) << TraceRecord.Flags.subjectShift)
+      | (subject.waits ? TraceRecord.Flags.waits.rawValue : 0)
+    ring.write(record)
+    if call == .close { ring.forget(subject.number) }
+  }
+
+  static func callEnds(
+    _ call: SystemCall, _ subject: CallSubject, _ result: Int64, _ number: Int32, slept: Bool
+  ) {
+    guard let ring else { return }
+    var record = event(.callEnds)
+    record.call = call.number
+    record.object = subject.number
+    record.other = number
+    record.value = result
+    record.flags =
+      (UInt16(subject.kind.rawValue) << TraceRecord.Flags.subjectShift)
+      | (slept ? TraceRecord.Flags.slept.rawValue : 0)
+    ring.write(record)
+  }
+
+  /// Says what a descriptor is, unless the trace has it.
+  package static func identify(_ descriptor: Int32) {
+    guard isOn, let ring else { return }
+    introduceThread(ring)
+    if !ring.knows(descriptor) { identify(descriptor, ring) }
+  }
+
+  @inline(never) private static func identify(_ descriptor: Int32, _ ring: TraceRing) {
+    guard ring.learn(descriptor) else { return }
+    var record = event(.descriptor)
+    record.object = descriptor
+    write(ring, record, DescriptorIdentity.text(descriptor))
+  }
+}
+
+extension SystemCall {
+  /// Its place among all cases, which is how Swift stores it.
+  @inline(__always) var number: UInt8 { unsafe unsafeBitCast(self, to: UInt8.self) }
+
+  /// Whether it moves a channel's bytes: by then a socket has its peer.
+  fileprivate var carriesData: Bool {
+    switch self {
+    case .read, .write, .writev, .preadv2, .pwritev2, .sendmsg, .recvmsg: true
+    default: false
+    }
+  }
+}

@@ -1,5 +1,6 @@
 import ConcurrencyModels
 import Glibc
+import IPCTrace
 import Synchronization
 
 /// A demo: a mechanism or a model of concurrency, explained by a run.
@@ -44,8 +45,10 @@ package func runDemo<Chosen: Demo>(_ demo: Chosen.Type) {
   }
 }
 
-/// Prints what a process does, after its role and its id: two processes write to the same terminal.
+/// Prints what a process does, after its role and its id: two processes write to the same terminal. A trace has the text, too,
+/// beside the calls that follow (`ipc demo NAME --trace`).
 func say(_ role: String, _ text: String) {
+  Trace.note(text)
   print("\(role) \(getpid())  \(text)")
   // At once, so that the lines of both processes appear in the order in which they were printed.
   fflush(nil)

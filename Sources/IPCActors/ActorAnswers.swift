@@ -1,4 +1,5 @@
 import IPC
+import SystemCalls
 
 /// How a connection answers the peer's calls.
 extension ActorConnection {
@@ -6,6 +7,7 @@ extension ActorConnection {
   private func answer(_ id: UInt64, _ outcome: ActorFrame.Outcome, _ bytes: [UInt8]) {
     // Counted before it is sent: the peer may send its next call as soon as it has the answer.
     callAnswered()
+    Tracer.record(.actorAnswered, value: ActorFrame.traceNumber(id, of: process ?? 0))
     sendQueue.send { writer, _ in
       writer.write(ActorFrame.Kind.reply.rawValue)
       writer.write(id)

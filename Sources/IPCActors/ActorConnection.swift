@@ -166,9 +166,15 @@ final class ActorConnection: @unchecked Sendable {
         "the call is nested in \(path.count) others, more than the limit of \(ActorFrame.maximumDepth): check whether two actors call each other without end"
       )
     }
+    let function = target
     let arguments = invocation.writer.bytes
     let size = arguments.count + actor.name.utf8.count + target.utf8.count + 8 * path.count
-    return try await ask(size) { id, writer, names in
+    return try await ask(size) { [system] id, writer, names in
+      if Tracer.isOn {
+        Tracer.record(
+          .actorCalled, value: ActorFrame.traceNumber(id, of: system.process),
+          text: MangledFunction.readableName(function))
+      }
       writer.write(ActorFrame.Kind.call.rawValue)
       writer.write(id)
       writer.write(UInt8(path.count))
@@ -272,6 +278,7 @@ final class ActorConnection: @unchecked Sendable {
 
   private func handleReply(_ reader: inout MessageReader, _ frame: [UInt8]) throws(ChannelError) {
     let id: UInt64 = try reader.integer()
+    Tracer.record(.actorAnswered, other: 1, value: ActorFrame.traceNumber(id, of: system.process))
     let answer = ActorAnswer(frame: frame, start: reader.offset)
     guard let (caller, next) = table.withLock({ $0.complete(id) }) else {
       throw .invalid("an answer to a call that wasn't made")
@@ -303,6 +310,11 @@ final class ActorConnection: @unchecked Sendable {
     for _ in 0..<depth { ancestors.append(try reader.integer()) }
     let name = try actors.read(&reader) { $0 }
     let received = try targets.read(&reader) { ReceivedTarget($0) }
+    if Tracer.isOn {
+      Tracer.record(
+        .actorCalled, other: 1, value: ActorFrame.traceNumber(id, of: process ?? 0),
+        text: MangledFunction.readableName(received.identifier))
+    }
     try admit()
     guard let actor = system.record(name), let instance = actor.instance else {
       return refuseUnknown(id, name)

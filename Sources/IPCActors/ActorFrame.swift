@@ -24,6 +24,12 @@ enum ActorFrame {
     case refused = 3
   }
 
+  /// A number for a call in a trace, the same in both processes, and unlike those of calls in the other direction or of another
+  /// system. The lower half is the call's own.
+  static func traceNumber(_ id: UInt64, of caller: UInt64) -> Int64 {
+    Int64(bitPattern: (caller & 0x7FFF_FFFF) << 32 | id & 0xFFFF_FFFF)
+  }
+
   /// The version of this protocol.
   static let version: UInt16 = 1
   /// The most unanswered calls in one direction of a connection. Further calls wait on the calling side.

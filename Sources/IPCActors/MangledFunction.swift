@@ -18,6 +18,20 @@ struct MangledFunction {
     return name.peek == nil
   }
 
+  /// `Counter.add`, for a person; the mangled name where it can't be read.
+  static func readableName(_ mangled: String) -> String {
+    var name = MangledName(mangled)
+    guard name.skip("$s"), name.identifier() != nil else { return mangled }
+    var words: [String] = []
+    while let word = name.identifier() {
+      words.append(word)
+      guard let kind = name.peek, "CVO".utf8.contains(kind) else { break }
+      name.at += 1
+    }
+    // The last word is the function, where the types end.
+    return words.count > 1 ? words.joined(separator: ".") : mangled
+  }
+
   /// Nil: the name isn't that of a type's own function.
   init?(_ identifier: String) {
     var name = MangledName(identifier)

@@ -337,6 +337,11 @@ final class WorkerConnection {
             unsafe try transport.send(bytes, until: isIdle ? .never : .now)
           }
           guard went else { break }
+          if Tracer.isOn {
+            Tracer.record(
+              .jobLeased, object: worker.process.id, other: Int32(clamping: lease.attempts),
+              value: Int64(truncatingIfNeeded: nextID), detail: UInt64(job))
+          }
         } catch {
           fault = error
           break
@@ -375,12 +380,14 @@ final class WorkerConnection {
     while open > 0, let bytes = unsafe try transport.take(until: outcomes == nil ? .never : .now) {
       defer { transport.release() }
       let bytes = unsafe Span<UInt8>(_unsafeBytes: bytes)
-      try read(bytes, &outcomes)
+      try read(bytes, &outcomes, of: worker.process.id)
     }
   }
 
   /// Matches an output with its job.
-  private func read(_ bytes: Span<UInt8>, _ outcomes: inout OutcomeList?) throws(ChannelError) {
+  private func read(
+    _ bytes: Span<UInt8>, _ outcomes: inout OutcomeList?, of process: Int32
+  ) throws(ChannelError) {
     var reader = MessageReader(bytes)
     let header = try PoolProtocol.ResultHeader(from: &reader)
     // A worker answers in the order of the jobs.
@@ -398,6 +405,11 @@ final class WorkerConnection {
     outcomes?.append(
       reader.rest(), isDone: header.status == .done, unanswered.lowerBound,
       dispatch: header.dispatchNanoseconds, work: header.workNanoseconds)
+    if Tracer.isOn {
+      Tracer.record(
+        .jobAnswered, object: process, other: header.status == .done ? 0 : 1,
+        value: Int64(truncatingIfNeeded: header.id), detail: UInt64(unanswered.lowerBound))
+    }
     unanswered = (unanswered.lowerBound + 1)..<unanswered.upperBound
     dispatch.record(header.dispatchNanoseconds)
     worked &+= header.workNanoseconds

@@ -44,7 +44,9 @@ import SystemCalls
         if board?.begins(header.id) == false {
           answer.withdraw()
         } else {
+          Tracer.record(.jobBegins, value: Int64(truncatingIfNeeded: header.id))
           try perform(reader.rest(), &answer)
+          Tracer.record(.jobEnds, value: Int64(truncatingIfNeeded: header.id))
         }
         answer.finish()
         do throws(ChannelError) {

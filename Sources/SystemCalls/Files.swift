@@ -224,7 +224,16 @@ package enum Files {
       let directory = unsafe opendir(path)
       return unsafe directory == nil ? -1 : Int(bitPattern: directory)
     }
-    let directory = unsafe OpaquePointer(bitPattern: address)!
+    return unsafe names(in: OpaquePointer(bitPattern: address)!)
+  }
+
+  /// The same in the sight of no hook: for the reader of a trace, whose own calls are none of it.
+  static func namesUnobserved(in path: String) throws(SystemError) -> [String] {
+    guard let directory = unsafe opendir(path) else { throw SystemError(errno, .opendir) }
+    return unsafe names(in: directory)
+  }
+
+  private static func names(in directory: OpaquePointer) -> [String] {
     defer { unsafe closedir(directory) }
     var names: [String] = []
     while let entry = unsafe readdir(directory) {

@@ -33,10 +33,12 @@ package enum Processes {
   /// SIGPIPE gets its default action, as does SIGXFSZ if this library ignores it, no signal is blocked, and the child leads a group of its own, so that a Ctrl-C at the
   /// terminal reaches the parent alone.
   ///
+  /// - Parameter ownGroup: Whether it does. A command that the user calls through this program stays in the group, where the
+  ///   terminal's keys and input reach it.
   /// - Parameter descriptors: The child's descriptors, from 0 on in this order. It has no others. In the place of a standard
   ///   stream that this process doesn't have, it gets one on which every call fails.
   package static func posixSpawn(
-    _ path: String, arguments: [String], environment: [String], descriptors: [Int32]
+    _ path: String, arguments: [String], environment: [String], descriptors: [Int32], ownGroup: Bool = true
   ) throws(SystemError) -> Int32 {
     waitForChildren()
     // A source with the number of another's target would be overwritten: duplicate all of them above the targets first.
@@ -67,7 +69,8 @@ package enum Processes {
     unsafe posix_spawnattr_setsigdefault(&attributes, &defaults)
     unsafe posix_spawnattr_setpgroup(&attributes, 0)
     unsafe posix_spawnattr_setflags(
-      &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
+      &attributes,
+      Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | (ownGroup ? POSIX_SPAWN_SETPGROUP : 0)))
     var process: pid_t = 0
     let argv = CStrings([path] + arguments)
     let envp = CStrings(environment)
@@ -114,7 +117,16 @@ package enum Processes {
     }
     guard result == process else { return nil }
     let signal = csystem_wtermsig(status)
+    Tracer.record(
+      .childEnded, object: process, other: signal, value: signal != 0 ? 0 : Int64(csystem_wexitstatus(status))
+    )
     return (signal != 0 ? .signal(signal) : .code(csystem_wexitstatus(status)), Usage(raw))
+  }
+
+  /// The C library's text for a signal: "Killed". strsignal(3).
+  package static func signalText(_ signal: Int32) -> String {
+    guard let text = unsafe strsignal(signal) else { return "signal \(signal)" }
+    return unsafe String(cString: text)
   }
 
   /// getrusage(2) with RUSAGE_SELF.

@@ -11,9 +11,20 @@ struct Arguments {
 
   private static let help = ["--help"]
 
+  /// What stands behind `--`: another program's arguments; nil: there is no `--`, or the command has taken them.
+  private var behindDashes: [String]?
+
   init(command: String, _ list: [String]) {
     self.command = command
-    self.list = list
+    let dashes = list.firstIndex(of: "--")
+    self.list = Array(list[..<(dashes ?? list.endIndex)])
+    behindDashes = dashes.map { Array(list[($0 + 1)...]) }
+  }
+
+  /// The words behind `--`; nil: there is none.
+  mutating func programAndArguments() -> [String]? {
+    defer { behindDashes = nil }
+    return behindDashes
   }
 
   var wantsHelp: Bool { list.contains("--help") || list.contains("-h") }
@@ -101,6 +112,7 @@ struct Arguments {
 
   /// What is left, in which no option may be.
   mutating func rest() throws -> [String] {
+    if behindDashes != nil { throw wrong("unexpected argument \"--\"") }
     if let option = list.first(where: { $0.hasPrefix("-") && $0 != "-" }) {
       // Without the value of "--name=VALUE".
       let name = option.prefix { $0 != "=" }

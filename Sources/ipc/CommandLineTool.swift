@@ -37,7 +37,8 @@ enum CommandLineTool {
       return 0
     } catch let failure as Failure {
       if !failure.message.isEmpty { Terminal.error(failure.message) }
-      return failure.kind == .interrupted ? Interruption.exitCode : failure.kind.rawValue
+      return failure.exitCode
+        ?? (failure.kind == .interrupted ? Interruption.exitCode : failure.kind.rawValue)
     } catch let error as ChannelError {
       Terminal.error(error.description)
       let isWrongCall = [.invalidAddress, .unknownMechanism, .notSupported].contains(error.code)

@@ -13,6 +13,8 @@ struct Failure: Error {
 
   let kind: Kind
   let message: String
+  /// The exit code, where it isn't the kind's.
+  var exitCode: Int32?
 
   static func call(_ message: String) -> Failure { Failure(kind: .call, message: message) }
   static func work(_ message: String) -> Failure { Failure(kind: .work, message: message) }

@@ -42,6 +42,11 @@ enum Interruption {
     DemoSignals.areHandled = true
   }
 
+  private static let lastWorks = Locked<[@Sendable () -> Void]>([])
+
+  /// Calls `work` also when a signal ends the process at once.
+  static func atEnd(_ work: @escaping @Sendable () -> Void) { lastWorks.withLock { $0.append(work) } }
+
   private static let removing = Locked(())
   /// How long a process that was killed may take to die, in nanoseconds.
   private static let dyingTime: UInt64 = 100_000_000
@@ -62,6 +67,7 @@ enum Interruption {
   private static func end(_ signal: Int32) -> Never {
     Terminal.endProgress()
     ResourceCleaner.removeAll()
+    for work in lastWorks.withLock({ $0 }) { work() }
     removeLeftovers()
     Processes.exitNow(Processes.exitCode(ofSignal: signal))
   }

@@ -14,7 +14,7 @@ public struct ByteReceiver: ~Copyable, @unchecked Sendable {
   // Safe to send to another thread: the only reference to the transport, and every use of it is mutating.
   @usableFromInline package private(set) var transport: any ReceiverTransport
 
-  package init(_ transport: any ReceiverTransport) { self.transport = transport }
+  package init(_ transport: any ReceiverTransport) { self.transport = TracedReceiver.traced(transport) }
 
   deinit { transport.close() }
 

@@ -14,7 +14,7 @@ public struct ByteSender: ~Copyable, @unchecked Sendable {
   /// The bytes of the value that is being sent; kept for the next.
   @usableFromInline var writer = MessageWriter()
 
-  package init(_ transport: any SenderTransport) { self.transport = transport }
+  package init(_ transport: any SenderTransport) { self.transport = TracedSender.traced(transport) }
 
   deinit { transport.close() }
 

@@ -10,6 +10,11 @@ final class ClosedTransport: SenderTransport, ReceiverTransport {
   let admitsMoreSenders = false
   /// So that every message is tried at once, and gets the error.
   let atomicMessageBytes = Int.max
+  let objects: [String] = []
+  var traceNumber: Int32 {
+    get { 0 }
+    set {}
+  }
   var readiness: Readiness { .descriptors([], nil) }
 
   init(_ mechanism: Mechanism, _ options: ChannelOptions) {

@@ -12,7 +12,7 @@ final class KernelObjectOwner: Sendable {
   /// What a child needs besides the liveness pipe's descriptors: memory or a queue behind a descriptor.
   private let descriptors: [Int32]
   /// What keeps shared memory attached for as long as `wake` may run.
-  private let attachments: (any AnyObject & Sendable)?
+  private let attachments: (any AttachedMemory)?
 
   /// - Parameters:
   ///   - ids: the ids of System V objects, and what else a child needs, as a transfer passes them on.
@@ -20,7 +20,7 @@ final class KernelObjectOwner: Sendable {
   ///   - wake: wakes this endpoint's waiting calls; runs on the monitor's thread when the last peer is gone.
   init(
     _ mechanism: Mechanism, _ liveness: LivenessPipe, ids: [(key: String, value: String)] = [],
-    descriptors: [Int32] = [], attachments: (any AnyObject & Sendable)? = nil,
+    descriptors: [Int32] = [], attachments: (any AttachedMemory)? = nil,
     wake: @escaping @Sendable () -> Void = {}
   ) throws(ChannelError) {
     self.mechanism = mechanism
@@ -36,6 +36,23 @@ final class KernelObjectOwner: Sendable {
   }
 
   deinit { close() }
+
+  /// As of a ``SenderTransport``, for a trace.
+  var objects: [String] {
+    let kinds = ids.compactMap { id -> String? in
+      switch KernelObjects.Kind(rawValue: id.key) {
+      case .queue: "queue:\(id.value)"
+      case .set, .mutexes: "semaphores:\(id.value)"
+      case .segment: "segment:\(id.value)"
+      case nil: nil
+      }
+    }
+    let memory = attachments.map { attached in
+      let bytes = unsafe attached.bytes
+      return "memory:\(UInt(bitPattern: bytes.baseAddress))+\(bytes.count)"
+    }
+    return kinds + descriptors.map { "fd:\($0)" } + (memory.map { [$0] } ?? [])
+  }
 
   /// The last peer has closed or died. False while none has come yet.
   @inline(__always) var peersGone: Bool { liveness.peersGone }
@@ -131,9 +148,15 @@ private final class PassedObjects {
   }
 }
 
+/// Memory that an endpoint shares with other processes, and keeps attached.
+protocol AttachedMemory: AnyObject, Sendable {
+  var bytes: UnsafeMutableRawBufferPointer { get }
+}
+
 /// Keeps a System V segment attached: shmdt(2) when the last endpoint in this process lets go.
-final class AttachedSegment: Sendable {
+final class AttachedSegment: AttachedMemory {
   let segment: Segment
+  var bytes: UnsafeMutableRawBufferPointer { unsafe segment.bytes }
 
   /// Nil if another user created the segment.
   init?(shmat id: Int32) throws(SystemError) {

@@ -100,7 +100,7 @@ import SystemCalls
     let unretained = unsafe Unmanaged.passUnretained(self)
     watch = try PeerMonitor.watch(pollable) {
       unsafe unretained._withUnsafeGuaranteedRef { pipe in
-        pipe.gone.store(true, ordering: .sequentiallyConsistent)
+        pipe.notePeersGone()
         wake()
         pipe.hook.withLock { $0 }?()
       }
@@ -123,7 +123,10 @@ import SystemCalls
   var peersGoneInOrder: Bool { gone.load(ordering: .sequentiallyConsistent) }
 
   /// For a caller that saw the hang-up in a poll(2) of its own.
-  func notePeersGone() { gone.store(true, ordering: .sequentiallyConsistent) }
+  func notePeersGone() {
+    guard !gone.exchange(true, ordering: .sequentiallyConsistent), Tracer.isOn else { return }
+    Tracer.record(.peerGone, object: pollable)
+  }
 
   // MARK: Numbers
 

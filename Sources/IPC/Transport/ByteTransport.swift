@@ -33,6 +33,8 @@ package protocol ByteWriter: AnyObject {
   /// The remaining fragments of the message that was begun don't come.
   func abandonMessage()
   func close()
+  /// As of a ``SenderTransport``: the kernel's objects behind it.
+  var objects: [String] { get }
   /// As of a ``SenderTransport``: what a child needs to take the endpoint over, and what happens once it has been spawned.
   func transfer() throws(ChannelError) -> EndpointTransfer
   func finishTransfer() -> AnyObject?
@@ -79,6 +81,7 @@ package protocol ByteReader: AnyObject {
   /// For what poll(2) can't see: waits until a read may find bytes. Returns false if the deadline passes.
   func waitUntilReady(until deadline: Deadline) -> Bool
   func close()
+  var objects: [String] { get }
   func transfer() throws(ChannelError) -> EndpointTransfer
   func finishTransfer() -> AnyObject?
 }
@@ -93,6 +96,7 @@ extension ByteWriter {
   package func claim(_ number: UInt32) {}
   package func promiseWholeLines() {}
   package func abandonMessage() {}
+  package var objects: [String] { [] }
   package func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool { true }
 }
 
@@ -108,6 +112,7 @@ extension ByteReader {
   package func awaitSender() -> Bool { false }
   package var fragmentSenders: FragmentSenders { .unknown }
   package var endMayBeDeath: Bool { true }
+  package var objects: [String] { [] }
   package func waitUntilReady(until deadline: Deadline) -> Bool { true }
 
   package func read(

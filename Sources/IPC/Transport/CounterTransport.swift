@@ -9,6 +9,8 @@ protocol CounterTransport: AnyObject {
   func take(until deadline: Deadline) throws(ChannelError) -> ReadOutcome
   /// How to wait for room or for a token. Where poll(2) can't see it, `waitUntilReady` waits, and takes nothing.
   func readiness(toPut: Bool) -> Readiness
+  /// As of a ``SenderTransport``, for a trace.
+  var objects: [String] { get }
   func waitUntilReady(toPut: Bool, until deadline: Deadline) -> Bool
   func close()
   func transfer() throws(ChannelError) -> EndpointTransfer
@@ -73,6 +75,7 @@ final class CounterSender: SenderTransport {
 
   func flush(until deadline: Deadline) throws(ChannelError) -> Bool { true }
 
+  var objects: [String] { counter.objects }
   var readiness: Readiness { counter.readiness(toPut: true) }
   func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool {
     counter.waitUntilReady(toPut: true, until: deadline)
@@ -135,6 +138,7 @@ final class CounterReceiver: ReceiverTransport {
 
   func release() {}
 
+  var objects: [String] { counter.objects }
   var readiness: Readiness { counter.readiness(toPut: false) }
   func waitUntilReady(until deadline: Deadline) -> Bool {
     counter.waitUntilReady(toPut: false, until: deadline)

@@ -63,6 +63,7 @@ class DescriptorTransport {
 
   final var interleavesFragments: Bool { !isStream }
   final var readiness: Readiness { .descriptors(number >= 0 ? [number] : [], nil) }
+  final var objects: [String] { number >= 0 ? ["fd:\(number)"] : [] }
 
   // MARK: Waiting
 

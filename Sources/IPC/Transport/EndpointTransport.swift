@@ -44,6 +44,14 @@
   /// The child has been spawned with the ``transfer()``: closes this process's copies without ending the channel.
   /// - Returns: what this process keeps until the child has ended.
   func finishTransfer() -> AnyObject?
+
+  /// The kernel's objects behind it, for a trace, the one that carries the messages first: `fd:5`, `queue:3`, `semaphores:7`,
+  /// `segment:2`; and `memory:ADDRESS+BYTES`, where memory that it shares lies in this process.
+  var objects: [String] { get }
+  /// The number of this sender in the headers of its frames; 0: it has none.
+  var numberInFrames: UInt32 { get }
+  /// The endpoint's number in a trace, for events that the transport records by itself.
+  var traceNumber: Int32 { get set }
 }
 
 /// What a mechanism puts behind a ``Receiver``. One owner calls it, one call at a time.
@@ -74,6 +82,12 @@
   /// The child has been spawned with the ``transfer()``: closes this process's copies without ending the channel.
   /// - Returns: what this process keeps until the child has ended.
   func finishTransfer() -> AnyObject?
+
+  /// As of a ``SenderTransport``.
+  var objects: [String] { get }
+  var traceNumber: Int32 { get set }
+  /// The number of the sender of the message taken last; 0: its frames have none.
+  var senderOfLastMessage: UInt32 { get }
 }
 
 extension SenderTransport {
@@ -103,11 +117,23 @@ extension SenderTransport {
   var reservesSharedMemory: Bool { false }
   func discard() {}
   func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool { true }
+  var objects: [String] { [] }
+  var numberInFrames: UInt32 { 0 }
+  var traceNumber: Int32 {
+    get { 0 }
+    set {}
+  }
 }
 
 extension ReceiverTransport {
   var lendsSharedMemory: Bool { false }
   func waitUntilReady(until deadline: Deadline) -> Bool { true }
+  var objects: [String] { [] }
+  var traceNumber: Int32 {
+    get { 0 }
+    set {}
+  }
+  var senderOfLastMessage: UInt32 { 0 }
 }
 
 /// Both transports of a new channel.

@@ -15,6 +15,8 @@ final class FrameDecoder {
   private let assembler: FragmentAssembler
   /// The fragmented message that was returned last.
   private var assembled: ByteBuffer?
+  /// Whose it is.
+  private var assembledFrom: UInt32 = 0
   /// The bytes at the front of the buffer that the message returned last still occupies.
   private var taken = 0
   /// The senders of other messages, whose frames are dropped.
@@ -71,6 +73,13 @@ final class FrameDecoder {
       assembled = nil
       assembler.recycle(whole)
     }
+  }
+
+  /// The number in the header of the message returned last; 0 for a line.
+  var senderOfLastMessage: UInt32 {
+    if assembled != nil { return assembledFrom }
+    guard !usesLines, taken >= FrameHeader.size else { return 0 }
+    return unsafe FrameHeader(at: buffer.bytes.baseAddress!).stream
   }
 
   /// The next whole message, readable until the next call; nil if it needs more bytes.
@@ -191,6 +200,7 @@ final class FrameDecoder {
       buffer.dropFirst(FrameHeader.size + header.count)
       if let whole {
         assembled = whole
+        assembledFrom = header.stream
         return unsafe whole.bytes
       }
     }

@@ -99,6 +99,8 @@ final class FramedReceiver: ReceiverTransport {
 
   func release() { decoder.release() }
 
+  var objects: [String] { reader.objects }
+  var senderOfLastMessage: UInt32 { decoder.senderOfLastMessage }
   var readiness: Readiness { reader.readiness }
   func waitUntilReady(until deadline: Deadline) -> Bool { reader.waitUntilReady(until: deadline) }
 

@@ -211,6 +211,8 @@ final class FramedSender: SenderTransport, CoalescingTransport, @unchecked Senda
     return unsafe try sendFragments(body, until: deadline)
   }
 
+  var objects: [String] { writer.objects }
+  var numberInFrames: UInt32 { stream }
   var readiness: Readiness { writer.readiness }
   func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool {
     writer.waitUntilReady(min(count + overhead, unitBytes), until: deadline)

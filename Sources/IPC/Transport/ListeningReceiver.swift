@@ -12,6 +12,10 @@ final class ListeningReceiver: ReceiverTransport {
     let decoder: FrameDecoder
     /// Whether any byte has come.
     var hasSent = false
+    /// Its number in a trace, where each connection is an endpoint of its own.
+    var traceNumber: Int32 = 0
+
+    deinit { if traceNumber != 0 { TracedEndpoint.close(traceNumber, passed: false) } }
 
     init(_ reader: any Reader, _ decoder: FrameDecoder) {
       self.reader = reader
@@ -40,6 +44,7 @@ final class ListeningReceiver: ReceiverTransport {
   private var epoll: Epoll?
   private let onClose: () -> Void
   private var isClosed = false
+  private var listenerTraceNumber: Int32 = 0
 
   private static let bufferBytes = 4096
   /// Every so many reads, a receiver with one sender also looks for others.
@@ -167,6 +172,10 @@ final class ListeningReceiver: ReceiverTransport {
         mechanism: mechanism, options: options, bufferBytes: Self.bufferBytes, readsUnits: reader.readsUnits)
       let connection = Connection(reader, decoder)
       connections.append(connection)
+      if Tracer.isOn {
+        connection.traceNumber = TracedEndpoint.open(
+          mechanism, reader.objects, isReceiver: true, sender: 0)
+      }
       watch(connection)
       senders += 1
       came = true
@@ -177,6 +186,12 @@ final class ListeningReceiver: ReceiverTransport {
   func release() {
     current?.decoder.release()
     current = nil
+  }
+
+  /// Of the connection whose message was returned last.
+  var traceNumber: Int32 {
+    get { current?.traceNumber ?? listenerTraceNumber }
+    set { listenerTraceNumber = newValue }
   }
 
   /// One descriptor for all connections, which come and go, with numbers that other files may have by then: an epoll(7)

@@ -66,6 +66,8 @@ public struct TraceEvent: Sendable, Hashable {
     case note(String)
     /// The process has called exit(3), or stopped recording.
     case ended
+    /// A child has ended: with an exit code, or by a signal, where that isn't 0.
+    case childEnded(child: Int32, code: Int32, signal: Int32)
   }
 
   /// A system call.

@@ -93,6 +93,8 @@ package enum Tracer {
     }
   }
 
+  /// The most bytes of text that an event has.
+  static let longestText = 4096
   /// The most bytes of a message that are recorded.
   package static let maximumPayload = 4096
 
@@ -137,7 +139,9 @@ package enum Tracer {
   }
 
   @inline(__always) private static func write(_ ring: TraceRing, _ record: TraceRecord, _ text: String) {
-    text.isEmpty ? ring.write(record) : ring.write(record, text.utf8Span.span)
+    if text.isEmpty { return ring.write(record) }
+    let bytes = text.utf8Span.span
+    ring.write(record, bytes.extracting(..<min(bytes.count, longestText)))
   }
 
   /// Records an event, if this process records.

@@ -56,6 +56,7 @@ final class QueueEndpoint: Sendable {
     room.wake()
   }
 
+  var objects: [String] { owner.objects }
   func transfer() throws(ChannelError) -> EndpointTransfer { try owner.transfer() }
   func finishTransfer() -> AnyObject? { owner.finishTransfer() }
 

@@ -162,6 +162,7 @@ final class QueueReader: ByteReader {
 
   // MARK: Waiting and closing
 
+  var objects: [String] { endpoint.objects }
   var readiness: Readiness { .thread }
 
   func waitUntilReady(until deadline: Deadline) -> Bool {

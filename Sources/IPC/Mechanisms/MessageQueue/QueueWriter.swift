@@ -98,6 +98,7 @@ final class QueueWriter: ByteWriter {
     endpoint.unlock(.sending)
   }
 
+  var objects: [String] { endpoint.objects }
   var readiness: Readiness { .thread }
 
   func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool {

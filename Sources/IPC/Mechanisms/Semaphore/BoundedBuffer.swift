@@ -76,6 +76,8 @@ final class BoundedBuffer: @unchecked Sendable {
     return used > 0
   }
 
+  var objects: [String] { owner.objects }
+
   func close() { owner.close() }
   func transfer() throws(ChannelError) -> EndpointTransfer { try owner.transfer() }
   func finishTransfer() -> AnyObject? { owner.finishTransfer() }

@@ -47,6 +47,7 @@ final class BoundedBufferWriter: ByteWriter {
     return count
   }
 
+  var objects: [String] { buffer.objects }
   var readiness: Readiness { .thread }
 
   func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool {
@@ -160,6 +161,7 @@ final class BoundedBufferReader: ByteReader {
     _ = try? buffer.semtimedop(releaseMutex, until: .now, .receive)
   }
 
+  var objects: [String] { buffer.objects }
   var readiness: Readiness { .thread }
 
   func waitUntilReady(until deadline: Deadline) -> Bool {

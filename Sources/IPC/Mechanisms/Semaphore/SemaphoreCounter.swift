@@ -50,6 +50,8 @@ final class SemaphoreCounter: CounterTransport, Sendable {
     SemaphoreMechanism.waitUntilPositive(set, toPut ? Index.free : Index.sent, until: deadline, owner)
   }
 
+  var objects: [String] { owner.objects }
+
   func close() { owner.close() }
   func transfer() throws(ChannelError) -> EndpointTransfer { try owner.transfer() }
   func finishTransfer() -> AnyObject? { owner.finishTransfer() }

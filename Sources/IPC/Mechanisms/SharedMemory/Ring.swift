@@ -113,7 +113,7 @@ final class RingEndpoint: Sendable {
   init(
     _ mechanism: Mechanism, _ ring: Ring, _ liveness: LivenessPipe,
     ids: [(key: String, value: String)] = [], descriptors: [Int32] = [],
-    attachments: any AnyObject & Sendable
+    attachments: any AttachedMemory
   ) throws(ChannelError) {
     self.mechanism = mechanism
     self.ring = ring
@@ -123,6 +123,7 @@ final class RingEndpoint: Sendable {
     ) { eventCount.wake() }
   }
 
+  var objects: [String] { owner.objects }
   func close() { owner.close() }
   func transfer() throws(ChannelError) -> EndpointTransfer { try owner.transfer() }
   func finishTransfer() -> AnyObject? { owner.finishTransfer() }

@@ -25,6 +25,8 @@ final class RingReceiver: ReceiverTransport {
   /// The fragmented message that was returned last.
   private var assembled: ByteBuffer?
   private var isClosed = false
+  /// The endpoint's number in a trace.
+  var traceNumber: Int32 = 0
   /// Closes what gives the channel its name.
   var onClose: (() -> Void)?
 
@@ -113,6 +115,10 @@ final class RingReceiver: ReceiverTransport {
   }
 
   private func storeHead() {
+    if Tracer.isOn {
+      Tracer.record(
+        .consumed, object: traceNumber, size: Int(head &- storedHead), value: Int64(bitPattern: head))
+    }
     storedHead = head
     ring.head.store(head)
     ring.room.notify()
@@ -154,6 +160,7 @@ final class RingReceiver: ReceiverTransport {
   }
 
   var readiness: Readiness { .thread }
+  var objects: [String] { endpoint.objects }
 
   func waitUntilReady(until deadline: Deadline) -> Bool {
     // Only by what both processes see: the owner may be taking a message meanwhile. It stored the head when it found

@@ -17,6 +17,8 @@ final class RingSender: SenderTransport, CoalescingTransport, @unchecked Sendabl
   private var batches: Bool
   private let limit: Int
   private var isRegistered = false
+  /// The endpoint's number in a trace.
+  var traceNumber: Int32 = 0
   let admitsMoreSenders = false
 
   private let endpoint: RingEndpoint
@@ -150,6 +152,9 @@ final class RingSender: SenderTransport, CoalescingTransport, @unchecked Sendabl
     tail &+= UInt64(bytes)
     carried &+= bytes
     ring.tail.store(tail)
+    if Tracer.isOn {
+      Tracer.record(.published, object: traceNumber, size: bytes, value: Int64(bitPattern: tail))
+    }
     if !batches {
       if hasMembarrier, ring.receiverHasBarrier.relaxed() == 1 {
         ring.messages.notifyWithoutBarrier()
@@ -218,6 +223,7 @@ final class RingSender: SenderTransport, CoalescingTransport, @unchecked Sendabl
   }
 
   var readiness: Readiness { .thread }
+  var objects: [String] { endpoint.objects }
 
   func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool {
     let record = min(Ring.recordBytes(count), longestRecord)

@@ -62,6 +62,8 @@ enum EventfdMechanism: MechanismImplementation {
 
     func readiness(toPut: Bool) -> Readiness { .counters([toPut ? free.raw : sent.raw], owner.liveness) }
 
+    var objects: [String] { owner.objects }
+
     func close() { owner.close() }
     func transfer() throws(ChannelError) -> EndpointTransfer { try owner.transfer() }
     func finishTransfer() -> AnyObject? { owner.finishTransfer() }

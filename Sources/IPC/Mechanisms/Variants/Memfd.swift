@@ -26,8 +26,9 @@ enum MemfdMechanism: MechanismImplementation {
     manySenders: false, manyReceivers: false, writesInPlace: true, caveat: "one sender and one receiver")
 
   /// Keeps the memory mapped.
-  private final class Mapping: Sendable {
+  private final class Mapping: AttachedMemory {
     let memory: MemoryFile
+    var bytes: UnsafeMutableRawBufferPointer { unsafe memory.bytes }
     init(_ memory: consuming MemoryFile) { self.memory = memory }
   }
 

@@ -93,6 +93,8 @@ enum POSIXQueueMechanism: MechanismImplementation {
 
     var readiness: Readiness { .descriptors([queue.raw], owner.liveness) }
 
+    var objects: [String] { owner.objects }
+
     func close() { owner.close() }
     func transfer() throws(ChannelError) -> EndpointTransfer { try owner.transfer() }
     func finishTransfer() -> AnyObject? { owner.finishTransfer() }

@@ -69,6 +69,8 @@ enum POSIXSemaphoreMechanism: KernelObjectMechanism {
       }
     }
 
+    var objects: [String] { owner.objects }
+
     func put(until deadline: Deadline) throws(ChannelError) -> Bool {
       if owner.peersGone { throw .closed(.send, mechanism) }
       guard try semClockwait(free, until: deadline, .send) else {

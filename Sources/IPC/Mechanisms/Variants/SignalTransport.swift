@@ -94,6 +94,7 @@ final class SignalSender: SenderTransport {
 
   func flush(until deadline: Deadline) throws(ChannelError) -> Bool { true }
 
+  var objects: [String] { endpoint.owner.objects }
   var readiness: Readiness { .thread }
 
   func waitUntilReady(_ count: Int, until deadline: Deadline) -> Bool {
@@ -241,6 +242,8 @@ final class SignalReceiver: ReceiverTransport {
   }
 
   func release() {}
+
+  var objects: [String] { endpoint.owner.objects }
 
   /// Not the liveness pipe's end, behind which signals may still come: `take` waits for that.
   var readiness: Readiness { .thread }

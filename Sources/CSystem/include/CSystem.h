@@ -176,6 +176,7 @@ void csystem_thread_slot_set(int slot, void *pointer);
 extern uint32_t csystem_hook_bits;
 static inline uint32_t csystem_hooks(void) { return __atomic_load_n(&csystem_hook_bits, __ATOMIC_RELAXED); }
 void csystem_hooks_set(uint32_t bits, bool on);
+static inline const uint32_t *csystem_hook_word(void) { return &csystem_hook_bits; }
 // What IPC_TRACE said when the program began, which is when CSYSTEM_HOOK_TRACE was set: Swift runs nothing before main. Null:
 // nothing, or this program has more rights than its user (secure_getenv(3)).
 const char *csystem_trace_folder(void);

@@ -14,8 +14,15 @@
   /// of a wait that isn't the runtime's.
   @usableFromInline var spare: ChannelSlot<Value>?
 
+  /// Not 0 while a trace is recorded, or calls are timed.
+  @usableFromInline let hooks: UnsafePointer<UInt32>
+  /// How many values were sent, and received, meanwhile.
+  @usableFromInline var tracedSent = 0
+  @usableFromInline var tracedReceived = 0
+
   @inlinable init(capacity: Int) {
     self.capacity = capacity
+    unsafe hooks = ChannelTrace.hooks
     unsafe buffer = .allocate(capacity: max(1, capacity))
   }
 
@@ -37,11 +44,26 @@
     if isClosed { return .closed }
     if !receivers.isEmpty, let receiver = claimReceiver() {
       unsafe receiver.value = value
+      if unsafe hooks.pointee != 0 {
+        traceSent()
+        traceReceived()
+      }
       return .delivered(receiver)
     }
     guard filled < capacity else { return .full }
     append(value)
+    if unsafe hooks.pointee != 0 { traceSent() }
     return .done
+  }
+
+  @inlinable @inline(never) mutating func traceSent() {
+    tracedSent += 1
+    unsafe ChannelTrace.sent(buffer, tracedSent)
+  }
+
+  @inlinable @inline(never) mutating func traceReceived() {
+    tracedReceived += 1
+    unsafe ChannelTrace.received(buffer, tracedReceived)
   }
 
   @inlinable mutating func append(_ value: Value) {
@@ -62,12 +84,20 @@
   /// The outcome of a receive, and the waiting sender that the caller then resumes.
   @inlinable mutating func take() -> (found: Received<Value>, sender: ChannelSlot<Value>?) {
     if let value = takeFirst() {
+      if unsafe hooks.pointee != 0 { traceReceived() }
       // There is room for the value of the first waiting sender.
       guard !senders.isEmpty, let sender = claimSender() else { return (.value(value), nil) }
-      if let waiting = unsafe sender.value.take() { append(waiting) }
+      if let waiting = unsafe sender.value.take() {
+        append(waiting)
+        if unsafe hooks.pointee != 0 { traceSent() }
+      }
       return (.value(value), sender)
     }
     if !senders.isEmpty, let sender = claimSender(), let value = unsafe sender.value.take() {
+      if unsafe hooks.pointee != 0 {
+        traceSent()
+        traceReceived()
+      }
       return (.value(value), sender)
     }
     return (isClosed ? .closed : .nothing, nil)

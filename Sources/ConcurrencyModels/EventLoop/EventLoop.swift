@@ -238,10 +238,12 @@ public final class EventLoop: @unchecked Sendable {
       spareCallbacks.removeAll(keepingCapacity: true)
       unsafe swap(&jobs, &spareJobs)
       for next in unsafe spareJobs {
-        if next.isActorJob {
-          unsafe next.job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: executor)
-        } else {
-          unsafe next.job.runSynchronously(on: executor)
+        TaskTrace.turn(of: next.job.taskNumber) {
+          if next.isActorJob {
+            unsafe next.job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: executor)
+          } else {
+            unsafe next.job.runSynchronously(on: executor)
+          }
         }
       }
       unsafe spareJobs.removeAll(keepingCapacity: true)
@@ -277,7 +279,8 @@ public final class EventLoop: @unchecked Sendable {
   /// Keeps the first error, so that the iteration's other callbacks still run.
   private func attempt(_ callback: Callback) {
     do {
-      try callback()
+      // A callback is no task: it has no number.
+      try TaskTrace.turn(of: 0, callback)
     } catch {
       if failure == nil { failure = error }
     }

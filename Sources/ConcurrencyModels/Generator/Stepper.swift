@@ -95,13 +95,15 @@ import SystemCalls
   @inline(__always) private func run(_ resume: () -> Void) throws -> Bool {
     phase = .running
     let outer = stepper.exchange(Threads.current, ordering: .relaxed)
-    resume()
-    while let next = job {
-      job = nil
-      if !moreJobs.isEmpty { job = moreJobs.removeFirst() }
-      run(next)
-      // Other tasks of the function run at its next step.
-      if phase == .paused { break }
+    unsafe TaskTrace.turn(of: UInt(bitPattern: Unmanaged.passUnretained(self).toOpaque())) {
+      resume()
+      while let next = job {
+        job = nil
+        if !moreJobs.isEmpty { job = moreJobs.removeFirst() }
+        run(next)
+        // Other tasks of the function run at its next step.
+        if phase == .paused { break }
+      }
     }
     stepper.store(outer, ordering: .relaxed)
     if phase == .paused { return true }

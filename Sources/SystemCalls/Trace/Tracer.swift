@@ -8,6 +8,9 @@ package enum Tracer {
   /// Whether this process records: one load and one branch.
   @inline(__always) package static var isOn: Bool { csystem_hooks() & CSYSTEM_HOOK_TRACE != 0 }
 
+  /// The word behind ``isOn``, for code that is compiled into other modules: it isn't 0 while anything looks on.
+  @unsafe package static var hookWord: UnsafePointer<UInt32> { unsafe csystem_hook_word() }
+
   // The ring that is written now. One that was written stays mapped: a thread may be in the middle of an event.
   private static let current = Atomic<UInt>(0)
   private static let state = Locked(State())

@@ -1,0 +1,46 @@
+import SystemCalls
+
+/// What a trace has of tasks: their turns on threads.
+enum TaskTrace {
+  /// A turn of a task, or of another function that runs in turns.
+  /// - Parameters:
+  ///   - task: a number that says which.
+  ///   - thread: the scheduler's thread (M); -1: it is no scheduler's.
+  ///   - processor: the scheduler's processor (P); -1: there is none.
+  @inline(__always) static func turn(
+    of task: UInt, thread: Int32 = -1, processor: Int32 = -1, _ body: () throws -> Void
+  ) rethrows {
+    guard Tracer.isOn else { return try body() }
+    begin(task, thread, processor)
+    defer { end(task, thread) }
+    try body()
+  }
+
+  @inline(never) private static func begin(_ task: UInt, _ thread: Int32, _ processor: Int32) {
+    Tracer.record(
+      .taskRuns, object: thread, other: processor, value: Int64(bitPattern: UInt64(task)))
+  }
+
+  @inline(never) private static func end(_ task: UInt, _ thread: Int32) {
+    Tracer.record(.taskStops, object: thread, value: Int64(bitPattern: UInt64(task)))
+  }
+}
+
+extension UnownedJob {
+  /// The same for each job of a task, while the task lives: its address.
+  var taskNumber: UInt { unsafe unsafeBitCast(self, to: UInt.self) }
+}
+
+/// The events of a channel between tasks, recorded under its lock.
+@usableFromInline enum ChannelTrace {
+  /// The word that says whether anything is recorded: a channel looks at it without a call.
+  @usableFromInline static var hooks: UnsafePointer<UInt32> { unsafe Tracer.hookWord }
+
+  @usableFromInline static func sent(_ channel: UnsafeRawPointer, _ number: Int) {
+    Tracer.record(.localSent, size: number, value: Int64(Int(bitPattern: channel)))
+  }
+
+  @usableFromInline static func received(_ channel: UnsafeRawPointer, _ number: Int) {
+    Tracer.record(.localReceived, size: number, value: Int64(Int(bitPattern: channel)))
+  }
+}

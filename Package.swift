@@ -40,7 +40,10 @@ let package = Package(
     // How figures are recorded, compared and written.
     .target(name: "Measurement", dependencies: ["SystemCalls"], swiftSettings: strict),
     // What processes record of their channels, read, put in order and shown. The hooks lie in SystemCalls.
-    .target(name: "IPCTrace", dependencies: ["SystemCalls", "Measurement"], swiftSettings: strict),
+    .target(
+      name: "IPCTrace", dependencies: ["SystemCalls", "Measurement"],
+      resources: [.embedInCode("Views/Page/timeline.css"), .embedInCode("Views/Page/timeline.js")],
+      swiftSettings: strict),
     .target(
       name: "ConcurrencyModels", dependencies: ["SystemCalls", "Measurement"], swiftSettings: strict),
     .target(

@@ -8,12 +8,34 @@ enum TaskTrace {
   ///   - thread: the scheduler's thread (M); -1: it is no scheduler's.
   ///   - processor: the scheduler's processor (P); -1: there is none.
   @inline(__always) static func turn(
-    of task: UInt, thread: Int32 = -1, processor: Int32 = -1, _ body: () throws -> Void
+    of task: UInt, thread: Int = -1, processor: Int = -1, _ body: () throws -> Void
   ) rethrows {
     guard Tracer.isOn else { return try body() }
-    begin(task, thread, processor)
-    defer { end(task, thread) }
+    begin(task, Int32(thread), Int32(processor))
+    defer { end(task, Int32(thread)) }
     try body()
+  }
+
+  /// A scheduler's thread (M) changes its state.
+  @inline(never) static func thread(_ number: Int, _ state: String) {
+    Tracer.record(.threadState, object: Int32(number), text: words(state))
+  }
+
+  /// A scheduler's processor (P) changes its state.
+  @inline(never) static func processor(_ number: Int, _ state: String) {
+    Tracer.record(.processorState, object: Int32(number), text: words(state))
+  }
+
+  /// `inSystemCall` in words.
+  private static func words(_ state: String) -> String {
+    switch state {
+    case "running": "runs"
+    case "spinning": "looks for work"
+    case "parked": "sleeps"
+    case "blocked": "is in a call that blocks"
+    case "idle": "is free"
+    default: "is in a system call"
+    }
   }
 
   @inline(never) private static func begin(_ task: UInt, _ thread: Int32, _ processor: Int32) {

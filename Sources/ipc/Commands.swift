@@ -5,6 +5,7 @@ enum Commands {
     BenchCommand.self,
     MechanismsCommand.self,
     DemoCommand.self,
+    TraceCommand.self,
     ListCommand.self,
     WhoCommand.self,
     CleanCommand.self,

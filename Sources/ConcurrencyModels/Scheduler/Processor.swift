@@ -30,12 +30,17 @@ import SystemCalls
 
   var state: State { State(rawValue: stateWord.load(ordering: .acquiring)) ?? .idle }
 
-  func set(_ state: State) { stateWord.store(state.rawValue, ordering: .sequentiallyConsistent) }
+  func set(_ state: State) {
+    stateWord.store(state.rawValue, ordering: .sequentiallyConsistent)
+    if Tracer.isOn { TaskTrace.processor(number, "\(state)") }
+  }
 
   func change(_ from: State, _ to: State) -> Bool {
-    stateWord.compareExchange(
+    let changes = stateWord.compareExchange(
       expected: from.rawValue, desired: to.rawValue, ordering: .sequentiallyConsistent
     ).exchanged
+    if changes, Tracer.isOn { TaskTrace.processor(number, "\(to)") }
+    return changes
   }
 
   var count: Int { waiting.load(ordering: .sequentiallyConsistent) }

@@ -22,7 +22,10 @@ import SystemCalls
 
   var state: State {
     get { State(rawValue: stateWord.load(ordering: .relaxed)) ?? .running }
-    set { stateWord.store(newValue.rawValue, ordering: .relaxed) }
+    set {
+      if Tracer.isOn, newValue != state { TaskTrace.thread(number, "\(newValue)") }
+      stateWord.store(newValue.rawValue, ordering: .relaxed)
+    }
   }
 
   /// Waits until ``unpark()``.

@@ -21,7 +21,10 @@ enum DescriptorIdentity {
         ? "file:[\(status.st_ino)] \(link)"
         : "mqueue:[\(status.st_ino)] \(link)"
     default:
-      if link == "anon_inode:[eventfd]", let id = eventfd(descriptor) { return "eventfd:[\(id)]" }
+      if link == "anon_inode:[eventfd]", let id = field("eventfd-id:", descriptor) {
+        return "eventfd:[\(id)]"
+      }
+      if link == "anon_inode:[pidfd]", let id = field("Pid:", descriptor) { return "process:[\(id)]" }
       return link
     }
   }
@@ -38,16 +41,16 @@ enum DescriptorIdentity {
     return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : "?"
   }
 
-  /// The number that the kernel gives an eventfd, from /proc/self/fdinfo (proc(5)).
-  private static func eventfd(_ descriptor: Int32) -> String? {
+  /// A field of /proc/self/fdinfo (proc(5)): the number that the kernel gives an eventfd, the process of a pidfd.
+  private static func field(_ name: String, _ descriptor: Int32) -> String? {
     let file = unsafe Glibc.open("/proc/self/fdinfo/\(descriptor)", O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return nil }
     defer { close(file) }
     var bytes = [UInt8](repeating: 0, count: 512)
     let count = unsafe Glibc.read(file, &bytes, bytes.count)
     for line in String(decoding: bytes.prefix(max(0, count)), as: UTF8.self).split(separator: "\n")
-    where line.hasPrefix("eventfd-id:") {
-      return String(line.dropFirst("eventfd-id:".count).drop { $0 == " " || $0 == "\t" })
+    where line.hasPrefix(name) {
+      return String(line.dropFirst(name.count).drop { $0 == " " || $0 == "\t" })
     }
     return nil
   }

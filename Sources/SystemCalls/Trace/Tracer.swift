@@ -6,7 +6,7 @@ import Synchronization
 /// for it; then each event costs a reading of the clock and 64 bytes of memory.
 package enum Tracer {
   /// Whether this process records: one load and one branch.
-  @inline(__always) package static var isOn: Bool { csystem_hooks() & CSYSTEM_HOOK_TRACE != 0 }
+  @inlinable @inline(__always) package static var isOn: Bool { csystem_hooks() & CSYSTEM_HOOK_TRACE != 0 }
 
   /// The word behind ``isOn``, for code that is compiled into other modules: it isn't 0 while anything looks on.
   @unsafe package static var hookWord: UnsafePointer<UInt32> { unsafe csystem_hook_word() }

@@ -6,7 +6,7 @@ import Testing
 /// A ring in memory of this process: both endpoints, and its raw bytes for a test to overwrite.
 final class TestRing {
   /// Owns the memory; both endpoints keep it.
-  @safe final class Memory: @unchecked Sendable {
+  @safe final class Memory: AttachedMemory, @unchecked Sendable {
     let bytes: UnsafeMutableRawBufferPointer
 
     init(count: Int) {

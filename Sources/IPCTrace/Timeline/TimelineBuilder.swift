@@ -1,0 +1,463 @@
+import SystemCalls
+
+/// Builds a ``Timeline`` from events in the order of their times.
+///
+/// Sums count every event. Of what is drawn, the first `limit` spans and marks are kept.
+package struct TimelineBuilder {
+  /// A thread of a process: what becomes a lane, or a part of one.
+  struct ThreadID: Hashable {
+    let process: Int32
+    let thread: UInt32
+  }
+
+  /// What is known of a process while its events are read.
+  struct Process {
+    /// What its descriptors are.
+    var objects: [Int32: String] = [:]
+    /// Which channel an object of an endpoint belongs to, by ``ObjectKey/text``.
+    var channels: [String: Int] = [:]
+    var endpoints: [Int32: (channel: Int, objects: [String], isReceiver: Bool)] = [:]
+    /// Shared memory: where it lies, and whose it is.
+    var memory: [(start: UInt64, bytes: UInt64, object: String)] = []
+    var lastEvent: UInt64 = 0
+    /// The thread that recorded last, for what belongs to no thread.
+    var lastThread: UInt32 = 0
+    /// When it said that it ends, or its parent has waited for it.
+    var endedAt: UInt64?
+    /// An arrow shows it.
+    var endIsTold = false
+    /// Small numbers for tasks, which have addresses.
+    var tasks: [UInt64: Int] = [:]
+    var localChannels: [UInt64: Int] = [:]
+  }
+
+  /// A call, a turn or a job that has begun.
+  struct Begun {
+    let begin: UInt64
+    let channel: Int?
+    /// Its place in ``Timeline/spans``; nil: it isn't drawn, or not yet.
+    var span: Int?
+    let call: TraceEvent.Call?
+    let object: String?
+  }
+
+  private let limit: Int
+  var timeline = Timeline()
+  var processes: [Int32: Process] = [:]
+  private var threadNames: [ThreadID: String] = [:]
+  /// The threads, as provisional lanes.
+  private var lanes: [ThreadID] = []
+  private var laneOf: [ThreadID: Int] = [:]
+  /// Threads that do more than watch.
+  private var isActive: Set<Int> = []
+  private var calls: [Int: Begun] = [:]
+  private var turns: [Int: [(task: UInt64, span: Int?)]] = [:]
+  private var channelOf: [String: Int] = [:]
+  private var totals: [TotalKey: Timeline.Total] = [:]
+  var matcher = Matcher()
+  private var drawn = 0
+
+  private struct TotalKey: Hashable {
+    let lane: Int
+    let channel: Int?
+  }
+
+  package init(limit: Int = .max) { self.limit = limit }
+
+  // MARK: What is drawn
+
+  private mutating func hasRoom() -> Bool {
+    guard drawn < limit else {
+      timeline.leftOut += 1
+      return false
+    }
+    drawn += 1
+    return true
+  }
+
+  mutating func mark(
+    _ lane: Int, _ kind: Timeline.Mark.Kind, _ time: UInt64, _ title: String, channel: Int? = nil,
+    payload: String = ""
+  ) {
+    guard hasRoom() else { return }
+    timeline.marks.append(
+      Timeline.Mark(lane: lane, kind: kind, time: time, title: title, channel: channel, payload: payload))
+  }
+
+  private mutating func span(
+    _ lane: Int, _ kind: Timeline.Span.Kind, _ time: UInt64, _ title: String, channel: Int? = nil,
+    object: String = ""
+  ) -> Int? {
+    guard hasRoom() else { return nil }
+    timeline.spans.append(
+      Timeline.Span(
+        lane: lane, kind: kind, begin: time, title: title, object: object, channel: channel))
+    return timeline.spans.count - 1
+  }
+
+  /// A piece of work that begins.
+  mutating func work(_ kind: Timeline.Span.Kind, _ lane: Int, _ time: UInt64, _ title: String) -> Int? {
+    span(lane, kind, time, title)
+  }
+
+  mutating func arrow(
+    _ kind: Timeline.Arrow.Kind, _ fromLane: Int, _ fromTime: UInt64, _ toLane: Int, _ toTime: UInt64,
+    _ title: String, channel: Int? = nil
+  ) {
+    guard drawn < limit else { return }
+    timeline.arrows.append(
+      Timeline.Arrow(
+        kind: kind, fromLane: fromLane, fromTime: min(fromTime, toTime), toLane: toLane, toTime: toTime,
+        title: title, channel: channel))
+  }
+
+  mutating func total(_ lane: Int, _ channel: Int?, _ change: (inout Timeline.Total) -> Void) {
+    change(&totals[TotalKey(lane: lane, channel: channel), default: .init(lane: lane, channel: channel)])
+  }
+
+  // MARK: Events
+
+  /// Adds an event. None of those before it may come later.
+  package mutating func add(_ event: TraceEvent) {
+    let id = ThreadID(process: event.process, thread: event.thread)
+    let lane =
+      laneOf[id]
+      ?? {
+        lanes.append(id)
+        laneOf[id] = lanes.count - 1
+        return lanes.count - 1
+      }()
+    if timeline.start == 0 { timeline.start = event.time }
+    timeline.end = max(timeline.end, event.time)
+    processes[event.process, default: Process()].lastEvent = event.time
+    let time = event.time
+    let process = event.process
+    switch event.content {
+    case .thread(let name): threadNames[id] = name
+    case .descriptor(let number, let object): processes[process]!.objects[number] = object
+    case .callBegins(let call): begin(call, lane, process, time)
+    case .callEnds(let call, let result, let errno, let slept):
+      end(call, result, errno, slept, lane, process, time)
+    case .opened(let endpoint): open(endpoint, lane, process, time)
+    case .closed(let number, let passed):
+      guard let endpoint = processes[process]!.endpoints.removeValue(forKey: number) else { return }
+      for object in endpoint.objects { processes[process]!.channels[object] = nil }
+      let role = endpoint.isReceiver ? "receiver" : "sender"
+      mark(
+        lane, passed ? .passed : .closed, time,
+        passed ? "the \(role) is the child's now" : "the \(role) is closed", channel: endpoint.channel)
+    case .sent(let endpoint, let number, let bytes, let sender, let payload):
+      message(.sent, endpoint, number, bytes, sender, payload, lane, process, time)
+    case .received(let endpoint, let number, let bytes, let sender, let payload):
+      message(.received, endpoint, number, bytes, sender, payload, lane, process, time)
+    case .published(let endpoint, let position, let bytes):
+      let channel = processes[process]!.endpoints[endpoint]?.channel
+      mark(lane, .published, time, "tail → \(position): \(CallText.bytes(bytes)) published", channel: channel)
+    case .consumed(let endpoint, let position, let bytes):
+      let channel = processes[process]!.endpoints[endpoint]?.channel
+      mark(lane, .consumed, time, "head → \(position): \(CallText.bytes(bytes)) free again", channel: channel)
+    case .peerGone(let descriptor):
+      let object = processes[process]!.objects[descriptor].map { " (\($0))" } ?? ""
+      mark(lane, .peerGone, time, "the other side is gone\(object)")
+    case .jobLeased, .jobAnswered, .jobBegins, .jobEnds, .actorCalled, .actorAnswered:
+      isActive.insert(lane)
+      addWork(event.content, lane, process, time)
+    case .taskRuns(let task, let thread, let processor):
+      isActive.insert(lane)
+      let place = [thread < 0 ? "" : " on M\(thread)", processor < 0 ? "" : " with P\(processor)"].joined()
+      let title = taskName(task, process) + place
+      let span = span(lane, .task, time, title)
+      turns[lane, default: []].append((task, span))
+    case .taskStops(let task, _):
+      guard let turn = turns[lane]?.popLast(), turn.task == task else { return }
+      if let span = turn.span { timeline.spans[span].end = time }
+    case .threadState(let thread, let state): mark(lane, .threadState, time, "M\(thread) \(state)")
+    case .processorState(let processor, let state):
+      mark(lane, .processorState, time, "P\(processor) \(state)")
+    case .localSent(let channel, let number, _): value(true, channel, number, lane, process, time)
+    case .localReceived(let channel, let number, _): value(false, channel, number, lane, process, time)
+    case .note(let text):
+      isActive.insert(lane)
+      mark(lane, .note, time, text)
+    case .ended:
+      processes[process]!.endedAt = time
+      mark(lane, .ended, time, "ends")
+    case .childEnded(let child, _, _):
+      if processes[child]?.endedAt == nil { processes[child]?.endedAt = time }
+      _ = endOfChild(child, lane, time)
+    }
+  }
+
+  /// A thread has waited for a child's end: says so once. Returns false if the child recorded nothing.
+  private mutating func endOfChild(_ child: Int32, _ lane: Int, _ time: UInt64) -> Bool {
+    guard let last = processes[child], let from = lanes.lastIndex(where: { $0.process == child }) else {
+      return false
+    }
+    if processes[child]!.endIsTold { return true }
+    processes[child]!.endIsTold = true
+    arrow(.wakeUp, from, last.endedAt ?? last.lastEvent, lane, time, "process \(child) has ended")
+    total(from, nil) { $0.wakeUps += 1 }
+    return true
+  }
+
+  private mutating func taskName(_ task: UInt64, _ process: Int32) -> String {
+    if task == 0 { return "callback" }
+    let known = processes[process]!.tasks.count
+    let number = processes[process]!.tasks[task] ?? known + 1
+    processes[process]!.tasks[task] = number
+    return "task \(number)"
+  }
+
+  private mutating func value(
+    _ isSent: Bool, _ channel: UInt64, _ number: Int64, _ lane: Int, _ process: Int32, _ time: UInt64
+  ) {
+    isActive.insert(lane)
+    let known = processes[process]!.localChannels.count
+    let name = processes[process]!.localChannels[channel] ?? known + 1
+    processes[process]!.localChannels[channel] = name
+    mark(
+      lane, isSent ? .localSent : .localReceived, time,
+      "\(isSent ? "sends" : "receives") value \(number) on channel \(name)")
+    guard
+      let sent = matcher.value(
+        Matcher.ValueKey(process: process, channel: channel, number: number), isSent, lane, time),
+      sent.lane != lane
+    else { return }
+    arrow(.value, sent.lane, sent.time, lane, time, "value \(number)")
+  }
+
+  // MARK: Channels
+
+  private mutating func open(_ endpoint: TraceEvent.Endpoint, _ lane: Int, _ process: Int32, _ time: UInt64) {
+    var state = processes[process]!
+    let names = endpoint.objects.compactMap { ObjectKey.name($0, state.objects) }
+    guard let first = names.first else {
+      processes[process] = state
+      return
+    }
+    let channel =
+      channelOf[first]
+      ?? {
+        timeline.channels.append(Timeline.Channel(mechanism: endpoint.mechanism, object: first))
+        channelOf[first] = timeline.channels.count - 1
+        return timeline.channels.count - 1
+      }()
+    let objects = endpoint.objects.filter { !$0.hasPrefix("memory:") }
+    for object in objects { state.channels[object] = channel }
+    // Memory belongs to the segment or the file beside it.
+    let memory =
+      endpoint.objects.first { $0.hasPrefix("segment:") || $0.hasPrefix("fd:") } ?? endpoint.objects[0]
+    for object in endpoint.objects {
+      if let (start, bytes) = ObjectKey.memory(object) {
+        state.memory.removeAll { $0.start == start }
+        let name = ObjectKey.name(memory, state.objects) ?? first
+        state.memory.append((start, bytes, name))
+        state.channels[name] = channel
+      }
+    }
+    state.endpoints[endpoint.number] = (channel, objects, endpoint.isReceiver)
+    processes[process] = state
+    mark(
+      lane, .opened, time, "\(endpoint.isReceiver ? "receiver" : "sender") of \(endpoint.mechanism) \(first)",
+      channel: channel)
+  }
+
+  private mutating func message(
+    _ kind: Timeline.Mark.Kind, _ endpoint: Int32, _ number: Int64, _ bytes: Int, _ sender: UInt32,
+    _ payload: [UInt8], _ lane: Int, _ process: Int32, _ time: UInt64
+  ) {
+    isActive.insert(lane)
+    let channel = processes[process]!.endpoints[endpoint]?.channel
+    let isSent = kind == .sent
+    mark(
+      lane, kind, time, "\(isSent ? "sent" : "received") #\(number), \(CallText.bytes(bytes))",
+      channel: channel, payload: payload.isEmpty ? "" : String(decoding: payload, as: UTF8.self))
+    total(lane, channel) { total in
+      if isSent {
+        total.sent += 1
+        total.bytesSent += bytes
+      } else {
+        total.received += 1
+        total.bytesReceived += bytes
+      }
+    }
+    guard let channel else { return }
+    let began = isSent ? matcher.lastCall[lane]?[channel] ?? time : time
+    guard
+      let (from, to) = matcher.message(
+        channel, sender, isSent, Matcher.Place(lane: lane, time: isSent ? began : time, number: number))
+    else { return }
+    arrow(
+      .message, from.lane, from.time, to.lane, to.time, "#\(from.number), \(CallText.bytes(bytes))",
+      channel: channel)
+  }
+
+  // MARK: Calls
+
+  /// Calls that say something also where they are on no channel's object.
+  private static let told: Set<String> = ["posix_spawn", "wait4"]
+
+  private mutating func begin(_ call: TraceEvent.Call, _ lane: Int, _ process: Int32, _ time: UInt64) {
+    let state = processes[process]!
+    let object = ObjectKey.of(call, state)
+    let channel = object.flatMap { state.channels[$0.token] ?? state.channels[$0.name] }
+    var begun = Begun(begin: time, channel: channel, span: nil, call: call, object: object?.place)
+    if let channel {
+      // A thread that only closes or wakes does so for others: it gets no lane of its own.
+      if Matcher.moves(call) { isActive.insert(lane) }
+      matcher.lastCall[lane, default: [:]][channel] = time
+    }
+    if let place = object?.place { matcher.acts(place, call, lane, time) }
+    // A look at whether a child has ended says nothing unless it has.
+    if channel != nil || Self.told.contains(call.name), call.name != "wait4" || call.waits {
+      begun.span = span(
+        lane, .call, time, CallText.title(call), channel: channel, object: object?.name ?? "")
+    }
+    calls[lane] = begun
+    if call.name == "close", case .descriptor(let number) = call.subject {
+      processes[process]!.objects[number] = nil
+      processes[process]!.channels["fd:\(number)"] = nil
+    }
+  }
+
+  private mutating func end(
+    _ call: TraceEvent.Call, _ result: Int64, _ errno: Int32, _ slept: Bool, _ lane: Int, _ process: Int32,
+    _ time: UInt64
+  ) {
+    guard let begun = calls.removeValue(forKey: lane), let first = begun.call, first.name == call.name else {
+      return
+    }
+    if let index = begun.span {
+      timeline.spans[index].end = time
+      timeline.spans[index].result = CallText.result(first, result, errno)
+      timeline.spans[index].isBlocked = slept
+      timeline.spans[index].failed = result == -1
+    } else if slept || (call.name == "wait4" && result > 0) {
+      // What a thread waits for beside its channels: drawn where the thread does something else, too.
+      guard hasRoom() else { return }
+      timeline.spans.append(
+        Timeline.Span(
+          lane: lane, kind: .call, begin: begun.begin, end: time,
+          title: CallText.title(first, begun.object), result: CallText.result(first, result, errno),
+          isBlocked: slept, failed: result == -1))
+    }
+    total(lane, begun.channel) { total in
+      total.calls += 1
+      if slept { total.blocked += time - begun.begin }
+    }
+    guard slept else { return }
+    if let child = begun.object.flatMap(ObjectKey.process), endOfChild(child, lane, time) { return }
+    let places =
+      begun.object.map { [$0] } ?? Array(Set(processes[process]!.objects.values.map(ObjectKey.short)))
+    guard let waker = matcher.waker(of: first, places, lane, begun.begin, time) else { return }
+    total(waker.lane, begun.channel) { $0.wakeUps += 1 }
+    arrow(
+      .wakeUp, waker.lane, waker.time, lane, time, "wakes \(call.name)", channel: begun.channel)
+  }
+
+  // MARK: The end
+
+  /// - Parameters:
+  ///   - known: the processes, as their files say.
+  ///   - ends: when processes were seen to be gone, and how they ended, where that is known.
+  ///   - notes: what the reader has to say.
+  package mutating func finish(
+    processes known: [TracedProcess], ends: [Int32: (time: UInt64, ending: String?)], notes: [String] = []
+  ) -> Timeline {
+    timeline.notes = notes
+    var places = [Int](repeating: -1, count: lanes.count)
+    var result: [Timeline.Lane] = []
+    let ids = known.map(\.id)
+    let others = Set(lanes.map(\.process)).subtracting(ids).sorted()
+    for id in ids + others {
+      let process = known.first { $0.id == id }
+      let threads = lanes.indices.filter { lanes[$0].process == id }
+      let active = threads.filter { isActive.contains($0) }
+      let isSplit = active.count > 1
+      let name = LaneName.text(process?.command ?? [])
+      func lane(_ thread: Int?) -> Timeline.Lane {
+        let end = ends[id]
+        let threadID = thread.map { lanes[$0].thread }
+        let isMain = threadID.map { $0 == UInt32(bitPattern: id) } ?? true
+        let threadName = thread.flatMap { threadNames[lanes[$0]] } ?? ""
+        let title = isMain ? "\(name) \(id)" : "\(threadName.isEmpty ? "thread" : threadName) \(threadID!)"
+        return Timeline.Lane(
+          process: id, thread: isSplit ? threadID : nil, title: title,
+          command: process?.command.joined(separator: " ") ?? "",
+          begin: process?.start ?? timeline.start,
+          end: self.processes[id]?.endedAt ?? end?.time,
+          ending: end?.ending
+            ?? (process?.saidEnd == true
+              ? "ended" : end != nil ? "gone without a word: killed, or _exit(2)" : nil),
+          lost: process?.lost ?? 0)
+      }
+      if let process, process.lost > 0 {
+        timeline.notes.append(
+          "\(process.lost) events of process \(id) found no room: IPC_TRACE_EVENTS=\(1 << 20) gives more")
+      }
+      if !isSplit {
+        guard !threads.isEmpty || process != nil else { continue }
+        result.append(lane(nil))
+        for thread in threads { places[thread] = result.count - 1 }
+        continue
+      }
+      // The main thread first; what a thread that only watches has to say stands in the first lane.
+      let first = result.count
+      for thread in active.sorted(by: { lanes[$0].thread < lanes[$1].thread }) {
+        result.append(lane(thread))
+        places[thread] = result.count - 1
+      }
+      for thread in threads where !isActive.contains(thread) { places[thread] = first }
+    }
+    timeline.lanes = result
+    apply(places)
+    return timeline
+  }
+
+  /// Gives everything its lane.
+  private mutating func apply(_ places: [Int]) {
+    // A thread that only watches shows none of its waits.
+    let drawnLanes = Set(isActive)
+    timeline.spans = timeline.spans.compactMap { span in
+      guard span.channel != nil || drawnLanes.contains(span.lane) else { return nil }
+      var span = span
+      span.lane = places[span.lane]
+      return span.lane < 0 ? nil : span
+    }.sorted { $0.begin < $1.begin }
+    timeline.marks = timeline.marks.compactMap { mark in
+      // The end of a process is said once, by its lane.
+      if mark.kind == .ended, !drawnLanes.contains(mark.lane) { return nil }
+      var mark = mark
+      mark.lane = places[mark.lane]
+      return mark.lane < 0 ? nil : mark
+    }
+    timeline.arrows = timeline.arrows.compactMap { arrow in
+      var arrow = arrow
+      arrow.fromLane = places[arrow.fromLane]
+      arrow.toLane = places[arrow.toLane]
+      return arrow.fromLane < 0 || arrow.toLane < 0 ? nil : arrow
+    }.sorted { $0.toTime < $1.toTime }
+    var sums: [TotalKey: Timeline.Total] = [:]
+    for (key, total) in totals where places[key.lane] >= 0 {
+      let place = TotalKey(lane: places[key.lane], channel: key.channel)
+      var sum = sums[place] ?? Timeline.Total(lane: place.lane, channel: key.channel)
+      sum.add(total)
+      sums[place] = sum
+    }
+    timeline.totals = sums.values.sorted {
+      ($0.lane, $0.channel ?? .max) < ($1.lane, $1.channel ?? .max)
+    }
+  }
+}
+
+extension Timeline.Total {
+  mutating func add(_ other: Timeline.Total) {
+    sent += other.sent
+    received += other.received
+    bytesSent += other.bytesSent
+    bytesReceived += other.bytesReceived
+    calls += other.calls
+    blocked += other.blocked
+    wakeUps += other.wakeUps
+  }
+}

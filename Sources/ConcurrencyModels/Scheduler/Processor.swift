@@ -31,8 +31,8 @@ import SystemCalls
   var state: State { State(rawValue: stateWord.load(ordering: .acquiring)) ?? .idle }
 
   func set(_ state: State) {
+    if Tracer.isOn, state != self.state { TaskTrace.processor(number, "\(state)") }
     stateWord.store(state.rawValue, ordering: .sequentiallyConsistent)
-    if Tracer.isOn { TaskTrace.processor(number, "\(state)") }
   }
 
   func change(_ from: State, _ to: State) -> Bool {

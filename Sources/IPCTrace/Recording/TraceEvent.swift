@@ -38,14 +38,15 @@ public struct TraceEvent: Sendable, Hashable {
     case consumed(endpoint: Int32, position: UInt64, bytes: Int)
     /// The last process at the other side has died or closed; the descriptor that told it.
     case peerGone(descriptor: Int32)
-    /// A job was given to a worker process; `before`: to how many it was given before.
-    case jobLeased(job: Int64, worker: Int32, before: Int)
+    /// A job was given to a worker process. `number`: among those that this worker gets; `job`: among those that were submitted
+    /// together, from 0; `before`: how many workers died with it.
+    case jobLeased(number: Int64, job: Int, worker: Int32, before: Int)
     /// A worker has answered a job, or has failed it.
-    case jobAnswered(job: Int64, worker: Int32, failed: Bool)
+    case jobAnswered(number: Int64, job: Int, worker: Int32, failed: Bool)
     /// A worker begins a job. In the worker.
-    case jobBegins(job: Int64)
+    case jobBegins(number: Int64)
     /// A worker has done a job. In the worker.
-    case jobEnds(job: Int64)
+    case jobEnds(number: Int64)
     /// An actor is called: in the process that calls, and (`arrives`) in the one that has the actor.
     case actorCalled(call: Int64, function: String, arrives: Bool)
     /// A call of an actor is answered: where the actor is, and (`arrives`) where it was called.

@@ -47,10 +47,14 @@ extension TraceEvent {
     case .consumed:
       return .consumed(endpoint: object, position: UInt64(bitPattern: record.value), bytes: size)
     case .peerGone: return .peerGone(descriptor: object)
-    case .jobLeased: return .jobLeased(job: record.value, worker: object, before: Int(record.other))
-    case .jobAnswered: return .jobAnswered(job: record.value, worker: object, failed: record.other == 1)
-    case .jobBegins: return .jobBegins(job: record.value)
-    case .jobEnds: return .jobEnds(job: record.value)
+    case .jobLeased:
+      return .jobLeased(
+        number: record.value, job: Int(clamping: record.detail), worker: object, before: Int(record.other))
+    case .jobAnswered:
+      return .jobAnswered(
+        number: record.value, job: Int(clamping: record.detail), worker: object, failed: record.other == 1)
+    case .jobBegins: return .jobBegins(number: record.value)
+    case .jobEnds: return .jobEnds(number: record.value)
     case .actorCalled:
       return .actorCalled(call: record.value, function: words, arrives: record.other == 1)
     case .actorAnswered: return .actorAnswered(call: record.value, arrives: record.other == 1)

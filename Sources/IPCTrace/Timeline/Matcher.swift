@@ -92,7 +92,7 @@ struct Matcher {
   }
 
   /// Jobs that were leased, begun and ended; calls of actors that were made, have arrived, and were answered.
-  var leased: [WorkKey: (lane: Int, time: UInt64)] = [:]
+  var leased: [WorkKey: (lane: Int, time: UInt64, job: Int)] = [:]
   var working: [WorkKey: Int] = [:]
   var done: [WorkKey: (lane: Int, time: UInt64)] = [:]
   var called: [Int64: (lane: Int, time: UInt64, span: Int?)] = [:]
@@ -127,6 +127,12 @@ struct Matcher {
     case "close", "shutdown": return .closes
     default: return nil
     }
+  }
+
+  /// Whether a call takes a message to others.
+  static func carries(_ call: TraceEvent.Call) -> Bool {
+    if case .fills = effect(call) { return true }
+    return false
   }
 
   /// Whether a call carries messages, or waits for them.

@@ -282,7 +282,8 @@ package struct TimelineBuilder {
       }
     }
     guard let channel else { return }
-    let began = isSent ? matcher.lastCall[lane]?[channel] ?? time : time
+    // A message leaves while the call that carries it runs; one that made no call leaves now.
+    let began = isSent ? matcher.lastCall[lane]?.removeValue(forKey: channel) ?? time : time
     guard
       let (from, to) = matcher.message(
         channel, sender, isSent, Matcher.Place(lane: lane, time: isSent ? began : time, number: number))
@@ -305,7 +306,7 @@ package struct TimelineBuilder {
     if let channel {
       // A thread that only closes or wakes does so for others: it gets no lane of its own.
       if Matcher.moves(call) { isActive.insert(lane) }
-      matcher.lastCall[lane, default: [:]][channel] = time
+      if Matcher.carries(call) { matcher.lastCall[lane, default: [:]][channel] = time }
     }
     if let place = object?.place { matcher.acts(place, call, lane, time) }
     // A look at whether a child has ended says nothing unless it has.
@@ -380,7 +381,9 @@ package struct TimelineBuilder {
         let threadID = thread.map { lanes[$0].thread }
         let isMain = threadID.map { $0 == UInt32(bitPattern: id) } ?? true
         let threadName = thread.flatMap { threadNames[lanes[$0]] } ?? ""
-        let title = isMain ? "\(name) \(id)" : "\(threadName.isEmpty ? "thread" : threadName) \(threadID!)"
+        // A thread without a name of its own has the program's.
+        let isNamed = !threadName.isEmpty && process?.command.first?.hasSuffix(threadName) != true
+        let title = isMain ? "\(name) \(id)" : "\(isNamed ? threadName : "thread") \(threadID!)"
         return Timeline.Lane(
           process: id, thread: isSplit ? threadID : nil, title: title,
           command: process?.command.joined(separator: " ") ?? "",

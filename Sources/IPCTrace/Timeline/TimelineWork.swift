@@ -2,24 +2,24 @@
 extension TimelineBuilder {
   mutating func addWork(_ content: TraceEvent.Content, _ lane: Int, _ process: Int32, _ time: UInt64) {
     switch content {
-    case .jobLeased(let job, let worker, let before):
+    case .jobLeased(let number, let job, let worker, let before):
       mark(
         lane, before > 0 ? .jobLeasedAgain : .jobLeased, time,
         "job \(job) to worker \(worker)\(before > 0 ? ", again: \(before) died with it" : "")")
-      matcher.leased[Matcher.WorkKey(worker: worker, number: job)] = (lane, time)
-    case .jobBegins(let job):
-      let key = Matcher.WorkKey(worker: process, number: job)
-      matcher.working[key] = work(.job, lane, time, "job \(job)")
-      if let from = matcher.leased.removeValue(forKey: key) {
-        arrow(.job, from.lane, from.time, lane, time, "job \(job)")
-      }
-    case .jobEnds(let job):
-      let key = Matcher.WorkKey(worker: process, number: job)
+      matcher.leased[Matcher.WorkKey(worker: worker, number: number)] = (lane, time, job)
+    case .jobBegins(let number):
+      let key = Matcher.WorkKey(worker: process, number: number)
+      let from = matcher.leased.removeValue(forKey: key)
+      let title = "job \(from.map { String($0.job) } ?? "number \(number)")"
+      matcher.working[key] = work(.job, lane, time, title)
+      if let from { arrow(.job, from.lane, from.time, lane, time, title) }
+    case .jobEnds(let number):
+      let key = Matcher.WorkKey(worker: process, number: number)
       if let span = matcher.working.removeValue(forKey: key) { timeline.spans[span].end = time }
       matcher.done[key] = (lane, time)
-    case .jobAnswered(let job, let worker, let failed):
+    case .jobAnswered(let number, let job, let worker, let failed):
       mark(lane, .jobAnswered, time, "job \(job) \(failed ? "has failed" : "is done")")
-      if let from = matcher.done.removeValue(forKey: Matcher.WorkKey(worker: worker, number: job)) {
+      if let from = matcher.done.removeValue(forKey: Matcher.WorkKey(worker: worker, number: number)) {
         arrow(.job, from.lane, from.time, lane, time, "job \(job)\(failed ? " failed" : "")")
       }
     case .actorCalled(let call, let function, let arrives):

@@ -8,7 +8,7 @@
   const search = document.getElementById("search");
   const found = document.getElementById("found");
   const pen = canvas.getContext("2d");
-  const laneHeight = 74, headHeight = 26, barHeight = 18;
+  const laneHeight = 86, headHeight = 26, barHeight = 18;
 
   // One item for each span and mark, in the order of their begins in each lane.
   const items = [];
@@ -218,7 +218,7 @@
       const text = item.title.length > 60 ? item.title.slice(0, 59) + "…" : item.title;
       const size = pen.measureText(text).width;
       pen.fillStyle = palette.dim;
-      pen.fillText(text, place + 4, y + 66);
+      pen.fillText(text, place + 4, y + 76);
       lastPixel.note = place + size + 10;
     }
   }

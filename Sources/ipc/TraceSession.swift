@@ -30,6 +30,8 @@ enum TraceSession {
   /// How long it pauses after a reading that brought nothing, in nanoseconds; and how often it looks for processes that are gone.
   fileprivate static let pause: UInt64 = 1_000_000
   fileprivate static let looksInterval: UInt64 = 20_000_000
+  /// How long the program has after an interruption, in nanoseconds.
+  fileprivate static let timeToEnd: UInt64 = 2_000_000_000
 
   /// In words: where a trace was recorded.
   static var machine: String {
@@ -171,12 +173,21 @@ private struct Following {
   mutating func follow(_ child: Int32, _ interrupted: InterruptFlag) throws -> Processes.Exit? {
     var exit: Processes.Exit?
     var lastLook: UInt64 = 0
+    /// When the tool was interrupted; the program gets the signal too, where that came from a terminal.
+    var interruptedAt: UInt64?
     while true {
       if exit == nil, let ended = try Processes.wait4(child, wait: false) {
         exit = ended.exit
         endings[child] = TraceSession.ending(ended.exit)
       }
       let now = Clock.now()
+      if interrupted.isSet, exit == nil {
+        if interruptedAt == nil { interruptedAt = now }
+        if let since = interruptedAt, now > since, now - since > TraceSession.timeToEnd {
+          Processes.kill(child, SIGTERM)
+          interruptedAt = .max
+        }
+      }
       let looks = exit != nil || now - lastLook > TraceSession.looksInterval
       if looks { lastLook = now }
       let count = try read(looksForEnds: looks)

@@ -112,7 +112,9 @@ struct LaneRows {
         let unfinished = timeline.spans.last { $0.lane == index && $0.end == nil && $0.kind == .call }
         let inside = unfinished.map { " in \($0.title)" } ?? ""
         rows.append(
-          Row(time: time, lane: index, text: "╳ \(lane.ending ?? "ends")\(inside)", endsLane: true))
+          Row(
+            time: time, lane: index, text: "╳ \(lane.ending ?? "ends")\(inside)", isNote: true,
+            endsLane: true))
       }
     }
   }

@@ -4,13 +4,15 @@ import SystemCalls
 enum TaskTrace {
   /// A turn of a task, or of another function that runs in turns.
   /// - Parameters:
+  ///   - hooks: `Tracer.hookWord`.
   ///   - task: a number that says which.
   ///   - thread: the scheduler's thread (M); -1: it is no scheduler's.
   ///   - processor: the scheduler's processor (P); -1: there is none.
   @inline(__always) static func turn(
-    of task: UInt, thread: Int = -1, processor: Int = -1, _ body: () throws -> Void
+    _ hooks: UnsafePointer<UInt32>, of task: UInt, thread: Int = -1, processor: Int = -1,
+    _ body: () throws -> Void
   ) rethrows {
-    guard Tracer.isOn else { return try body() }
+    guard unsafe hooks.pointee != 0 else { return try body() }
     begin(task, Int32(thread), Int32(processor))
     defer { end(task, Int32(thread)) }
     try body()

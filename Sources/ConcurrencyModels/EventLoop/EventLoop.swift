@@ -21,7 +21,7 @@ import SystemCalls
 /// System calls: epoll_create1(2) and eventfd(2) when it is made, epoll_ctl(2), epoll_wait(2); write(2) to wake it.
 ///
 /// Source: `Sources/ConcurrencyModels/EventLoop/`.
-public final class EventLoop: @unchecked Sendable {
+@safe public final class EventLoop: @unchecked Sendable {
   // What other threads touch is behind the mutex or atomic; the rest belongs to the thread that runs the loop.
 
   /// What the loop calls. An error that it throws ends ``run()`` after the iteration in which it was called.
@@ -34,6 +34,8 @@ public final class EventLoop: @unchecked Sendable {
   }
 
   let epoll: Epoll
+  /// Not 0 while a trace is recorded, or calls are timed.
+  private let hooks = unsafe Tracer.hookWord
   let externalWatches = ExternalWatches()
   /// An eventfd(2) that other threads signal.
   private let wakeUp: Descriptor
@@ -238,7 +240,7 @@ public final class EventLoop: @unchecked Sendable {
       spareCallbacks.removeAll(keepingCapacity: true)
       unsafe swap(&jobs, &spareJobs)
       for next in unsafe spareJobs {
-        TaskTrace.turn(of: next.job.taskNumber) {
+        unsafe TaskTrace.turn(hooks, of: next.job.taskNumber) {
           if next.isActorJob {
             unsafe next.job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: executor)
           } else {
@@ -280,7 +282,7 @@ public final class EventLoop: @unchecked Sendable {
   private func attempt(_ callback: Callback) {
     do {
       // A callback is no task: it has no number.
-      try TaskTrace.turn(of: 0, callback)
+      unsafe try TaskTrace.turn(hooks, of: 0, callback)
     } catch {
       if failure == nil { failure = error }
     }

@@ -28,6 +28,9 @@ import SystemCalls
   // Weak: the actor may own the generator.
   private weak var isolation: (any Actor)?
 
+  /// Not 0 while a trace is recorded, or calls are timed.
+  private let hooks = unsafe Tracer.hookWord
+
   /// The thread that runs the function now; 0: none.
   private let stepper = Atomic<UInt>(0)
   /// Jobs that other threads enqueued, because the function waited for something other than its caller.
@@ -95,7 +98,7 @@ import SystemCalls
   @inline(__always) private func run(_ resume: () -> Void) throws -> Bool {
     phase = .running
     let outer = stepper.exchange(Threads.current, ordering: .relaxed)
-    unsafe TaskTrace.turn(of: UInt(bitPattern: Unmanaged.passUnretained(self).toOpaque())) {
+    unsafe TaskTrace.turn(hooks, of: UInt(bitPattern: Unmanaged.passUnretained(self).toOpaque())) {
       resume()
       while let next = job {
         job = nil

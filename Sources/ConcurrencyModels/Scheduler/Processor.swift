@@ -13,6 +13,8 @@ import SystemCalls
   /// How many jobs wait; read without the lock.
   private let waiting = Atomic<Int>(0)
   private let stateWord = Atomic<Int>(State.idle.rawValue)
+  /// Not 0 while a trace is recorded, or calls are timed.
+  private let hooks = unsafe Tracer.hookWord
   /// How many times a thread has looked for a job with this processor; now and then it looks into the global
   /// queue first.
   var jobsTaken: UInt = 0
@@ -31,7 +33,7 @@ import SystemCalls
   var state: State { State(rawValue: stateWord.load(ordering: .acquiring)) ?? .idle }
 
   func set(_ state: State) {
-    if Tracer.isOn, state != self.state { TaskTrace.processor(number, "\(state)") }
+    if unsafe hooks.pointee != 0, state != self.state { TaskTrace.processor(number, "\(state)") }
     stateWord.store(state.rawValue, ordering: .sequentiallyConsistent)
   }
 
@@ -39,7 +41,7 @@ import SystemCalls
     let changes = stateWord.compareExchange(
       expected: from.rawValue, desired: to.rawValue, ordering: .sequentiallyConsistent
     ).exchanged
-    if changes, Tracer.isOn { TaskTrace.processor(number, "\(to)") }
+    if changes, unsafe hooks.pointee != 0 { TaskTrace.processor(number, "\(to)") }
     return changes
   }
 

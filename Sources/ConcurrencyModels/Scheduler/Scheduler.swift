@@ -185,7 +185,9 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
   func runJobs(on thread: SchedulerThread) {
     while let job = findJob(thread) {
       thread.state = .running
-      TaskTrace.turn(of: job.taskNumber, thread: thread.number, processor: thread.processor?.number ?? -1) {
+      unsafe TaskTrace.turn(
+        thread.hooks, of: job.taskNumber, thread: thread.number, processor: thread.processor?.number ?? -1
+      ) {
         unsafe job.runSynchronously(on: asUnownedTaskExecutor())
       }
       // A blocking call may have lost the processor.

@@ -12,6 +12,8 @@ import SystemCalls
   var processor: Processor?
   private let stateWord = Atomic<Int>(State.running.rawValue)
   private let parking = Parking()
+  /// Not 0 while a trace is recorded, or calls are timed.
+  let hooks = unsafe Tracer.hookWord
   /// Whether a parked thread ends when it is woken.
   var shouldEnd = false
 
@@ -23,7 +25,7 @@ import SystemCalls
   var state: State {
     get { State(rawValue: stateWord.load(ordering: .relaxed)) ?? .running }
     set {
-      if Tracer.isOn, newValue != state { TaskTrace.thread(number, "\(newValue)") }
+      if unsafe hooks.pointee != 0, newValue != state { TaskTrace.thread(number, "\(newValue)") }
       stateWord.store(newValue.rawValue, ordering: .relaxed)
     }
   }

@@ -6,9 +6,10 @@ import Synchronization
 /// for it; then each event costs a reading of the clock and 64 bytes of memory.
 package enum Tracer {
   /// Whether this process records: one load and one branch.
-  @inlinable @inline(__always) package static var isOn: Bool { csystem_hooks() & CSYSTEM_HOOK_TRACE != 0 }
+  @inline(__always) package static var isOn: Bool { csystem_hooks() & CSYSTEM_HOOK_TRACE != 0 }
 
-  /// The word behind ``isOn``, for code that is compiled into other modules: it isn't 0 while anything looks on.
+  /// The word behind ``isOn``: it isn't 0 while anything looks on. For what is so frequent that a call of this module would be
+  /// noticed: an object keeps the pointer, and looks by itself.
   @unsafe package static var hookWord: UnsafePointer<UInt32> { unsafe csystem_hook_word() }
 
   // The ring that is written now. One that was written stays mapped: a thread may be in the middle of an event.

@@ -1,7 +1,7 @@
 import SystemCalls
 
 /// Writes messages where the receiver reads them. It makes no system call while no process sleeps.
-final class RingSender: SenderTransport, CoalescingTransport, @unchecked Sendable {
+@safe final class RingSender: SenderTransport, CoalescingTransport, @unchecked Sendable {
   // Another thread may call flushWithoutWaiting() only, which touches nothing but the event count.
   let mechanism: Mechanism
   let options: ChannelOptions
@@ -19,6 +19,8 @@ final class RingSender: SenderTransport, CoalescingTransport, @unchecked Sendabl
   private var isRegistered = false
   /// The endpoint's number in a trace.
   var traceNumber: Int32 = 0
+  /// Not 0 while a trace is recorded, or calls are timed.
+  private let hooks = unsafe Tracer.hookWord
   let admitsMoreSenders = false
 
   private let endpoint: RingEndpoint
@@ -152,7 +154,7 @@ final class RingSender: SenderTransport, CoalescingTransport, @unchecked Sendabl
     tail &+= UInt64(bytes)
     carried &+= bytes
     ring.tail.store(tail)
-    if Tracer.isOn {
+    if unsafe hooks.pointee != 0 {
       Tracer.record(.published, object: traceNumber, size: bytes, value: Int64(bitPattern: tail))
     }
     if !batches {

@@ -181,7 +181,8 @@ let package = Package(
     .testTarget(
       name: "IPCCommandTests",
       dependencies: [
-        "TestSupport", "CrawlSupport", "IPC", "IPCWorkers", "IPCActors", "Crawling", "ConcurrencyModels",
+        "TestSupport", "CrawlSupport", "IPC", "IPCTrace", "IPCWorkers", "IPCActors", "Crawling",
+        "ConcurrencyModels",
         "Benchmarking",
         "SystemCalls", "Measurement", "ipc", "ipc-https-worker",
       ],

@@ -61,7 +61,9 @@ package enum Streams {
   }
 
   /// Whether a descriptor is open: fcntl(2) with F_GETFD.
-  package static func isOpen(_ descriptor: Int32) -> Bool { Glibc.fcntl(descriptor, F_GETFD) >= 0 }
+  package static func isOpen(_ descriptor: Int32) -> Bool {
+    observed(.fcntl, .descriptor(descriptor)) { Glibc.fcntl(descriptor, F_GETFD) } >= 0
+  }
 
   /// Writes what the C library holds back of standard output: fflush(3).
   /// - Returns: the errno with which something couldn't be written, now or earlier; 0: all was.
@@ -108,14 +110,17 @@ package enum Streams {
   /// fstat(2) and fchmod(2): sets a mark on a pipe, which its reader sees. One of another user's can't be marked.
   package static func mark(_ descriptor: Int32) {
     var status = stat()
-    guard unsafe fstat(descriptor, &status) == 0, status.st_mode & mark == 0 else { return }
-    _ = fchmod(descriptor, status.st_mode & 0o7777 | mark)
+    guard observed(.fstat, .descriptor(descriptor), { unsafe fstat(descriptor, &status) }) == 0,
+      status.st_mode & mark == 0
+    else { return }
+    observed(.fchmod, .descriptor(descriptor)) { fchmod(descriptor, status.st_mode & 0o7777 | mark) }
   }
 
   /// fstat(2): whether a pipe has the mark.
   package static func isMarked(_ descriptor: Int32) -> Bool {
     var status = stat()
-    return unsafe fstat(descriptor, &status) == 0 && status.st_mode & mark != 0
+    return observed(.fstat, .descriptor(descriptor)) { unsafe fstat(descriptor, &status) } == 0
+      && status.st_mode & mark != 0
   }
 
   /// Ignores SIGPIPE from now on where it has its default action, as every network library does; a handler of the program's

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import IPC
+import IPCTrace
 import SystemCalls
 import TestSupport
 import Testing
@@ -215,6 +216,45 @@ extension AllCommandTests {
       #expect(count <= 1)
       _ = try Tool(["trace", "--", "true"], environment: ["TMPDIR": folder.path]).wait()
       #expect(try left().isEmpty)
+    }
+
+    @Test(
+      "strace sees the calls on a channel's objects that the trace has: none missing, none invented, in order",
+      .enabled(if: StraceRun.isEnabled), arguments: (Mechanism.all + Mechanism.variants).map(\.name))
+    func againstStrace(_ name: String) throws {
+      let folder = try Folder()
+      let traces = folder.path + "/traces"
+      let run = try StraceRun(
+        Tool.path, arguments: ["demo", name],
+        environment: ["IPC_TRACE": traces, "IPC_TRACE_EVENTS": "1048576"])
+      #expect(run.exit == .code(0))
+      var reader = TraceFolder(traces, takes: false)
+      var events: [TraceEvent] = []
+      while try reader.read(looksForEnds: true, { events.append($0) }) > 0 {}
+      #expect(reader.problems.isEmpty && reader.processes.allSatisfy { $0.lost == 0 })
+      let both = TraceAgainstStrace(events, run.calls)
+      #expect(!both.recorded.isEmpty || ["semaphore", "signal", "posix-semaphore"].contains(name))
+      for place in Set(both.recorded.keys).union(both.seen.keys) {
+        var (recorded, seen) = (both.recorded[place] ?? [], both.seen[place] ?? [])
+        // The C library's semaphores call futex(2) only where a process sleeps.
+        if name == "posix-semaphore", place.object == "memory" { continue }
+        // A hundred thousand messages: what is read of strace's text ends before they do.
+        if recorded.count > 20_000, seen.count > 5000 {
+          recorded = Array(recorded.prefix(seen.count - 1))
+          seen.removeLast()
+        }
+        // A process may end between the return of a call and its record.
+        if let last = recorded.last, !last.contains("="), let other = seen.last, other.hasPrefix(last) {
+          recorded[recorded.count - 1] = other
+        }
+        let difference = zip(recorded, seen).enumerated().first { $0.element.0 != $0.element.1 }?.offset
+        let first = max(0, (difference ?? min(recorded.count, seen.count)) - 1)
+        if recorded == seen { continue }
+        Issue.record(
+          "\(place): \(recorded.count) recorded, \(seen.count) seen; from \(first) on recorded \(recorded.dropFirst(first).prefix(4)), seen \(seen.dropFirst(first).prefix(4))"
+        )
+      }
+      #expect(both.recordedSignals == both.seenSignals)
     }
   }
 }

@@ -242,7 +242,7 @@ extension SystemCall {
   /// Whether it moves a channel's bytes: by then a socket has its peer.
   fileprivate var carriesData: Bool {
     switch self {
-    case .read, .write, .writev, .preadv2, .pwritev2, .sendmsg, .recvmsg: true
+    case .read, .write, .writev, .preadv2, .pwritev2, .sendmsg, .recvmsg, .shutdown: true
     default: false
     }
   }

@@ -377,9 +377,7 @@ __attribute__((constructor)) static void look_for_trace(void) {
 
 const char *csystem_trace_folder(void) { return trace_folder; }
 
-static _Thread_local struct csystem_trace_thread trace_thread;
-
-struct csystem_trace_thread *csystem_trace_thread(void) { return &trace_thread; }
+_Thread_local struct csystem_trace_thread csystem_trace_thread_value;
 
 uint32_t csystem_unix_peer(uint32_t inode) {
   struct {

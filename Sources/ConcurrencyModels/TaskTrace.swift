@@ -57,8 +57,7 @@ extension UnownedJob {
 
 /// The events of a channel between tasks, recorded under its lock.
 @usableFromInline enum ChannelTrace {
-  /// The word that says whether anything is recorded: a channel looks at it without a call.
-  @usableFromInline static var hooks: UnsafePointer<UInt32> { unsafe Tracer.hookWord }
+  @usableFromInline static var isOn: Bool { Tracer.isOn }
 
   @usableFromInline static func sent(_ channel: UnsafeRawPointer, _ number: Int) {
     Tracer.record(.localSent, size: number, value: Int64(Int(bitPattern: channel)))

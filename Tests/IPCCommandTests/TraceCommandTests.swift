@@ -16,8 +16,8 @@ private struct TraceDocument: Decodable {
   struct Span: Decodable {
     let lane: Int
     let kind: String
-    let begin_ns: UInt64
-    let end_ns: UInt64?
+    let beginNs: UInt64
+    let endNs: UInt64?
     let title: String
     let blocked: Bool
   }
@@ -28,10 +28,10 @@ private struct TraceDocument: Decodable {
   }
   struct Arrow: Decodable {
     let kind: String
-    let from_lane: Int
-    let to_lane: Int
-    let from_ns: UInt64
-    let to_ns: UInt64
+    let fromLane: Int
+    let toLane: Int
+    let fromNs: UInt64
+    let toNs: UInt64
   }
   struct Total: Decodable {
     let lane: Int
@@ -52,7 +52,9 @@ extension AllCommandTests {
   /// `ipc trace`, and the demos under it.
   @Suite(.serialized, .watched) struct TraceCommandTests {
     private func document(_ result: Tool.Result) throws -> TraceDocument {
-      try JSONDecoder().decode(TraceDocument.self, from: Data(result.output.utf8))
+      let decoder = JSONDecoder()
+      decoder.keyDecodingStrategy = .convertFromSnakeCase
+      return try decoder.decode(TraceDocument.self, from: Data(result.output.utf8))
     }
 
     /// The folders that the tool makes for its traces.
@@ -73,8 +75,8 @@ extension AllCommandTests {
         #expect(trace.marks.contains { $0.kind == "note" }, "\(name)")
         // The semaphore's makes its calls itself; with the FIFO's and the queue's, shells talk.
         if name != "semaphore" { #expect(trace.marks.contains { $0.kind == "opened" }, "\(name)") }
-        for arrow in trace.arrows { #expect(arrow.from_ns <= arrow.to_ns) }
-        for span in trace.spans { #expect(span.end_ns.map { $0 >= span.begin_ns } ?? true) }
+        for arrow in trace.arrows { #expect(arrow.fromNs <= arrow.toNs) }
+        for span in trace.spans { #expect(span.endNs.map { $0 >= span.beginNs } ?? true) }
         // What was received was sent.
         let sent = trace.totals.reduce(0) { $0 + $1.sent }
         let received = trace.totals.reduce(0) { $0 + $1.received }

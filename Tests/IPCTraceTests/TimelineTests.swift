@@ -8,7 +8,8 @@ struct TimelineTests {
   func conversation() throws {
     let timeline = MadeEvents.conversation.timeline()
     #expect(timeline.lanes.map(\.title) == ["program part1 1", "program part2 2"])
-    #expect(timeline.channels.map(\.mechanism) == ["pipe"] && timeline.channels.map(\.object) == ["pipe:[77]"])
+    #expect(timeline.channels.map(\.mechanism) == ["pipe"])
+    #expect(timeline.channels.map(\.object) == ["pipe:[77]"])
     let message = try #require(timeline.arrows.first { $0.kind == .message })
     #expect(message.fromLane == 0 && message.toLane == 1 && message.title == "#1, 5 bytes")
     // The receiver said so before the sender's call returned: the message left when that call began.

@@ -188,7 +188,8 @@ struct csystem_trace_thread {
   // The recording that has the thread's name already.
   uint32_t named_in;
 };
-struct csystem_trace_thread *csystem_trace_thread(void);
+extern _Thread_local struct csystem_trace_thread csystem_trace_thread_value;
+static inline struct csystem_trace_thread *csystem_trace_thread(void) { return &csystem_trace_thread_value; }
 
 // The inode of the Unix socket at the far end, from sock_diag(7); 0: there is none, or the kernel doesn't say.
 uint32_t csystem_unix_peer(uint32_t inode);

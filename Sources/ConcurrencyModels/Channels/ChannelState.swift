@@ -14,15 +14,15 @@
   /// of a wait that isn't the runtime's.
   @usableFromInline var spare: ChannelSlot<Value>?
 
-  /// Not 0 while a trace is recorded, or calls are timed.
-  @usableFromInline let hooks: UnsafePointer<UInt32>
+  /// Whether a trace was recorded when the channel was made.
+  @usableFromInline let isTraced: Bool
   /// How many values were sent, and received, meanwhile.
   @usableFromInline var tracedSent = 0
   @usableFromInline var tracedReceived = 0
 
   @inlinable init(capacity: Int) {
     self.capacity = capacity
-    unsafe hooks = ChannelTrace.hooks
+    isTraced = ChannelTrace.isOn
     unsafe buffer = .allocate(capacity: max(1, capacity))
   }
 
@@ -44,7 +44,7 @@
     if isClosed { return .closed }
     if !receivers.isEmpty, let receiver = claimReceiver() {
       unsafe receiver.value = value
-      if unsafe hooks.pointee != 0 {
+      if isTraced {
         traceSent()
         traceReceived()
       }
@@ -52,7 +52,7 @@
     }
     guard filled < capacity else { return .full }
     append(value)
-    if unsafe hooks.pointee != 0 { traceSent() }
+    if isTraced { traceSent() }
     return .done
   }
 
@@ -84,17 +84,17 @@
   /// The outcome of a receive, and the waiting sender that the caller then resumes.
   @inlinable mutating func take() -> (found: Received<Value>, sender: ChannelSlot<Value>?) {
     if let value = takeFirst() {
-      if unsafe hooks.pointee != 0 { traceReceived() }
+      if isTraced { traceReceived() }
       // There is room for the value of the first waiting sender.
       guard !senders.isEmpty, let sender = claimSender() else { return (.value(value), nil) }
       if let waiting = unsafe sender.value.take() {
         append(waiting)
-        if unsafe hooks.pointee != 0 { traceSent() }
+        if isTraced { traceSent() }
       }
       return (.value(value), sender)
     }
     if !senders.isEmpty, let sender = claimSender(), let value = unsafe sender.value.take() {
-      if unsafe hooks.pointee != 0 {
+      if isTraced {
         traceSent()
         traceReceived()
       }

@@ -27,7 +27,7 @@ public enum Trace {
   /// Records from now on, into a new file in a folder, which is made if it is missing. If this process records already, it
   /// continues in the new file.
   ///
-  /// An endpoint that was opened before has its system calls recorded, and not its messages.
+  /// Of an endpoint, or a channel between tasks, that was made before, the messages aren't recorded; its system calls are.
   ///
   /// - Parameters:
   ///   - folder: has a file for each process and recording, of mode 0600.
@@ -82,6 +82,7 @@ public struct TraceError: Error, Sendable, Hashable, CustomStringConvertible {
 
 /// The events of the processes that record into a folder: see ``Trace/events(in:)``.
 public struct TraceEvents: AsyncSequence, Sendable {
+  /// An event.
   public typealias Element = TraceEvent
 
   let folder: String
@@ -123,5 +124,6 @@ public struct TraceEvents: AsyncSequence, Sendable {
     }
   }
 
+  /// Begins to read.
   public func makeAsyncIterator() -> Iterator { Iterator(folder) }
 }

@@ -32,6 +32,7 @@ import Synchronization
 
   static let defaultCapacity = 1 << 15
   static let capacities = 64...(1 << 24)
+  private static let mostPopulated = 8 << 20
 
   let generation: UInt32
   private let base: UnsafeMutableRawPointer
@@ -61,7 +62,9 @@ import Synchronization
     // A file beyond `ulimit -f` would end this process (SIGXFSZ).
     var number = MemoryFile.isAllowed(bytes: bytes) ? posix_fallocate(file, 0, off_t(bytes)) : EFBIG
     if number == 0 {
-      let memory = unsafe mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0)
+      // Small enough, it is mapped with its pages, so that no event waits for one.
+      let populate = bytes <= Self.mostPopulated ? MAP_POPULATE : 0
+      let memory = unsafe mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | populate, file, 0)
       if let memory = unsafe memory, unsafe memory != MAP_FAILED {
         unsafe base = memory
         unsafe head = Self.counter(memory, Layout.headOffset)
@@ -162,11 +165,9 @@ import Synchronization
     unsafe base + (Layout.headerBytes + Int(position & mask) * TraceRecord.bytes)
   }
 
-  private func fill(_ position: UInt64, _ record: TraceRecord) {
+  @inline(__always) private func fill(_ position: UInt64, _ record: TraceRecord) {
     let slot = unsafe slot(position)
-    // All but the state, which is stored last.
-    var record = record
-    record.state = 0
+    // With a state of 0: it is whole when that is its position.
     unsafe slot.storeBytes(of: record, as: TraceRecord.self)
     unsafe publish(slot, position)
   }

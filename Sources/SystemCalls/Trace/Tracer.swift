@@ -39,7 +39,7 @@ package enum Tracer {
   package static func start(
     folder: String, capacity: Int = TraceRing.defaultCapacity, payloadBytes: Int = 0
   ) throws(SystemError) {
-    _ = try state.withLock { (state) throws(SystemError) in try open(&state, folder, capacity, payloadBytes) }
+    try state.withLock { (state) throws(SystemError) in try open(&state, folder, capacity, payloadBytes) }
     csystem_hooks_set(CSYSTEM_HOOK_TRACE, true)
   }
 
@@ -55,7 +55,7 @@ package enum Tracer {
 
   private static func open(
     _ state: inout State, _ folder: String, _ capacity: Int, _ payloadBytes: Int
-  ) throws(SystemError) -> TraceRing {
+  ) throws(SystemError) {
     state.recordings &+= 1
     let ring = try TraceRing(
       folder: folder, capacity: capacity, payloadBytes: payloadBytes, generation: state.recordings)
@@ -63,8 +63,7 @@ package enum Tracer {
     let pointer = unsafe UInt(bitPattern: Unmanaged.passRetained(ring).toOpaque())
     let before = current.exchange(pointer, ordering: .acquiringAndReleasing)
     Tracer.ring(before)?.stop()
-    atexit { Tracer.processEnds() }
-    return ring
+    if state.recordings == 1 { atexit { Tracer.processEnds() } }
   }
 
   private static func processEnds() {
@@ -73,26 +72,29 @@ package enum Tracer {
   }
 
   /// The environment's wish, at the first event.
-  @inline(never) private static func openAsTheEnvironmentSays() -> TraceRing? {
+  /// - Returns: ``current``.
+  @inline(never) private static func openAsTheEnvironmentSays() -> UInt {
     let number = errno
     defer { errno = number }
     return state.withLock { state in
-      if let ring = ring(current.load(ordering: .acquiring)) { return ring }
-      guard let name = unsafe csystem_trace_folder() else { return nil }
+      let pointer = current.load(ordering: .acquiring)
+      if pointer != 0 { return pointer }
+      guard let name = unsafe csystem_trace_folder() else { return 0 }
       let folder = unsafe String(cString: name)
       let capacity = Processes.variable("IPC_TRACE_EVENTS").flatMap { Int($0) } ?? TraceRing.defaultCapacity
       let payload = Processes.variable("IPC_TRACE_PAYLOAD").flatMap { Int($0) } ?? 0
       do throws(SystemError) {
-        return try open(
+        try open(
           &state, folder,
           min(max(capacity, TraceRing.capacities.lowerBound), TraceRing.capacities.upperBound),
           min(max(payload, 0), maximumPayload))
+        return current.load(ordering: .acquiring)
       } catch {
         // This process isn't recorded: the tool says so, if the name can be left.
         csystem_hooks_set(CSYSTEM_HOOK_TRACE, false)
         let mark = "\(folder)/\(getpid())-\(error.number).failed"
         close(unsafe Glibc.open(mark, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600))
-        return nil
+        return 0
       }
     }
   }
@@ -102,37 +104,41 @@ package enum Tracer {
   /// The most bytes of a message that are recorded.
   package static let maximumPayload = 4096
 
-  /// This library never releases a ring that it made, so the reference holds.
-  @inline(__always) private static func ring(_ pointer: UInt) -> TraceRing? {
+  /// Calls `body` with the ring that is written now, if there is one. This library never releases a ring that it made: nothing
+  /// counts references to it.
+  @inline(__always) private static func withRing(_ body: (TraceRing) -> Void) {
+    var pointer = current.load(ordering: .acquiring)
+    if pointer == 0 { pointer = openAsTheEnvironmentSays() }
+    guard let address = unsafe UnsafeRawPointer(bitPattern: pointer) else { return }
+    unsafe Unmanaged<TraceRing>.fromOpaque(address)._withUnsafeGuaranteedRef { body($0) }
+  }
+
+  /// The ring behind a pointer of ``current``.
+  private static func ring(_ pointer: UInt) -> TraceRing? {
     unsafe UnsafeRawPointer(bitPattern: pointer).map {
       unsafe Unmanaged<TraceRing>.fromOpaque($0).takeUnretainedValue()
     }
   }
 
-  @inline(__always) private static var ring: TraceRing? {
-    ring(current.load(ordering: .acquiring)) ?? openAsTheEnvironmentSays()
-  }
-
   // MARK: Events
 
-  private static func event(_ kind: TraceKind) -> TraceRecord {
+  /// A record of the calling thread, now.
+  @inline(__always) private static func event(_ kind: TraceKind) -> TraceRecord {
     var record = TraceRecord()
     record.kind = kind.rawValue
     record.time = Clock.now()
-    record.thread = UInt32(bitPattern: unsafe threadRecord.pointee.id)
+    record.thread = UInt32(bitPattern: unsafe csystem_trace_thread()!.pointee.id)
     return record
   }
 
-  private static var threadRecord: UnsafeMutablePointer<csystem_trace_thread> {
-    let thread = unsafe csystem_trace_thread()!
-    if unsafe thread.pointee.id == 0 { unsafe thread.pointee.id = csystem_gettid() }
-    return unsafe thread
+  /// Once in each recording: how the thread is called. Before its first event.
+  @inline(__always) private static func introduceThread(_ ring: TraceRing) {
+    if unsafe csystem_trace_thread()!.pointee.named_in != ring.generation { nameThread(ring) }
   }
 
-  /// Once in each recording: how the thread is called.
-  @inline(__always) private static func introduceThread(_ ring: TraceRing) {
-    let thread = unsafe threadRecord
-    if unsafe thread.pointee.named_in == ring.generation { return }
+  @inline(never) private static func nameThread(_ ring: TraceRing) {
+    let thread = unsafe csystem_trace_thread()!
+    unsafe thread.pointee.id = csystem_gettid()
     unsafe thread.pointee.named_in = ring.generation
     var name: InlineArray<16, CChar> = .init(repeating: 0)
     var bytes = name.mutableSpan
@@ -142,7 +148,7 @@ package enum Tracer {
     write(ring, event(.thread), text)
   }
 
-  @inline(__always) private static func write(_ ring: TraceRing, _ record: TraceRecord, _ text: String) {
+  private static func write(_ ring: TraceRing, _ record: TraceRecord, _ text: String) {
     if text.isEmpty { return ring.write(record) }
     let bytes = text.utf8Span.span
     ring.write(record, bytes.extracting(..<min(bytes.count, longestText)))
@@ -151,33 +157,54 @@ package enum Tracer {
   /// Records an event, if this process records.
   package static func record(
     _ kind: TraceKind, object: Int32 = 0, other: Int32 = 0, size: Int = 0, value: Int64 = 0,
-    detail: UInt64 = 0, text: String = ""
+    detail: UInt64 = 0
   ) {
-    guard isOn, let ring else { return }
-    introduceThread(ring)
-    var record = event(kind)
-    record.object = object
-    record.other = other
-    record.size = Int64(size)
-    record.value = value
-    record.detail = detail
-    write(ring, record, text)
+    guard isOn else { return }
+    withRing { ring in
+      introduceThread(ring)
+      var record = event(kind)
+      record.object = object
+      record.other = other
+      record.size = Int64(size)
+      record.value = value
+      record.detail = detail
+      ring.write(record)
+    }
+  }
+
+  /// Records an event with a text.
+  package static func record(
+    _ kind: TraceKind, object: Int32 = 0, other: Int32 = 0, value: Int64 = 0, detail: UInt64 = 0,
+    text: String
+  ) {
+    guard isOn else { return }
+    withRing { ring in
+      introduceThread(ring)
+      var record = event(kind)
+      record.object = object
+      record.other = other
+      record.value = value
+      record.detail = detail
+      write(ring, record, text)
+    }
   }
 
   /// A message was sent or received, with its first bytes where that was asked for.
   package static func message(
     _ kind: TraceKind, endpoint: Int32, number: Int64, sender: UInt32, _ bytes: UnsafeRawBufferPointer
   ) {
-    guard isOn, let ring else { return }
-    introduceThread(ring)
-    var record = event(kind)
-    record.object = endpoint
-    record.size = Int64(bytes.count)
-    record.value = number
-    record.detail = UInt64(sender)
-    let shown = min(payload.load(ordering: .relaxed), bytes.count)
-    if shown == 0 { return ring.write(record) }
-    ring.write(record, unsafe Span(_unsafeBytes: UnsafeRawBufferPointer(rebasing: bytes[..<shown])))
+    guard isOn else { return }
+    withRing { ring in
+      introduceThread(ring)
+      var record = event(kind)
+      record.object = endpoint
+      record.size = Int64(bytes.count)
+      record.value = number
+      record.detail = UInt64(sender)
+      let shown = min(payload.load(ordering: .relaxed), bytes.count)
+      if shown == 0 { return ring.write(record) }
+      ring.write(record, unsafe Span(_unsafeBytes: UnsafeRawBufferPointer(rebasing: bytes[..<shown])))
+    }
   }
 
   /// A number for an endpoint, which no other of this process has.
@@ -186,45 +213,50 @@ package enum Tracer {
   // MARK: Calls
 
   static func callBegins(_ call: SystemCall, _ subject: CallSubject) {
-    guard let ring else { return }
-    introduceThread(ring)
-    if subject.kind == .descriptor, call != .close, !ring.knows(subject.number),
-      call.carriesData || !DescriptorIdentity.isSocket(subject.number)
-    {
-      identify(subject.number, ring)
+    withRing { ring in
+      introduceThread(ring)
+      if subject.kind == .descriptor, call != .close, !ring.knows(subject.number),
+        call.carriesData || !DescriptorIdentity.isSocket(subject.number)
+      {
+        identify(subject.number, ring)
+      }
+      var record = event(.callBegins)
+      record.call = call.number
+      record.object = subject.number
+      record.size = Int64(subject.bytes)
+      record.detail = subject.detail
+      record.flags =
+        (UInt16(subject.kind.rawValue) << TraceRecord.Flags.subjectShift)
+        | (subject.waits ? TraceRecord.Flags.waits.rawValue : 0)
+      ring.write(record)
+      if call == .close { ring.forget(subject.number) }
     }
-    var record = event(.callBegins)
-    record.call = call.number
-    record.object = subject.number
-    record.size = Int64(subject.bytes)
-    record.detail = subject.detail
-    record.flags =
-      (UInt16(subject.kind.rawValue) << TraceRecord.Flags.subjectShift)
-      | (subject.waits ? TraceRecord.Flags.waits.rawValue : 0)
-    ring.write(record)
-    if call == .close { ring.forget(subject.number) }
   }
 
   static func callEnds(
     _ call: SystemCall, _ subject: CallSubject, _ result: Int64, _ number: Int32, slept: Bool
   ) {
-    guard let ring else { return }
-    var record = event(.callEnds)
-    record.call = call.number
-    record.object = subject.number
-    record.other = number
-    record.value = result
-    record.flags =
-      (UInt16(subject.kind.rawValue) << TraceRecord.Flags.subjectShift)
-      | (slept ? TraceRecord.Flags.slept.rawValue : 0)
-    ring.write(record)
+    withRing { ring in
+      introduceThread(ring)
+      var record = event(.callEnds)
+      record.call = call.number
+      record.object = subject.number
+      record.other = number
+      record.value = result
+      record.flags =
+        (UInt16(subject.kind.rawValue) << TraceRecord.Flags.subjectShift)
+        | (slept ? TraceRecord.Flags.slept.rawValue : 0)
+      ring.write(record)
+    }
   }
 
   /// Says what a descriptor is, unless the trace has it.
   package static func identify(_ descriptor: Int32) {
-    guard isOn, let ring else { return }
-    introduceThread(ring)
-    if !ring.knows(descriptor) { identify(descriptor, ring) }
+    guard isOn else { return }
+    withRing { ring in
+      introduceThread(ring)
+      if !ring.knows(descriptor) { identify(descriptor, ring) }
+    }
   }
 
   @inline(never) private static func identify(_ descriptor: Int32, _ ring: TraceRing) {

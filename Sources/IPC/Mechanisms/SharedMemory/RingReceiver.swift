@@ -1,7 +1,7 @@
 import SystemCalls
 
 /// Reads messages where the sender wrote them, and stores from time to time how far it has read.
-@safe final class RingReceiver: ReceiverTransport {
+final class RingReceiver: ReceiverTransport {
   let mechanism: Mechanism
   let options: ChannelOptions
   var bytesCarried: Int { carried }
@@ -25,10 +25,12 @@ import SystemCalls
   /// The fragmented message that was returned last.
   private var assembled: ByteBuffer?
   private var isClosed = false
-  /// The endpoint's number in a trace.
-  var traceNumber: Int32 = 0
-  /// Not 0 while a trace is recorded, or calls are timed.
-  private let hooks = unsafe Tracer.hookWord
+  var traceNumber: Int32 {
+    get { numberInTrace }
+    set { numberInTrace = newValue }
+  }
+  /// 0: no trace was recorded when this endpoint was opened. Private, as the rest: no access is checked at run time.
+  private var numberInTrace: Int32 = 0
   /// Closes what gives the channel its name.
   var onClose: (() -> Void)?
 
@@ -117,9 +119,9 @@ import SystemCalls
   }
 
   private func storeHead() {
-    if unsafe hooks.pointee != 0 {
+    if numberInTrace != 0 {
       Tracer.record(
-        .consumed, object: traceNumber, size: Int(head &- storedHead), value: Int64(bitPattern: head))
+        .consumed, object: numberInTrace, size: Int(head &- storedHead), value: Int64(bitPattern: head))
     }
     storedHead = head
     ring.head.store(head)

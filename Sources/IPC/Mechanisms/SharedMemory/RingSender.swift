@@ -1,7 +1,7 @@
 import SystemCalls
 
 /// Writes messages where the receiver reads them. It makes no system call while no process sleeps.
-@safe final class RingSender: SenderTransport, CoalescingTransport, @unchecked Sendable {
+final class RingSender: SenderTransport, CoalescingTransport, @unchecked Sendable {
   // Another thread may call flushWithoutWaiting() only, which touches nothing but the event count.
   let mechanism: Mechanism
   let options: ChannelOptions
@@ -17,10 +17,12 @@ import SystemCalls
   private var batches: Bool
   private let limit: Int
   private var isRegistered = false
-  /// The endpoint's number in a trace.
-  var traceNumber: Int32 = 0
-  /// Not 0 while a trace is recorded, or calls are timed.
-  private let hooks = unsafe Tracer.hookWord
+  var traceNumber: Int32 {
+    get { numberInTrace }
+    set { numberInTrace = newValue }
+  }
+  /// 0: no trace was recorded when this endpoint was opened. Private, as the rest: no access is checked at run time.
+  private var numberInTrace: Int32 = 0
   let admitsMoreSenders = false
 
   private let endpoint: RingEndpoint
@@ -154,8 +156,8 @@ import SystemCalls
     tail &+= UInt64(bytes)
     carried &+= bytes
     ring.tail.store(tail)
-    if unsafe hooks.pointee != 0 {
-      Tracer.record(.published, object: traceNumber, size: bytes, value: Int64(bitPattern: tail))
+    if numberInTrace != 0 {
+      Tracer.record(.published, object: numberInTrace, size: bytes, value: Int64(bitPattern: tail))
     }
     if !batches {
       if hasMembarrier, ring.receiverHasBarrier.relaxed() == 1 {

@@ -87,6 +87,7 @@ class SocketPairEnd {
   }
 
   final var readiness: Readiness { .descriptors(number >= 0 ? [number] : [], nil) }
+  final package var objects: [String] { number >= 0 ? ["fd:\(number)"] : [] }
 
   func close() {
     socket = nil

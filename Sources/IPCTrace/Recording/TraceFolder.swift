@@ -95,7 +95,9 @@ package struct TraceFolder {
       refused.insert(name)
       let words = name.dropLast(".failed".count).split(separator: "-")
       let reason = words.last.flatMap { Int32($0) }.map(SystemError.text) ?? "unknown"
-      problems.append("process \(words.first ?? "?") couldn't record: \(reason)")
+      problems.append(
+        "process \(words.first ?? "?") couldn't record: \(reason): a process needs 2 MiB there; TMPDIR chooses another folder, and IPC_TRACE_EVENTS=1024 makes it 68 KiB"
+      )
       return
     }
     guard name.hasSuffix(".trace") else { return }

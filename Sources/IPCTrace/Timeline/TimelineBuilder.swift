@@ -48,6 +48,8 @@ package struct TimelineBuilder {
   /// The threads, as provisional lanes.
   private var lanes: [ThreadID] = []
   private var laneOf: [ThreadID: Int] = [:]
+  /// The last lane of each process.
+  private var lastLane: [Int32: Int] = [:]
   /// Threads that do more than watch.
   private var isActive: Set<Int> = []
   private var calls: [Int: Begun] = [:]
@@ -125,6 +127,7 @@ package struct TimelineBuilder {
       ?? {
         lanes.append(id)
         laneOf[id] = lanes.count - 1
+        lastLane[event.process] = lanes.count - 1
         return lanes.count - 1
       }()
     if timeline.start == 0 { timeline.start = event.time }
@@ -190,7 +193,7 @@ package struct TimelineBuilder {
 
   /// A thread has waited for a child's end: says so once. Returns false if the child recorded nothing.
   private mutating func endOfChild(_ child: Int32, _ lane: Int, _ time: UInt64) -> Bool {
-    guard let last = processes[child], let from = lanes.lastIndex(where: { $0.process == child }) else {
+    guard let last = processes[child], let from = lastLane[child] else {
       return false
     }
     if processes[child]!.endIsTold { return true }
@@ -369,10 +372,12 @@ package struct TimelineBuilder {
     var places = [Int](repeating: -1, count: lanes.count)
     var result: [Timeline.Lane] = []
     let ids = known.map(\.id)
+    let byID = Dictionary(known.map { ($0.id, $0) }) { first, _ in first }
+    let threadsOf = Dictionary(grouping: lanes.indices) { lanes[$0].process }
     let others = Set(lanes.map(\.process)).subtracting(ids).sorted()
     for id in ids + others {
-      let process = known.first { $0.id == id }
-      let threads = lanes.indices.filter { lanes[$0].process == id }
+      let process = byID[id]
+      let threads = threadsOf[id] ?? []
       let active = threads.filter { isActive.contains($0) }
       let isSplit = active.count > 1
       let name = LaneName.text(process?.command ?? [])

@@ -64,6 +64,10 @@ struct LaneRows {
     var arrows: [ArrowKey: Timeline.Arrow] = [:]
     for arrow in timeline.arrows { arrows[ArrowKey(lane: arrow.toLane, time: arrow.toTime)] = arrow }
 
+    let unfinished = timeline.spans.reduce(into: [Int: String]()) { titles, span in
+      if span.end == nil, span.kind == .call { titles[span.lane] = span.title }
+    }
+
     var position = 0
     /// Calls whose end their row has.
     var told: Set<Int> = []
@@ -109,8 +113,7 @@ struct LaneRows {
       case .laneEnds(let index):
         let lane = timeline.lanes[index]
         // Where the trace has it, what it was in the middle of.
-        let unfinished = timeline.spans.last { $0.lane == index && $0.end == nil && $0.kind == .call }
-        let inside = unfinished.map { " in \($0.title)" } ?? ""
+        let inside = unfinished[index].map { " in \($0)" } ?? ""
         rows.append(
           Row(
             time: time, lane: index, text: "╳ \(lane.ending ?? "ends")\(inside)", isNote: true,

@@ -19,7 +19,8 @@ package enum PerfettoTrace {
     init(_ timeline: Timeline) { self.timeline = timeline }
 
     mutating func document() -> [String] {
-      for (index, lane) in timeline.lanes.enumerated() { name(lane, isFirst: isFirst(index)) }
+      var named: Set<Int32> = []
+      for lane in timeline.lanes { name(lane, isFirst: named.insert(lane.process).inserted) }
       for span in timeline.spans { add(span) }
       for mark in timeline.marks { add(mark) }
       for (index, arrow) in timeline.arrows.enumerated() { add(arrow, index + 1) }
@@ -28,10 +29,6 @@ package enum PerfettoTrace {
         "{\"displayTimeUnit\":\"ns\",\"otherData\":{\"clock\":\"CLOCK_MONOTONIC\",\"notes\":[\(notes)]},\"traceEvents\":[\n"
       ]
         + lines.enumerated().map { $0.offset == 0 ? $0.element : ",\n" + $0.element } + ["\n]}\n"]
-    }
-
-    private func isFirst(_ index: Int) -> Bool {
-      timeline.lanes.firstIndex { $0.process == timeline.lanes[index].process } == index
     }
 
     private func place(_ lane: Int) -> String {

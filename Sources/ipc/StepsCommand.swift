@@ -12,7 +12,7 @@ enum StepsCommand: Command {
     for. The steps named runtime-… are what Swift's runtime alone takes, without a channel or a scheduler of this
     package: the least that such a step can cost in Swift. A channel's round trip holds two suspensions, as
     runtime-round-trip, and as runtime-cancellable with what makes each of them end when its task is cancelled; a
-    task on the scheduler holds runtime-task.
+    task on the scheduler holds runtime-task-in-turn.
 
       --step        the steps, by their names below (all)
       --repeats N   how many times each is measured (7)

@@ -28,7 +28,7 @@ extension AllCommandTests {
         "callback", "generator-send", "generator-make", "coroutine-wait", "async-switch",
         "channel-round-trip",
         "channel-stream", "select", "scheduler-spawn", "scheduler-round-trip", "actor-call",
-        "runtime-job", "runtime-round-trip", "runtime-cancellable", "runtime-task",
+        "runtime-job", "runtime-round-trip", "runtime-cancellable", "runtime-task", "runtime-task-in-turn",
       ] + mainMechanisms.map { "actor-call-\($0)" } + mainMechanisms.map { "actor-calls-\($0)" }
       + ["actor-call-pool"]
 

@@ -53,6 +53,24 @@ struct TimelineTests {
     #expect(timeline.totals.first { $0.channel == nil }?.calls == 1)
   }
 
+  @Test("an object stays the channel's while another endpoint of the process has it")
+  func sharedObject() {
+    var made = MadeEvents()
+    for (number, receives) in [(Int32(1), false), (2, true)] {
+      made.add(
+        1,
+        .opened(
+          .init(number: number, isReceiver: receives, mechanism: "queue", objects: ["queue:7"], sender: 0)))
+    }
+    made.add(1, .closed(endpoint: 2, passed: true))
+    made.begin(1, "msgsnd", .queue(7), bytes: 3)
+    made.end(1, 0)
+    made.add(1, .closed(endpoint: 1, passed: false))
+    made.begin(1, "msgctl", .queue(7))
+    made.end(1, 0)
+    #expect(made.timeline().totals.map(\.calls) == [1, 1])
+  }
+
   @Test("several senders: each message is its own sender's")
   func severalSenders() {
     var made = MadeEvents()

@@ -3,7 +3,7 @@ import SystemCalls
 
 /// What Swift's runtime takes for the same work, without a channel, a loop or a scheduler of this package: the
 /// least that such a step can cost in Swift. Compare `channel-round-trip` and `scheduler-round-trip` with
-/// `runtime-round-trip` and `runtime-cancellable`, and `scheduler-spawn` with `runtime-task`.
+/// `runtime-round-trip` and `runtime-cancellable`, and `scheduler-spawn` with `runtime-task-in-turn`.
 enum RuntimeSteps {
   /// What the names of these steps begin with.
   static let prefix = "runtime-"
@@ -26,18 +26,28 @@ enum RuntimeSteps {
       try JobList.run { await alternate(count) { await $0.waitCancellably(waking: $1) } }
     },
     ConcurrencyStep(
-      name: "runtime-task", what: "a task made, run and ended on that executor, the oldest first"
+      name: "runtime-task",
+      what:
+        "a task made, run and ended on that executor, the oldest first: its maker is resumed once for many"
     ) { count in
-      try JobList.run {
-        await withTaskGroup(of: Void.self) { group in
-          for number in 0..<count {
-            if number >= ConcurrencyStep.tasksAtOnce { await group.next() }
-            group.addTask {}
-          }
-        }
-      }
+      try JobList.run { await makeTasks(count) }
+    },
+    ConcurrencyStep(
+      name: "runtime-task-in-turn",
+      what: "the same, the newest first, as on the scheduler: its maker is resumed for each, two jobs a task"
+    ) { count in
+      try JobList.run(newestFirst: true) { await makeTasks(count) }
     },
   ]
+
+  private static func makeTasks(_ count: Int) async {
+    await withTaskGroup(of: Void.self) { group in
+      for number in 0..<count {
+        if number >= ConcurrencyStep.tasksAtOnce { await group.next() }
+        group.addTask {}
+      }
+    }
+  }
 
   /// Two tasks that wait in turns, each after it has woken the other.
   private static func alternate(
@@ -93,14 +103,14 @@ private final class JobList: TaskExecutor, @unchecked Sendable {
 
   /// Runs a function on a new list.
   /// - Returns: its time, in nanoseconds.
-  static func run(_ body: @escaping @Sendable () async -> Void) throws -> UInt64 {
+  static func run(newestFirst: Bool = false, _ body: @escaping @Sendable () async -> Void) throws -> UInt64 {
     let list = JobList()
     Task(executorPreference: list) {
       let start = Clock.now()
       await body()
       list.took = Clock.now() - start
     }
-    return try list.runJobs()
+    return try newestFirst ? list.runNewest() : list.runJobs()
   }
 
   private func runJobs() throws -> UInt64 {
@@ -110,6 +120,16 @@ private final class JobList: TaskExecutor, @unchecked Sendable {
       for job in unsafe running { unsafe job.runSynchronously(on: executor) }
       unsafe running.removeAll(keepingCapacity: true)
     }
+    return try timeTaken()
+  }
+
+  private func runNewest() throws -> UInt64 {
+    let executor = unsafe asUnownedTaskExecutor()
+    while let job = unsafe jobs.popLast() { unsafe job.runSynchronously(on: executor) }
+    return try timeTaken()
+  }
+
+  private func timeTaken() throws -> UInt64 {
     guard let took else { throw BenchmarkError(.work, "a task waits that nothing resumes") }
     return took
   }

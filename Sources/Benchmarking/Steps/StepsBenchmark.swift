@@ -83,7 +83,7 @@ package struct StepsReport: Sendable, Encodable {
         ? layout.wrapped(
           """
           \n\n\(RuntimeSteps.prefix)…: what Swift's runtime alone takes. A round trip holds runtime-cancellable, and a \
-          task on the scheduler holds runtime-task; the rest is this package's.
+          task on the scheduler holds runtime-task-in-turn; the rest is this package's.
           """) : "")
   }
 }

@@ -144,7 +144,11 @@ package struct TimelineBuilder {
     case .opened(let endpoint): open(endpoint, lane, process, time)
     case .closed(let number, let passed):
       guard let endpoint = processes[process]!.endpoints.removeValue(forKey: number) else { return }
-      for object in endpoint.objects { processes[process]!.channels[object] = nil }
+      // Another endpoint of the process may have the same queue.
+      let others = processes[process]!.endpoints.values.flatMap(\.objects)
+      for object in endpoint.objects where !others.contains(object) {
+        processes[process]!.channels[object] = nil
+      }
       let role = endpoint.isReceiver ? "receiver" : "sender"
       mark(
         lane, passed ? .passed : .closed, time,
@@ -385,7 +389,9 @@ package struct TimelineBuilder {
         let end = ends[id]
         let threadID = thread.map { lanes[$0].thread }
         let isMain = threadID.map { $0 == UInt32(bitPattern: id) } ?? true
-        let threadName = thread.flatMap { threadNames[lanes[$0]] } ?? ""
+        // Swift's own pool names its threads after a queue, cut in the middle: "r-initiated-qos".
+        let ownName = thread.flatMap { threadNames[lanes[$0]] } ?? ""
+        let threadName = ownName.hasSuffix("-qos") ? "swift-pool" : ownName
         // A thread without a name of its own has the program's.
         let isNamed = !threadName.isEmpty && process?.command.first?.hasSuffix(threadName) != true
         let title = isMain ? "\(name) \(id)" : "\(isNamed ? threadName : "thread") \(threadID!)"

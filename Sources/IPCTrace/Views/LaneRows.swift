@@ -147,18 +147,20 @@ struct LaneRows {
 
   private static func whole(_ span: Timeline.Span) -> String {
     guard span.kind == .call else {
-      return span.end.map { "\(span.title) · \(duration($0 - span.begin))" } ?? span.title
+      let title = printable(span.title)
+      return span.end.map { "\(title) · \(duration($0 - span.begin))" } ?? title
     }
-    return [span.title, span.result, slept(span)].filter { !$0.isEmpty }.joined(separator: " ")
+    return printable([span.title, span.result, slept(span)].filter { !$0.isEmpty }.joined(separator: " "))
   }
 
   private static func begin(_ span: Timeline.Span) -> String {
-    span.kind == .call ? span.title + (span.end == nil ? " …" : "") : "┌ \(span.title)"
+    let title = printable(span.title)
+    return span.kind == .call ? title + (span.end == nil ? " …" : "") : "┌ \(title)"
   }
 
   private static func end(_ span: Timeline.Span) -> String {
     guard span.kind == .call else {
-      return "└ \(span.title) · \(duration((span.end ?? span.begin) - span.begin))"
+      return "└ \(printable(span.title)) · \(duration((span.end ?? span.begin) - span.begin))"
     }
     let name = span.title.prefix { $0 != "(" }
     return [String(name), span.result, slept(span)].filter { !$0.isEmpty }.joined(separator: " ")

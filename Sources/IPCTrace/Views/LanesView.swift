@@ -20,7 +20,7 @@ package enum LanesView {
       column >= leastColumn || count == 1
       ? Columns(timeline, column: max(column, 20)).lines(rows) : list(timeline, rows, width)
     lines.append("")
-    let notes = timeline.notes.map { layout.wrapped($0) }
+    let notes = timeline.notes.map { layout.wrapped(LaneRows.printable($0)) }
     lines += notes
     if timeline.leftOut > 0 {
       lines.append(
@@ -83,18 +83,19 @@ package enum LanesView {
   // MARK: A row after the other
 
   private static func list(_ timeline: Timeline, _ rows: LaneRows, _ width: Int) -> [String] {
-    let longest = timeline.lanes.map(\.title.count).max() ?? 0
+    let titles = timeline.lanes.map { LaneRows.printable($0.title) }
+    let longest = titles.map(\.count).max() ?? 0
     let nameWidth = min(longest, max(10, width / 4))
     let room = max(10, width - timeWidth - nameWidth - 2)
     var lines: [String] = ["      ms  " + "what did what"]
     for row in rows.rows {
-      let title = timeline.lanes[row.lane].title
+      let title = titles[row.lane]
       // The end of a name tells more: the process's id is there.
       let name =
         title.count <= nameWidth
         ? title + String(repeating: " ", count: nameWidth - title.count)
         : "…" + title.suffix(nameWidth - 1)
-      let from = row.arrowFrom.map { $0 == row.lane ? "" : " ◀ \(timeline.lanes[$0].title)" } ?? ""
+      let from = row.arrowFrom.map { $0 == row.lane ? "" : " ◀ \(titles[$0])" } ?? ""
       let texts = wrapped(row.text + from, room)
       for (index, text) in texts.enumerated() {
         lines.append(
@@ -163,7 +164,7 @@ package enum LanesView {
     private func head() -> String {
       "      ms  "
         + timeline.lanes.map { lane in
-          let title = LanesView.cut(lane.title, width - 1)
+          let title = LanesView.cut(LaneRows.printable(lane.title), width - 1)
           return title + String(repeating: " ", count: width - title.count)
         }.joined()
     }

@@ -21,8 +21,9 @@ enum CallText {
     }
     switch call.name {
     case "msgsnd", "msgrcv": if call.detail != 0 { words.append("type \(Int64(bitPattern: call.detail))") }
-    case "semtimedop": words.append(steps(call.detail))
-    case "epoll_ctl": words.append(["", "add", "remove", "change"][min(Int(clamping: call.detail), 3)])
+    case "semtimedop": words.append(SemaphoreStep.unpacked(call.detail).map(\.text).joined(separator: " "))
+    case "epoll_ctl":
+      if let operation = EpollOperation(rawValue: call.detail) { words.append("\(operation)") }
     case "ppoll": if call.detail > 1 { words.append("and \(call.detail - 1) more") }
     default: break
     }
@@ -30,17 +31,10 @@ enum CallText {
     return "\(call.name)(\(words.filter { !$0.isEmpty }.joined(separator: ", ")))"
   }
 
-  static func bytes(_ count: Int) -> String { count == 1 ? "1 byte" : "\(count) bytes" }
+  /// The operations of epoll_ctl(2), as `EPOLL_CTL_ADD` and its like number them.
+  enum EpollOperation: UInt64 { case add = 1, remove, change }
 
-  /// "[0]-1 [1]+1": see `Tracing.md` for how they are packed.
-  private static func steps(_ packed: UInt64) -> String {
-    let count = Int(packed & 7)
-    return (0..<min(count, 5)).map { index in
-      let step = packed >> UInt64(3 + 12 * index)
-      let change = Int8(truncatingIfNeeded: step >> 4)
-      return "[\(step & 15)]\(change > 0 ? "+" : "")\(change)"
-    }.joined(separator: " ")
-  }
+  static func bytes(_ count: Int) -> String { count == 1 ? "1 byte" : "\(count) bytes" }
 
   /// "= 21", "= 0: end of file", "EAGAIN".
   static func result(_ call: TraceEvent.Call, _ result: Int64, _ errno: Int32) -> String {

@@ -24,11 +24,19 @@ package struct TimelineBuilder {
     var lastThread: UInt32 = 0
     /// When it said that it ends, or its parent has waited for it.
     var endedAt: UInt64?
+    /// It was the process itself that said so.
+    var saidEnd = false
     /// An arrow shows it.
     var endIsTold = false
     /// Small numbers for tasks, which have addresses.
     var tasks: [UInt64: Int] = [:]
     var localChannels: [UInt64: Int] = [:]
+
+    /// The objects that the kernel closes with it.
+    var held: Set<String> {
+      let listed = endpoints.values.flatMap(\.objects).compactMap { ObjectKey.name($0, objects) }
+      return Set(objects.values.map(ObjectKey.short) + listed)
+    }
   }
 
   /// A call, a turn or a job that has begun.
@@ -49,7 +57,7 @@ package struct TimelineBuilder {
   private var lanes: [ThreadID] = []
   private var laneOf: [ThreadID: Int] = [:]
   /// The last lane of each process.
-  private var lastLane: [Int32: Int] = [:]
+  private(set) var lastLane: [Int32: Int] = [:]
   /// Threads that do more than watch.
   private var isActive: Set<Int> = []
   private var calls: [Int: Begun] = [:]
@@ -57,6 +65,14 @@ package struct TimelineBuilder {
   private var channelOf: [String: Int] = [:]
   private var totals: [TotalKey: Timeline.Total] = [:]
   var matcher = Matcher()
+  private var messages = MessageMatcher()
+  var sleeps = SleepTable()
+  /// Sleeps that no recorded call has ended: a process that was killed may have.
+  var unexplained: [UnexplainedSleep] = []
+  /// The processes that have had endpoints of each channel.
+  private var processesOf: [Int: Set<Int32>] = [:]
+  /// When each lane last did something that is neither a call nor a ring's: what it sends later wasn't sent before.
+  private var lastOther: [Int: UInt64] = [:]
   private var drawn = 0
 
   private struct TotalKey: Hashable {
@@ -135,6 +151,7 @@ package struct TimelineBuilder {
     processes[event.process, default: Process()].lastEvent = event.time
     let time = event.time
     let process = event.process
+    defer { if !event.content.isPartOfSending { lastOther[lane] = time } }
     switch event.content {
     case .thread(let name): threadNames[id] = name
     case .descriptor(let number, let object): processes[process]!.objects[number] = object
@@ -188,6 +205,8 @@ package struct TimelineBuilder {
       mark(lane, .note, time, text)
     case .ended:
       processes[process]!.endedAt = time
+      processes[process]!.saidEnd = true
+      sleeps.processEnds(process, lane, time, processes[process]!.held)
       mark(lane, .ended, time, "ends")
     case .childEnded(let child, _, _):
       if processes[child]?.endedAt == nil { processes[child]?.endedAt = time }
@@ -263,6 +282,7 @@ package struct TimelineBuilder {
       }
     }
     state.endpoints[endpoint.number] = (channel, objects, endpoint.isReceiver)
+    processesOf[channel, default: []].insert(process)
     processes[process] = state
     mark(
       lane, .opened, time, "\(endpoint.isReceiver ? "receiver" : "sender") of \(endpoint.mechanism) \(first)",
@@ -291,13 +311,30 @@ package struct TimelineBuilder {
     guard let channel else { return }
     // A message leaves while the call that carries it runs; one that made no call leaves now.
     let began = isSent ? matcher.lastCall[lane]?.removeValue(forKey: channel) ?? time : time
-    guard
-      let (from, to) = matcher.message(
-        channel, sender, isSent, Matcher.Place(lane: lane, time: isSent ? began : time, number: number))
-    else { return }
+    let passage = MessageMatcher.Passage(
+      lane: lane, process: process, endpoint: endpoint, time: began, earliest: lastOther[lane] ?? 0,
+      number: number, bytes: bytes, sender: sender)
+    let crosses = crosses(channel)
+    // A receiver of many connections counts the messages of all of them.
+    let other =
+      isSent
+      ? messages.sent(passage, on: channel, crosses: crosses)
+      : messages.received(passage, on: channel, crosses: crosses, isNumbered: !isSocket(channel))
+    guard let other else { return }
+    let (from, to) = isSent ? (passage, other) : (other, passage)
     arrow(
       .message, from.lane, from.time, to.lane, to.time, "#\(from.number), \(CallText.bytes(bytes))",
       channel: channel)
+  }
+
+  private func isSocket(_ channel: Int) -> Bool {
+    let object = timeline.channels[channel].object
+    return object.hasPrefix("unix:") || object.hasPrefix("tcp:")
+  }
+
+  /// Whether bytes go both ways in a channel's object, and more than one process has it: what one sends, another receives.
+  private func crosses(_ channel: Int) -> Bool {
+    isSocket(channel) && processesOf[channel, default: []].count > 1
   }
 
   // MARK: Calls
@@ -306,6 +343,7 @@ package struct TimelineBuilder {
   private static let told: Set<String> = ["posix_spawn", "wait4"]
 
   private mutating func begin(_ call: TraceEvent.Call, _ lane: Int, _ process: Int32, _ time: UInt64) {
+    if let left = calls[lane] { loseEnd(left, lane, time) }
     let state = processes[process]!
     let object = ObjectKey.of(call, state)
     let channel = object.flatMap { state.channels[$0.token] ?? state.channels[$0.name] }
@@ -315,7 +353,11 @@ package struct TimelineBuilder {
       if Matcher.moves(call) { isActive.insert(lane) }
       if Matcher.carries(call) { matcher.lastCall[lane, default: [:]][channel] = time }
     }
-    if let place = object?.place { matcher.acts(place, call, lane, time) }
+    total(lane, channel) { $0.calls += 1 }
+    sleeps.begin(
+      SleepTable.Call(
+        call, process: process, begin: time, place: object?.place, channel: channel,
+        crosses: channel.map(crosses) ?? false), lane)
     // A look at whether a child has ended says nothing unless it has.
     if channel != nil || Self.told.contains(call.name), call.name != "wait4" || call.waits {
       begun.span = span(
@@ -328,13 +370,22 @@ package struct TimelineBuilder {
     }
   }
 
+  /// The trace has lost the end of a call: the thread makes another one.
+  private mutating func loseEnd(_ begun: Begun, _ lane: Int, _ time: UInt64) {
+    sleeps.end(lane, time, failed: false)
+    guard let span = begun.span else { return }
+    timeline.spans[span].end = time
+    timeline.spans[span].result = "its end is lost"
+  }
+
   private mutating func end(
     _ call: TraceEvent.Call, _ result: Int64, _ errno: Int32, _ slept: Bool, _ lane: Int, _ process: Int32,
     _ time: UInt64
   ) {
-    guard let begun = calls.removeValue(forKey: lane), let first = begun.call, first.name == call.name else {
-      return
-    }
+    // The begin is lost, where the thread's last one is of another call.
+    guard let begun = calls[lane], let first = begun.call, first.name == call.name else { return }
+    calls[lane] = nil
+    let ended = sleeps.end(lane, time, failed: result == -1)
     if let index = begun.span {
       timeline.spans[index].end = time
       timeline.spans[index].result = CallText.result(first, result, errno)
@@ -349,18 +400,10 @@ package struct TimelineBuilder {
           title: CallText.title(first, begun.object), result: CallText.result(first, result, errno),
           isBlocked: slept, failed: result == -1))
     }
-    total(lane, begun.channel) { total in
-      total.calls += 1
-      if slept { total.blocked += time - begun.begin }
-    }
     guard slept else { return }
+    total(lane, begun.channel) { $0.blocked += time - min(begun.begin, time) }
     if let child = begun.object.flatMap(ObjectKey.process), endOfChild(child, lane, time) { return }
-    let places =
-      begun.object.map { [$0] } ?? Array(Set(processes[process]!.objects.values.map(ObjectKey.short)))
-    guard let waker = matcher.waker(of: first, places, lane, begun.begin, time) else { return }
-    total(waker.lane, begun.channel) { $0.wakeUps += 1 }
-    arrow(
-      .wakeUp, waker.lane, waker.time, lane, time, "wakes \(call.name)", channel: begun.channel)
+    if let ended { explain(ended, result, errno, lane, time) }
   }
 
   // MARK: The end
@@ -373,6 +416,8 @@ package struct TimelineBuilder {
     processes known: [TracedProcess], ends: [Int32: (time: UInt64, ending: String?)], notes: [String] = []
   ) -> Timeline {
     timeline.notes = notes
+    explainSleeps(ends)
+    endCalls(ends)
     var places = [Int](repeating: -1, count: lanes.count)
     var result: [Timeline.Lane] = []
     let ids = known.map(\.id)

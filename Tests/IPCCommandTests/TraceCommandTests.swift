@@ -73,7 +73,7 @@ extension AllCommandTests {
         let trace = try document(result)
         #expect(trace.exit == "exited with 0" && !trace.lanes.isEmpty)
         #expect(trace.marks.contains { $0.kind == "note" }, "\(name)")
-        // The semaphore's makes its calls itself; with the FIFO's and the queue's, shells talk.
+        // The semaphore's makes its calls itself.
         if name != "semaphore" { #expect(trace.marks.contains { $0.kind == "opened" }, "\(name)") }
         for arrow in trace.arrows { #expect(arrow.fromNs <= arrow.toNs) }
         for span in trace.spans { #expect(span.endNs.map { $0 >= span.beginNs } ?? true) }
@@ -81,7 +81,8 @@ extension AllCommandTests {
         let sent = trace.totals.reduce(0) { $0 + $1.sent }
         let received = trace.totals.reduce(0) { $0 + $1.received }
         let lost = trace.notes.contains { $0.contains("found no room") }
-        #expect(lost || ["popen", "fifo", "queue"].contains(name) || received <= sent, "\(name)")
+        // With the FIFO's and the queue's, shells talk; the one in memory kills a sender before it can say what it sent.
+        #expect(lost || ["popen", "fifo", "queue", "memory"].contains(name) || received <= sent, "\(name)")
       }
       #expect(folders() == before)
     }
@@ -241,13 +242,18 @@ extension AllCommandTests {
         // The C library's semaphores call futex(2) only where a process sleeps.
         if name == "posix-semaphore", place.object == "memory" { continue }
         // A hundred thousand messages: what is read of strace's text ends before they do.
-        if recorded.count > 20_000, seen.count > 5000 {
+        if recorded.count > 20_000, seen.count > 1000 {
           recorded = Array(recorded.prefix(seen.count - 1))
           seen.removeLast()
         }
         // A process may end between the return of a call and its record.
-        if let last = recorded.last, !last.contains("="), let other = seen.last, other.hasPrefix(last) {
-          recorded[recorded.count - 1] = other
+        // Or before the call that it has recorded.
+        if let last = recorded.last, !last.contains("=") {
+          if recorded.count == seen.count, let other = seen.last, other.hasPrefix(last) {
+            recorded[recorded.count - 1] = other
+          } else if recorded.count == seen.count + 1 {
+            recorded.removeLast()
+          }
         }
         let difference = zip(recorded, seen).enumerated().first { $0.element.0 != $0.element.1 }?.offset
         let first = max(0, (difference ?? min(recorded.count, seen.count)) - 1)

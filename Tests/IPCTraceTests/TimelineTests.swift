@@ -140,6 +140,17 @@ struct TimelineTests {
     #expect(timeline.totals.reduce(0) { $0 + $1.calls } == 2)
   }
 
+  @Test("a process that did nothing on a channel has no lane")
+  func quietProcess() {
+    var made = MadeEvents.conversation
+    made.begin(3, "fcntl", .descriptor(2))
+    made.end(3, 0)
+    made.add(3, .ended)
+    let timeline = made.timeline()
+    #expect(timeline.lanes.map(\.process) == [1, 2])
+    #expect(timeline.notes == ["1 more process did nothing on a channel."])
+  }
+
   @Test("a job goes to a worker, and again to another when that has died")
   func jobs() {
     var made = MadeEvents()

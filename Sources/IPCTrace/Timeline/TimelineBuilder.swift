@@ -424,9 +424,16 @@ package struct TimelineBuilder {
     let byID = Dictionary(known.map { ($0.id, $0) }) { first, _ in first }
     let threadsOf = Dictionary(grouping: lanes.indices) { lanes[$0].process }
     let others = Set(lanes.map(\.process)).subtracting(ids).sorted()
+    let telling = tellingLanes
+    var quiet = 0
     for id in ids + others {
       let process = byID[id]
       let threads = threadsOf[id] ?? []
+      // A process that did nothing on a channel would be an empty column.
+      if !threads.contains(where: telling.contains), !telling.isEmpty {
+        quiet += 1
+        continue
+      }
       let active = threads.filter { isActive.contains($0) }
       let isSplit = active.count > 1
       let name = LaneName.text(process?.command ?? [])
@@ -468,9 +475,20 @@ package struct TimelineBuilder {
       }
       for thread in threads where !isActive.contains(thread) { places[thread] = first }
     }
+    if quiet > 0 {
+      timeline.notes.append("\(quiet) more \(quiet == 1 ? "process" : "processes") did nothing on a channel.")
+    }
     timeline.lanes = result
     apply(places)
     return timeline
+  }
+
+  /// The threads that have something to say beside their end.
+  private var tellingLanes: Set<Int> {
+    var telling = isActive
+    for span in timeline.spans where span.channel != nil { telling.insert(span.lane) }
+    for mark in timeline.marks where mark.kind != .ended { telling.insert(mark.lane) }
+    return telling
   }
 
   /// Gives everything its lane.

@@ -259,10 +259,12 @@ package struct TraceReader: Sendable {
     // In ticks since the boot; a process that began after the recording isn't the one.
     guard let started = UInt64(fields[19]) else { return false }
     let tick = 1_000_000_000 / UInt64(max(1, sysconf(Int32(_SC_CLK_TCK))))
+    // In this order: whatever comes between the two makes the recording look later, and never the process another one.
+    let now = Clock.now()
     var time = timespec()
     unsafe clock_gettime(CLOCK_BOOTTIME, &time)
     let boot = UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
-    let recorded = boot &- (Clock.now() &- header.start)
+    let recorded = boot &- (now &- header.start)
     return started &* tick > recorded &+ tick
   }
 }

@@ -6,7 +6,7 @@ enum TaskTrace {
   /// - Parameters:
   ///   - hooks: `Tracer.hookWord`.
   ///   - task: a number that says which.
-  ///   - thread: the scheduler's thread (M); -1: it is no scheduler's.
+  ///   - thread: the scheduler's thread (M); -1 outside of a scheduler.
   ///   - processor: the scheduler's processor (P); -1: there is none.
   @inline(__always) static func turn(
     _ hooks: UnsafePointer<UInt32>, of task: UInt, thread: Int = -1, processor: Int = -1,

@@ -11,7 +11,7 @@ struct Arguments {
 
   private static let help = ["--help"]
 
-  /// What stands behind `--`: another program's arguments; nil: there is no `--`, or the command has taken them.
+  /// What stands behind `--`: another program's arguments; nil without `--`, and once the command has taken them.
   private var behindDashes: [String]?
 
   init(command: String, _ list: [String]) {

@@ -6,7 +6,7 @@ import SystemCalls
 enum TraceCommand: Command {
   static let name = "trace"
   static let summary =
-    "what a program does on its channels: every message, every call, who waited and who woke it"
+    "what a program does on its channels: every message, every call, each wait and what ended it"
   static let example = """
     ipc trace -- ipc demo pipe
     ipc trace --html trace.html --perfetto trace.json -- ipc crawl --mechanism memory
@@ -29,8 +29,8 @@ enum TraceCommand: Command {
 
     Without --json, --html and --perfetto the lanes are printed; with a file, only the sums.
 
-    A process records into a file in the folder that the variable IPC_TRACE names, whoever set it: ipc trace FOLDER shows
-    what is in it. There is room for 32768 events that nobody has read yet, or for IPC_TRACE_EVENTS; what doesn't fit is
+    A process records into a file in the folder that the variable IPC_TRACE names; ipc trace FOLDER shows what is in it.
+    There is room for 32768 events that no reader has taken yet, or for IPC_TRACE_EVENTS; what doesn't fit is
     counted. IPC_TRACE_PAYLOAD is --payload.
     """
 

@@ -243,7 +243,7 @@ private final class TraceDirectory: Sendable {
     try? Files.rmdir(path)
   }
 
-  /// Removes the folders of this user's whose lock no process has.
+  /// Removes this user's folders that no process has locked.
   private static func removeAbandoned(_ base: String) {
     for name in (try? Files.names(in: base)) ?? [] where name.hasPrefix(prefix) {
       let path = base + "/" + name

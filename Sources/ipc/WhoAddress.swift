@@ -1,5 +1,6 @@
 import Glibc
 import IPC
+import Measurement
 import SystemCalls
 
 /// Finds the processes at both ends of an address.

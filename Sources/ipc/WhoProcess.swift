@@ -1,4 +1,5 @@
 import IPC
+import Measurement
 import SystemCalls
 
 /// Finds the processes at the other end of every pipe, FIFO and socket of one process.

@@ -39,7 +39,7 @@ struct TimelineRuleTests {
     #expect(timeline.arrows.last?.toTime == timeline.marks.last?.time)
   }
 
-  @Test("a message whose receipt the trace lost doesn't move those after it")
+  @Test("a message that was received without a record doesn't move those after it")
   func lostReceived() {
     var made = MadeEvents()
     made.pipe(1, 1, receives: false, fd: 4, inode: 77)
@@ -65,7 +65,7 @@ struct TimelineRuleTests {
     )
   }
 
-  @Test("a call that failed wakes nobody")
+  @Test("a call that failed wakes no thread")
   func failedWrite() {
     var made = MadeEvents()
     made.pipe(1, 1, receives: false, fd: 4, inode: 77)
@@ -129,7 +129,7 @@ struct TimelineRuleTests {
     }
   }
 
-  @Test("a call whose end the trace lost ends with the thread's next one, and counts")
+  @Test("a call without a recorded end ends with the thread's next one, and counts")
   func lostEnd() {
     var made = MadeEvents()
     made.pipe(1, 1, receives: false, fd: 4, inode: 77)
@@ -215,7 +215,7 @@ struct TimelineRuleTests {
     #expect(arrows.map(\.kind) == [.wakeUp] && arrows.first?.toLane == 1)
   }
 
-  @Test("a sleep that a timeout ended was ended by nobody")
+  @Test("a sleep that a timeout ended has no waker")
   func timeout() {
     var made = MadeEvents()
     made.pipe(1, 1, receives: false, fd: 4, inode: 77)

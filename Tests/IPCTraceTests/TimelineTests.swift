@@ -188,6 +188,11 @@ struct TimelineTests {
     let part = MadeEvents.conversation.timeline(limit: 4)
     #expect(part.spans.count + part.marks.count == 4 && part.leftOut > 0)
     #expect(part.totals == whole.totals)
+    // Also sleeps in calls that belong to no channel.
+    var made = MadeEvents.conversation
+    made.begin(1, "epoll_wait", .descriptor(9), waits: true)
+    made.end(1, 1, slept: true)
+    #expect(made.timeline(limit: 4).totals == made.timeline().totals)
   }
 
   @Test("events of several processes are put in order, and late ones of another find their place")

@@ -242,10 +242,10 @@ import Testing
     #expect(result.problems.first?.contains("cut short") == true)
   }
 
-  @Test("a header that is cut short is no trace")
+  @Test("a header that is cut short isn't a trace")
   func cutHeader() throws {
     let result = try reading { $0.removeLast($0.count - 1000) }
-    #expect(result.events.isEmpty && result.problems.first?.contains("is no trace") == true)
+    #expect(result.events.isEmpty && result.problems.first?.contains("not a trace") == true)
   }
 
   @Test("a file of another version is refused, with what to do")

@@ -1,3 +1,5 @@
+import Measurement
+
 /// A drawing that grows element by element. It is as wide as a phone's screen without the page's margins, so that a phone
 /// shows its text in the size of ``TextBox``, and a larger screen shows several side by side.
 ///
@@ -44,12 +46,12 @@ struct SVG {
     _ x: Double, _ y: Double, _ text: String, _ anchor: Anchor = .start, _ style: String = "label"
   ) {
     body +=
-      "<text x=\"\(Self.number(x))\" y=\"\(Self.number(y))\" text-anchor=\"\(anchor.rawValue)\" class=\"\(style)\">\(escaped(text))</text>"
+      "<text x=\"\(Self.number(x))\" y=\"\(Self.number(y))\" text-anchor=\"\(anchor.rawValue)\" class=\"\(style)\">\(PlainText.escaped(text))</text>"
   }
 
   /// A group of elements with a tooltip. The Tab key skips it.
   mutating func group(_ says: String, _ draw: (inout SVG) -> Void) {
-    body += "<g><title>\(escaped(says))</title>"
+    body += "<g><title>\(PlainText.escaped(says))</title>"
     draw(&self)
     body += "</g>"
   }
@@ -85,6 +87,6 @@ struct SVG {
   }
 
   var markup: String {
-    "<svg viewBox=\"0 0 \(Self.number(Self.width)) \(Self.number(height))\" role=\"img\" aria-label=\"\(escaped(name))\"><title>\(escaped(name))</title><desc>\(escaped(summary))</desc>\(body)</svg>"
+    "<svg viewBox=\"0 0 \(Self.number(Self.width)) \(Self.number(height))\" role=\"img\" aria-label=\"\(PlainText.escaped(name))\"><title>\(PlainText.escaped(name))</title><desc>\(PlainText.escaped(summary))</desc>\(body)</svg>"
   }
 }

@@ -281,7 +281,7 @@ import SystemCalls
   /// Keeps the first error, so that the iteration's other callbacks still run.
   private func attempt(_ callback: Callback) {
     do {
-      // A callback is no task: it has no number.
+      // A callback isn't a task, and has the number 0.
       unsafe try TaskTrace.turn(hooks, of: 0, callback)
     } catch {
       if failure == nil { failure = error }

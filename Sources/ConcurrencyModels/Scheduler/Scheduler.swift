@@ -61,8 +61,7 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
   private let shared = Locked(Shared())
   /// How many threads look for work. While one does, no thread is woken for new work.
   private let spinning = Atomic<Int>(0)
-  /// How many processors a thread can be given: those that are idle, and those of threads in a call that blocks.
-  private let availableCount: Atomic<Int>
+  private let idleCount: Atomic<Int>
   private let ended = Parking()
 
   /// - Parameters:
@@ -73,7 +72,7 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
     self.maximumThreads = max(1, maximumThreads)
     let count = max(1, count ?? Processes.processorsOnline)
     processors = (0..<count).map { Processor($0) }
-    availableCount = Atomic(count)
+    idleCount = Atomic(count)
     shared.withLock { $0.idle = processors.reversed() }
   }
 
@@ -94,16 +93,16 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
 
   /// Wakes or starts a thread that looks for work, unless a thread looks already or no processor is free.
   private func wakeThread() {
-    // Between the work's store and this load: a thread that makes a processor available counts it first, and looks for work
-    // then. One of the two sees the other.
     sharedMemoryFence()
-    guard availableCount.load(ordering: .relaxed) > 0 else { return }
+    guard idleCount.load(ordering: .sequentiallyConsistent) > 0 || hasProcessorInSystemCall else { return }
     guard spinning.compareExchange(expected: 0, desired: 1, ordering: .sequentiallyConsistent).exchanged
     else {
       return
     }
     startThread(isSpinning: true)
   }
+
+  private var hasProcessorInSystemCall: Bool { processors.contains { $0.state == .inSystemCall } }
 
   /// Gives a free processor to a thread that has none.
   /// - Parameter isSpinning: whether the thread is counted as one that looks for work.
@@ -149,7 +148,7 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
   /// again.
   private func stopSpinning(checksAgain: Bool = true) {
     spinning.subtract(1, ordering: .sequentiallyConsistent)
-    if checksAgain, hasWork, availableCount.load(ordering: .sequentiallyConsistent) > 0 { wakeThread() }
+    if checksAgain, hasWork, idleCount.load(ordering: .sequentiallyConsistent) > 0 { wakeThread() }
   }
 
   private var hasWork: Bool {
@@ -167,21 +166,17 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
 
   private func takeIdle(_ shared: inout Shared) -> Processor? {
     guard let processor = shared.idle.popLast() else { return nil }
-    availableCount.subtract(1, ordering: .sequentiallyConsistent)
+    idleCount.subtract(1, ordering: .sequentiallyConsistent)
     return processor
   }
 
   /// Takes the processor of a thread that is in a call that blocks.
-  private func takeFromSystemCall() -> Processor? {
-    guard let processor = processors.first(where: { $0.change(.inSystemCall, .running) }) else { return nil }
-    availableCount.subtract(1, ordering: .sequentiallyConsistent)
-    return processor
-  }
+  private func takeFromSystemCall() -> Processor? { processors.first { $0.change(.inSystemCall, .running) } }
 
   private func returnProcessor(_ processor: Processor, _ shared: inout Shared) {
     processor.set(.idle)
     shared.idle.append(processor)
-    availableCount.add(1, ordering: .sequentiallyConsistent)
+    idleCount.add(1, ordering: .sequentiallyConsistent)
   }
 
   // MARK: Running jobs
@@ -334,8 +329,6 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
   private func beginBlocking(_ thread: SchedulerThread, _ processor: Processor) {
     thread.processor = nil
     thread.state = .blocked
-    // Counted before it can be taken, so that the count is never below what there is.
-    availableCount.add(1, ordering: .sequentiallyConsistent)
     processor.set(.inSystemCall)
     // Tasks that wait must not wait for the call. For tasks that come later, a thread takes the processor.
     if processor.count > 0 || shared.withLock({ $0.count > 0 }) { startThread(isSpinning: false) }
@@ -345,7 +338,6 @@ public final class Scheduler: TaskExecutor, @unchecked Sendable {
   private func endBlocking(_ thread: SchedulerThread, _ processor: Processor) -> Bool {
     thread.state = .running
     if processor.change(.inSystemCall, .running) {
-      availableCount.subtract(1, ordering: .sequentiallyConsistent)
       thread.processor = processor
       return true
     }

@@ -49,7 +49,7 @@ public enum Trace {
     }
   }
 
-  /// Records no more. What was recorded stays in the folder.
+  /// Stops recording. What was recorded stays in the folder.
   public static func stop() { Tracer.stop() }
 
   /// Notes something in the trace, beside what the library records: what the program is about to do, say. At most 4096 bytes.

@@ -1,3 +1,4 @@
+import Glibc
 package import SystemCalls
 
 /// The traces of a folder: a file for each process that records there. Follows processes while they run, and reads what they
@@ -95,9 +96,11 @@ package struct TraceFolder {
       refused.insert(name)
       let words = name.dropLast(".failed".count).split(separator: "-")
       let reason = words.last.flatMap { Int32($0) }.map(SystemError.text) ?? "unknown"
+      let isFull = [ENOSPC, EDQUOT, EFBIG, ENOMEM].contains(words.last.flatMap { Int32($0) } ?? 0)
       problems.append(
-        "process \(words.first ?? "?") couldn't record: \(reason): a process needs 2 MiB there; TMPDIR chooses another folder, and IPC_TRACE_EVENTS=1024 makes it 68 KiB"
-      )
+        "process \(words.first ?? "?") couldn't record: \(reason)"
+          + (isFull
+            ? ": choose another folder (TMPDIR, or IPC_TRACE), or fewer events (IPC_TRACE_EVENTS=1024)" : ""))
       return
     }
     guard name.hasSuffix(".trace") else { return }
@@ -121,7 +124,7 @@ package struct TraceFolder {
   private static func reason(_ failure: TraceReader.Failure) -> String {
     switch failure {
     case .notReady: "it is empty: its process was killed before it had recorded anything"
-    case .notATrace: "it is no trace of this user's"
+    case .notATrace: "not a trace that this user recorded"
     case .version(let version):
       "it is of another version of swift-ipc (format \(version)): read it with the ipc of that version"
     case .system(let number): SystemError.text(number)

@@ -25,7 +25,7 @@ struct MessageMatcher {
     let endpoint: Int32
   }
 
-  /// What one endpoint has sent and nobody has received.
+  /// What one endpoint has sent and no other has received.
   private struct Queue {
     var messages: ArraySlice<Passage> = []
     var lastNumber: Int64 = 0

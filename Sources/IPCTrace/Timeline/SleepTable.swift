@@ -1,4 +1,4 @@
-/// Who sleeps on what, and whose calls may have ended the sleep.
+/// Which threads sleep on which object, and which calls may have ended their sleep.
 ///
 /// A call on an object wakes those that sleep on the same one: a write(2) wakes readers, a read(2) writers, a futex(2) those at the same
 /// word. One that fails wakes none. Which of several did it, the kernel doesn't say:
@@ -68,7 +68,7 @@ struct SleepTable {
     /// What one process puts into it, another takes out.
     let crosses: Bool
     fileprivate var serial = 0
-    /// Who may have ended its sleep.
+    /// What may have ended its sleep.
     fileprivate(set) var wakers = Wakers()
 
     init(

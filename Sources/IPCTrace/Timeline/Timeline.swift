@@ -78,7 +78,7 @@ package struct Timeline: Sendable, Equatable {
     package var object: String
   }
 
-  /// The sums of a lane on a channel; ``channel`` nil: of calls on what is no channel's.
+  /// The sums of a lane on a channel; ``channel`` nil: of calls on objects that belong to no channel.
   package struct Total: Sendable, Equatable {
     package var lane: Int
     package var channel: Int?

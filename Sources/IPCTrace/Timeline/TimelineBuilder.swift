@@ -14,14 +14,12 @@ package struct TimelineBuilder {
   struct Process {
     /// What its descriptors are.
     var objects: [Int32: String] = [:]
-    /// Which channel an object of an endpoint belongs to, by ``ObjectKey/text``.
+    /// Which channel an object of an endpoint belongs to, by its token or its name.
     var channels: [String: Int] = [:]
     var endpoints: [Int32: (channel: Int, objects: [String], isReceiver: Bool)] = [:]
     /// Shared memory: where it lies, and whose it is.
     var memory: [(start: UInt64, bytes: UInt64, object: String)] = []
     var lastEvent: UInt64 = 0
-    /// The thread that recorded last, for what belongs to no thread.
-    var lastThread: UInt32 = 0
     /// When it said that it ends, or its parent has waited for it.
     var endedAt: UInt64?
     /// It was the process itself that said so.
@@ -45,25 +43,25 @@ package struct TimelineBuilder {
     let channel: Int?
     /// Its place in ``Timeline/spans``; nil: it isn't drawn, or not yet.
     var span: Int?
-    let call: TraceEvent.Call?
+    let call: TraceEvent.Call
     let object: String?
   }
 
   private let limit: Int
   var timeline = Timeline()
   var processes: [Int32: Process] = [:]
-  private var threadNames: [ThreadID: String] = [:]
+  var threadNames: [ThreadID: String] = [:]
   /// The threads, as provisional lanes.
-  private var lanes: [ThreadID] = []
+  var lanes: [ThreadID] = []
   private var laneOf: [ThreadID: Int] = [:]
   /// The last lane of each process.
   private(set) var lastLane: [Int32: Int] = [:]
   /// Threads that do more than watch.
-  private var isActive: Set<Int> = []
+  var isActive: Set<Int> = []
   private var calls: [Int: Begun] = [:]
   private var turns: [Int: [(task: UInt64, span: Int?)]] = [:]
   private var channelOf: [String: Int] = [:]
-  private var totals: [TotalKey: Timeline.Total] = [:]
+  var totals: [TotalKey: Timeline.Total] = [:]
   var matcher = Matcher()
   private var messages = MessageMatcher()
   var sleeps = SleepTable()
@@ -75,7 +73,7 @@ package struct TimelineBuilder {
   private var lastOther: [Int: UInt64] = [:]
   private var drawn = 0
 
-  private struct TotalKey: Hashable {
+  struct TotalKey: Hashable {
     let lane: Int
     let channel: Int?
   }
@@ -257,10 +255,7 @@ package struct TimelineBuilder {
   private mutating func open(_ endpoint: TraceEvent.Endpoint, _ lane: Int, _ process: Int32, _ time: UInt64) {
     var state = processes[process]!
     let names = endpoint.objects.compactMap { ObjectKey.name($0, state.objects) }
-    guard let first = names.first else {
-      processes[process] = state
-      return
-    }
+    guard let first = names.first else { return }
     let channel =
       channelOf[first]
       ?? {
@@ -383,7 +378,8 @@ package struct TimelineBuilder {
     _ time: UInt64
   ) {
     // The begin is lost, where the thread's last one is of another call.
-    guard let begun = calls[lane], let first = begun.call, first.name == call.name else { return }
+    guard let begun = calls[lane], begun.call.name == call.name else { return }
+    let first = begun.call
     calls[lane] = nil
     let ended = sleeps.end(lane, time, failed: result == -1)
     if let index = begun.span {
@@ -391,9 +387,8 @@ package struct TimelineBuilder {
       timeline.spans[index].result = CallText.result(first, result, errno)
       timeline.spans[index].isBlocked = slept
       timeline.spans[index].failed = result == -1
-    } else if slept || (call.name == "wait4" && result > 0) {
+    } else if slept || (call.name == "wait4" && result > 0), hasRoom() {
       // What a thread waits for beside its channels: drawn where the thread does something else, too.
-      guard hasRoom() else { return }
       timeline.spans.append(
         Timeline.Span(
           lane: lane, kind: .call, begin: begun.begin, end: time,
@@ -404,137 +399,5 @@ package struct TimelineBuilder {
     total(lane, begun.channel) { $0.blocked += time - min(begun.begin, time) }
     if let child = begun.object.flatMap(ObjectKey.process), endOfChild(child, lane, time) { return }
     if let ended { explain(ended, result, errno, lane, time) }
-  }
-
-  // MARK: The end
-
-  /// - Parameters:
-  ///   - known: the processes, as their files say.
-  ///   - ends: when processes were seen to be gone, and how they ended, where that is known.
-  ///   - notes: what the reader has to say.
-  package mutating func finish(
-    processes known: [TracedProcess], ends: [Int32: (time: UInt64, ending: String?)], notes: [String] = []
-  ) -> Timeline {
-    timeline.notes = notes
-    explainSleeps(ends)
-    endCalls(ends)
-    var places = [Int](repeating: -1, count: lanes.count)
-    var result: [Timeline.Lane] = []
-    let ids = known.map(\.id)
-    let byID = Dictionary(known.map { ($0.id, $0) }) { first, _ in first }
-    let threadsOf = Dictionary(grouping: lanes.indices) { lanes[$0].process }
-    let others = Set(lanes.map(\.process)).subtracting(ids).sorted()
-    let telling = tellingLanes
-    var quiet = 0
-    for id in ids + others {
-      let process = byID[id]
-      let threads = threadsOf[id] ?? []
-      // A process that did nothing on a channel would be an empty column.
-      if !threads.contains(where: telling.contains), !telling.isEmpty {
-        quiet += 1
-        continue
-      }
-      let active = threads.filter { isActive.contains($0) }
-      let isSplit = active.count > 1
-      let name = LaneName.text(process?.command ?? [])
-      func lane(_ thread: Int?) -> Timeline.Lane {
-        let end = ends[id]
-        let threadID = thread.map { lanes[$0].thread }
-        let isMain = threadID.map { $0 == UInt32(bitPattern: id) } ?? true
-        // Swift's own pool names its threads after a queue, cut in the middle: "r-initiated-qos".
-        let ownName = thread.flatMap { threadNames[lanes[$0]] } ?? ""
-        let threadName = ownName.hasSuffix("-qos") ? "swift-pool" : ownName
-        // A thread without a name of its own has the program's.
-        let isNamed = !threadName.isEmpty && process?.command.first?.hasSuffix(threadName) != true
-        let title = isMain ? "\(name) \(id)" : "\(isNamed ? threadName : "thread") \(threadID!)"
-        return Timeline.Lane(
-          process: id, thread: isSplit ? threadID : nil, title: title,
-          command: process?.command.joined(separator: " ") ?? "",
-          begin: process?.start ?? timeline.start,
-          end: self.processes[id]?.endedAt ?? end?.time,
-          ending: end?.ending
-            ?? (process?.saidEnd == true
-              ? "ended" : end != nil ? "gone without a word: killed, or _exit(2)" : nil),
-          lost: process?.lost ?? 0)
-      }
-      if let process, process.lost > 0 {
-        timeline.notes.append(
-          "\(process.lost) events of process \(id) found no room: IPC_TRACE_EVENTS=\(1 << 20) gives more")
-      }
-      if !isSplit {
-        guard !threads.isEmpty || process != nil else { continue }
-        result.append(lane(nil))
-        for thread in threads { places[thread] = result.count - 1 }
-        continue
-      }
-      // The main thread first; what a thread that only watches has to say stands in the first lane.
-      let first = result.count
-      for thread in active.sorted(by: { lanes[$0].thread < lanes[$1].thread }) {
-        result.append(lane(thread))
-        places[thread] = result.count - 1
-      }
-      for thread in threads where !isActive.contains(thread) { places[thread] = first }
-    }
-    if quiet > 0 {
-      timeline.notes.append("\(quiet) more \(quiet == 1 ? "process" : "processes") did nothing on a channel.")
-    }
-    timeline.lanes = result
-    apply(places)
-    return timeline
-  }
-
-  /// The threads that have something to say beside their end.
-  private var tellingLanes: Set<Int> {
-    var telling = isActive
-    for span in timeline.spans where span.channel != nil { telling.insert(span.lane) }
-    for mark in timeline.marks where mark.kind != .ended { telling.insert(mark.lane) }
-    return telling
-  }
-
-  /// Gives everything its lane.
-  private mutating func apply(_ places: [Int]) {
-    // A thread that only watches shows none of its waits.
-    let drawnLanes = Set(isActive)
-    timeline.spans = timeline.spans.compactMap { span in
-      guard span.channel != nil || drawnLanes.contains(span.lane) else { return nil }
-      var span = span
-      span.lane = places[span.lane]
-      return span.lane < 0 ? nil : span
-    }.sorted { $0.begin < $1.begin }
-    timeline.marks = timeline.marks.compactMap { mark in
-      // The end of a process is said once, by its lane.
-      if mark.kind == .ended, !drawnLanes.contains(mark.lane) { return nil }
-      var mark = mark
-      mark.lane = places[mark.lane]
-      return mark.lane < 0 ? nil : mark
-    }
-    timeline.arrows = timeline.arrows.compactMap { arrow in
-      var arrow = arrow
-      arrow.fromLane = places[arrow.fromLane]
-      arrow.toLane = places[arrow.toLane]
-      return arrow.fromLane < 0 || arrow.toLane < 0 ? nil : arrow
-    }.sorted { $0.toTime < $1.toTime }
-    var sums: [TotalKey: Timeline.Total] = [:]
-    for (key, total) in totals where places[key.lane] >= 0 {
-      let place = TotalKey(lane: places[key.lane], channel: key.channel)
-      var sum = sums[place] ?? Timeline.Total(lane: place.lane, channel: key.channel)
-      sum.add(total)
-      sums[place] = sum
-    }
-    timeline.totals = sums.values.sorted {
-      ($0.lane, $0.channel ?? .max) < ($1.lane, $1.channel ?? .max)
-    }
-  }
-}
-
-extension Timeline.Total {
-  mutating func add(_ other: Timeline.Total) {
-    sent += other.sent
-    received += other.received
-    bytesSent += other.bytesSent
-    bytesReceived += other.bytesReceived
-    calls += other.calls
-    blocked += other.blocked
-    wakeUps += other.wakeUps
   }
 }

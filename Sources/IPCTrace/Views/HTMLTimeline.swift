@@ -1,3 +1,5 @@
+import Measurement
+
 /// A trace as one HTML page that needs nothing else: a timeline to zoom, search and walk through with the keyboard, and the same
 /// as tables. Its script and its style lie in `Page`.
 package enum HTMLTimeline {
@@ -55,18 +57,7 @@ package enum HTMLTimeline {
     "\(number) \(what)\(number == 1 ? "" : "s")"
   }
 
-  static func escaped(_ text: String) -> String {
-    LaneRows.printable(text).reduce(into: "") { result, character in
-      switch character {
-      case "&": result += "&amp;"
-      case "<": result += "&lt;"
-      case ">": result += "&gt;"
-      case "\"": result += "&quot;"
-      case "'": result += "&#39;"
-      default: result.append(character)
-      }
-    }
-  }
+  private static func escaped(_ text: String) -> String { PlainText.escaped(PlainText.shown(text)) }
 
   // MARK: The timeline and its controls
 
@@ -171,7 +162,7 @@ package enum HTMLTimeline {
     }
     pieces.append("],\n\"marks\":[")
     pieces += list(timeline.marks) { mark in
-      "[\(mark.lane),\"\(mark.kind.rawValue)\",\(time(mark.time)),\(JSONText.string(mark.title)),\(mark.channel ?? -1),\(JSONText.string(LaneRows.printable(mark.payload)))]"
+      "[\(mark.lane),\"\(mark.kind.rawValue)\",\(time(mark.time)),\(JSONText.string(mark.title)),\(mark.channel ?? -1),\(JSONText.string(PlainText.shown(mark.payload)))]"
     }
     pieces.append("],\n\"arrows\":[")
     pieces += list(timeline.arrows) { arrow in

@@ -1,3 +1,5 @@
+import Measurement
+
 /// The rows of the lanes: what happened, one thing after the other.
 struct LaneRows {
   struct Row {
@@ -42,7 +44,6 @@ struct LaneRows {
   init(_ timeline: Timeline, most: Int) {
     var items: [(time: UInt64, order: Int, item: Item)] = []
     for (index, span) in timeline.spans.enumerated() {
-      // What begins while it waits for the answer, and has no more to say than the messages beside it, isn't told twice.
       if span.kind == .call, Self.setUp.contains(String(span.title.prefix { $0 != "(" })), !span.isBlocked,
         !span.failed, span.end != nil
       {
@@ -69,7 +70,7 @@ struct LaneRows {
     }
 
     var position = 0
-    /// Calls whose end their row has.
+    /// Calls whose end is in the row of their begin.
     var told: Set<Int> = []
     while position < items.count {
       if rows.count >= most {
@@ -141,26 +142,27 @@ struct LaneRows {
   // MARK: Words
 
   private static func text(_ mark: Timeline.Mark) -> String {
-    let payload = mark.payload.isEmpty ? "" : ": \(printable(mark.payload))"
-    return (mark.kind == .note ? "» " : "") + printable(mark.title) + payload
+    let payload = mark.payload.isEmpty ? "" : ": \(PlainText.shown(mark.payload))"
+    return (mark.kind == .note ? "» " : "") + PlainText.shown(mark.title) + payload
   }
 
   private static func whole(_ span: Timeline.Span) -> String {
     guard span.kind == .call else {
-      let title = printable(span.title)
+      let title = PlainText.shown(span.title)
       return span.end.map { "\(title) · \(duration($0 - span.begin))" } ?? title
     }
-    return printable([span.title, span.result, slept(span)].filter { !$0.isEmpty }.joined(separator: " "))
+    return PlainText.shown(
+      [span.title, span.result, slept(span)].filter { !$0.isEmpty }.joined(separator: " "))
   }
 
   private static func begin(_ span: Timeline.Span) -> String {
-    let title = printable(span.title)
+    let title = PlainText.shown(span.title)
     return span.kind == .call ? title + (span.end == nil ? " …" : "") : "┌ \(title)"
   }
 
   private static func end(_ span: Timeline.Span) -> String {
     guard span.kind == .call else {
-      return "└ \(printable(span.title)) · \(duration((span.end ?? span.begin) - span.begin))"
+      return "└ \(PlainText.shown(span.title)) · \(duration((span.end ?? span.begin) - span.begin))"
     }
     let name = span.title.prefix { $0 != "(" }
     return [String(name), span.result, slept(span)].filter { !$0.isEmpty }.joined(separator: " ")
@@ -185,18 +187,4 @@ struct LaneRows {
     return "\(tenths / 10).\(tenths % 10)"
   }
 
-  /// Control characters as `·`: a payload or a path may have any.
-  static func printable(_ text: String) -> String {
-    if text.unicodeScalars.allSatisfy({
-      $0.value >= 32 && $0.value != 127 && !($0.value >= 0x80 && $0.value < 0xA0)
-    }) {
-      return text
-    }
-    return text.unicodeScalars.reduce(into: "") { shown, scalar in
-      switch scalar.properties.generalCategory {
-      case .control, .format, .lineSeparator, .paragraphSeparator: shown += "·"
-      default: shown.unicodeScalars.append(scalar)
-      }
-    }
-  }
 }

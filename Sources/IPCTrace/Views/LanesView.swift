@@ -20,7 +20,7 @@ package enum LanesView {
       column >= leastColumn || count == 1
       ? Columns(timeline, column: max(column, 20)).lines(rows) : list(timeline, rows, width)
     lines.append("")
-    let notes = timeline.notes.map { layout.wrapped(LaneRows.printable($0)) }
+    let notes = timeline.notes.map { layout.wrapped(PlainText.shown($0)) }
     lines += notes
     if timeline.leftOut > 0 {
       lines.append(
@@ -36,7 +36,7 @@ package enum LanesView {
     let signs =
       hasColumns
       ? "│ the process runs; ░ its thread sleeps in a call; ───▶ a message arrives, or a call that slept is woken; ╳ the process is gone. "
-      : "◀ from whom a message came, or which process woke a call that slept. "
+      : "◀ the process from which a message came, or which woke a call that slept. "
     let untold =
       rows.untold > 0
       ? " \(rows.untold) calls that only set something up (fcntl, setsockopt, mmap …) aren't shown here; --html, --perfetto and --json have them."
@@ -83,7 +83,7 @@ package enum LanesView {
   // MARK: A row after the other
 
   private static func list(_ timeline: Timeline, _ rows: LaneRows, _ width: Int) -> [String] {
-    let titles = timeline.lanes.map { LaneRows.printable($0.title) }
+    let titles = timeline.lanes.map { PlainText.shown($0.title) }
     let longest = titles.map(\.count).max() ?? 0
     let nameWidth = min(longest, max(10, width / 4))
     let room = max(10, width - timeWidth - nameWidth - 2)
@@ -164,7 +164,7 @@ package enum LanesView {
     private func head() -> String {
       "      ms  "
         + timeline.lanes.map { lane in
-          let title = LanesView.cut(LaneRows.printable(lane.title), width - 1)
+          let title = LanesView.cut(PlainText.shown(lane.title), width - 1)
           return title + String(repeating: " ", count: width - title.count)
         }.joined()
     }

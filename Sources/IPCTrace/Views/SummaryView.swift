@@ -11,8 +11,8 @@ package enum SummaryView {
     for total in timeline.totals {
       let channel = total.channel.map { timeline.channels[$0] }
       table.add([
-        LaneRows.printable(timeline.lanes[total.lane].title),
-        channel.map { LaneRows.printable("\($0.mechanism) \($0.object)") } ?? "(no channel)",
+        PlainText.shown(timeline.lanes[total.lane].title),
+        channel.map { PlainText.shown("\($0.mechanism) \($0.object)") } ?? "(no channel)",
         number(total.sent), number(total.received), number(total.bytesSent + total.bytesReceived),
         number(total.calls), total.blocked == 0 ? "" : LaneRows.duration(total.blocked),
         number(total.wakeUps),

@@ -100,7 +100,7 @@ package enum TraceKind: UInt8, Sendable, CaseIterable {
   case localReceived = 24
   /// What the program says of itself, as text.
   case note = 25
-  /// The process reads its last instruction: it called exit(3), or stopped recording.
+  /// The process called exit(3), or stopped recording.
   case ended = 26
   /// The process has waited for a child that has ended: `object` its id, `value` its exit code, `other` the signal that killed it
   /// or 0.

@@ -192,7 +192,7 @@ import Synchronization
       position &+ 1, ordering: .releasing)
   }
 
-  /// The process records no more: the reader needn't wait for its end.
+  /// The process stops recording: its reader doesn't wait for its end.
   func stop() { unsafe base.storeBytes(of: UInt32(1), toByteOffset: Layout.stoppedOffset, as: UInt32.self) }
 
   // MARK: Descriptors

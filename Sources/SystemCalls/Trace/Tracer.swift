@@ -43,7 +43,7 @@ package enum Tracer {
     csystem_hooks_set(CSYSTEM_HOOK_TRACE, true)
   }
 
-  /// Records no more.
+  /// Stops recording.
   package static func stop() {
     csystem_hooks_set(CSYSTEM_HOOK_TRACE, false)
     state.withLock { _ in
